@@ -1,0 +1,46 @@
+"""Element types: one row each, one column per language that must spell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """An element type; `name` is also MLIR's spelling."""
+
+    name: str
+    cpp: str
+    nbytes: int
+    numpy_name: str
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        # Late, so that a build with nothing to do never pays for numpy.
+        import numpy as np
+
+        if self.numpy_name == "bfloat16":
+            import ml_dtypes
+
+            return np.dtype(ml_dtypes.bfloat16)
+        return np.dtype(self.numpy_name)
+
+
+DTYPES = {
+    row.name: row
+    for row in (
+        DType("i8", "int8_t", 1, "int8"),
+        DType("i16", "int16_t", 2, "int16"),
+        DType("i32", "int32_t", 4, "int32"),
+        DType("i64", "int64_t", 8, "int64"),
+        DType("ui8", "uint8_t", 1, "uint8"),
+        DType("ui16", "uint16_t", 2, "uint16"),
+        DType("ui32", "uint32_t", 4, "uint32"),
+        DType("bf16", "bfloat16", 2, "bfloat16"),
+        DType("f32", "float", 4, "float32"),
+    )
+}

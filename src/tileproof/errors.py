@@ -1,0 +1,45 @@
+"""The one exception that a person is meant to read; every other exception is our bug and keeps its traceback."""
+
+from __future__ import annotations
+
+EXIT_KERNEL_WRONG = 1
+EXIT_REQUEST_WRONG = 2
+EXIT_NOT_HERE = 3
+
+
+class Problem(Exception):
+    """Something a person can put right: what happened, where, why, and how to mend it.
+
+    `exit_code` is the process's: 1 a kernel is wrong, 2 the request or the spec is wrong, 3 a tool or a device is not here.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+        exit_code: int = EXIT_REQUEST_WRONG,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.fix = fix
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        lines = [f"error: {self.what}"]
+        for label, text in (("where", self.where), ("why", self.why), ("fix", self.fix)):
+            if text:
+                lines.append(f"  {label + ':':<7}" + text.replace("\n", "\n         "))
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Problems cross the process boundary between the emulator's child and its parent.
+        return (_rebuild, (self.what, self.where, self.why, self.fix, self.exit_code))
+
+
+def _rebuild(what: str, where: str | None, why: str | None, fix: str | None, exit_code: int) -> Problem:
+    return Problem(what, where=where, why=why, fix=fix, exit_code=exit_code)

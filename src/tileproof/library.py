@@ -1,0 +1,63 @@
+"""Where kernels and templates lie: a source tree, an installed wheel, or a folder the user names."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from tileproof.errors import Problem
+
+
+def data_dir(name: str) -> Path:
+    """`kernels` or `templates`: inside the package when installed, beside `src` in a source tree."""
+    package = Path(__file__).resolve().parent
+    shipped = package / name
+    return shipped if shipped.is_dir() else package.parents[1] / name
+
+
+def include_dir() -> Path:
+    """The folder that holds `aie_api/aie.hpp`, tileproof's functional AIE API."""
+    return Path(__file__).resolve().parent / "emulator" / "include"
+
+
+def kernel_names(kernels: Path | None = None) -> tuple[str, ...]:
+    """Names of all kernels below `kernels` (the shipped ones by default), sorted."""
+    folder = kernels or data_dir("kernels")
+    if not folder.is_dir():
+        raise Problem(
+            f"there is no folder of kernels at {folder}",
+            where="--kernels" if kernels else "the installation of tileproof",
+            fix="name a folder that holds one folder per kernel, each with a kernel.toml",
+        )
+    return tuple(sorted(path.parent.name for path in folder.glob("*/kernel.toml")))
+
+
+def kernel_dir(name: str, kernels: Path | None = None) -> Path:
+    """The folder of kernel `name`; a `Problem` with near matches if there is none."""
+    names = kernel_names(kernels)
+    if name in names:
+        return (kernels or data_dir("kernels")) / name
+    near = get_close_matches(name, names, n=1)
+    raise Problem(
+        f"there is no kernel {name!r}",
+        where=str(kernels or data_dir("kernels")),
+        why="kernels here: " + (", ".join(names) or "none (no folder has a kernel.toml)"),
+        fix=f"did you mean {near[0]!r}?" if near else "`tileproof list` names them all; --kernels DIR looks elsewhere",
+    )
+
+
+def template_texts(kernel: Path) -> dict[str, str]:
+    """All templates a kernel may use, by name. A kernel's own file overrides a shared one of the same name."""
+    texts: dict[str, str] = {}
+    for folder in (data_dir("templates"), kernel):
+        for path in sorted(folder.glob("*.j2")):
+            try:
+                texts[path.name] = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise Problem(
+                    f"{path.name} is not text",
+                    where=str(path),
+                    why=f"byte {error.start} is not UTF-8",
+                    fix="save the template as UTF-8",
+                ) from None
+    return texts
