@@ -1,0 +1,169 @@
+"""A TOML table that is read key by key: a wrong type, a missing key and an unknown key are each one clear error."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from tileproof.errors import Problem
+
+_KINDS: dict[type, str] = {
+    str: "text in quotes",
+    int: "a whole number",
+    float: "a number",
+    list: "a list in [ ]",
+    dict: "a table",
+}
+
+
+def load_toml(path: Path) -> Table:
+    """The top table of `path`; a `Problem` if it is missing or not TOML."""
+    try:
+        return Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise Problem(
+            f"{path.name} is missing",
+            where=str(path),
+            fix="a kernel is a folder with a kernel.toml; copy one from another kernel and edit it",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise Problem(
+            f"{path.name} is not text",
+            where=str(path),
+            why=f"byte {error.start} is not UTF-8",
+            fix="save the file as UTF-8",
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise Problem(
+            f"{path.name} is not valid TOML", where=str(path), why=str(error), fix="mend the line that is named"
+        ) from None
+
+
+@dataclass
+class Table:
+    """One table of a TOML file. `finish()` refuses every key that nobody asked for."""
+
+    file: Path
+    path: str
+    values: dict[str, Any]
+    _asked: set[str] = field(default_factory=set)
+
+    def place(self, key: str = "") -> str:
+        """How messages name this table or one of its keys: `kernel.toml, [core] stack_size`."""
+        table = f", [{self.path}]" if self.path else ""
+        return f"{self.file}{table}" + (f" {key}" if key else "") if table else f"{self.file}" + (f", {key}" if key else "")
+
+    def _get(self, key: str, kind: type, default: Any, required: bool) -> Any:
+        self._asked.add(key)
+        if key not in self.values:
+            if required:
+                raise Problem(
+                    f"{key!r} is missing",
+                    where=self.place(),
+                    why=f"it must be {_KINDS[kind]}",
+                    fix=f"add a line `{key} = ...`",
+                )
+            return default
+        value = self.values[key]
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise Problem(
+                f"{key!r} has the wrong type",
+                where=self.place(key),
+                why=f"it must be {_KINDS[kind]}, and is {value!r}",
+                fix=f"write {key} as {_KINDS[kind]}",
+            )
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """The text at `key`; required unless a default is given."""
+        return str(self._get(key, str, default, default is None))
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """The whole number at `key`; required unless a default is given."""
+        return int(self._get(key, int, default, default is None))
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """The number at `key`; required unless a default is given."""
+        return float(self._get(key, float, default, default is None))
+
+    def optional_number(self, key: str) -> float | None:
+        """The number at `key`, or None."""
+        value = self._get(key, float, None, False)
+        return None if value is None else float(value)
+
+    def integer_or_name(self, key: str) -> int | str:
+        """A whole number, or the name of one."""
+        self._asked.add(key)
+        value = self.values.get(key)
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return value
+        raise Problem(
+            f"{key!r} is missing" if value is None else f"{key!r} has the wrong type",
+            where=self.place(key),
+            why="it must be a whole number or the name of a size or constant" + ("" if value is None else f", and is {value!r}"),
+            fix=f"write `{key} = 4096` or name a key of [sizes] or of constants.py",
+        )
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts, not empty."""
+        return tuple(self._items(key, (str,), "texts in quotes"))
+
+    def names_or_integers(self, key: str) -> tuple[str | int, ...]:
+        """A list of whole numbers and names of sizes, not empty."""
+        return tuple(self._items(key, (str, int), "whole numbers or names of sizes"))
+
+    def _items(self, key: str, kinds: tuple[type, ...], wanted: str) -> list[Any]:
+        items: list[Any] = self._get(key, list, None, True)
+        bad = [item for item in items if not isinstance(item, kinds) or isinstance(item, bool)]
+        if bad or not items:
+            raise Problem(
+                f"{key!r} has the wrong type" if bad else f"{key!r} is empty",
+                where=self.place(key),
+                why=f"it must be a list of {wanted}" + (f", and holds {bad[0]!r}" if bad else ""),
+                fix=f"write `{key} = [...]`",
+            )
+        return items
+
+    def table(self, key: str, required: bool = True) -> Table:
+        """The table at `key`; an empty one if it is optional and not there."""
+        value: dict[str, Any] = self._get(key, dict, {}, required)
+        return Table(self.file, f"{self.path}.{key}" if self.path else key, value)
+
+    def tables(self, key: str, required: bool = True) -> tuple[Table, ...]:
+        """The list of tables at `key`, each named by its own `name` in messages."""
+        items: list[Any] = self._get(key, list, [], required)
+        path = f"{self.path}.{key}" if self.path else key
+        for item in items:
+            if not isinstance(item, dict):
+                raise Problem(
+                    f"{key!r} has the wrong type",
+                    where=self.place(key),
+                    why=f"each entry must be a table, and one is {item!r}",
+                    fix=f"write each entry under its own [[{path}]]",
+                )
+        return tuple(Table(self.file, f"{path} {item.get('name', number)!s}", item) for number, item in enumerate(items))
+
+    def subtables(self) -> tuple[tuple[str, Table], ...]:
+        """Every key of this table, each of which must be a table."""
+        return tuple((key, self.table(key)) for key in self.values)
+
+    def integers(self) -> dict[str, int]:
+        """Every key of this table, each of which must be a whole number."""
+        return {key: self.integer(key) for key in self.values}
+
+    def finish(self) -> None:
+        """Refuse the keys that nobody asked for."""
+        for key in self.values:
+            if key not in self._asked:
+                near = get_close_matches(key, self._asked, n=1)
+                raise Problem(
+                    f"unknown key {key!r}",
+                    where=self.place(key),
+                    why="keys here: " + ", ".join(sorted(self._asked)),
+                    fix=f"did you mean {near[0]!r}?" if near else "remove the key, or correct its name",
+                )
