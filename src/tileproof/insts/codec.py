@@ -1,0 +1,211 @@
+"""Words to operations and back. Little-endian 32-bit words; a header of four, then the operations.
+
+    header     rows<<24 | generation<<16 | minor<<8 | major,  mem tile rows<<8 | columns,  operations,  bytes
+    in all write      0x00  0  address 0  value  24
+    blockwrite 0x01  0  address  16 + 4n  value...
+    maskwrite  0x03  0  address 0  value  mask  28
+    sync       0x80  16  column<<16 | row<<8 | direction  channel<<24 | columns<<16 | rows<<8
+    ddr_patch  0x81  48  0 0 0 0  address 0  argument 0  byte offset (two words)
+
+An operation that deviates from its line (a word that is not zero where these are) is kept as `Verbatim`:
+`encode(decode(data)) == data` for every stream that can be read.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from tileproof.errors import Problem
+from tileproof.insts.model import (
+    BLOCK_WRITE,
+    DDR_PATCH,
+    MASK_WRITE,
+    SYNC,
+    WRITE,
+    BlockWrite,
+    DdrPatch,
+    Direction,
+    InstructionStream,
+    MaskWrite,
+    Operation,
+    Sync,
+    Verbatim,
+    Write,
+    opcode_name,
+)
+
+HEADER_WORDS = 4
+VERSION = (0, 1)
+DIRECTIONS: tuple[Direction, Direction] = ("S2MM", "MM2S")
+# Sizes in words. A blockwrite says its own in its fourth word, custom operations (0x80 and up) in the second.
+WRITE_WORDS, MASK_WRITE_WORDS, SYNC_WORDS, DDR_PATCH_WORDS, BLOCK_WRITE_HEADER = 6, 7, 4, 12, 4
+PREEMPT, LOAD_PDI = 0x06, 0x08
+FIXED_WORDS = {WRITE: WRITE_WORDS, MASK_WRITE: MASK_WRITE_WORDS, PREEMPT: 1, LOAD_PDI: 4}
+FIRST_CUSTOM = 0x80
+REBUILD = "build again with `tileproof build`, and take insts.bin and xclbin of one build"
+
+
+def encode(stream: InstructionStream) -> bytes:
+    words = [word for operation in stream.operations for word in operation_words(operation)]
+    major, minor = stream.version
+    header = (
+        stream.rows << 24 | stream.generation << 16 | minor << 8 | major,
+        stream.mem_tile_rows << 8 | stream.columns,
+        len(stream.operations),
+        4 * (HEADER_WORDS + len(words)),
+    )
+    return struct.pack(f"<{HEADER_WORDS + len(words)}I", *header, *words)
+
+
+def decode(data: bytes, name: str) -> InstructionStream:
+    """`name` is the file's, for messages. Whatever is not one whole transaction is a Problem."""
+    words = _stream_words(data, name)
+    version = (words[0] & 0xFF, words[0] >> 8 & 0xFF)
+    if version != VERSION:
+        why = f"its header gives transaction version {version[0]}.{version[1]}, and mlir-aie writes 0.1"
+        raise _damaged(name, 0, why)
+    if words[1] >> 16:
+        raise _damaged(name, 1, f"the upper half of the word is unused, and it is 0x{words[1]:08x}")
+    operations = _operations(words, name)
+    if len(operations) != words[2]:
+        why = f"its header announces {words[2]:,} operations, and {len(operations):,} follow"
+        raise _damaged(name, 2, why)
+    return InstructionStream(
+        operations=operations,
+        generation=words[0] >> 16 & 0xFF,
+        columns=words[1] & 0xFF,
+        rows=words[0] >> 24,
+        mem_tile_rows=words[1] >> 8,
+        version=version,
+    )
+
+
+def operation_words(operation: Operation) -> tuple[int, ...]:
+    match operation:
+        case Write():
+            return (WRITE, 0, operation.address, 0, operation.value, 4 * WRITE_WORDS)
+        case BlockWrite():
+            size = 4 * (BLOCK_WRITE_HEADER + len(operation.words))
+            return (BLOCK_WRITE, 0, operation.address, size, *operation.words)
+        case MaskWrite():
+            setting = (operation.value, operation.mask)
+            return (MASK_WRITE, 0, operation.address, 0, *setting, 4 * MASK_WRITE_WORDS)
+        case Sync():
+            place = operation.column << 16 | operation.row << 8 | DIRECTIONS.index(operation.direction)
+            extent = operation.channel << 24 | operation.columns << 16 | operation.rows << 8
+            return (SYNC, 4 * SYNC_WORDS, place, extent)
+        case DdrPatch():
+            offset = (operation.byte_offset & 0xFFFF_FFFF, operation.byte_offset >> 32)
+            target = (0, 0, 0, 0, operation.address, 0, operation.argument, 0)
+            return (DDR_PATCH, 4 * DDR_PATCH_WORDS, *target, *offset)
+        case Verbatim():
+            return operation.words
+
+
+def _stream_words(data: bytes, name: str) -> tuple[int, ...]:
+    if len(data) < 4 * HEADER_WORDS or _foreign(data):
+        why = _foreign(data) or f"it has {len(data)} bytes, and the header alone takes {4 * HEADER_WORDS}"
+        fix = "name the insts.bin that the build wrote; `tileproof build` says where it is"
+        raise Problem(f"{name} is not an instruction stream", where=_where(name, 0), why=why, fix=fix)
+    declared = int.from_bytes(data[12:16], "little")
+    if declared != len(data) or declared % 4:
+        raise _damaged(name, 3, f"its header declares {declared:,} bytes, and the file has {len(data):,}")
+    return struct.unpack(f"<{len(data) // 4}I", data)
+
+
+def _operations(words: tuple[int, ...], name: str) -> tuple[Operation, ...]:
+    operations = []
+    at = HEADER_WORDS
+    while at < len(words):
+        size = _size(words, at, name)
+        if at + size > len(words):
+            why = f"{opcode_name(words[at] & 0xFF)} takes {size:,} words, and {len(words) - at:,} are left"
+            raise _damaged(name, at, why)
+        operations.append(_operation(words[at : at + size]))
+        at += size
+    return tuple(operations)
+
+
+def _size(words: tuple[int, ...], at: int, name: str) -> int:
+    """How many words the operation at `at` takes."""
+    opcode = words[at] & 0xFF
+    if opcode in FIXED_WORDS:
+        return FIXED_WORDS[opcode]
+    if opcode != BLOCK_WRITE and opcode < FIRST_CUSTOM:
+        raise Problem(
+            f"{name}: operation {opcode_name(opcode)} is unknown to tileproof",
+            where=_where(name, at),
+            why="its length is not known, so nothing behind it can be read",
+            fix="if the stream should hold writes and syncs only, " + REBUILD,
+        )
+    place, least = (at + 3, BLOCK_WRITE_HEADER) if opcode == BLOCK_WRITE else (at + 1, 2)
+    nbytes = words[place] if place < len(words) else 0
+    if nbytes % 4 or nbytes < 4 * least:
+        why = f"{opcode_name(opcode)} has a size of {nbytes:,} bytes, not a multiple of 4 from {4 * least} up"
+        raise _damaged(name, at, why)
+    return nbytes // 4
+
+
+def _operation(words: tuple[int, ...]) -> Operation:
+    """The operation that says these words, or the words themselves where none says all of them."""
+    reader = _READERS.get(words[0] & 0xFF)
+    if reader is None or len(words) < reader[0]:
+        return Verbatim(words=words)
+    operation = reader[1](words)
+    return operation if operation_words(operation) == words else Verbatim(words=words)
+
+
+def _read_sync(words: tuple[int, ...]) -> Operation:
+    return Sync(
+        column=words[2] >> 16 & 0xFF,
+        row=words[2] >> 8 & 0xFF,
+        direction=DIRECTIONS[words[2] & 1],
+        channel=words[3] >> 24,
+        columns=words[3] >> 16 & 0xFF,
+        rows=words[3] >> 8 & 0xFF,
+    )
+
+
+# By op code: the words it needs at least, and how they are read.
+_READERS: dict[int, tuple[int, Callable[[tuple[int, ...]], Operation]]] = {
+    WRITE: (WRITE_WORDS, lambda w: Write(address=w[2], value=w[4])),
+    BLOCK_WRITE: (BLOCK_WRITE_HEADER, lambda w: BlockWrite(address=w[2], words=w[BLOCK_WRITE_HEADER:])),
+    MASK_WRITE: (MASK_WRITE_WORDS, lambda w: MaskWrite(address=w[2], value=w[4], mask=w[5])),
+    SYNC: (SYNC_WORDS, _read_sync),
+    DDR_PATCH: (
+        DDR_PATCH_WORDS,
+        lambda w: DdrPatch(address=w[6], argument=w[8], byte_offset=w[10] | w[11] << 32),
+    ),
+}
+
+
+def _damaged(name: str, word: int, why: str) -> Problem:
+    what = f"{name}: the instruction stream cannot be read"
+    return Problem(what, where=_where(name, word), why=why, fix=REBUILD)
+
+
+def _where(name: str, word: int) -> str:
+    return f"{name}, word {word:,} (byte {4 * word:,})"
+
+
+def _foreign(data: bytes) -> str | None:
+    """What a file that is no instruction stream seems to be instead; None if nothing speaks against it."""
+    if not data:
+        return "the file is empty"
+    for start, looks in _LOOKS.items():
+        if data.startswith(start):
+            return f"it looks like {looks}"
+    if all(byte in b"0123456789abcdefABCDEFx\r\n\t " for byte in data[:64]):
+        return "it is text, a hexadecimal word a line (insts.txt); XRT wants the words in binary (insts.bin)"
+    if all(byte in _PRINTABLE for byte in data[:64]):
+        return f"it is text, beginning with {data[:24].decode('latin-1')!r}"
+    return None
+
+
+_LOOKS = {
+    b"\x7fELF": "an ELF object: instructions wrapped by aiebu-asm, or aiecc's full-ELF flow",
+    b"xclbin2\0": "an xclbin, the instruction stream's companion",
+    b"version https://git-lfs": "a Git LFS pointer: `git lfs pull` fetches the file itself",
+}
+_PRINTABLE = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A, 0x0D}

@@ -1,0 +1,150 @@
+"""The NPU instruction stream ("transaction") as values: register writes, address patches, waits for tokens.
+
+An address is column << 25 | row << 20 | byte offset in the tile's register space.
+Sources: XRT and mlir-aie lib/Targets/AIETargetNPU.cpp (the words); XAie transaction format (the op codes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Generation = Literal["npu1", "npu2"]
+Direction = Literal["S2MM", "MM2S"]
+
+COLUMN_SHIFT, ROW_SHIFT = 25, 20
+OFFSET_MASK = (1 << ROW_SHIFT) - 1
+
+
+def tile_address(column: int, row: int, offset: int) -> int:
+    return column << COLUMN_SHIFT | row << ROW_SHIFT | offset
+
+
+def tile_of(address: int) -> tuple[int, int, int]:
+    """Column, row, and byte offset in the tile."""
+    return address >> COLUMN_SHIFT, address >> ROW_SHIFT & 0x1F, address & OFFSET_MASK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One register takes `value`."""
+
+    address: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockWrite:
+    """Registers that follow each other take `words`."""
+
+    address: int
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskWrite:
+    """The bits of `mask` take those of `value`; the others stay."""
+
+    address: int
+    value: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """Waits for one token from each tile of a block of `columns` x `rows` whose first is (column, row)."""
+
+    column: int
+    row: int
+    direction: Direction
+    channel: int
+    columns: int = 1
+    rows: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DdrPatch:
+    """The 48-bit buffer address at `address` becomes that of the sequence's `argument` plus `byte_offset`.
+
+    `byte_offset` is as written: see `shim.DDR_APERTURE` for what 2026-08 adds to it.
+    """
+
+    address: int
+    argument: int
+    byte_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbatim:
+    """An operation we keep without interpreting it, all of its words included."""
+
+    words: tuple[int, ...]
+
+    @property
+    def opcode(self) -> int:
+        return self.words[0] & 0xFF
+
+    @property
+    def name(self) -> str:
+        return opcode_name(self.opcode)
+
+
+Operation = Write | BlockWrite | MaskWrite | Sync | DdrPatch | Verbatim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionStream:
+    """The header's fields and the operations. `columns` and `rows` are the device's, not the design's."""
+
+    operations: tuple[Operation, ...]
+    generation: int
+    columns: int
+    rows: int = 6
+    mem_tile_rows: int = 1
+    version: tuple[int, int] = (0, 1)
+
+    @property
+    def device(self) -> str:
+        return {number: name for name, number in GENERATIONS.items()}.get(
+            self.generation, f"0x{self.generation:x}"
+        )
+
+
+GENERATIONS: dict[Generation, int] = {"npu1": 3, "npu2": 4}
+COLUMNS: dict[Generation, int] = {"npu1": 4, "npu2": 8}
+
+# Names of the op codes that mlir-aie or aiebu write; those of the first line are interpreted.
+WRITE, BLOCK_WRITE, MASK_WRITE, SYNC, DDR_PATCH = 0x00, 0x01, 0x03, 0x80, 0x81
+OPCODES = {
+    WRITE: "write",
+    BLOCK_WRITE: "blockwrite",
+    0x02: "blockset",
+    MASK_WRITE: "maskwrite",
+    0x04: "maskpoll",
+    0x05: "noop",
+    0x06: "preempt",
+    0x07: "maskpoll_busy",
+    0x08: "loadpdi",
+    0x09: "load_pm_start",
+    SYNC: "sync",
+    DDR_PATCH: "ddr_patch",
+    0x82: "read_regs",
+    0x83: "record_timer",
+    0x84: "merge_sync",
+}
+
+
+def opcode_name(opcode: int) -> str:
+    """An unknown op code is named by its number: `0x7f`."""
+    return OPCODES.get(opcode, f"0x{opcode:02x}")
+
+
+def stream_for(
+    generation: Generation, operations: tuple[Operation, ...], *, columns: int | None = None
+) -> InstructionStream:
+    """The header that mlir-aie writes; `columns` for the partial devices (npu1_1col has 1)."""
+    return InstructionStream(
+        operations=operations,
+        generation=GENERATIONS[generation],
+        columns=COLUMNS[generation] if columns is None else columns,
+    )
