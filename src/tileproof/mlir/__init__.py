@@ -1,0 +1,1 @@
+"""Designs: the aie and aiex dialects read into plain data. Nothing else in tileproof imports xDSL."""
