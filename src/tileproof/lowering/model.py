@@ -1,0 +1,128 @@
+"""A lowered design as plain data. Addresses and sizes in bytes; offsets and lengths of a BD in elements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tileproof.device_model import Device
+from tileproof.mlir.design import Core, Design, MemRef, Place, Sequence, Tile
+
+S2MM, MM2S = "S2MM", "MM2S"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedBuffer:
+    """A buffer with its address in its tile's memory. `bank` is None where the allocator thinks in no banks."""
+
+    tile: Tile
+    name: str
+    type: MemRef
+    address: int
+    bank: int | None
+
+    @property
+    def nbytes(self) -> int:
+        return self.type.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A semaphore lock and its value at start."""
+
+    tile: Tile
+    id: int
+    name: str
+    init: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bd:
+    """A buffer descriptor: waits for `acquire`, moves `length` elements of `buffer` from `offset`, then `release`s.
+
+    `acquire` and `release` are (lock name, value) or None; `next` is the id of the BD that follows in the chain.
+    """
+
+    bd_id: int
+    buffer: str
+    offset: int
+    length: int
+    acquire: tuple[str, int] | None
+    release: tuple[str, int] | None
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DmaChain:
+    """What one DMA channel of a core or mem tile runs from the start, for ever. `fifo` is the design's name for it."""
+
+    tile: Tile
+    direction: str
+    channel: int
+    bds: tuple[Bd, ...]
+    fifo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A circuit from one MM2S channel to one S2MM channel."""
+
+    source: Tile
+    source_channel: int
+    destination: Tile
+    destination_channel: int
+    fifo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShimAllocation:
+    """The shim channel that stands for a fifo in the runtime sequence."""
+
+    fifo: str
+    tile: Tile
+    direction: str
+    channel: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FifoEnd:
+    """What a core sees of a fifo: its objects, the lock that says one is ready, and the one that says it is done with.
+
+    `peer` tells the reader of a message who is at the other end.
+    """
+
+    fifo: str
+    port: str  # "Produce" or "Consume"
+    buffers: tuple[str, ...]
+    acquire_lock: str
+    release_lock: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoweredCore:
+    """A core's program with the ends of the fifos it uses. `stack_size` in bytes, from address 0."""
+
+    core: Core
+    stack_size: int
+    ends: Mapping[tuple[str, str], FifoEnd]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoweredDesign:
+    """Everything the array is set up with before the first run, and the sequences that drive it."""
+
+    name: str
+    device: Device
+    buffers: tuple[PlacedBuffer, ...]
+    locks: tuple[Lock, ...]
+    chains: tuple[DmaChain, ...]
+    flows: tuple[Flow, ...]
+    shim_allocations: tuple[ShimAllocation, ...]
+    cores: tuple[LoweredCore, ...]
+    sequences: tuple[Sequence, ...]
+    design: Design
+
+    @property
+    def place(self) -> Place:
+        return self.design.place

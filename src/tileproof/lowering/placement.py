@@ -1,0 +1,101 @@
+"""Where buffers lie: mlir-aie's two allocators and its default, which tries the first and falls back to the second.
+
+Facts: AIEAssignBuffers.cpp of 2026-08. Sizes go from large to small, equal sizes keep their order; a core's buffers
+are aligned to 32 bytes and begin right above the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS
+from tileproof.errors import Problem
+from tileproof.lowering.model import PlacedBuffer
+from tileproof.mlir.design import Buffer, Tile
+
+
+class _DoesNotFit(Exception):
+    """The bank-aware allocator gave up; what it had placed stays placed."""
+
+
+def place_buffers(tile: Tile, buffers: Sequence[Buffer], stack_size: int) -> tuple[PlacedBuffer, ...]:
+    """Addresses for the buffers of one tile under the default scheme; a `Problem` with the sum if they do not fit."""
+    placed: list[PlacedBuffer] = []
+    try:
+        _bank_aware(tile, buffers, stack_size, placed)
+    except _DoesNotFit:
+        _sequential(tile, buffers, stack_size, placed)
+    order = {buffer.name: number for number, buffer in enumerate(buffers)}
+    return tuple(sorted(placed, key=lambda buffer: order[buffer.name]))
+
+
+def _bank_aware(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: list[PlacedBuffer]) -> None:
+    kind = TILE_KINDS[tile.kind]
+    free = [max(bank * kind.bank_bytes, stack_size) for bank in range(kind.banks)]
+    asked = [buffer for buffer in buffers if buffer.address is not None or buffer.bank is not None]
+    for buffer in asked:
+        if buffer.address is not None:
+            bank = buffer.address // kind.bank_bytes
+            free[bank] = max(free[bank], buffer.address + buffer.type.nbytes)
+            placed.append(_placed(tile, buffer, buffer.address, bank))
+        elif not _take(tile, buffer, buffer.bank or 0, free, placed):
+            raise _DoesNotFit
+    bank = 0
+    for buffer in _by_size(buffer for buffer in buffers if buffer not in asked):
+        for attempt in range(kind.banks):
+            candidate = (bank + attempt) % kind.banks
+            if _take(tile, buffer, candidate, free, placed):
+                bank = (candidate + 1) % kind.banks
+                break
+        else:
+            raise _DoesNotFit
+
+
+def _take(tile: Tile, buffer: Buffer, bank: int, free: list[int], placed: list[PlacedBuffer]) -> bool:
+    """Place `buffer` at the end of what `bank` already holds, if it still fits there."""
+    address = _aligned(free[bank], tile)
+    if address + buffer.type.nbytes > (bank + 1) * TILE_KINDS[tile.kind].bank_bytes:
+        return False
+    free[bank] = address + buffer.type.nbytes
+    placed.append(_placed(tile, buffer, address, bank))
+    return True
+
+
+def _sequential(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: list[PlacedBuffer]) -> None:
+    fixed = sorted((buffer.address, buffer.address + buffer.nbytes) for buffer in placed)
+    done = {buffer.name for buffer in placed}
+    address = stack_size
+    for buffer in _by_size(buffer for buffer in buffers if buffer.name not in done):
+        address = _aligned(address, tile)
+        for begin, end in fixed:
+            if address < end and begin < address + buffer.type.nbytes:
+                address = _aligned(end, tile)
+        placed.append(_placed(tile, buffer, address, None))
+        address += buffer.type.nbytes
+    _check_total(tile, buffers, stack_size, address)
+
+
+def _check_total(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: int) -> None:
+    memory = TILE_KINDS[tile.kind].memory_bytes
+    if end <= memory:
+        return
+    largest = _by_size(buffers)[0]
+    parts = " + ".join(f"{buffer.name} {buffer.type.nbytes:,}" for buffer in _by_size(buffers))
+    raise Problem(
+        f"the buffers of {tile} do not fit in its memory",
+        where=str(largest.place),
+        why=f"{parts} + stack {stack_size:,} need {end:,} bytes with alignment, and the tile has {memory:,}",
+        fix=f"make the objects smaller, or lower the depth of the fifo behind {largest.name!r}",
+    )
+
+
+def _by_size(buffers: Iterable[Buffer]) -> list[Buffer]:
+    return sorted(buffers, key=lambda buffer: -buffer.type.nbytes)
+
+
+def _aligned(address: int, tile: Tile) -> int:
+    return -(-address // BUFFER_ALIGNMENT[tile.kind]) * BUFFER_ALIGNMENT[tile.kind]
+
+
+def _placed(tile: Tile, buffer: Buffer, address: int, bank: int | None) -> PlacedBuffer:
+    return PlacedBuffer(tile=tile, name=buffer.name, type=buffer.type, address=address, bank=bank)
