@@ -1,0 +1,31 @@
+"""The host ABI of XRT on an NPU: command states, and the first three arguments of every kernel. Knows no device."""
+
+from __future__ import annotations
+
+# ERT command states as pyxrt numbers them (XRT ert.h).
+COMPLETED, ERROR, ABORT, TIMEOUT = 4, 5, 6, 8
+STATE_NAMES = {
+    1: "NEW",
+    2: "QUEUED",
+    3: "RUNNING",
+    4: "COMPLETED",
+    5: "ERROR",
+    6: "ABORT",
+    7: "SUBMITTED",
+    8: "TIMEOUT",
+    9: "NORESPONSE",
+    10: "SKERROR",
+    11: "SKCRASHED",
+}
+
+# opcode, instr and ninstr stand before the buffers: argument k of the runtime sequence is argument 3 + k.
+CALL_ARGUMENTS = ("opcode", "instr", "ninstr")
+FIRST_BUFFER = len(CALL_ARGUMENTS)
+
+# The opcode of an instruction stream in transaction format (mlir-aie's host programs, xdna-driver's shim test).
+OPCODE_TRANSACTION = 3
+
+
+def state_name(state: int) -> str:
+    """`ERT_CMD_STATE_COMPLETED` for 4; a number that XRT does not have keeps its number."""
+    return f"ERT_CMD_STATE_{STATE_NAMES.get(state, state)}"
