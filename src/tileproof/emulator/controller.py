@@ -1,0 +1,141 @@
+"""The shim controller: executes the words of the instruction buffer, not the design's sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from tileproof.emulator.dma import Bytes, ShimChannel, ShimTask
+from tileproof.emulator.engine import Blocked, Work
+from tileproof.emulator.faults import Fault
+from tileproof.errors import Problem
+from tileproof.insts import Action, PatchBd, Push, RouteTokens, SetBd, ShimBd, Wait, decode, npu_actions
+from tileproof.xrt import FIRST_BUFFER
+
+ChannelKey = tuple[int, str, int]  # column, direction, channel
+
+
+@dataclass(slots=True)
+class _Registers:
+    """One shim BD as it stands: what was written, and the host buffer that a patch put behind it."""
+
+    bd: ShimBd
+    argument: int | None = None
+    byte_offset: int = 0
+    runs: int = 0
+
+
+@dataclass(eq=False)
+class Controller:
+    """Runs one instruction stream. `buffers` are the device copies of the host buffers, by sequence argument."""
+
+    words: bytes
+    buffers: Mapping[int, Bytes]
+    channels: Mapping[ChannelKey, ShimChannel]
+    report: Callable[[Fault], None]
+    registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
+    asked: dict[ChannelKey, int] = field(default_factory=dict)
+
+    def work(self) -> Work:
+        """The task; it ends when the last instruction has been executed."""
+        for action in npu_actions(decode(self.words, "the instruction buffer")):
+            yield from self._one(action)
+
+    def _one(self, action: Action) -> Work:
+        place = f"insts word {action.word}"
+        match action:
+            case SetBd():
+                self.registers[action.column, action.bd_id] = _Registers(action.bd)
+            case PatchBd():
+                registers = self._registers(action.column, action.bd_id, place)
+                registers.argument, registers.byte_offset = action.argument, action.byte_offset
+            case Push():
+                self._push(action, place)
+            case Wait():
+                yield from self._wait(action, place)
+            case RouteTokens():
+                pass  # every token goes to the one controller there is
+            case _:
+                raise Problem(
+                    f"the emulator does not execute this instruction: {type(action).__name__}",
+                    where=place,
+                    why=f"{action}",
+                    fix="runtime sequences of dma_memcpy_nd and dma_wait are executed",
+                )
+
+    def _registers(self, column: int, bd_id: int, place: str) -> _Registers:
+        if (column, bd_id) not in self.registers:
+            raise Problem(
+                f"BD {bd_id} of shim ({column}, 0) is used before it is written",
+                where=place,
+                fix="use the insts.bin that the build wrote",
+            )
+        return self.registers[column, bd_id]
+
+    def _channel(self, action: Push | Wait, place: str) -> ShimChannel:
+        key = (action.column, action.direction, action.channel)
+        if key not in self.channels:
+            known = ", ".join(channel.name for channel in self.channels.values())
+            raise Problem(
+                f"the instructions use {action.direction} channel {action.channel} of shim ({action.column}, 0), "
+                "and no fifo of the design is there",
+                where=place,
+                why=f"channels in use: {known or 'none'}",
+                fix="use the insts.bin of the same build as the xclbin",
+            )
+        return self.channels[key]
+
+    def _push(self, action: Push, place: str) -> None:
+        channel = self._channel(action, place)
+        registers = self._registers(action.column, action.bd_id, place)
+        if registers.argument is None or registers.argument not in self.buffers:
+            argument = registers.argument
+            self.report(
+                Fault(
+                    kind="no-buffer",
+                    what=f"{channel.name} moves "
+                    + ("host memory that no patch names" if argument is None else f"kernel argument {argument + FIRST_BUFFER}, and no buffer is bound there"),
+                    where=place,
+                    why="the device would read or write an address that is nobody's",
+                    fix="bind a buffer to every argument that the runtime sequence moves",
+                )
+            )
+            return
+        memory = self.buffers[registers.argument]
+        text = f"kernel argument {registers.argument + FIRST_BUFFER}, byte {registers.byte_offset:,}"
+        runs = tuple(_run_words(registers, run) for run in range(registers.runs, registers.runs + action.runs))
+        registers.runs += action.runs
+        end = 4 * max(int(run.max()) + 1 for run in runs)
+        if end > len(memory):
+            self.report(
+                Fault(
+                    kind="host-overrun",
+                    what=f"{channel.name} runs past the end of a host buffer: {end:,} bytes of {len(memory):,}",
+                    where=f"{place}, {text}",
+                    why="on the device this is an IO page fault, or someone else's memory",
+                    fix="allocate the buffer as large as the runtime sequence's argument",
+                )
+            )
+            return
+        task = ShimTask(memory=memory, runs=runs, issue_token=action.issue_token, text=text)
+        key = (action.column, action.direction, action.channel)
+        self.asked[key] = self.asked.get(key, 0) + task.nbytes
+        channel.push(task, place)
+
+    def _wait(self, action: Wait, place: str) -> Work:
+        tokens = self._channel(action, place).tokens
+        while tokens.count == 0:
+            yield Blocked(tokens, f"waits for a token of {tokens.name}", place)
+        tokens.count -= 1
+
+
+def _run_words(registers: _Registers, run: int) -> npt.NDArray[np.int64]:
+    """The host words that one run of the BD moves, in order."""
+    bd = registers.bd
+    words = np.zeros(1, dtype=np.int64)
+    for count, stride in bd.dimensions:
+        words = (words[:, None] + np.arange(count, dtype=np.int64) * stride).reshape(-1)
+    return words[: bd.length] + registers.byte_offset // 4 + bd.iteration_offset(run)

@@ -1,0 +1,160 @@
+"""DMA channels as tasks: chains of BDs on core and mem tiles, task queues on shim tiles."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from tileproof.device_model import TASK_QUEUE_DEPTH
+from tileproof.emulator.engine import STREAM_SLACK_BYTES, Blocked, Engine, LockState, StreamEnd, Task, Tokens, Work
+from tileproof.emulator.faults import Fault
+from tileproof.emulator.memory import TileMemories
+from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes) -> Work:
+    """Put `data` on a circuit and wait until all but the stream's slack has reached every receiver."""
+    for end in ends:
+        end.put(memoryview(data))
+        engine.wake(end)
+    for end in ends:
+        while end.pending > STREAM_SLACK_BYTES:
+            yield Blocked(end, f"waits to send {end.pending:,} more bytes on {end.name}: nobody takes them")
+
+
+def receive(engine: Engine, end: StreamEnd, target: memoryview) -> Work:
+    """Fill `target` from a circuit."""
+    filled = 0
+    while filled < len(target):
+        taken = end.take(target[filled:])
+        filled += taken
+        if taken:
+            engine.wake(end)
+        else:
+            yield Blocked(end, f"waits for {len(target) - filled:,} of {len(target):,} bytes on {end.name}: nobody sends them")
+
+
+@dataclass(eq=False)
+class ChainProgram:
+    """A channel of a core or mem tile: runs its BDs round and round."""
+
+    chain: DmaChain
+    engine: Engine
+    locks: Mapping[str, LockState]
+    buffers: Mapping[str, PlacedBuffer]
+    memories: TileMemories
+    ends: Sequence[StreamEnd]  # where an MM2S channel sends to, or the one end an S2MM channel takes from
+
+    @property
+    def name(self) -> str:
+        return f"{self.chain.direction} channel {self.chain.channel} of {self.chain.tile}"
+
+    def work(self) -> Work:
+        by_id = {bd.bd_id: bd for bd in self.chain.bds}
+        bd: Bd | None = self.chain.bds[0]
+        while bd is not None:
+            yield from self._one(bd)
+            bd = None if bd.next is None else by_id[bd.next]
+
+    def _one(self, bd: Bd) -> Work:
+        if bd.acquire is not None:
+            yield from self._acquire(bd, *bd.acquire)
+        buffer = self.buffers[bd.buffer]
+        nbytes = buffer.type.dtype.nbytes
+        data = self.memories.view(buffer)[bd.offset * nbytes : (bd.offset + bd.length) * nbytes]
+        if self.chain.direction == MM2S:
+            # A copy: the words are on their way, whatever happens to the buffer afterwards.
+            yield from send(self.engine, self.ends, data.copy())
+        else:
+            yield from receive(self.engine, self.ends[0], memoryview(data))
+        if bd.release is not None:
+            lock = self.locks[bd.release[0]]
+            lock.value += bd.release[1]
+            self.engine.wake(lock)
+
+    def _acquire(self, bd: Bd, name: str, count: int) -> Work:
+        lock = self.locks[name]
+        while lock.value < count:
+            what = "a filled object to send" if self.chain.direction == MM2S else "a free object to fill"
+            text = f"waits for {what} of @{self.chain.fifo} (BD {bd.bd_id}, {bd.buffer}): wants {count}, {lock.describe()}"
+            yield Blocked(lock, text)
+        lock.value -= count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShimTask:
+    """One queued task: `runs` are the host words it moves, run by run, as word indices into `memory`."""
+
+    memory: Bytes
+    runs: tuple[npt.NDArray[np.int64], ...]
+    issue_token: bool
+    text: str
+
+    @property
+    def nbytes(self) -> int:
+        return sum(4 * len(run) for run in self.runs)
+
+
+@dataclass(eq=False)
+class ShimChannel:
+    """A shim channel: a queue of at most four tasks, worked off one after the other."""
+
+    name: str
+    direction: str
+    engine: Engine
+    ends: Sequence[StreamEnd]
+    report: Callable[[Fault], None]
+    tokens: Tokens
+    queue: deque[ShimTask] = field(default_factory=deque)
+    waiters: list[Task] = field(default_factory=list)
+    running: ShimTask | None = None
+
+    def describe(self) -> str:
+        return f"{len(self.queue)} tasks are queued on {self.name}"
+
+    def push(self, task: ShimTask, place: str) -> None:
+        """Queue a task; one that finds the queue full is dropped, as on the device."""
+        if len(self.queue) >= TASK_QUEUE_DEPTH:
+            self.report(
+                Fault(
+                    kind="queue-overrun",
+                    what=f"a task is pushed onto the full queue of {self.name}",
+                    where=place,
+                    why=f"the queue holds {TASK_QUEUE_DEPTH}; the device drops the task without a word",
+                    fix="wait for an earlier transfer of this channel before starting another",
+                )
+            )
+            return
+        self.queue.append(task)
+        self.engine.wake(self)
+
+    def unfinished(self) -> tuple[ShimTask, ...]:
+        """What has been started and not finished."""
+        return (*((self.running,) if self.running else ()), *self.queue)
+
+    def work(self) -> Work:
+        while True:
+            while not self.queue:
+                yield Blocked(self, f"{self.name} has no task")
+            self.running = task = self.queue.popleft()
+            for run in task.runs:
+                yield from self._move(task.memory.view(np.uint32), run)
+            self.running = None
+            if task.issue_token:
+                self.tokens.count += 1
+                self.engine.wake(self.tokens)
+
+    def _move(self, words: npt.NDArray[np.uint32], run: npt.NDArray[np.int64]) -> Work:
+        if self.direction == MM2S:
+            yield from send(self.engine, self.ends, words[run].view(np.uint8))
+            return
+        arrived = np.empty(len(run), dtype=np.uint32)
+        for end in self.ends:
+            yield from receive(self.engine, end, memoryview(arrived.view(np.uint8)))
+        words[run] = arrived

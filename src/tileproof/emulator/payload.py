@@ -1,0 +1,72 @@
+"""The emulation payload of an xclbin: the design and the compiled tile code, in the section EMULATION_DATA."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import zipfile
+from dataclasses import dataclass, field
+
+from tileproof.errors import Problem
+
+FORMAT = 1
+# A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
+_MAX_MEMBER_BYTES = 64 * 1024 * 1024
+_DATE = (1980, 1, 1, 0, 0, 0)  # zip's first; equal input gives equal bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """`design` is the text of design.mlir; `library` the compiled tile code with its checks, for `machine`."""
+
+    design: str = field(repr=False)
+    library: bytes = field(repr=False)
+    machine: str = field(default_factory=platform.machine)
+
+
+def pack_payload(payload: Payload) -> bytes:
+    """The bytes of the section."""
+    members = {
+        "manifest.json": json.dumps({"format": FORMAT, "machine": payload.machine}, sort_keys=True).encode(),
+        "design.mlir": payload.design.encode(),
+        "tile.so": payload.library,
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _DATE), data, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def unpack_payload(data: bytes, name: str) -> Payload:
+    """The payload in a section's bytes; `name` is the xclbin's. Refuses another format and another machine's code."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {member: _member(archive, member) for member in ("manifest.json", "design.mlir", "tile.so")}
+        manifest = json.loads(members["manifest.json"])
+        payload = Payload(
+            design=members["design.mlir"].decode(), library=members["tile.so"], machine=str(manifest["machine"])
+        )
+        number = manifest["format"]
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, OSError, EOFError) as error:
+        raise Problem(
+            f"{name} carries an emulation payload that cannot be read",
+            where=f"{name}, section EMULATION_DATA",
+            why=f"{type(error).__name__}: {error}",
+            fix="build again: `tileproof build KERNEL`",
+        ) from None
+    if number != FORMAT or payload.machine != platform.machine():
+        raise Problem(
+            f"{name} was built for another emulator",
+            where=f"{name}, section EMULATION_DATA",
+            why=f"its payload has format {number} for {payload.machine}; this is format {FORMAT} on {platform.machine()}",
+            fix="build again on this machine: `tileproof build KERNEL`",
+        )
+    return payload
+
+
+def _member(archive: zipfile.ZipFile, member: str) -> bytes:
+    if archive.getinfo(member).file_size > _MAX_MEMBER_BYTES:
+        raise ValueError(f"{member} unpacks to more than {_MAX_MEMBER_BYTES:,} bytes")
+    return archive.read(member)

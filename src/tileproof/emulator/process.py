@@ -1,0 +1,131 @@
+"""The parent's side of the emulator's child: start it, talk to it, and turn its death into a report."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import weakref
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from tileproof.emulator.faults import Fault, RunReport
+from tileproof.emulator.messages import BREADCRUMB_BYTES, Failed, Finished, Ready, Run, Setup
+from tileproof.lowering.model import LoweredDesign
+from tileproof.xrt import ABORT, TIMEOUT
+
+# Starting the process and importing numpy; generous, because a loaded machine is not a broken one.
+_SETUP_TIMEOUT_S = 60.0
+
+
+class Child:
+    """A running array in a process of its own. Ends with this object, or with the parent."""
+
+    def __init__(self, design: LoweredDesign, library: bytes | None) -> None:
+        ours, theirs = socket.socketpair()
+        trail = tempfile.TemporaryFile()  # noqa: SIM115  mapped below; closed by the finalizer
+        trail.truncate(BREADCRUMB_BYTES)
+        self._trail = mmap.mmap(trail.fileno(), BREADCRUMB_BYTES)
+        with theirs, trail:
+            fds = (theirs.fileno(), trail.fileno())
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tileproof.emulator.child", *map(str, (*fds, os.getpid()))],
+                pass_fds=fds,
+                stdin=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        self._connection = Connection(ours.detach())
+        self.death: Fault | None = None
+        self._finalizer = weakref.finalize(self, _end, self._process, self._connection)
+        self._connection.send(Setup(design, library))
+        answer = self._receive(_SETUP_TIMEOUT_S)
+        if isinstance(answer, Failed):
+            self.close()
+            _raise(answer)
+        if not isinstance(answer, Ready):
+            self.close()
+            raise RuntimeError(f"the emulator's process did not start: {self.death}")
+
+    @property
+    def alive(self) -> bool:
+        return self.death is None
+
+    def send(self, run: Run) -> None:
+        """Begin a run; `receive` brings its end."""
+        try:
+            self._connection.send(run)
+        except OSError:
+            self._bury()
+
+    def receive(self, timeout_s: float | None) -> Finished | None:
+        """The end of the run, or None if it does not come in time. A dead child is an ended run with a fault."""
+        answer = self._receive(timeout_s)
+        if isinstance(answer, Failed):
+            _raise(answer)
+        assert answer is None or isinstance(answer, Finished)
+        return answer
+
+    def give_up(self, waited_s: float) -> Finished:
+        """Kill a child that does not come back, and say what it was doing."""
+        doing = self._breadcrumb()
+        self.close()
+        self.death = Fault(
+            kind="never-returns",
+            what=f"{doing} never returned" if doing else "the run never ended",
+            where=doing or "the emulator's event loop",
+            why=f"nothing came back for {waited_s:g} s, and the emulator's process was ended",
+            fix="look for a loop without end in the tile code; on the device the driver's watchdog ends it after 2 s",
+        )
+        return Finished(RunReport(state=TIMEOUT, faults=(self.death,)), {})
+
+    def close(self) -> None:
+        """End the process."""
+        self._finalizer()
+
+    def _receive(self, timeout_s: float | None) -> object:
+        try:
+            if not self._connection.poll(timeout_s):
+                return None
+            return self._connection.recv()
+        except (EOFError, OSError):
+            return self._bury()
+
+    def _bury(self) -> Finished:
+        if self.death is None:
+            doing = self._breadcrumb()
+            code = self._process.wait()
+            how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
+            self.death = Fault(
+                kind="crash",
+                what=f"{doing} crashed: {how}" if doing else f"the emulator's process ended: {how}",
+                where=doing or "the emulator",
+                why="the process that ran the tile code is gone; a wild pointer or an index far out of bounds does this",
+                fix="check the indices of the tile function named here; a read beyond the tile's memory ends like this",
+            )
+        return Finished(RunReport(state=ABORT, faults=(self.death,)), {})
+
+    def _breadcrumb(self) -> str:
+        return self._trail[:].split(b"\0", 1)[0].decode(errors="replace")
+
+
+def _raise(failed: Failed) -> None:
+    if failed.problem is not None:
+        raise failed.problem
+    raise RuntimeError(f"a bug in the emulator's process:\n{failed.traceback}")
+
+
+def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
+    connection.close()
+    process.kill()
+    process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with this very tileproof on the path, and no thread pool that one array would never use."""
+    package = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,417 @@
+"""The emulator's answer to `import pyxrt`: the classes and calls of XRT 2.20's Python binding that hosts use.
+
+What XRT does is in XRT's src/python/pybind11/src/pyxrt.cpp and core/common/api; the NPU's ways are the amdxdna shim's.
+Where the real thing would end in a segmentation fault, this raises.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+import weakref
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tileproof.device_model import HW_CONTEXT_LIMIT
+from tileproof.emulator.faults import Fault, RunReport
+from tileproof.emulator.messages import Finished, Run
+from tileproof.emulator.payload import unpack_payload
+from tileproof.emulator.process import Child
+from tileproof.errors import Problem
+from tileproof.lowering.lower import lower_design
+from tileproof.mlir.reader import read_design
+from tileproof.xclbin import Argument, Xclbin, parse_topology, read_kernels, read_xclbin
+from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BANK_MASK = 0xFFFF
+
+
+@dataclass
+class Settings:
+    """What XRT has no word for. `watchdog_s`: after this long without an answer a run is ended (the driver: 2 s)."""
+
+    watchdog_s: float = 30.0
+
+
+settings = Settings()
+
+
+class ert_cmd_state(IntEnum):  # noqa: D101  XRT's ert.h; RUNNING is not bound in 2.20
+    ERT_CMD_STATE_NEW = 1
+    ERT_CMD_STATE_QUEUED = 2
+    ERT_CMD_STATE_COMPLETED = 4
+    ERT_CMD_STATE_ERROR = 5
+    ERT_CMD_STATE_ABORT = 6
+    ERT_CMD_STATE_SUBMITTED = 7
+    ERT_CMD_STATE_TIMEOUT = 8
+    ERT_CMD_STATE_NORESPONSE = 9
+    ERT_CMD_STATE_SKERROR = 10
+    ERT_CMD_STATE_SKCRASHED = 11
+
+
+class xclBOSyncDirection(IntEnum):  # noqa: D101
+    XCL_BO_SYNC_BO_TO_DEVICE = 0
+    XCL_BO_SYNC_BO_FROM_DEVICE = 1
+    XCL_BO_SYNC_BO_GMIO_TO_AIE = 2
+    XCL_BO_SYNC_BO_AIE_TO_GMIO = 3
+
+
+class uuid:
+    """An xclbin's identity."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def to_string(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, uuid) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class xclbin:
+    """An xclbin file, read."""
+
+    class xclbinkernel:
+        """A kernel of the file."""
+
+        def __init__(self, name: str, arguments: int) -> None:
+            self._name, self._arguments = name, arguments
+
+        def get_name(self) -> str:
+            return self._name
+
+        def get_num_args(self) -> int:
+            return self._arguments
+
+    class xclbinmem:
+        """A memory of the file's topology."""
+
+        def __init__(self, tag: str, base: int, size_kb: int, used: bool, index: int) -> None:
+            self._tag, self._base, self._size_kb, self._used, self._index = tag, base, size_kb, used, index
+
+        def get_tag(self) -> str:
+            return self._tag
+
+        def get_base_address(self) -> int:
+            return self._base
+
+        def get_size_kb(self) -> int:
+            return self._size_kb
+
+        def get_used(self) -> bool:
+            return self._used
+
+        def get_index(self) -> int:
+            return self._index
+
+    def __init__(self, path: str) -> None:
+        try:
+            data = Path(path).read_bytes()
+        except FileNotFoundError:
+            raise RuntimeError(f"No such file '{Path(path).absolute()}'") from None
+        except OSError:
+            raise RuntimeError(f"Failed to open file '{path}' for reading") from None
+        self._name = Path(path).name
+        # XRT says only "Invalid xclbin"; here the Problem that names the place goes on to whoever asked.
+        self._xclbin: Xclbin = read_xclbin(data, self._name)
+
+    def get_kernels(self) -> list[xclbin.xclbinkernel]:
+        kernels = read_kernels(self._xclbin, self._name)
+        return [self.xclbinkernel(kernel.name, len(kernel.arguments)) for kernel in kernels]
+
+    def get_mems(self) -> list[xclbin.xclbinmem]:
+        section = self._xclbin.section("MEM_TOPOLOGY")
+        memories = parse_topology(section, self._name) if section else ()
+        return [
+            self.xclbinmem(memory.tag, memory.base_address, memory.size_kb, bool(memory.used), index)
+            for index, memory in enumerate(memories)
+        ]
+
+    def get_uuid(self) -> uuid:
+        digits = self._xclbin.uuid.hex()
+        return uuid("-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])))
+
+    def get_xsa_name(self) -> str:
+        return self._xclbin.platform_vbnv
+
+
+class device:
+    """The emulated NPU, device 0."""
+
+    def __init__(self, index: int | str = 0) -> None:
+        if index != 0:
+            raise RuntimeError(f" No such device with index '{index}'")
+        self._registered: dict[uuid, xclbin] = {}
+        self._slots: Iterator[int] = itertools.count(1)
+        self._contexts: weakref.WeakSet[hw_context] = weakref.WeakSet()
+
+    def register_xclbin(self, file: xclbin) -> uuid:
+        self._registered[file.get_uuid()] = file
+        return file.get_uuid()
+
+    def load_xclbin(self, file: xclbin | str) -> uuid:
+        raise RuntimeError("load_axlf: Operation not supported")
+
+
+def enumerate_devices() -> int:
+    return 1
+
+
+class hw_context:
+    """A partition of the array, set up with one xclbin: here, a process of its own."""
+
+    def __init__(self, device: device, uuid: uuid) -> None:
+        if uuid not in device._registered:
+            raise RuntimeError(f"No xclbin with uuid '{uuid.to_string()}': Invalid argument")
+        file = device._registered[uuid]
+        section = file._xclbin.section("EMULATION_DATA")
+        if section is None:
+            raise Problem(
+                f"{file._name} has nothing that the emulator can run",
+                where=f"{file._name}, section EMULATION_DATA",
+                why="it was built for the NPU: it holds AIE machine code, which tileproof does not execute",
+                fix="build it for the emulator (`tileproof build KERNEL --toolchain host`), or use --device npu",
+            )
+        payload = unpack_payload(section.data, file._name)
+        design = lower_design(read_design(payload.design, "design.mlir"))
+        if len(device._contexts) >= HW_CONTEXT_LIMIT[design.device.generation]:
+            raise RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
+        self._device, self._file, self._design = device, file, design
+        self._slot = next(device._slots)
+        self._child = Child(design, payload.library)
+        self._running: run | None = None
+        device._contexts.add(self)
+
+
+class kernel:
+    """A compute unit of a context."""
+
+    def __init__(self, context: hw_context, name: str) -> None:
+        kernels = read_kernels(context._file._xclbin, context._file._name)
+        found = [entry for entry in kernels if entry.name == name.split(":", maxsplit=1)[0]]
+        if not found:
+            raise RuntimeError(f"No such kernel '{name}': Invalid argument")
+        self._context = context
+        self._name = found[0].name
+        self._arguments: tuple[Argument, ...] = found[0].arguments
+
+    def group_id(self, index: int) -> int:
+        if not 0 <= index < len(self._arguments):
+            raise IndexError(_range_check(index, len(self._arguments)))
+        return self._arguments[index].group_id(self._context._slot)
+
+    def __call__(self, *arguments: object) -> run:
+        started = run(self)
+        for index, argument in enumerate(arguments):
+            # The binding tries the argument as a BO, then as an int, each in its own catch-all, and goes on.
+            try:
+                started.set_arg(index, argument)  # type: ignore[arg-type]
+            except (RuntimeError, IndexError, TypeError):
+                continue
+        started.start()
+        return started
+
+
+class bo:
+    """Host memory that the device can reach. The device sees what was synced, not what was written."""
+
+    class flags(IntEnum):  # noqa: D106
+        normal = 0
+        cacheable = 0x01000000
+        host_only = 0x20000000
+        device_only = 0x10000000
+        p2p = 0x40000000
+        svm = 0x08000000
+
+    normal, cacheable, host_only = flags.normal, flags.cacheable, flags.host_only
+    device_only, p2p, svm = flags.device_only, flags.p2p, flags.svm
+
+    def __init__(self, device: device, size: int, flags: bo.flags, group: int) -> None:
+        if not isinstance(flags, bo.flags):
+            raise TypeError("__init__(): incompatible constructor arguments. The flags must be one of pyxrt.bo.flags")
+        if flags == bo.flags.normal:
+            raise RuntimeError("unsupported buffer type: none flag (err=95): Operation not supported")
+        if flags not in (bo.flags.cacheable, bo.flags.host_only):
+            raise RuntimeError("Bad BO flags (err=95): Operation not supported")
+        self._host: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
+        self._device_copy: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
+        self._bank = group & _BANK_MASK
+
+    def write(self, data: Any, seek: int) -> None:
+        flat = np.frombuffer(memoryview(data).cast("B"), dtype=np.uint8)
+        if seek < 0 or seek + len(flat) > len(self._host):
+            raise RuntimeError("attempting to write past buffer size: Invalid argument")
+        self._host[seek : seek + len(flat)] = flat
+
+    def read(self, size: int, skip: int) -> npt.NDArray[np.int8]:
+        if skip < 0 or skip + size > len(self._host):
+            raise RuntimeError("attempting to read past buffer size: Invalid argument")
+        return self._host[skip : skip + size].view(np.int8).copy()
+
+    def sync(self, direction: xclBOSyncDirection, size: int | None = None, offset: int = 0) -> None:
+        size = len(self._host) - offset if size is None else size
+        if offset < 0 or size < 0 or offset + size > len(self._host):
+            raise RuntimeError(f"Invalid BO offset and size for sync'ing: {offset}, {size} (err=22): Invalid argument")
+        part = slice(offset, offset + size)
+        if direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE:
+            self._device_copy[part] = self._host[part]
+        else:
+            self._host[part] = self._device_copy[part]
+
+    def map(self) -> memoryview:
+        return memoryview(self._host)  # type: ignore[arg-type]
+
+    def size(self) -> int:
+        return len(self._host)
+
+    def address(self) -> int:
+        return int(self._device_copy.ctypes.data)
+
+
+class run:
+    """One execution of a kernel. `report` is the emulator's own: how it ended, and what was found."""
+
+    def __init__(self, kernel: kernel) -> None:
+        self._kernel = kernel
+        self._values: dict[int, bo | int] = {}
+        self._state = ert_cmd_state.ERT_CMD_STATE_NEW
+        self._sent = 0.0
+        self.report: RunReport | None = None
+
+    def set_arg(self, index: int, value: bo | int) -> None:
+        arguments = self._kernel._arguments
+        if not 0 <= index < len(arguments):
+            raise IndexError(_range_check(index, len(arguments)))
+        if isinstance(value, bo):
+            self._check_bank(arguments[index], value)
+        elif not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError("set_arg(): incompatible function arguments.")
+        self._values[index] = value
+
+    def _check_bank(self, argument: Argument, value: bo) -> None:
+        banks = self._kernel._context._file.get_mems()
+        if value._bank >= len(banks):
+            raise IndexError(_range_check(value._bank, len(banks)))
+        if value._bank in argument.banks:
+            return
+        group_id = argument.group_id(self._kernel._context._slot)
+        sys.stderr.write(  # XRT's own words, where XRT puts them
+            f"[XRT] WARNING: Kernel {self._kernel._name} has no compute units with connectivity required for global "
+            f"argument at index {argument.index}. The argument is allocated in bank {value._bank}, the compute unit "
+            f"is connected to bank {group_id}. Allocating local copy of argument buffer in connected bank.\n"
+        )
+        # The copy cannot be made on an NPU: its clone has no host mapping (XRT xrt_bo.cpp).
+        raise RuntimeError("No host side buffer in destination buffer: Invalid argument")
+
+    def start(self) -> None:
+        context = self._kernel._context
+        if context._running is not None:
+            context._running.wait()
+        self._state = ert_cmd_state.ERT_CMD_STATE_SUBMITTED
+        problem = self._unable()
+        if problem is not None:
+            self._finish(RunReport(state=ERROR, faults=(problem,)), {})
+            return
+        context._child.send(Run(self._instructions(), {k: b._device_copy.tobytes() for k, b in self._buffers().items()}))
+        context._running, self._sent = self, time.monotonic()
+
+    def _unable(self) -> Fault | None:
+        """Why the command cannot even begin, as the firmware would find it."""
+        instructions = self._values.get(1)
+        if self._values.get(0) != OPCODE_TRANSACTION:
+            return Fault(
+                kind="opcode",
+                what=f"argument 0 (opcode) is {_shown(self._values.get(0))}, and must be {OPCODE_TRANSACTION}",
+                why="the firmware executes an instruction stream in transaction format for opcode 3 only",
+                fix="call kernel(3, bo_instr, ninstr, bo0, ...)",
+            )
+        if not isinstance(instructions, bo):
+            return Fault(
+                kind="instructions",
+                what="argument 1 (instr) has no buffer",
+                why="there is nothing to execute",
+                fix="allocate it with kernel.group_id(1) and bo.cacheable, write insts.bin into it, and sync it",
+            )
+        return self._kernel._context._child.death
+
+    def _instructions(self) -> bytes:
+        """The stream says its own length in word 3; what lies behind it is not executed."""
+        buffer = self._values[1]
+        assert isinstance(buffer, bo)
+        data = buffer._device_copy.tobytes()
+        declared = int.from_bytes(data[12:16], "little")
+        return data[:declared] if 16 <= declared <= len(data) else data
+
+    def _buffers(self) -> dict[int, bo]:
+        return {k - FIRST_BUFFER: v for k, v in self._values.items() if k >= FIRST_BUFFER and isinstance(v, bo)}
+
+    def wait(self, timeout_ms: int | None = None) -> ert_cmd_state:
+        """The state the command ended in; TIMEOUT without an exception if it has not ended in time."""
+        if self._state != ert_cmd_state.ERT_CMD_STATE_SUBMITTED:
+            return self._state
+        child = self._kernel._context._child
+        left = settings.watchdog_s - (time.monotonic() - self._sent)
+        asked = timeout_ms / 1000 if timeout_ms else None
+        try:
+            answer = child.receive(max(0.0, left if asked is None else min(asked, left)))
+        except Problem as problem:
+            fault = Fault(kind="design", what=problem.what, where=problem.where or "", why=problem.why or "", fix=problem.fix or "")
+            answer = Finished(RunReport(state=ERROR, faults=(fault,)), {})
+        if answer is None:
+            if asked is not None and asked < left:
+                return ert_cmd_state.ERT_CMD_STATE_TIMEOUT
+            answer = child.give_up(settings.watchdog_s)
+        self._finish(answer.report, answer.buffers)
+        return self._state
+
+    def _finish(self, report: RunReport, buffers: dict[int, bytes]) -> None:
+        for number, data in buffers.items():
+            self._buffers()[number]._device_copy[:] = np.frombuffer(data, dtype=np.uint8)
+        self.report = report
+        self._state = ert_cmd_state(report.state)
+        if self._kernel._context._running is self:
+            self._kernel._context._running = None
+
+    def wait2(self) -> None:
+        state = self.wait()
+        if state != COMPLETED:
+            raise RuntimeError(f"Command failed to complete successfully ({state.name})")
+
+    def state(self) -> ert_cmd_state:
+        return self._state
+
+
+def _range_check(index: int, size: int) -> str:
+    """What libstdc++ says, and pyxrt passes on."""
+    return f"vector::_M_range_check: __n (which is {index}) >= this->size() (which is {size})"
+
+
+def _shown(value: object) -> str:
+    return "a buffer" if isinstance(value, bo) else "not set" if value is None else str(value)
+
+
+__all__ = [
+    "bo",
+    "device",
+    "enumerate_devices",
+    "ert_cmd_state",
+    "hw_context",
+    "kernel",
+    "run",
+    "uuid",
+    "xclBOSyncDirection",
+    "xclbin",
+]
