@@ -1,0 +1,188 @@
+"""The only doer: writes what changed, runs ninja, explains a failure, and checks what came out."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.plan import Plan, Step, compile_commands
+
+# What a step of our own prints when it fails, so that the build can raise the same Problem again.
+PROBLEM_MARK = "tileproof-problem: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifacts:
+    """A finished pair, with the digest both were built under. `worked` is False if nothing had to be done."""
+
+    folder: Path
+    xclbin: Path
+    insts: Path
+    digest: str
+    worked: bool
+
+
+def build(
+    plan: Plan, build_dir: Path, ninja: Path, *, jobs: int | None = None, say: Callable[[str], None] = lambda _: None
+) -> Artifacts:
+    """Carry out `plan` below `build_dir`. A failure is a `Problem`, and leaves the last good artifacts alone."""
+    folder = build_dir / plan.kernel / plan.variant
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder, say) as lock:
+            _write_files(plan, folder)
+            output = _run_ninja(plan, folder, ninja, jobs, lock)
+            _check_outputs(plan, folder)
+    except OSError as error:
+        raise Problem(
+            f"{plan.kernel}: the build folder cannot be used",
+            where=str(error.filename or folder),
+            why=error.strerror or str(error),
+            fix="make room, or choose another folder with --build-dir",
+        ) from None
+    return Artifacts(
+        folder=folder,
+        xclbin=folder / plan.xclbin,
+        insts=folder / plan.insts,
+        digest=plan.digest,
+        worked="no work to do" not in output,
+    )
+
+
+@contextmanager
+def _locked(folder: Path, say: Callable[[str], None]) -> Iterator[int]:
+    """One build of a folder at a time. ninja inherits the lock, so a killed tileproof does not let another in early."""
+    with (folder / ".lock").open("a+") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another build of {folder.name} is running; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def _write_files(plan: Plan, folder: Path) -> None:
+    for name, text in plan.files.items():
+        write_if_changed(folder / name, text.encode())
+    write_if_changed(folder / "build.ninja", ninja_text(plan).encode())
+    commands = json.dumps(compile_commands(plan, folder.resolve()), indent=1)
+    write_if_changed(folder / "compile_commands.json", commands.encode())
+
+
+def write_if_changed(path: Path, data: bytes) -> None:
+    """Leave an equal file alone, so that ninja sees no newer input; otherwise replace it in one move."""
+    if path.is_file() and path.read_bytes() == data:
+        return
+    write_atomically(path, data)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """The whole file or none of it, however the process ends."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_bytes(data)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def ninja_text(plan: Plan) -> str:
+    """build.ninja: one rule and one edge per step."""
+    lines = ["# Written by tileproof; edit the kernel, not this file.", "ninja_required_version = 1.10"]
+    variables = {**plan.variables, "digest": plan.digest}
+    lines += [f"{name} = {_escaped(value)}" for name, value in variables.items()]
+    for step in plan.steps:
+        lines += ["", f"rule {step.name}", f"  command = {_command(step)}", f"  description = {step.text}"]
+        if step.depfile:
+            lines += [f"  depfile = {step.depfile}", "  deps = gcc"]
+        lines.append(f"build {' '.join(step.outputs)}: {step.name} {' '.join(step.inputs)}")
+    return "\n".join([*lines, "", f"default {' '.join(plan.steps[-1].outputs)}", ""])
+
+
+def _command(step: Step) -> str:
+    return " ".join(word if word.startswith("$") else shlex.quote(word) for word in step.command)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("$", "$$")
+
+
+def _run_ninja(plan: Plan, folder: Path, ninja: Path, jobs: int | None, lock: int) -> str:
+    command = [str(ninja), *(("-j", str(jobs)) if jobs else ())]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        pass_fds=(lock,),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        (folder / "build.log").write_text(done.stdout)
+        raise _failure(plan, folder, done.stdout)
+    return done.stdout
+
+
+def _failure(plan: Plan, folder: Path, output: str) -> Problem:
+    for line in output.splitlines():
+        if line.startswith(PROBLEM_MARK):
+            return Problem(**json.loads(line.removeprefix(PROBLEM_MARK)))
+    step = _failed_step(plan, output)
+    error = re.search(r"^([^\s:]+:\d+(?::\d+)?): (?:fatal )?error: (.*)$", output, re.MULTILINE)
+    source = error.group(1).split(":")[0] if error else ""
+    template = plan.sources.get(source)
+    where = (error.group(1) if error else str(folder)) + (f", rendered from {template}" if template else "")
+    return Problem(
+        f"{plan.kernel}: {step.text if step else 'a build step'} failed",
+        where=where,
+        why=error.group(2) if error else _last_lines(output),
+        fix=f"the whole log is {folder / 'build.log'}"
+        + (f"; to see it again: cd {folder} && ninja -v {step.outputs[0]}" if step else ""),
+        exit_code=EXIT_KERNEL_WRONG,
+    )
+
+
+def _failed_step(plan: Plan, output: str) -> Step | None:
+    """ninja says `FAILED: output` (since 1.12 `FAILED: [code=1] output`) before the command and what it printed."""
+    failed = re.search(r"^FAILED: (?:\[code=\d+\] )?(\S+)", output, re.MULTILINE)
+    return next((step for step in plan.steps if failed and failed.group(1) in step.outputs), None)
+
+
+def _last_lines(output: str) -> str:
+    lines = [line for line in output.splitlines() if line and not line.startswith(("[", "ninja: build stopped"))]
+    return "\n".join(lines[-4:]) or "it said nothing"
+
+
+def _check_outputs(plan: Plan, folder: Path) -> None:
+    """ninja believes a command that exits 0; an output that is missing or older than its inputs was not made."""
+    for step in plan.steps:
+        newest = max((_mtime(folder, name) for name in step.inputs if not name.startswith("$")), default=0.0)
+        for name in step.outputs:
+            path = folder / name
+            if path.is_file() and path.stat().st_size > 0 and _mtime(folder, name) >= newest:
+                continue
+            raise Problem(
+                f"{plan.kernel}: {step.text} made no {name}, although it reported success",
+                where=str(path),
+                why=f"command: {_command(step)}",
+                fix="run the command by hand; a wrapper that swallows the compiler's exit code does this",
+                exit_code=EXIT_KERNEL_WRONG,
+            )
+
+
+def _mtime(folder: Path, name: str) -> float:
+    return (folder / name).stat().st_mtime if (folder / name).exists() else time.time()

@@ -1,0 +1,179 @@
+"""A build as data: the files to write, the steps to run, what each reads and makes, and one digest of it all.
+
+Nothing here touches a tool or a disk beyond reading tileproof's own headers. Paths are relative to the build folder;
+tools and folders of this machine stand as ninja variables, so that a digest does not depend on where things lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tileproof import __version__
+from tileproof.device_model import device_named
+from tileproof.spec import KernelSpec
+from tileproof.toolchain.cxx import CxxCompiler
+
+# -fwrapv and no strict aliasing: AIE integer arithmetic wraps, and tile code casts between vector types.
+_CXX_FLAGS = (
+    "-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default",
+    "-Wall", "-Wextra", "-Wno-unknown-pragmas",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command. `inputs` make it run again when they change; `depfile` names more of them."""
+
+    name: str
+    command: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    depfile: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to write and what to run for one variant. `variables` are this machine's, and no part of the digest."""
+
+    kernel: str
+    variant: str
+    target: str
+    toolchain: str
+    files: Mapping[str, str]
+    steps: tuple[Step, ...]
+    variables: Mapping[str, str]
+    tools: Mapping[str, str]
+    xclbin: str
+    insts: str
+    sources: Mapping[str, str] = field(default_factory=dict)  # rendered file -> the template it came from
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over everything that decides what comes out."""
+        parts = {
+            "tileproof": __version__,
+            "target": self.target,
+            "toolchain": self.toolchain,
+            "files": dict(self.files),
+            "steps": [[s.name, list(s.command), list(s.inputs), list(s.outputs)] for s in self.steps],
+            "tools": dict(self.tools),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def plan_host_build(
+    spec: KernelSpec, target: str, texts: Mapping[str, str], cxx: CxxCompiler, *, python: str, include: Path
+) -> Plan:
+    """The build for the emulator: tile code to a shared library, then design and library to xclbin and insts.bin."""
+    variant = spec.variant(target)
+    xclbin, insts = f"{variant}.emu.xclbin", "insts.bin"
+    sources = [name for name in texts if name.endswith(".cc")]
+    arch = device_named(target).aie_arch
+    runtime = include.parent / "runtime"
+    return Plan(
+        kernel=spec.name,
+        variant=variant,
+        target=target,
+        toolchain="host",
+        files=dict(texts),
+        steps=(
+            *(_compile(source, arch, cxx) for source in sources),
+            _compile_checks(),
+            _link(sources),
+            _package(variant, xclbin, insts),
+        ),
+        variables={
+            "cxx": shlex.join(cxx.command),
+            "headers": shlex.quote(str(include)),
+            "runtime": shlex.quote(str(runtime)),
+            "python": shlex.quote(python),
+        },
+        tools={"cxx": cxx.version, "headers": _digest_of(include, runtime), "package": _digest_of(Path(__file__).parent)},
+        xclbin=xclbin,
+        insts=insts,
+        sources={name: f"{name}.j2" for name in texts},
+    )
+
+
+def _package(variant: str, xclbin: str, insts: str) -> Step:
+    """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
+    return Step(
+        name="package",
+        command=(
+            "$python", "-m", "tileproof", "package", "--design", "design.mlir", "--library", "tile.so",
+            "--xclbin", xclbin, "--insts", insts, "--variant", variant, "--digest", "$digest",
+        ),  # fmt: skip
+        inputs=("design.mlir", "tile.so"),
+        outputs=(xclbin, insts),
+        text="check the design, pack the xclbin",
+    )
+
+
+def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
+    stem = source.removesuffix(".cc")
+    return Step(
+        name=f"compile_{stem}",
+        command=(
+            "$cxx", *_CXX_FLAGS, *cxx.check_flags, f"-D__AIE_ARCH__={arch}", "-I", "$headers",
+            "-MD", "-MF", f"{stem}.o.d", "-c", source, "-o", f"{stem}.o",
+        ),  # fmt: skip
+        inputs=(source,),
+        outputs=(f"{stem}.o",),
+        depfile=f"{stem}.o.d",
+        text=f"compile {source}",
+    )
+
+
+def _compile_checks() -> Step:
+    name = "tileproof_checks"
+    return Step(
+        name=f"compile_{name}",
+        command=(
+            "$cxx", "-std=c++20", "-O2", "-fPIC", "-MD", "-MF", f"{name}.o.d", "-c", f"$runtime/{name}.cc", "-o", f"{name}.o",
+        ),  # fmt: skip
+        inputs=(f"$runtime/{name}.cc",),
+        outputs=(f"{name}.o",),
+        depfile=f"{name}.o.d",
+        text="compile the access checks",
+    )
+
+
+def _link(sources: list[str]) -> Step:
+    objects = (*(source.removesuffix(".cc") + ".o" for source in sources), "tileproof_checks.o")
+    return Step(
+        name="link",
+        command=("$cxx", "-shared", "-o", "tile.so", *objects),
+        inputs=objects,
+        outputs=("tile.so",),
+        text="link the tile code",
+    )
+
+
+def compile_commands(plan: Plan, folder: Path) -> list[dict[str, object]]:
+    """The entries of compile_commands.json, so that an editor understands the tile code."""
+    entries = []
+    for step in plan.steps:
+        if step.name.startswith("compile_"):
+            words = " ".join(step.command)
+            for name, value in plan.variables.items():
+                words = words.replace(f"${name}", value)
+            source = step.inputs[0].replace("$runtime", plan.variables["runtime"])
+            entries.append({"directory": str(folder), "file": source, "command": words, "output": step.outputs[0]})
+    return entries
+
+
+def _digest_of(*folders: Path) -> str:
+    """One digest of every file of ours that a build reads or runs."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in {".hpp", ".cc", ".py"}:
+                digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

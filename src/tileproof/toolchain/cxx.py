@@ -1,0 +1,97 @@
+"""The host's C++ compiler: `$CXX`, c++, g++, clang++, or the one in the ziglang package."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from tileproof.errors import EXIT_NOT_HERE, Problem
+
+_TIMEOUT_S = 20.0
+
+# Every load and store calls a function of ours (runtime/tileproof_checks.cc); both compilers know this mode, by
+# different names. Locals and globals need no red zones: what they hold is no tile memory.
+_GCC_CHECKS = (
+    "-fsanitize=kernel-address",
+    "--param=asan-instrumentation-with-call-threshold=0",
+    "--param=asan-stack=0",
+    "--param=asan-globals=0",
+)
+_CLANG_CHECKS = (
+    "-fsanitize=kernel-address",
+    "-mllvm",
+    "-asan-instrumentation-with-call-threshold=0",
+    "-mllvm",
+    "-asan-stack=0",
+    "-mllvm",
+    "-asan-globals=0",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CxxCompiler:
+    """A C++ compiler that answered. `command` is how to call it, `version` its own first line."""
+
+    command: tuple[str, ...]
+    version: str
+    is_clang: bool
+
+    @property
+    def check_flags(self) -> tuple[str, ...]:
+        """Flags that make the compiler report every load and store of the tile code."""
+        return _CLANG_CHECKS if self.is_clang else _GCC_CHECKS
+
+
+def find_cxx() -> CxxCompiler:
+    """The first compiler that runs; a `Problem` that says what was tried."""
+    tried = []
+    for origin, command in _candidates():
+        version = _version(command)
+        if version is not None:
+            return CxxCompiler(command, version, "clang" in version.lower() or "zig" in version.lower())
+        tried.append(f"{shlex.join(command)} ({origin}): does not run")
+        if origin == "$CXX":
+            raise Problem(
+                "the C++ compiler that $CXX names does not run",
+                where=f"CXX={os.environ['CXX']}",
+                why="; ".join(tried),
+                fix="correct CXX, or unset it to use the machine's c++, g++ or clang++",
+                exit_code=EXIT_NOT_HERE,
+            )
+    raise Problem(
+        "there is no C++ compiler",
+        where="$CXX, then c++, g++, clang++ on PATH, then the ziglang package",
+        why="; ".join(tried) or "none of them is there, and the emulator runs the tile code as native code",
+        fix=f"install one (Debian, Ubuntu: apt-get install g++), or `{sys.executable} -m pip install ziglang`",
+        exit_code=EXIT_NOT_HERE,
+    )
+
+
+def _candidates() -> Iterator[tuple[str, tuple[str, ...]]]:
+    if os.environ.get("CXX", "").strip():
+        yield "$CXX", tuple(shlex.split(os.environ["CXX"]))
+    for name in ("c++", "g++", "clang++"):
+        path = shutil.which(name)
+        if path:
+            yield "PATH", (path,)
+    if importlib.util.find_spec("ziglang") is not None:
+        yield "ziglang package", (sys.executable, "-m", "ziglang", "c++")
+
+
+def _version(command: tuple[str, ...]) -> str | None:
+    if command[1:3] == ("-m", "ziglang"):
+        # Starting zig to ask costs more than a build with nothing to do.
+        return f"zig c++ {metadata.version('ziglang')}"
+    try:
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    first = answer.stdout.strip().splitlines()
+    return first[0] if answer.returncode == 0 and first else None
