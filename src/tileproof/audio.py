@@ -1,0 +1,72 @@
+"""Recordings to frames: any PCM WAV, mixed to one channel, resampled to the kernel's rate, cut into frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tileproof.errors import Problem
+
+_PCM = {"PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32"}
+_RIFF_HEADER_BYTES = 12
+
+
+def read_recording(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
+    """The samples of a PCM WAV in [-1, 1), one channel, at `sample_rate` Hz; a `Problem` for anything else."""
+    import soundfile
+    import soxr
+
+    _refuse_what_is_no_wav(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.format not in ("WAV", "WAVEX") or file.subtype not in _PCM:
+                raise Problem(
+                    f"{path.name} is not PCM",
+                    where=str(path),
+                    why=f"it is {file.format_info}, {file.subtype_info}",
+                    fix="convert it first, for instance: ffmpeg -i IN -c:a pcm_s16le OUT.wav",
+                )
+            samples = file.read(dtype="float64", always_2d=True)
+            rate = file.samplerate
+    except soundfile.LibsndfileError as error:
+        raise Problem(
+            f"{path.name} cannot be read as a WAV", where=str(path), why=str(error.error_string), fix="export it again"
+        ) from None
+    if not samples.size:
+        raise Problem(f"{path.name} holds no samples", where=str(path), fix="record something")
+    mono = samples.mean(axis=1)
+    return mono if rate == sample_rate else np.asarray(soxr.resample(mono, rate, sample_rate), dtype=np.float64)
+
+
+def frames(samples: npt.NDArray[np.generic], length: int, hop: int) -> npt.NDArray[np.generic]:
+    """Frames of `length` samples, `hop` apart, as rows; a recording shorter than one frame is padded with silence."""
+    if len(samples) < length:
+        samples = np.pad(samples, (0, length - len(samples)))
+    return np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]
+
+
+def _refuse_what_is_no_wav(path: Path) -> None:
+    """libsndfile reads what is there of a file that was cut short, without a word; its header says what should be."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_RIFF_HEADER_BYTES)
+    except OSError as error:
+        raise Problem(
+            f"{path.name} cannot be read", where=str(path), why=error.strerror or str(error), fix="check the path"
+        ) from None
+    if len(head) < _RIFF_HEADER_BYTES or head[:4] not in (b"RIFF", b"RIFX") or head[8:] != b"WAVE":
+        looks = "it is empty" if not head else f"it begins with {head[:12]!r}, and a WAV begins with RIFF....WAVE"
+        raise Problem(
+            f"{path.name} is not a WAV", where=str(path), why=looks, fix="give a PCM WAV; ffmpeg converts anything else"
+        )
+    declared = 8 + int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
+    if declared > size:
+        raise Problem(
+            f"{path.name} is cut short",
+            where=str(path),
+            why=f"its header declares {declared:,} bytes, and {size:,} are there",
+            fix="copy or export it again",
+        )

@@ -1,0 +1,342 @@
+"""The command line: reads arguments, calls one function, prints what it returns. The only module that prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileproof import __version__, device_model, library
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tileproof.prove import Request
+    from tileproof.verify import Verdict
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, 1 (a kernel is wrong), 2 (the request is wrong) or 3 (something is missing)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return problem.exit_code
+    except BrokenPipeError:
+        # The reader (`| head`) has left; what it wanted to see, it has seen.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose errors look like ours."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        print(Problem(message, fix=f"`{self.prog} --help` lists what can be asked"), file=sys.stderr)
+        raise SystemExit(EXIT_REQUEST_WRONG)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="tileproof", description="Builds NPU kernels and proves each one against a golden model.")
+    parser.add_argument("--version", action="version", version=f"tileproof {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for command in (_add_list, _add_show, _add_render, _add_build, _add_verify, _add_doctor, _add_package):
+        command(commands)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[_Parser], name: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    """The flags that mean the same everywhere."""
+    parser.add_argument("--target", choices=device_model.TARGETS, default=device_model.TARGETS[0], help="default: %(default)s")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a size of the kernel; may be repeated")
+    parser.add_argument("--kernels", metavar="DIR", type=Path, help="look for kernels here instead of the shipped ones")
+
+
+def _building(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s")
+    parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
+    parser.add_argument("-j", "--jobs", type=_positive, metavar="N", help="parallel steps; default: as ninja chooses")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+# list, show, render
+
+
+def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "list", _list, "name all kernels")
+    parser.add_argument("--kernels", metavar="DIR", type=Path)
+    parser.add_argument("--json", action="store_true")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from tileproof.spec import load_spec
+
+    names = library.kernel_names(arguments.kernels)
+    specs = [load_spec(library.kernel_dir(name, arguments.kernels)) for name in names]
+    if arguments.json:
+        print(json.dumps([{"name": spec.name, "about": spec.about, "targets": spec.targets} for spec in specs]))
+    else:
+        for spec in specs:
+            print(f"{spec.name:<12} {spec.about}")
+    return 0
+
+
+def _add_show(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "show", _show, "what a kernel is: buffers, scales, cases, and the memory map of its core")
+    parser.add_argument("kernel")
+    _common(parser)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from tileproof.prove import render_kernel
+    from tileproof.show import kernel_text
+
+    rendered = render_kernel(arguments.kernel, _request(arguments))
+    print(kernel_text(rendered.spec, rendered.texts["design.mlir"]), end="")
+    return 0
+
+
+def _add_render(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "render", _render, "print the MLIR and C++ of a kernel, or write them with -o")
+    parser.add_argument("kernel")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="write the files here instead of printing them")
+    _common(parser)
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from tileproof.build import write_if_changed
+    from tileproof.prove import render_kernel
+
+    texts = render_kernel(arguments.kernel, _request(arguments)).texts
+    for name, text in texts.items():
+        if arguments.output is None:
+            print(f"// ==== {name} ====\n{text}", end="")
+            continue
+        try:
+            arguments.output.mkdir(parents=True, exist_ok=True)
+            write_if_changed(arguments.output / name, text.encode())
+        except OSError as error:
+            raise Problem(
+                f"{name} cannot be written",
+                where=str(arguments.output),
+                why=error.strerror or str(error),
+                fix="choose another folder with -o",
+            ) from None
+        print(arguments.output / name)
+    return 0
+
+
+# build, verify
+
+
+def _add_build(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "build", _build, "make the xclbin and insts.bin of kernels")
+    parser.add_argument("kernel", nargs="+")
+    _common(parser)
+    _building(parser)
+    parser.add_argument("--json", action="store_true")
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from tileproof.prove import build_kernel, render_kernel
+
+    request = _request(arguments)
+    listed = []
+    for name in arguments.kernel:
+        artifacts = build_kernel(render_kernel(name, request), request, _say)
+        entry = {"kernel": name, "xclbin": str(artifacts.xclbin), "insts": str(artifacts.insts), "digest": artifacts.digest}
+        listed.append(entry)
+        if not arguments.json:
+            done = "built" if artifacts.worked else "up to date"
+            print(f"{name}: {done}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})")
+    if arguments.json:
+        print(json.dumps(listed, indent=1))
+    return 0
+
+
+def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "verify", _verify, "build kernels, run every case, and compare every element; without names: all kernels")
+    parser.add_argument("kernel", nargs="*")
+    _common(parser)
+    _building(parser)
+    parser.add_argument("--device", choices=("auto", "npu", "emulator"), default="auto", help="default: %(default)s")
+    parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
+    parser.add_argument("--seed", type=int, help="draw every case from this seed instead of its own")
+    parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
+    parser.add_argument("--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts")
+    parser.add_argument("--insts", metavar="FILE", type=Path, help="the instructions built with --xclbin")
+    parser.add_argument("--timeout", type=float, metavar="S", help="end a run of the emulator after this long; default: 30")
+    parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from tileproof import report
+
+    request = _request(arguments)
+    names = arguments.kernel or library.kernel_names(arguments.kernels)
+    verdicts, worst = _prove_all(names, request, arguments)
+    if arguments.json:
+        print(report.as_json(verdicts), end="")
+    elif verdicts:
+        terminal = sys.stdout.isatty()
+        width = os.get_terminal_size().columns if terminal else 120
+        print(report.as_text(verdicts, width=width, colour=terminal and "NO_COLOR" not in os.environ), end="")
+    if arguments.junit is not None:
+        _write_report(arguments.junit, report.as_junit(verdicts))
+    return worst or _exit_code(verdicts)
+
+
+def _prove_all(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> tuple[list[Verdict], int]:
+    """All verdicts, and the exit code of the first kernel that could not be judged at all."""
+    from tileproof.prove import prove_kernel
+
+    verdicts: list[Verdict] = []
+    worst = 0
+    with _progress() as say:
+        for name in names:
+            try:
+                verdicts += prove_kernel(name, request, say, arguments.wav)
+            except Problem as problem:
+                say("")
+                print(problem, file=sys.stderr)
+                worst = worst or problem.exit_code
+    return verdicts, worst
+
+
+def _exit_code(verdicts: Sequence[Verdict]) -> int:
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if "fail" in outcomes:
+        return EXIT_KERNEL_WRONG
+    return 0 if outcomes == {"pass"} else EXIT_NOT_HERE
+
+
+def _write_report(path: Path, text: str) -> None:
+    from tileproof.build import write_atomically
+
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise Problem(
+            "the report cannot be written", where=str(path), why=error.strerror or str(error), fix="choose another path"
+        ) from None
+
+
+# doctor, package
+
+
+def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "doctor", _doctor, "what is here, and what is missing for what")
+    parser.add_argument("--json", action="store_true")
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from tileproof.doctor import examine
+
+    findings = examine()
+    if arguments.json:
+        print(json.dumps([{"thing": f.thing, "state": f.state, "detail": f.detail, "needed": f.needed} for f in findings]))
+    else:
+        for finding in findings:
+            print(f"{finding.state:<8} {finding.thing:<14} {finding.detail}")
+    return EXIT_NOT_HERE if any(f.needed and f.state != "present" for f in findings) else 0
+
+
+def _add_package(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser("package")  # a step of the build, not for people: no help line
+    parser.set_defaults(run=_package)
+    for name in ("--design", "--library", "--xclbin", "--insts"):
+        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--variant", required=True)
+    parser.add_argument("--digest", required=True)
+
+
+def _package(arguments: argparse.Namespace) -> int:
+    from tileproof.build import PROBLEM_MARK, write_atomically
+    from tileproof.package import package_for_emulator
+
+    design, library_bytes = arguments.design.read_text(), arguments.library.read_bytes()
+    try:
+        xclbin, insts = package_for_emulator(design, library_bytes, arguments.variant, arguments.digest)
+    except Problem as problem:
+        fields = ("what", "where", "why", "fix", "exit_code")
+        print(PROBLEM_MARK + json.dumps({name: getattr(problem, name) for name in fields}))
+        return problem.exit_code
+    write_atomically(arguments.insts, insts)
+    write_atomically(arguments.xclbin, xclbin)
+    return 0
+
+
+# What every command shares
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    from tileproof.prove import Request
+
+    return Request(
+        target=arguments.target,
+        sizes=dict(_size(text) for text in arguments.set),
+        kernels=arguments.kernels,
+        toolchain=getattr(arguments, "toolchain", "auto"),
+        device=getattr(arguments, "device", "auto"),
+        cases=tuple(getattr(arguments, "case", ())),
+        seed=getattr(arguments, "seed", None),
+        build_dir=getattr(arguments, "build_dir", Path("build")),
+        jobs=getattr(arguments, "jobs", None),
+        xclbin=getattr(arguments, "xclbin", None),
+        insts=getattr(arguments, "insts", None),
+        timeout_s=getattr(arguments, "timeout", None),
+    )
+
+
+def _size(text: str) -> tuple[str, int]:
+    key, sign, value = text.partition("=")
+    try:
+        return key.strip(), int(value)
+    except ValueError:
+        raise Problem(
+            f"--set {text} cannot be read",
+            why="there is no =" if not sign else f"{value!r} is not a whole number",
+            fix="write for instance --set head=32",
+        ) from None
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is being done; nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda text: status.update(text)

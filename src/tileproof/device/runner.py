@@ -1,0 +1,167 @@
+"""The one host program: written against pyxrt's API, it runs a kernel on the NPU and on the emulator alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tileproof.device import OpenDevice
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
+from tileproof.provenance import Provenance, check_pair, read_provenance
+from tileproof.xclbin import Argument, read_kernels, read_xclbin
+from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, OPCODE_TRANSACTION, state_name
+
+# What outputs are filled with before a run; the bitwise complement on every other run.
+POISON = 0xA5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One run: XRT's state, the outputs by buffer number, times in seconds, and what the device found wrong."""
+
+    state: int
+    outputs: dict[int, bytes] = field(repr=False)
+    seconds: Mapping[str, float]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def state_name(self) -> str:
+        return state_name(self.state)
+
+
+class LoadedKernel:
+    """An xclbin and its instructions, loaded on a device: one hardware context, buffers made once, run after run.
+
+    `sizes` are the bytes of each host buffer, in the order of the runtime sequence's arguments.
+    """
+
+    def __init__(self, device: OpenDevice, xclbin: Path, insts: Path, sizes: Mapping[int, int]) -> None:
+        self._xrt = device.xrt
+        self.arguments, self.provenance = _metadata(xclbin)
+        words = _read(insts)
+        if self.provenance is not None:
+            check_pair(self.provenance, words, xclbin.name, insts.name)
+        self._refuse_too_many(xclbin, len(sizes))
+        try:
+            self._device, self._context, self._kernel = self._load(xclbin)
+            self._instructions = self._buffer(1, len(words), "cacheable")
+            self._instructions.write(words, 0)
+            self._sync(self._instructions, to_device=True)
+            self._words = len(words) // 4
+            self._buffers = {k: self._buffer(FIRST_BUFFER + k, size, "host_only") for k, size in sizes.items()}
+        except (RuntimeError, IndexError, OSError) as error:
+            raise _refused(device, xclbin, error) from None
+        self._runs = 0
+
+    def _load(self, path: Path) -> tuple[Any, Any, Any]:
+        xrt = self._xrt
+        device, file = xrt.device(0), xrt.xclbin(str(path))
+        device.register_xclbin(file)
+        context = xrt.hw_context(device, file.get_uuid())
+        return device, context, xrt.kernel(context, file.get_kernels()[0].get_name())
+
+    def run(self, inputs: Mapping[int, bytes]) -> RunResult:
+        """Run once. Buffers that are no input are poisoned first, so that what the kernel leaves alone is seen."""
+        poison = POISON if self._runs % 2 == 0 else POISON ^ 0xFF
+        self._runs += 1
+        started = time.perf_counter()
+        for number, buffer in self._buffers.items():
+            buffer.write(inputs.get(number, bytes([poison]) * buffer.size()), 0)
+            self._sync(buffer, to_device=True)
+        synced = time.perf_counter()
+        try:
+            run = self._start()
+            state = int(run.wait())
+        except RuntimeError as error:
+            raise Problem(
+                "the run could not be started",
+                where="pyxrt",
+                why=str(error),
+                fix="`tileproof doctor` looks at the driver and the device",
+                exit_code=EXIT_NOT_HERE,
+            ) from None
+        finished = time.perf_counter()
+        outputs = {number: self._read_back(number) for number in self._buffers if number not in inputs}
+        report = getattr(run, "report", None)  # the emulator's own; XRT has none
+        return RunResult(
+            state=state,
+            outputs=outputs,
+            seconds={"sync": synced - started, "run": finished - synced, "read": time.perf_counter() - finished},
+            faults=tuple(str(fault) for fault in report.faults) if report is not None else (),
+        )
+
+    def _start(self) -> Any:
+        """run + set_arg rather than kernel(...): the binding's call swallows every error of an argument."""
+        values = {"opcode": OPCODE_TRANSACTION, "instr": self._instructions, "ninstr": self._words}
+        run = self._xrt.run(self._kernel)
+        for argument in self.arguments:
+            number = argument.index - FIRST_BUFFER
+            if argument.name in values:
+                run.set_arg(argument.index, values[argument.name])
+            elif number in self._buffers:
+                run.set_arg(argument.index, self._buffers[number])
+        run.start()
+        return run
+
+    def _buffer(self, argument: int, size: int, flags: str) -> Any:
+        xrt = self._xrt
+        return xrt.bo(self._device, size, getattr(xrt.bo, flags), self._kernel.group_id(argument))
+
+    def _sync(self, buffer: Any, *, to_device: bool) -> None:
+        direction = self._xrt.xclBOSyncDirection
+        buffer.sync(direction.XCL_BO_SYNC_BO_TO_DEVICE if to_device else direction.XCL_BO_SYNC_BO_FROM_DEVICE)
+
+    def _read_back(self, number: int) -> bytes:
+        buffer = self._buffers[number]
+        self._sync(buffer, to_device=False)
+        return bytes(np.asarray(buffer.read(buffer.size(), 0)).view(np.uint8))
+
+    def _refuse_too_many(self, xclbin: Path, wanted: int) -> None:
+        """XRT ends in a segmentation fault for a buffer beyond the kernel's arguments."""
+        here = len(self.arguments) - FIRST_BUFFER
+        if wanted > here or [a.name for a in self.arguments[:FIRST_BUFFER]] != list(CALL_ARGUMENTS):
+            raise Problem(
+                f"{xclbin.name} does not take the arguments that the kernel has",
+                where=f"{xclbin.name}, section EMBEDDED_METADATA",
+                why="its arguments are " + ", ".join(a.name for a in self.arguments) + f"; the kernel has {wanted} buffers",
+                fix="use the xclbin that was built for this kernel",
+            )
+
+
+def _metadata(path: Path) -> tuple[tuple[Argument, ...], Provenance | None]:
+    xclbin = read_xclbin(_read(path), path.name)
+    kernels = read_kernels(xclbin, path.name)
+    # Newer mlir-aie puts a suffix behind the name; the prefix is what all have in common.
+    chosen = next((kernel for kernel in kernels if kernel.name.startswith("MLIR_AIE")), None)
+    if chosen is None:
+        raise Problem(
+            f"{path.name} has no kernel that begins with MLIR_AIE",
+            where=f"{path.name}, section EMBEDDED_METADATA",
+            why="its kernels: " + (", ".join(kernel.name for kernel in kernels) or "none"),
+            fix="use an xclbin that mlir-aie or tileproof made for an NPU",
+        )
+    return chosen.arguments, read_provenance(xclbin)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Problem(
+            f"{path.name} cannot be read", where=str(path), why=error.strerror or str(error), fix="check the path"
+        ) from None
+
+
+def _refused(device: OpenDevice, xclbin: Path, error: Exception) -> Problem:
+    return Problem(
+        f"{xclbin.name} could not be loaded on the {device.name}",
+        where="pyxrt",
+        why=str(error).strip(),
+        fix="`tileproof doctor` looks at the device and what it needs",
+        exit_code=EXIT_KERNEL_WRONG,
+    )

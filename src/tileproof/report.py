@@ -1,0 +1,143 @@
+"""Verdicts to text, JSON and JUnit: pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import StringIO
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.table import Table
+
+from tileproof import __version__
+from tileproof.verify import FAIL, NOT_RUN, PASS, Comparison, Verdict
+
+_COLOURS = {PASS: "green", FAIL: "red", NOT_RUN: "yellow"}
+
+EMULATOR_NOTE = (
+    "on the emulator: tile code run as native code of this machine, against real addresses, locks and DMA; "
+    "it says nothing about NPU timing or machine code"
+)
+
+
+def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = False) -> str:
+    """The table, what went wrong in full, and one line per kernel."""
+    out = StringIO()
+    console = Console(file=out, width=width, force_terminal=colour, color_system="standard" if colour else None, highlight=False)
+    console.print(_table(verdicts))
+    for verdict in verdicts:
+        if verdict.outcome != PASS:
+            console.print(_explanation(verdict), style=_COLOURS[verdict.outcome] if colour else "", markup=False, soft_wrap=True)
+    for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
+        console.print(_summary([v for v in verdicts if v.kernel == kernel]), markup=False, soft_wrap=True)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _table(verdicts: Sequence[Verdict]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("kernel", "case", "verdict"):
+        table.add_column(name)
+    for name in ("compared", "bit-exact", "max error", "allowed", "correlation", "SNR dB", "run ms"):
+        table.add_column(name, justify="right")
+    for verdict in verdicts:
+        outcome = f"[{_COLOURS[verdict.outcome]}]{verdict.outcome}[/]"
+        milliseconds = f"{1e3 * verdict.seconds['run']:.1f}" if "run" in verdict.seconds else "-"
+        if not verdict.outputs:
+            table.add_row(verdict.kernel, verdict.case, outcome, *["-"] * 6, milliseconds)
+        for comparison in verdict.outputs:
+            table.add_row(verdict.kernel, verdict.case, outcome, *_figures(comparison), milliseconds)
+    return table
+
+
+def _figures(comparison: Comparison) -> list[str]:
+    exact = comparison.compared - comparison.mismatched
+    return [
+        f"{comparison.compared:,}",
+        "all" if comparison.mismatched == 0 and comparison.compared else f"{max(exact, 0):,}",
+        f"{comparison.max_abs_error:.2f}",
+        f"{comparison.max_abs_allowed:g}",
+        _optional(comparison.correlation, ".5f"),
+        _optional(comparison.snr_db, ".1f"),
+    ]
+
+
+def _optional(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _explanation(verdict: Verdict) -> str:
+    head = f"\n{verdict.kernel}, {verdict.case}: {verdict.outcome}: {verdict.reason}"
+    return "\n".join([head, *("  " + fault.replace("\n", "\n  ") for fault in verdict.faults)])
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    """One line that says what was proved, and where."""
+    first = verdicts[0]
+    counts = {outcome: sum(v.outcome == outcome for v in verdicts) for outcome in (PASS, FAIL, NOT_RUN)}
+    outcome = FAIL if counts[FAIL] else NOT_RUN if counts[NOT_RUN] else PASS
+    compared = sum(c.compared for v in verdicts for c in v.outputs)
+    cases = f"{counts[PASS]} of {len(verdicts)} {'case' if len(verdicts) == 1 else 'cases'}"
+    lines = [f"\n{first.kernel}: {outcome.upper()}: {cases} for {first.target}"]
+    if compared:
+        mismatched = sum(c.mismatched for v in verdicts for c in v.outputs)
+        exactly = "every one bit for bit what integer.py says" if not mismatched else f"{mismatched:,} differ from integer.py"
+        lines.append(f"  {compared:,} elements compared, {exactly}")
+        lines.append(f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {first.artifacts.get('xclbin', '')}")
+    lines += [f"  {c.name}: dB error mean {c.db_error['mean']:.2f}, 95 % {c.db_error['p95']:.2f}, max {c.db_error['max']:.2f} ({v.case})"
+              for v in verdicts for c in v.outputs if c.db_error and len(verdicts) == 1]  # fmt: skip
+    if first.device == "emulator" and compared:
+        lines.append(f"  {EMULATOR_NOTE}")
+    return "\n".join(lines)
+
+
+def as_json(verdicts: Sequence[Verdict]) -> str:
+    """One object with every verdict; `cycles` is null until a model counts them. No NaN: infinities become null."""
+    listed = []
+    for verdict in verdicts:
+        fields = asdict(verdict)
+        for comparison in fields["outputs"]:
+            comparison.pop("reason")
+            if comparison["max_abs_error"] == float("inf"):
+                comparison["max_abs_error"] = None
+        listed.append({**fields, "cycles": None})
+    return json.dumps({"tileproof": __version__, "verdicts": listed}, indent=1, allow_nan=False) + "\n"
+
+
+def as_junit(verdicts: Sequence[Verdict]) -> str:
+    """JUnit XML: a suite per kernel, a test per case; "not run" is skipped, never passed."""
+    suites = ElementTree.Element("testsuites")
+    for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
+        mine = [verdict for verdict in verdicts if verdict.kernel == kernel]
+        suite = ElementTree.SubElement(
+            suites,
+            "testsuite",
+            name=f"tileproof.{kernel}",
+            tests=str(len(mine)),
+            failures=str(sum(v.outcome == FAIL for v in mine)),
+            skipped=str(sum(v.outcome == NOT_RUN for v in mine)),
+        )
+        for verdict in mine:
+            _junit_case(suite, verdict)
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _junit_case(suite: ElementTree.Element, verdict: Verdict) -> None:
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        classname=f"{verdict.kernel}.{verdict.target}.{verdict.device}",
+        name=verdict.case,
+        time=f"{verdict.seconds.get('run', 0.0):.6f}",
+    )
+    if verdict.outcome == PASS:
+        return
+    result = ElementTree.SubElement(case, "failure" if verdict.outcome == FAIL else "skipped", message=_xml(verdict.reason))
+    result.text = _xml("\n".join(verdict.faults))
+
+
+def _xml(text: str) -> str:
+    """XML 1.0 has no control characters, and an error text may quote any byte."""
+    return "".join(c if c in "\t\n" or ord(c) >= 0x20 else "\N{REPLACEMENT CHARACTER}" for c in text)
