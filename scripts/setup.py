@@ -37,9 +37,21 @@ def main() -> int:
     extras = [name for name, wanted in (("dev", dev), ("zig", not has_compiler())) if wanted]
     what = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     print(f"installing tileproof{f' with {chr(44).join(extras)}' if extras else ''} into .venv", file=sys.stderr)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", what]
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--editable",
+        what,
+    ]
     if subprocess.run(install, check=False).returncode != 0:
-        return fail("pip could not install what tileproof needs", "its last lines say why; check the network, then try again")
+        return fail(
+            "pip could not install what tileproof needs",
+            "its last lines say why; check the network, then try again",
+        )
     (VENV / "ready").touch()
     if dev:
         (VENV / "ready-dev").touch()

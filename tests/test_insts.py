@@ -207,9 +207,7 @@ def test_only_2026_08_adds_the_aperture_to_arguments_that_the_firmware_leaves_al
 
 def test_a_task_is_its_chain_of_bds_and_one_push():
     first = linear(32, element_bytes=4, bd_id=0, next_bd=1)
-    second = linear(
-        96, element_bytes=4, bd_id=1, byte_offset=3072, sizes=(1, 1, 6, 16), strides=(0, 0, 32, 1)
-    )
+    second = linear(96, element_bytes=4, bd_id=1, byte_offset=3072, sizes=(1, 1, 6, 16), strides=(0, 0, 32, 1))
 
     words = words_of(
         *task_bd_operations(first, generation="npu1"),
@@ -392,9 +390,7 @@ def test_the_words_that_a_bd_walks_are_those_of_the_transfer(sizes, strides, sta
     (bd,) = (action.bd for action in actions if isinstance(action, SetBd))
     (runs,) = (action.runs for action in actions if isinstance(action, Push))
 
-    walked = [
-        bd.iteration_offset(run) + word for run in range(runs) for word in walk(bd.dimensions)[: bd.length]
-    ]
+    walked = [bd.iteration_offset(run) + word for run in range(runs) for word in walk(bd.dimensions)[: bd.length]]
 
     assert walk(tuple(zip(sizes, strides, strict=True))) == walked
 
@@ -478,9 +474,7 @@ def test_no_damage_to_a_stream_makes_the_reader_do_worse_than_refuse():
 def mutated(data: bytes, chance: random.Random) -> bytes:
     spoilt = bytearray(data)
     for _ in range(chance.randint(1, 4)):
-        value = chance.choice(
-            (0, 1, 3, 0x10, 0x30, 0x80, 0x81, 0x7FFFFFFF, 0xFFFFFFFF, chance.getrandbits(32))
-        )
+        value = chance.choice((0, 1, 3, 0x10, 0x30, 0x80, 0x81, 0x7FFFFFFF, 0xFFFFFFFF, chance.getrandbits(32)))
         struct.pack_into("<I", spoilt, 4 * chance.randrange(len(spoilt) // 4), value)
     if chance.random() < 0.1:
         del spoilt[chance.randint(0, len(spoilt)) :]
@@ -504,9 +498,7 @@ def decoded_or_refused(data: bytes, seed: int) -> InstructionStream | Problem:
 # --- against mlir-aie ---------------------------------------------------------------------------------------
 
 ELEMENT_BYTES = {"i8": 1, "i16": 2, "bf16": 2, "i32": 4, "f32": 4}
-SEQUENCE = re.compile(
-    r"runtime_sequence\s*(?:@\w+)?\((?P<arguments>.*?)\)\s*\{\n(?P<body>.*?)\n    \}", re.DOTALL
-)
+SEQUENCE = re.compile(r"runtime_sequence\s*(?:@\w+)?\((?P<arguments>.*?)\)\s*\{\n(?P<body>.*?)\n    \}", re.DOTALL)
 MEMCPY = re.compile(
     r"dma_memcpy_nd\(%(?P<buffer>\w+)\[(?P<offsets>.*?)\]\[(?P<sizes>.*?)\]\[(?P<strides>.*?)\]"
     r"(?:, packet = <pkt_type = (?P<type>\d+), pkt_id = (?P<packet>\d+)>)?\)"

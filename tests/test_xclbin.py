@@ -149,9 +149,7 @@ def test_a_kernel_declares_at_least_five_buffers(buffers, arguments):
     xclbin = read_xclbin(package(buffers=buffers), "a.xclbin")
 
     assert len(read_arguments(xclbin, "a.xclbin")) == arguments
-    assert len(section_of(package(buffers=buffers), "GROUP_CONNECTIVITY").data) == 4 + 2 * 12 * (
-        arguments - 2
-    )
+    assert len(section_of(package(buffers=buffers), "GROUP_CONNECTIVITY").data) == 4 + 2 * 12 * (arguments - 2)
 
 
 def test_a_seventeenth_buffer_is_refused():
@@ -276,8 +274,7 @@ def test_a_bank_without_an_entry_in_the_topology_has_no_tag():
 
 def test_of_two_kernels_one_must_be_named():
     kernels = [
-        KernelMetadata(name=name, instances=("i",), arguments=(), kernel_id=None)
-        for name in ("first", "second")
+        KernelMetadata(name=name, instances=("i",), arguments=(), kernel_id=None) for name in ("first", "second")
     ]
     data = with_section(package(), "EMBEDDED_METADATA", serialise_embedded_metadata(kernels))
     xclbin = read_xclbin(data, "a.xclbin")
@@ -413,9 +410,7 @@ def test_metadata_that_is_not_ours_to_read_is_refused(xml, why):
 
 
 def test_a_package_without_metadata_has_no_kernel():
-    assert (
-        refusal(with_section(package(), "EMBEDDED_METADATA", None)).what == "a.xclbin has no kernel to call"
-    )
+    assert refusal(with_section(package(), "EMBEDDED_METADATA", None)).what == "a.xclbin has no kernel to call"
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:
@@ -426,12 +421,8 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
         size = struct.calcsize(code)
         # Half of the damage goes to the header and the table, where the lengths and offsets are.
         last = TABLE_AT + 8 * HEADER_BYTES if chance.random() < 0.5 else len(spoilt) - size
-        value = chance.choice(
-            (0, 1, 2, 0x7F, 1 << 8 * size - 1, (1 << 8 * size) - 1, chance.getrandbits(8 * size))
-        )
-        struct.pack_into(
-            code, spoilt, chance.randint(0, min(last, len(spoilt) - size)), value % (1 << 8 * size)
-        )
+        value = chance.choice((0, 1, 2, 0x7F, 1 << 8 * size - 1, (1 << 8 * size) - 1, chance.getrandbits(8 * size)))
+        struct.pack_into(code, spoilt, chance.randint(0, min(last, len(spoilt) - size)), value % (1 << 8 * size))
     if chance.random() < 0.1:
         del spoilt[chance.randint(0, len(spoilt)) :]
     if chance.random() < 0.1:

@@ -32,7 +32,10 @@ def read_recording(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
             rate = file.samplerate
     except soundfile.LibsndfileError as error:
         raise Problem(
-            f"{path.name} cannot be read as a WAV", where=str(path), why=str(error.error_string), fix="export it again"
+            f"{path.name} cannot be read as a WAV",
+            where=str(path),
+            why=str(error.error_string),
+            fix="export it again",
         ) from None
     if not samples.size:
         raise Problem(f"{path.name} holds no samples", where=str(path), fix="record something")
@@ -55,12 +58,18 @@ def _refuse_what_is_no_wav(path: Path) -> None:
             head = file.read(_RIFF_HEADER_BYTES)
     except OSError as error:
         raise Problem(
-            f"{path.name} cannot be read", where=str(path), why=error.strerror or str(error), fix="check the path"
+            f"{path.name} cannot be read",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix="check the path",
         ) from None
     if len(head) < _RIFF_HEADER_BYTES or head[:4] not in (b"RIFF", b"RIFX") or head[8:] != b"WAVE":
         looks = "it is empty" if not head else f"it begins with {head[:12]!r}, and a WAV begins with RIFF....WAVE"
         raise Problem(
-            f"{path.name} is not a WAV", where=str(path), why=looks, fix="give a PCM WAV; ffmpeg converts anything else"
+            f"{path.name} is not a WAV",
+            where=str(path),
+            why=looks,
+            fix="give a PCM WAV; ffmpeg converts anything else",
         )
     declared = 8 + int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
     if declared > size:

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +32,12 @@ class Artifacts:
 
 
 def build(
-    plan: Plan, build_dir: Path, ninja: Path, *, jobs: int | None = None, say: Callable[[str], None] = lambda _: None
+    plan: Plan,
+    build_dir: Path,
+    ninja: Path,
+    *,
+    jobs: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Artifacts:
     """Carry out `plan` below `build_dir`. A failure is a `Problem`, and leaves the last good artifacts alone."""
     folder = build_dir / plan.kernel / plan.variant
@@ -103,15 +107,11 @@ def ninja_text(plan: Plan) -> str:
     variables = {**plan.variables, "digest": plan.digest}
     lines += [f"{name} = {_escaped(value)}" for name, value in variables.items()]
     for step in plan.steps:
-        lines += ["", f"rule {step.name}", f"  command = {_command(step)}", f"  description = {step.text}"]
+        lines += ["", f"rule {step.name}", f"  command = {step.command}", f"  description = {step.text}"]
         if step.depfile:
             lines += [f"  depfile = {step.depfile}", "  deps = gcc"]
         lines.append(f"build {' '.join(step.outputs)}: {step.name} {' '.join(step.inputs)}")
     return "\n".join([*lines, "", f"default {' '.join(plan.steps[-1].outputs)}", ""])
-
-
-def _command(step: Step) -> str:
-    return " ".join(word if word.startswith("$") else shlex.quote(word) for word in step.command)
 
 
 def _escaped(value: str) -> str:
@@ -178,7 +178,7 @@ def _check_outputs(plan: Plan, folder: Path) -> None:
             raise Problem(
                 f"{plan.kernel}: {step.text} made no {name}, although it reported success",
                 where=str(path),
-                why=f"command: {_command(step)}",
+                why=f"command: {step.command}",
                 fix="run the command by hand; a wrapper that swallows the compiler's exit code does this",
                 exit_code=EXIT_KERNEL_WRONG,
             )

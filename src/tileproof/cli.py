@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 (a kernel is wrong), 2 (the request is wrong) or 3 (something is missing)."""
+    """Run one command. Exit code 0, 1: a kernel is wrong, 2: the request is wrong, 3: something is not here."""
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -56,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(
-    commands: argparse._SubParsersAction[_Parser], name: str, run: Callable[[argparse.Namespace], int], text: str
+    commands: argparse._SubParsersAction[_Parser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
@@ -65,13 +68,23 @@ def _add(
 
 def _common(parser: argparse.ArgumentParser) -> None:
     """The flags that mean the same everywhere."""
-    parser.add_argument("--target", choices=device_model.TARGETS, default=device_model.TARGETS[0], help="default: %(default)s")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a size of the kernel; may be repeated")
+    parser.add_argument(
+        "--target", choices=device_model.TARGETS, default=device_model.TARGETS[0], help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a size of the kernel; may be repeated",
+    )
     parser.add_argument("--kernels", metavar="DIR", type=Path, help="look for kernels here instead of the shipped ones")
 
 
 def _building(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s")
+    parser.add_argument(
+        "--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s"
+    )
     parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
     parser.add_argument("-j", "--jobs", type=_positive, metavar="N", help="parallel steps; default: as ninja chooses")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
@@ -124,7 +137,9 @@ def _show(arguments: argparse.Namespace) -> int:
 def _add_render(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(commands, "render", _render, "print the MLIR and C++ of a kernel, or write them with -o")
     parser.add_argument("kernel")
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="write the files here instead of printing them")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, help="write the files here instead of printing them"
+    )
     _common(parser)
 
 
@@ -169,7 +184,12 @@ def _build(arguments: argparse.Namespace) -> int:
     listed = []
     for name in arguments.kernel:
         artifacts = build_kernel(render_kernel(name, request), request, _say)
-        entry = {"kernel": name, "xclbin": str(artifacts.xclbin), "insts": str(artifacts.insts), "digest": artifacts.digest}
+        entry = {
+            "kernel": name,
+            "xclbin": str(artifacts.xclbin),
+            "insts": str(artifacts.insts),
+            "digest": artifacts.digest,
+        }
         listed.append(entry)
         if not arguments.json:
             done = "built" if artifacts.worked else "up to date"
@@ -180,7 +200,12 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(commands, "verify", _verify, "build kernels, run every case, and compare every element; without names: all kernels")
+    parser = _add(
+        commands,
+        "verify",
+        _verify,
+        "build kernels, run every case, and compare every element; without names: all kernels",
+    )
     parser.add_argument("kernel", nargs="*")
     _common(parser)
     _building(parser)
@@ -188,9 +213,13 @@ def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
     parser.add_argument("--seed", type=int, help="draw every case from this seed instead of its own")
     parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
-    parser.add_argument("--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts")
+    parser.add_argument(
+        "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
+    )
     parser.add_argument("--insts", metavar="FILE", type=Path, help="the instructions built with --xclbin")
-    parser.add_argument("--timeout", type=float, metavar="S", help="end a run of the emulator after this long; default: 30")
+    parser.add_argument(
+        "--timeout", type=float, metavar="S", help="end a run of the emulator after this long; default: 30"
+    )
     parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
 
@@ -243,7 +272,10 @@ def _write_report(path: Path, text: str) -> None:
         write_atomically(path, text.encode())
     except OSError as error:
         raise Problem(
-            "the report cannot be written", where=str(path), why=error.strerror or str(error), fix="choose another path"
+            "the report cannot be written",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix="choose another path",
         ) from None
 
 
@@ -260,7 +292,9 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     findings = examine()
     if arguments.json:
-        print(json.dumps([{"thing": f.thing, "state": f.state, "detail": f.detail, "needed": f.needed} for f in findings]))
+        print(
+            json.dumps([{"thing": f.thing, "state": f.state, "detail": f.detail, "needed": f.needed} for f in findings])
+        )
     else:
         for finding in findings:
             print(f"{finding.state:<8} {finding.thing:<14} {finding.detail}")

@@ -26,7 +26,14 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Every finding, the needed things first."""
-    return (_python(), _compiler(), _ninja(), *map(_package, ("numpy", "xdsl", "jinja2")), _mlir_aie(), _pyxrt())
+    return (
+        _python(),
+        _compiler(),
+        _ninja(),
+        *map(_package, ("numpy", "xdsl", "jinja2")),
+        _mlir_aie(),
+        _pyxrt(),
+    )
 
 
 def _python() -> Finding:
@@ -68,7 +75,11 @@ def _mlir_aie() -> Finding:
     found = shutil.which("aiecc") or shutil.which("aiecc.py")
     if found:
         return Finding(thing="mlir-aie", state=PRESENT, detail=f"{found}; this version does not drive it yet")
-    return Finding(thing="mlir-aie", state=ABSENT, detail="no xclbin for a real NPU can be built; the emulator needs none")
+    return Finding(
+        thing="mlir-aie",
+        state=ABSENT,
+        detail="no xclbin for a real NPU can be built; the emulator needs none",
+    )
 
 
 def _pyxrt() -> Finding:

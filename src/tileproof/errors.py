@@ -7,10 +7,10 @@ EXIT_REQUEST_WRONG = 2
 EXIT_NOT_HERE = 3
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818  a problem is what the person has
     """Something a person can put right: what happened, where, why, and how to mend it.
 
-    `exit_code` is the process's: 1 a kernel is wrong, 2 the request or the spec is wrong, 3 a tool or a device is not here.
+    `exit_code` is the process's: 1 a kernel is wrong, 2 the request or the spec is, 3 a tool or a device is not here.
     """
 
     def __init__(

@@ -19,7 +19,6 @@ from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.spec import Buffer, Case, KernelSpec, Part
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     Parts = dict[str, npt.NDArray[Any]]
@@ -63,7 +62,8 @@ def quantised(real: npt.ArrayLike, buffer: Buffer, part: Part) -> npt.NDArray[An
 
     limits = np.iinfo(buffer.dtype.numpy)
     steps = np.rint(np.asarray(real, dtype=np.float64) / part.scale) + part.zero
-    return np.clip(steps, limits.min, limits.max).astype(buffer.dtype.numpy).reshape(part.shape)
+    clipped: npt.NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(buffer.dtype.numpy)
+    return clipped.reshape(part.shape)
 
 
 def golden_steps(spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]]) -> Parts:
@@ -75,7 +75,10 @@ def golden_steps(spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]]) -> Pa
         raise _missing(spec, "golden", "it is what every output is compared with")
     scales = {part.name: part for buffer in spec.inputs for part in buffer.parts}
     real = {n: (a.astype(np.float64) - scales[n].zero) * scales[n].scale for n, a in inputs.items()}
-    outputs = _call(spec, "golden", _function(spec, module, "golden"), **real)
+    function = _function(spec, module, "golden")
+    # A golden model may also ask for sizes, by name.
+    sizes = {key: spec.sizes[key] for key in inspect.signature(function).parameters if key in spec.sizes}
+    outputs = _call(spec, "golden", function, **{**sizes, **real})
     parts = {part.name: (buffer, part) for buffer in spec.outputs for part in buffer.parts}
     _check_parts(spec, "golden.py, golden", outputs, {name: part.shape for name, (_, part) in parts.items()})
     steps = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -46,11 +47,22 @@ def kernel_dir(name: str, kernels: Path | None = None) -> Path:
     )
 
 
+def _refuse_odd_name(path: Path) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", path.name):
+        raise Problem(
+            f"the template {path.name!r} needs a plainer name",
+            where=str(path),
+            why="its name becomes a file of the build, and a word of a command line",
+            fix="use letters, digits, _ - and .",
+        )
+
+
 def template_texts(kernel: Path) -> dict[str, str]:
     """All templates a kernel may use, by name. A kernel's own file overrides a shared one of the same name."""
     texts: dict[str, str] = {}
     for folder in (data_dir("templates"), kernel):
         for path in sorted(folder.glob("*.j2")):
+            _refuse_odd_name(path)
             try:
                 texts[path.name] = path.read_text(encoding="utf-8")
             except UnicodeDecodeError as error:

@@ -21,17 +21,17 @@ from tileproof.toolchain.cxx import CxxCompiler
 
 # -fwrapv and no strict aliasing: AIE integer arithmetic wraps, and tile code casts between vector types.
 _CXX_FLAGS = (
-    "-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default",
-    "-Wall", "-Wextra", "-Wno-unknown-pragmas",
-)  # fmt: skip
+    "-std=c++20 -O2 -fPIC -fno-strict-aliasing -fwrapv -ffp-contract=off -fvisibility=default"
+    " -Wall -Wextra -Wno-unknown-pragmas"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One command. `inputs` make it run again when they change; `depfile` names more of them."""
+    """One shell command. `inputs` make it run again when they change; `depfile` names more of them."""
 
     name: str
-    command: tuple[str, ...]
+    command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     depfile: str | None = None
@@ -62,7 +62,7 @@ class Plan:
             "target": self.target,
             "toolchain": self.toolchain,
             "files": dict(self.files),
-            "steps": [[s.name, list(s.command), list(s.inputs), list(s.outputs)] for s in self.steps],
+            "steps": [[s.name, s.command, list(s.inputs), list(s.outputs)] for s in self.steps],
             "tools": dict(self.tools),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -95,7 +95,11 @@ def plan_host_build(
             "runtime": shlex.quote(str(runtime)),
             "python": shlex.quote(python),
         },
-        tools={"cxx": cxx.version, "headers": _digest_of(include, runtime), "package": _digest_of(Path(__file__).parent)},
+        tools={
+            "cxx": cxx.version,
+            "headers": _digest_of(include, runtime),
+            "package": _digest_of(Path(__file__).parent),
+        },
         xclbin=xclbin,
         insts=insts,
         sources={name: f"{name}.j2" for name in texts},
@@ -106,10 +110,8 @@ def _package(variant: str, xclbin: str, insts: str) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
     return Step(
         name="package",
-        command=(
-            "$python", "-m", "tileproof", "package", "--design", "design.mlir", "--library", "tile.so",
-            "--xclbin", xclbin, "--insts", insts, "--variant", variant, "--digest", "$digest",
-        ),  # fmt: skip
+        command="$python -m tileproof package --design design.mlir --library tile.so"
+        f" --xclbin {xclbin} --insts {insts} --variant {variant} --digest $digest",
         inputs=("design.mlir", "tile.so"),
         outputs=(xclbin, insts),
         text="check the design, pack the xclbin",
@@ -118,12 +120,11 @@ def _package(variant: str, xclbin: str, insts: str) -> Step:
 
 def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
     stem = source.removesuffix(".cc")
+    checks = " ".join(cxx.check_flags)
     return Step(
         name=f"compile_{stem}",
-        command=(
-            "$cxx", *_CXX_FLAGS, *cxx.check_flags, f"-D__AIE_ARCH__={arch}", "-I", "$headers",
-            "-MD", "-MF", f"{stem}.o.d", "-c", source, "-o", f"{stem}.o",
-        ),  # fmt: skip
+        command=f"$cxx {_CXX_FLAGS} {checks} -D__AIE_ARCH__={arch} -I $headers"
+        f" -MD -MF {stem}.o.d -c {source} -o {stem}.o",
         inputs=(source,),
         outputs=(f"{stem}.o",),
         depfile=f"{stem}.o.d",
@@ -135,9 +136,7 @@ def _compile_checks() -> Step:
     name = "tileproof_checks"
     return Step(
         name=f"compile_{name}",
-        command=(
-            "$cxx", "-std=c++20", "-O2", "-fPIC", "-MD", "-MF", f"{name}.o.d", "-c", f"$runtime/{name}.cc", "-o", f"{name}.o",
-        ),  # fmt: skip
+        command=f"$cxx -std=c++20 -O2 -fPIC -MD -MF {name}.o.d -c $runtime/{name}.cc -o {name}.o",
         inputs=(f"$runtime/{name}.cc",),
         outputs=(f"{name}.o",),
         depfile=f"{name}.o.d",
@@ -149,19 +148,19 @@ def _link(sources: list[str]) -> Step:
     objects = (*(source.removesuffix(".cc") + ".o" for source in sources), "tileproof_checks.o")
     return Step(
         name="link",
-        command=("$cxx", "-shared", "-o", "tile.so", *objects),
+        command=f"$cxx -shared -o tile.so {' '.join(objects)}",
         inputs=objects,
         outputs=("tile.so",),
         text="link the tile code",
     )
 
 
-def compile_commands(plan: Plan, folder: Path) -> list[dict[str, object]]:
+def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
     """The entries of compile_commands.json, so that an editor understands the tile code."""
     entries = []
     for step in plan.steps:
         if step.name.startswith("compile_"):
-            words = " ".join(step.command)
+            words = step.command
             for name, value in plan.variables.items():
                 words = words.replace(f"${name}", value)
             source = step.inputs[0].replace("$runtime", plan.variables["runtime"])

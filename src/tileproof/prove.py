@@ -97,9 +97,7 @@ def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None
     return build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
 
 
-def prove_kernel(
-    name: str, request: Request, say: Callable[[str], None], wav: Path | None = None
-) -> Iterator[Verdict]:
+def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: Path | None = None) -> Iterator[Verdict]:
     """One verdict per case, as they come; with `wav`, one for the recording."""
     rendered = render_kernel(name, request)
     cases = _wav_case(wav) if wav else _chosen_cases(rendered.spec, request)

@@ -26,15 +26,14 @@ _DELIMITERS: dict[str, Any] = {
 }
 
 
+# What the context itself defines; a size or constant of such a name would be ambiguous.
 _TAKEN = frozenset(
-    "kernel about target function stack_size inputs outputs scratch parameters call_values"
-    " sequence_arguments transfers".split()
+    {"kernel", "about", "target", "function", "stack_size", "inputs", "outputs", "scratch"}
+    | {"parameters", "call_values", "sequence_arguments", "transfers"}
 )
 
 
-def render(
-    spec: KernelSpec, target: str, constants: Mapping[str, Any], templates: Mapping[str, str]
-) -> dict[str, str]:
+def render(spec: KernelSpec, target: str, constants: Mapping[str, Any], templates: Mapping[str, str]) -> dict[str, str]:
     """File name to text for every template that is not a part (a leading `_`): `design.mlir`, `tile.cc`, ...
 
     `constants` are the numbers that the kernel's constants.py made from its sizes and scales.
@@ -42,7 +41,7 @@ def render(
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         loader=jinja2.DictLoader(dict(templates)),
-        autoescape=False,  # noqa: S701  MLIR and C++, no HTML
+        autoescape=False,  # MLIR and C++ are no HTML
         **_DELIMITERS,
     )
     context = template_context(spec, target, constants)
@@ -116,7 +115,9 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
             *(f"%{buffer['name']}_object" for buffer in (*inputs, *outputs)),
             *(f"%{buffer['name']}" for buffer in scratch),
         ],
-        "sequence_arguments": [f"%{buffer.name}: memref<{buffer.count}x{buffer.dtype.name}>" for buffer in spec.buffers],
+        "sequence_arguments": [
+            f"%{buffer.name}: memref<{buffer.count}x{buffer.dtype.name}>" for buffer in spec.buffers
+        ],
         "transfers": [
             {**values, "id": number, "token": ", issue_token = true" if values in outputs else ""}
             for number, values in enumerate((*outputs, *inputs))

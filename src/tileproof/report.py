@@ -25,11 +25,22 @@ EMULATOR_NOTE = (
 def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = False) -> str:
     """The table, what went wrong in full, and one line per kernel."""
     out = StringIO()
-    console = Console(file=out, width=width, force_terminal=colour, color_system="standard" if colour else None, highlight=False)
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+    )
     console.print(_table(verdicts))
     for verdict in verdicts:
         if verdict.outcome != PASS:
-            console.print(_explanation(verdict), style=_COLOURS[verdict.outcome] if colour else "", markup=False, soft_wrap=True)
+            console.print(
+                _explanation(verdict),
+                style=_COLOURS[verdict.outcome] if colour else "",
+                markup=False,
+                soft_wrap=True,
+            )
     for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
         console.print(_summary([v for v in verdicts if v.kernel == kernel]), markup=False, soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
@@ -82,14 +93,22 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
     lines = [f"\n{first.kernel}: {outcome.upper()}: {cases} for {first.target}"]
     if compared:
         mismatched = sum(c.mismatched for v in verdicts for c in v.outputs)
-        exactly = "every one bit for bit what integer.py says" if not mismatched else f"{mismatched:,} differ from integer.py"
+        exactly = (
+            "every one bit for bit what integer.py says" if not mismatched else f"{mismatched:,} differ from integer.py"
+        )
         lines.append(f"  {compared:,} elements compared, {exactly}")
-        lines.append(f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {first.artifacts.get('xclbin', '')}")
-    lines += [f"  {c.name}: dB error mean {c.db_error['mean']:.2f}, 95 % {c.db_error['p95']:.2f}, max {c.db_error['max']:.2f} ({v.case})"
-              for v in verdicts for c in v.outputs if c.db_error and len(verdicts) == 1]  # fmt: skip
+        lines.append(
+            f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {first.artifacts.get('xclbin', '')}"
+        )
+    lines += [_db_line(comparison) for verdict in verdicts for comparison in verdict.outputs if comparison.db_error]
     if first.device == "emulator" and compared:
         lines.append(f"  {EMULATOR_NOTE}")
     return "\n".join(lines)
+
+
+def _db_line(comparison: Comparison) -> str:
+    error = comparison.db_error or {}
+    return f"  {comparison.name}: dB error " + ", ".join(f"{name} {value:.2f}" for name, value in error.items())
 
 
 def as_json(verdicts: Sequence[Verdict]) -> str:
@@ -134,7 +153,9 @@ def _junit_case(suite: ElementTree.Element, verdict: Verdict) -> None:
     )
     if verdict.outcome == PASS:
         return
-    result = ElementTree.SubElement(case, "failure" if verdict.outcome == FAIL else "skipped", message=_xml(verdict.reason))
+    result = ElementTree.SubElement(
+        case, "failure" if verdict.outcome == FAIL else "skipped", message=_xml(verdict.reason)
+    )
     result.text = _xml("\n".join(verdict.faults))
 
 

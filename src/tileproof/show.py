@@ -38,7 +38,9 @@ def _buffers(spec: KernelSpec) -> Iterable[str]:
         yield f"  {3 + number}  {buffer.name:<10} {buffer.way:<4} {buffer.nbytes:>7,} B  {buffer.dtype.name}"
         for part in buffer.parts:
             shape = " x ".join(map(str, part.shape))
-            yield f"       {part.name:<8} {shape:<12} scale {part.scale:g}" + (f", zero {part.zero}" if part.zero else "")
+            yield f"       {part.name:<8} {shape:<12} scale {part.scale:g}" + (
+                f", zero {part.zero}" if part.zero else ""
+            )
 
 
 def _memory_map(lowered: LoweredDesign) -> Iterable[str]:

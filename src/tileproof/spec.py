@@ -161,7 +161,7 @@ def _identifier(table: Table, key: str) -> str:
             f"{name!r} cannot be a name",
             where=table.place(key),
             why="it becomes a name in C++ and MLIR: letters, digits and _, not beginning with a digit",
-            fix=f"for instance `{key} = \"{re.sub(r'[^A-Za-z0-9_]+', '_', name).strip('_') or 'kernel'}\"`",
+            fix=f'for instance `{key} = "{re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "kernel"}"`',
         )
     return name
 
@@ -252,7 +252,10 @@ def _extent(table: Table, extent: str | int, sizes: Mapping[str, int]) -> int:
     value = sizes[extent] if isinstance(extent, str) else extent
     if value < 1:
         raise Problem(
-            "a shape has an extent below 1", where=table.place("shape"), why=f"it is {value}", fix="make it positive"
+            "a shape has an extent below 1",
+            where=table.place("shape"),
+            why=f"it is {value}",
+            fix="make it positive",
         )
     return value
 
@@ -318,7 +321,7 @@ def _one_of(table: Table, key: str, allowed: tuple[str, ...]) -> str:
             f"{key} cannot be {value!r}",
             where=table.place(key),
             why="it is one of " + ", ".join(allowed),
-            fix=f"did you mean {near[0]!r}?" if near else f"write `{key} = \"{allowed[0]}\"`",
+            fix=f"did you mean {near[0]!r}?" if near else f'write `{key} = "{allowed[0]}"`',
         )
     return value
 
@@ -359,15 +362,19 @@ def _check_names(spec: KernelSpec) -> None:
     outputs = {part.name for buffer in spec.outputs for part in buffer.parts}
     for name in outputs ^ set(spec.tolerances):
         raise Problem(
-            f"output {name!r} has no tolerance" if name in outputs else f"a tolerance names {name!r}, which is no output",
+            f"output {name!r} has no tolerance"
+            if name in outputs
+            else f"a tolerance names {name!r}, which is no output",
             where=f"{spec.path}, [tolerance.{name}]",
             why="outputs: " + ", ".join(sorted(outputs)),
-            fix=f"add [tolerance.{name}] with absolute and because" if name in outputs else f"remove [tolerance.{name}]",
+            fix=f"add [tolerance.{name}] with absolute and because"
+            if name in outputs
+            else f"remove [tolerance.{name}]",
         )
     lists = {
         "cases": [case.name for case in spec.cases],
         # All of these become symbols of one design.
-        "buffers": [entry.name for entry in (*spec.buffers, *spec.core.scratch)],
+        "buffers": [*(buffer.name for buffer in spec.buffers), *(scratch.name for scratch in spec.core.scratch)],
         "parts": [part.name for buffer in spec.buffers for part in buffer.parts],
     }
     for what, names in lists.items():

@@ -38,7 +38,10 @@ def load_toml(path: Path) -> Table:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise Problem(
-            f"{path.name} is not valid TOML", where=str(path), why=str(error), fix="mend the line that is named"
+            f"{path.name} is not valid TOML",
+            where=str(path),
+            why=str(error),
+            fix="mend the line that is named",
         ) from None
 
 
@@ -54,7 +57,11 @@ class Table:
     def place(self, key: str = "") -> str:
         """How messages name this table or one of its keys: `kernel.toml, [core] stack_size`."""
         table = f", [{self.path}]" if self.path else ""
-        return f"{self.file}{table}" + (f" {key}" if key else "") if table else f"{self.file}" + (f", {key}" if key else "")
+        return (
+            f"{self.file}{table}" + (f" {key}" if key else "")
+            if table
+            else f"{self.file}" + (f", {key}" if key else "")
+        )
 
     def _get(self, key: str, kind: type, default: Any, required: bool) -> Any:
         self._asked.add(key)
@@ -105,7 +112,8 @@ class Table:
         raise Problem(
             f"{key!r} is missing" if value is None else f"{key!r} has the wrong type",
             where=self.place(key),
-            why="it must be a whole number or the name of a size or constant" + ("" if value is None else f", and is {value!r}"),
+            why="it must be a whole number or the name of a size or constant"
+            + ("" if value is None else f", and is {value!r}"),
             fix=f"write `{key} = 4096` or name a key of [sizes] or of constants.py",
         )
 
@@ -146,7 +154,9 @@ class Table:
                     why=f"each entry must be a table, and one is {item!r}",
                     fix=f"write each entry under its own [[{path}]]",
                 )
-        return tuple(Table(self.file, f"{path} {item.get('name', number)!s}", item) for number, item in enumerate(items))
+        return tuple(
+            Table(self.file, f"{path} {item.get('name', number)!s}", item) for number, item in enumerate(items)
+        )
 
     def subtables(self) -> tuple[tuple[str, Table], ...]:
         """Every key of this table, each of which must be a table."""

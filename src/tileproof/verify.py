@@ -129,9 +129,7 @@ def _with_reason(
     return replace(comparison, reason="; ".join(reasons))
 
 
-def judge(
-    comparisons: Sequence[Comparison], state: int, state_name: str, faults: Sequence[str]
-) -> tuple[str, str]:
+def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults: Sequence[str]) -> tuple[str, str]:
     """The outcome of a run and its reason. A state other than COMPLETED, or any fault, is never a pass."""
     reasons = []
     if faults:

@@ -91,7 +91,11 @@ class LoadedKernel:
         return RunResult(
             state=state,
             outputs=outputs,
-            seconds={"sync": synced - started, "run": finished - synced, "read": time.perf_counter() - finished},
+            seconds={
+                "sync": synced - started,
+                "run": finished - synced,
+                "read": time.perf_counter() - finished,
+            },
             faults=tuple(str(fault) for fault in report.faults) if report is not None else (),
         )
 
@@ -128,7 +132,9 @@ class LoadedKernel:
             raise Problem(
                 f"{xclbin.name} does not take the arguments that the kernel has",
                 where=f"{xclbin.name}, section EMBEDDED_METADATA",
-                why="its arguments are " + ", ".join(a.name for a in self.arguments) + f"; the kernel has {wanted} buffers",
+                why="its arguments are "
+                + ", ".join(a.name for a in self.arguments)
+                + f"; the kernel has {wanted} buffers",
                 fix="use the xclbin that was built for this kernel",
             )
 
@@ -153,7 +159,10 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Problem(
-            f"{path.name} cannot be read", where=str(path), why=error.strerror or str(error), fix="check the path"
+            f"{path.name} cannot be read",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix="check the path",
         ) from None
 
 

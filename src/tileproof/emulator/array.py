@@ -41,7 +41,11 @@ class Array:
             self.engine.start(core.name, core.work())
         for chain in design.chains:
             program = ChainProgram(
-                chain, self.engine, self.locks, self.buffers, self.memories,
+                chain,
+                self.engine,
+                self.locks,
+                self.buffers,
+                self.memories,
                 self._stream_ends(chain.tile, chain.direction, chain.channel),
             )
             self.engine.start(program.name, program.work())
@@ -50,8 +54,14 @@ class Array:
 
     def _core(self, number: int, breadcrumb: Callable[[str], None]) -> CoreProgram:
         return CoreProgram(
-            self.design.cores[number], self.engine, self.locks, self.buffers, self.memories, self.code,
-            breadcrumb, self._report,
+            self.design.cores[number],
+            self.engine,
+            self.locks,
+            self.buffers,
+            self.memories,
+            self.code,
+            breadcrumb,
+            self._report,
         )
 
     def _shim_channel(self, shim: ShimAllocation) -> ShimChannel:
@@ -83,7 +93,13 @@ class Array:
             state = self._outcome(task, controller, before)
         except Problem as problem:
             self._report(
-                Fault(kind="design", what=problem.what, where=problem.where or "", why=problem.why or "", fix=problem.fix or "")
+                Fault(
+                    kind="design",
+                    what=problem.what,
+                    where=problem.where or "",
+                    why=problem.why or "",
+                    fix=problem.fix or "",
+                )
             )
             state = ERROR
         finally:
@@ -102,23 +118,29 @@ class Array:
             return TIMEOUT
         for channel in self.channels.values():
             for unfinished in channel.unfinished():
-                self._report(
-                    Fault(
-                        kind="unfinished",
-                        what=f"{channel.name} has not finished when the run ends",
-                        where=unfinished.text,
-                        why="the sequence waits for no token of it, and the data cannot go on: "
-                        + next((t.blocked.text for t in self.engine.tasks if t.name == channel.name and t.blocked), "it is queued"),
-                        fix="make what the sequence moves equal to what the cores take and give",
-                    )
-                )
+                self._report(self._unfinished(channel, unfinished.text))
         return COMPLETED
+
+    def _unfinished(self, channel: ShimChannel, moves: str) -> Fault:
+        blocked = next((t.blocked for t in self.engine.tasks if t.name == channel.name), None)
+        return Fault(
+            kind="unfinished",
+            what=f"{channel.name} has not finished when the run ends",
+            where=moves,
+            why="the sequence waits for no token of it, and it "
+            + (blocked.text if blocked is not None else "is still queued"),
+            fix="make what the sequence moves equal to what the cores take and give",
+        )
 
     def _deadlock(self, controller: Controller, before: Mapping[ChannelKey, int]) -> Fault:
         waiting = [t for t in self.engine.tasks if t.blocked is not None and not self._idle(t)]
-        lines = [f"{t.name} {t.blocked.text}" + (f" [{t.blocked.place}]" if t.blocked.place else "") for t in waiting if t.blocked]
+        lines = [
+            f"{t.name} {t.blocked.text}" + (f" [{t.blocked.place}]" if t.blocked.place else "")
+            for t in waiting
+            if t.blocked
+        ]
         moved = [
-            f"{self.channels[key].name} was asked to move {asked:,} bytes and has moved {self._moved(key) - before[key]:,}"
+            f"{self.channels[key].name} was asked for {asked:,} bytes and has moved {self._moved(key) - before[key]:,}"
             for key, asked in controller.asked.items()
         ]
         return Fault(

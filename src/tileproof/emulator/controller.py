@@ -97,7 +97,11 @@ class Controller:
                 Fault(
                     kind="no-buffer",
                     what=f"{channel.name} moves "
-                    + ("host memory that no patch names" if argument is None else f"kernel argument {argument + FIRST_BUFFER}, and no buffer is bound there"),
+                    + (
+                        "host memory that no patch names"
+                        if argument is None
+                        else f"kernel argument {argument + FIRST_BUFFER}, and no buffer is bound there"
+                    ),
                     where=place,
                     why="the device would read or write an address that is nobody's",
                     fix="bind a buffer to every argument that the runtime sequence moves",

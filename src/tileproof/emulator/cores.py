@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tileproof.emulator.engine import Blocked, Engine, LockState, Work
 from tileproof.emulator.faults import Fault
@@ -184,7 +186,7 @@ class CoreProgram:
         if fault is not None:
             self.report(fault)
 
-    def _element(self, buffer: Value, indices: tuple[int, ...], place: str) -> tuple[np.ndarray, int]:  # type: ignore[type-arg]
+    def _element(self, buffer: Value, indices: tuple[int, ...], place: str) -> tuple[npt.NDArray[Any], int]:
         assert isinstance(buffer, PlacedBuffer)
         values = [self._values[index] for index in indices]
         flat = 0
@@ -208,7 +210,7 @@ class CoreProgram:
     def _store(self, operation: Operation) -> None:
         value, buffer, *indices = operation.operands
         elements, flat = self._element(self._values[buffer], tuple(indices), str(operation.place))
-        elements[flat] = self._values[value]  # type: ignore[call-overload]
+        elements[flat] = self._values[value]
 
     # Arithmetic
 
@@ -265,7 +267,7 @@ def _quotient(a: int, b: int) -> int:
 
 
 _DIVISIONS = frozenset({"arith.divsi", "arith.remsi", "arith.divui", "arith.remui"})
-_BINARY: dict[str, Callable[[int, int], int | float]] = {
+_BINARY: dict[str, Callable[[Any, Any], int | float]] = {
     "arith.addi": lambda a, b: a + b,
     "arith.subi": lambda a, b: a - b,
     "arith.muli": lambda a, b: a * b,

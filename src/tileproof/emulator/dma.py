@@ -10,7 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.device_model import TASK_QUEUE_DEPTH
-from tileproof.emulator.engine import STREAM_SLACK_BYTES, Blocked, Engine, LockState, StreamEnd, Task, Tokens, Work
+from tileproof.emulator.engine import (
+    STREAM_SLACK_BYTES,
+    Blocked,
+    Engine,
+    LockState,
+    StreamEnd,
+    Task,
+    Tokens,
+    Work,
+)
 from tileproof.emulator.faults import Fault
 from tileproof.emulator.memory import TileMemories
 from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
@@ -21,7 +30,7 @@ Bytes = npt.NDArray[np.uint8]
 def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes) -> Work:
     """Put `data` on a circuit and wait until all but the stream's slack has reached every receiver."""
     for end in ends:
-        end.put(memoryview(data))
+        end.put(data.data)
         engine.wake(end)
     for end in ends:
         while end.pending > STREAM_SLACK_BYTES:
@@ -37,7 +46,10 @@ def receive(engine: Engine, end: StreamEnd, target: memoryview) -> Work:
         if taken:
             engine.wake(end)
         else:
-            yield Blocked(end, f"waits for {len(target) - filled:,} of {len(target):,} bytes on {end.name}: nobody sends them")
+            yield Blocked(
+                end,
+                f"waits for {len(target) - filled:,} of {len(target):,} bytes on {end.name}: nobody sends them",
+            )
 
 
 @dataclass(eq=False)
@@ -72,7 +84,7 @@ class ChainProgram:
             # A copy: the words are on their way, whatever happens to the buffer afterwards.
             yield from send(self.engine, self.ends, data.copy())
         else:
-            yield from receive(self.engine, self.ends[0], memoryview(data))
+            yield from receive(self.engine, self.ends[0], data.data)
         if bd.release is not None:
             lock = self.locks[bd.release[0]]
             lock.value += bd.release[1]
@@ -82,7 +94,9 @@ class ChainProgram:
         lock = self.locks[name]
         while lock.value < count:
             what = "a filled object to send" if self.chain.direction == MM2S else "a free object to fill"
-            text = f"waits for {what} of @{self.chain.fifo} (BD {bd.bd_id}, {bd.buffer}): wants {count}, {lock.describe()}"
+            text = (
+                f"waits for {what} of @{self.chain.fifo} (BD {bd.bd_id}, {bd.buffer}): wants {count}, {lock.describe()}"
+            )
             yield Blocked(lock, text)
         lock.value -= count
 
@@ -156,5 +170,5 @@ class ShimChannel:
             return
         arrived = np.empty(len(run), dtype=np.uint32)
         for end in self.ends:
-            yield from receive(self.engine, end, memoryview(arrived.view(np.uint8)))
+            yield from receive(self.engine, end, arrived.view(np.uint8).data)
         words[run] = arrived

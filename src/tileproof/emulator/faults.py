@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One finding: a kind for programs, and what, where, why and how to mend it for people."""

@@ -46,10 +46,20 @@ def unpack_payload(data: bytes, name: str) -> Payload:
             members = {member: _member(archive, member) for member in ("manifest.json", "design.mlir", "tile.so")}
         manifest = json.loads(members["manifest.json"])
         payload = Payload(
-            design=members["design.mlir"].decode(), library=members["tile.so"], machine=str(manifest["machine"])
+            design=members["design.mlir"].decode(),
+            library=members["tile.so"],
+            machine=str(manifest["machine"]),
         )
         number = manifest["format"]
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, OSError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+        OSError,
+        EOFError,
+    ) as error:
         raise Problem(
             f"{name} carries an emulation payload that cannot be read",
             where=f"{name}, section EMULATION_DATA",
@@ -60,7 +70,8 @@ def unpack_payload(data: bytes, name: str) -> Payload:
         raise Problem(
             f"{name} was built for another emulator",
             where=f"{name}, section EMULATION_DATA",
-            why=f"its payload has format {number} for {payload.machine}; this is format {FORMAT} on {platform.machine()}",
+            why=f"its payload has format {number} for {payload.machine}; "
+            f"this tileproof reads format {FORMAT} on {platform.machine()}",
             fix="build again on this machine: `tileproof build KERNEL`",
         )
     return payload

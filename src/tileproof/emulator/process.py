@@ -103,7 +103,7 @@ class Child:
                 kind="crash",
                 what=f"{doing} crashed: {how}" if doing else f"the emulator's process ended: {how}",
                 where=doing or "the emulator",
-                why="the process that ran the tile code is gone; a wild pointer or an index far out of bounds does this",
+                why="the process that ran the tile code is gone; a wild pointer or an index far off does this",
                 fix="check the indices of the tile function named here; a read beyond the tile's memory ends like this",
             )
         return Finished(RunReport(state=ABORT, faults=(self.death,)), {})

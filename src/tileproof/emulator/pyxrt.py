@@ -45,7 +45,7 @@ class Settings:
 settings = Settings()
 
 
-class ert_cmd_state(IntEnum):  # noqa: D101  XRT's ert.h; RUNNING is not bound in 2.20
+class ert_cmd_state(IntEnum):  # XRT's ert.h; RUNNING is not bound in 2.20
     ERT_CMD_STATE_NEW = 1
     ERT_CMD_STATE_QUEUED = 2
     ERT_CMD_STATE_COMPLETED = 4
@@ -58,7 +58,7 @@ class ert_cmd_state(IntEnum):  # noqa: D101  XRT's ert.h; RUNNING is not bound i
     ERT_CMD_STATE_SKCRASHED = 11
 
 
-class xclBOSyncDirection(IntEnum):  # noqa: D101
+class xclBOSyncDirection(IntEnum):
     XCL_BO_SYNC_BO_TO_DEVICE = 0
     XCL_BO_SYNC_BO_FROM_DEVICE = 1
     XCL_BO_SYNC_BO_GMIO_TO_AIE = 2
@@ -228,7 +228,7 @@ class kernel:
 class bo:
     """Host memory that the device can reach. The device sees what was synced, not what was written."""
 
-    class flags(IntEnum):  # noqa: D106
+    class flags(IntEnum):
         normal = 0
         cacheable = 0x01000000
         host_only = 0x20000000
@@ -325,7 +325,9 @@ class run:
         if problem is not None:
             self._finish(RunReport(state=ERROR, faults=(problem,)), {})
             return
-        context._child.send(Run(self._instructions(), {k: b._device_copy.tobytes() for k, b in self._buffers().items()}))
+        context._child.send(
+            Run(self._instructions(), {k: b._device_copy.tobytes() for k, b in self._buffers().items()})
+        )
         context._running, self._sent = self, time.monotonic()
 
     def _unable(self) -> Fault | None:
@@ -368,7 +370,13 @@ class run:
         try:
             answer = child.receive(max(0.0, left if asked is None else min(asked, left)))
         except Problem as problem:
-            fault = Fault(kind="design", what=problem.what, where=problem.where or "", why=problem.why or "", fix=problem.fix or "")
+            fault = Fault(
+                kind="design",
+                what=problem.what,
+                where=problem.where or "",
+                why=problem.why or "",
+                fix=problem.fix or "",
+            )
             answer = Finished(RunReport(state=ERROR, faults=(fault,)), {})
         if answer is None:
             if asked is not None and asked < left:

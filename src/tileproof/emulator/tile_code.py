@@ -84,8 +84,8 @@ class TileCode:
             raise Problem(
                 f"the tile code does not define {declared.name}",
                 where=str(declared.place),
-                why="the design declares it, and no file of the tile code has an extern \"C\" function of that name",
-                fix=f'define `extern "C" void {declared.name}(...)` in the tile code, or correct the name in the design',
+                why='the design declares it, and no file of the tile code has an extern "C" function of that name',
+                fix=f'define `extern "C" void {declared.name}(...)` in the tile code, or correct the name',
             ) from None
         call.restype = None
         call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
@@ -112,17 +112,15 @@ class TileCode:
             return fault
         return None
 
-    def _out_of_bounds(
-        self, function: Function, buffers: Sequence[PlacedBuffer], who: str, bad: _BadAccess
-    ) -> Fault:
+    def _out_of_bounds(self, function: Function, buffers: Sequence[PlacedBuffer], who: str, bad: _BadAccess) -> Fault:
         verb = "reads" if bad.kind == 1 else "writes"
         near = min(buffers, key=lambda buffer: _distance(self._memories, buffer, bad.address), default=None)
         place = "tile memory that it was not given"
         if near is not None:
             start = self._memories.address_of(near)
-            past = bad.address - (start + near.nbytes)
-            side = f"{past + 1} bytes past the end" if past >= 0 else f"{start - bad.address} bytes before the start"
-            place = f"{side.replace('1 bytes', '1 byte') if side.startswith('1 ') else side} of {near.name} ({near.nbytes:,} bytes)"
+            past, short = bad.address - (start + near.nbytes) + 1, start - bad.address
+            side = f"byte {past:,} past the end" if past > 0 else f"byte {short:,} before the start"
+            place = f"{side} of {near.name} ({near.nbytes:,} bytes)"
         located = self._memories.locate(bad.address)
         address = f"address 0x{located[1]:05x} of {located[0]}" if located else f"0x{bad.address:x}"
         return Fault(

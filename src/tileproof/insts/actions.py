@@ -197,11 +197,7 @@ def _block_write(write: BlockWrite, word: int) -> tuple[Action, ...]:
             word=word,
             column=column,
             bd_id=bd_id + index,
-            bd=shim_bd(
-                BlockWrite(
-                    address=write.address, words=write.words[BD_WORDS * index : BD_WORDS * (index + 1)]
-                )
-            ),
+            bd=shim_bd(BlockWrite(address=write.address, words=write.words[BD_WORDS * index : BD_WORDS * (index + 1)])),
         )
         for index in range(count)
     )
@@ -212,12 +208,8 @@ def _mask_write(write: MaskWrite, word: int) -> Action:
     if row == SHIM_ROW and offset in CHANNEL_AT_CONTROL and write.mask == CONTROLLER_ID_MASK:
         direction, channel = CHANNEL_AT_CONTROL[offset]
         controller_id = (write.value & CONTROLLER_ID_MASK) >> CONTROLLER_ID_SHIFT
-        return RouteTokens(
-            word=word, column=column, direction=direction, channel=channel, controller_id=controller_id
-        )
-    return SetRegisters(
-        word=word, column=column, row=row, offset=offset, words=(write.value,), mask=write.mask
-    )
+        return RouteTokens(word=word, column=column, direction=direction, channel=channel, controller_id=controller_id)
+    return SetRegisters(word=word, column=column, row=row, offset=offset, words=(write.value,), mask=write.mask)
 
 
 def _patch(patch: DdrPatch, word: int) -> Action:

@@ -105,9 +105,7 @@ class InstructionStream:
 
     @property
     def device(self) -> str:
-        return {number: name for name, number in GENERATIONS.items()}.get(
-            self.generation, f"0x{self.generation:x}"
-        )
+        return {number: name for name, number in GENERATIONS.items()}.get(self.generation, f"0x{self.generation:x}")
 
 
 GENERATIONS: dict[Generation, int] = {"npu1": 3, "npu2": 4}

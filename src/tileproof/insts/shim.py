@@ -90,9 +90,7 @@ class ShimTransfer:
 
     @property
     def place(self) -> str:
-        return (
-            f"shim tile ({self.column}, {SHIM_ROW}), {self.direction} channel {self.channel}, BD {self.bd_id}"
-        )
+        return f"shim tile ({self.column}, {SHIM_ROW}), {self.direction} channel {self.channel}, BD {self.bd_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,13 +321,8 @@ def _refuse_bytes(transfer: ShimTransfer) -> None:
     """What no lowering can mend: counts below 1, and pieces that are not whole words."""
     sizes, strides, nbytes = transfer.sizes, transfer.strides, transfer.element_bytes
     if min(sizes) < 1:
-        raise _refusal(
-            transfer, f"sizes {list(sizes)}: each must be at least 1", "write 1 for a dimension without use"
-        )
-    if (
-        any(size > 1 and stride < 1 for size, stride in zip(sizes[1:], strides[1:], strict=True))
-        or strides[0] < 0
-    ):
+        raise _refusal(transfer, f"sizes {list(sizes)}: each must be at least 1", "write 1 for a dimension without use")
+    if any(size > 1 and stride < 1 for size, stride in zip(sizes[1:], strides[1:], strict=True)) or strides[0] < 0:
         why = f"strides {list(strides)}, sizes {list(sizes)}: only the outermost stride may be 0"
         raise _refusal(transfer, why, "give every dimension that is walked a positive stride")
     pieces = {"innermost size": sizes[3] * nbytes, "offset": transfer.byte_offset}
@@ -343,9 +336,7 @@ def _refuse_bytes(transfer: ShimTransfer) -> None:
     for what, size in pieces.items():
         if size % WORD_BYTES:
             why = f"its {what} is {size:,} bytes, and the DMA moves words of {WORD_BYTES}"
-            raise _refusal(
-                transfer, why, f"make it a multiple of {WORD_BYTES} bytes, by padding rows if need be"
-            )
+            raise _refusal(transfer, why, f"make it a multiple of {WORD_BYTES} bytes, by padding rows if need be")
 
 
 def _refuse_limits(transfer: ShimTransfer, sizes: Pattern, strides: Pattern, linear: bool) -> None:
@@ -371,9 +362,7 @@ def _limit_broken(transfer: ShimTransfer, sizes: Pattern, strides: Pattern, *, l
 
 
 def _refusal(transfer: ShimTransfer, why: str, fix: str) -> Problem:
-    return Problem(
-        "a transfer between host and array cannot be written", where=transfer.place, why=why, fix=fix
-    )
+    return Problem("a transfer between host and array cannot be written", where=transfer.place, why=why, fix=fix)
 
 
 # --- from words back ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tileproof.device_model import CORE, MEM, SHIM, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, Lock, ShimAllocation
+from tileproof.lowering.model import MM2S, S2MM, Bd, Direction, DmaChain, FifoEnd, Flow, Lock, ShimAllocation
 from tileproof.mlir.design import Buffer, Core, Design, Fifo, Operation, Place, Tile
 
 
@@ -99,7 +99,7 @@ def _lower_dma(lowering: FifoLowering, fifo: Fifo) -> None:
         )
 
 
-def _end(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, end: int, direction: str) -> int:
+def _end(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, end: int, direction: Direction) -> int:
     """One end of a fifo that goes by DMA; returns its channel."""
     channel = _take_channel(lowering, fifo, tile, direction)
     if tile.kind == SHIM:
@@ -118,11 +118,14 @@ def _end(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, end: int, di
 
 
 def _pool_size(design: Design, fifo: Fifo, tile: Tile, end: int, port: str) -> int:
-    """Objects at one end: a core gets its largest acquire + 1 whatever scalar depth is declared (findObjectFifoSize)."""
+    """Objects at one end: a core gets its largest acquire + 1, whatever scalar depth says (findObjectFifoSize)."""
     if len(fifo.depths) > 1:
         return fifo.depths[end]
     declared = fifo.depths[0]
-    acquired = max((count for core in design.cores if core.tile.at == tile.at for count in _acquires(core, fifo, port)), default=0)
+    acquired = max(
+        (count for core in design.cores if core.tile.at == tile.at for count in _acquires(core, fifo, port)),
+        default=0,
+    )
     if tile.kind == MEM or acquired == 0:
         return declared
     if declared == 1 and acquired == 1:
@@ -133,7 +136,11 @@ def _pool_size(design: Design, fifo: Fifo, tile: Tile, end: int, port: str) -> i
 def _acquires(core: Core, fifo: Fifo, port: str) -> Iterator[int]:
     for operation in walk(core.body):
         attributes = operation.attributes
-        if operation.name == "aie.objectfifo.acquire" and attributes["fifo"] == fifo.name and attributes["port"] == port:
+        if (
+            operation.name == "aie.objectfifo.acquire"
+            and attributes["fifo"] == fifo.name
+            and attributes["port"] == port
+        ):
             yield int(str(attributes["count"]))
 
 
@@ -165,7 +172,7 @@ def _locks(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, free: int)
     return names
 
 
-def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, direction: str, channel: int, pool: _Pool) -> None:
+def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, direction: Direction, channel: int, pool: _Pool) -> None:
     first = lowering._next_bd[tile.at]
     lowering._next_bd[tile.at] += pool.count
     _limit(first + pool.count, TILE_KINDS[tile.kind].bds, "buffer descriptors", tile, fifo.place)
@@ -192,7 +199,7 @@ def _core_end(lowering: FifoLowering, fifo: Fifo, port: str, tile: Tile, pool: _
     )
 
 
-def _take_channel(lowering: FifoLowering, fifo: Fifo, tile: Tile, direction: str) -> int:
+def _take_channel(lowering: FifoLowering, fifo: Fifo, tile: Tile, direction: Direction) -> int:
     channel = lowering._next_channel[(*tile.at, direction)]
     lowering._next_channel[(*tile.at, direction)] += 1
     what = "output DMA channels (MM2S)" if direction == MM2S else "input DMA channels (S2MM)"
@@ -221,7 +228,11 @@ def _check_acquires(lowering: FifoLowering) -> None:
                 continue
             fifo = lowering.design.fifo(name)
             raise Problem(
-                f"there is no fifo @{name}" if fifo is None else f"the core on {core.tile} is not the {port}r end of @{name}".replace("Consumer", "consuming").replace("Producer", "producing"),
+                f"there is no fifo @{name}"
+                if fifo is None
+                else f"the core on {core.tile} is not the {port}r end of @{name}".replace(
+                    "Consumer", "consuming"
+                ).replace("Producer", "producing"),
                 where=str(operation.place),
                 why="fifos here: " + (", ".join(f.name for f in lowering.design.fifos) or "none")
                 if fifo is None

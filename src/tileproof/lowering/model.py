@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from tileproof.device_model import Device
 from tileproof.mlir.design import Core, Design, MemRef, Place, Sequence, Tile
 
-S2MM, MM2S = "S2MM", "MM2S"
+S2MM: Literal["S2MM"] = "S2MM"
+MM2S: Literal["MM2S"] = "MM2S"
+Direction = Literal["S2MM", "MM2S"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class DmaChain:
     """What one DMA channel of a core or mem tile runs from the start, for ever. `fifo` is the design's name for it."""
 
     tile: Tile
-    direction: str
+    direction: Direction
     channel: int
     bds: tuple[Bd, ...]
     fifo: str
@@ -80,7 +83,7 @@ class ShimAllocation:
 
     fifo: str
     tile: Tile
-    direction: str
+    direction: Direction
     channel: int
 
 

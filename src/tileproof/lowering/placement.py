@@ -14,7 +14,7 @@ from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Buffer, Tile
 
 
-class _DoesNotFit(Exception):
+class _DoesNotFitError(Exception):
     """The bank-aware allocator gave up; what it had placed stays placed."""
 
 
@@ -23,7 +23,7 @@ def place_buffers(tile: Tile, buffers: Sequence[Buffer], stack_size: int) -> tup
     placed: list[PlacedBuffer] = []
     try:
         _bank_aware(tile, buffers, stack_size, placed)
-    except _DoesNotFit:
+    except _DoesNotFitError:
         _sequential(tile, buffers, stack_size, placed)
     order = {buffer.name: number for number, buffer in enumerate(buffers)}
     return tuple(sorted(placed, key=lambda buffer: order[buffer.name]))
@@ -39,7 +39,7 @@ def _bank_aware(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: 
             free[bank] = max(free[bank], buffer.address + buffer.type.nbytes)
             placed.append(_placed(tile, buffer, buffer.address, bank))
         elif not _take(tile, buffer, buffer.bank or 0, free, placed):
-            raise _DoesNotFit
+            raise _DoesNotFitError
     bank = 0
     for buffer in _by_size(buffer for buffer in buffers if buffer not in asked):
         for attempt in range(kind.banks):
@@ -48,7 +48,7 @@ def _bank_aware(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: 
                 bank = (candidate + 1) % kind.banks
                 break
         else:
-            raise _DoesNotFit
+            raise _DoesNotFitError
 
 
 def _take(tile: Tile, buffer: Buffer, bank: int, free: list[int], placed: list[PlacedBuffer]) -> bool:

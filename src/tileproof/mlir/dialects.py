@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import (
     i32,
     i64,
 )
-from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, Region, TypeAttribute
+from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, Region, SSAValue, TypeAttribute
 from xdsl.irdl import (
     IRDLOperation,
     irdl_attr_definition,
@@ -38,12 +38,12 @@ class _Loose(IRDLOperation):
     @classmethod
     def make(
         cls,
-        operands: Sequence[object] = (),
+        operands: Sequence[SSAValue] = (),
         results: Sequence[Attribute] = (),
         attributes: dict[str, Attribute] | None = None,
         regions: Sequence[Region] = (),
     ) -> _Loose:
-        return cls.create(operands=operands, result_types=results, attributes=attributes or {}, regions=regions)  # type: ignore[arg-type]
+        return cls.create(operands=operands, result_types=results, attributes=attributes or {}, regions=regions)
 
 
 @irdl_attr_definition
@@ -154,7 +154,7 @@ class FifoOp(_Loose):
         return cls.make(tiles, attributes=attributes)  # type: ignore[return-value]
 
 
-def _consumer(parser: Parser) -> object:
+def _consumer(parser: Parser) -> SSAValue:
     tile = parser.parse_operand("a consumer's tile")
     _refuse_dimensions(parser, "dimensionsFromStream")
     return tile
@@ -277,7 +277,9 @@ class MemcpyOp(_Loose):
 
 def _four(parser: Parser, key: str) -> ArrayAttr[IntegerAttr]:
     values = parser.parse_comma_separated_list(
-        parser.Delimiter.SQUARE, lambda: IntegerAttr(parser.parse_integer(allow_boolean=False), i64), f" {key}"
+        parser.Delimiter.SQUARE,
+        lambda: IntegerAttr(parser.parse_integer(allow_boolean=False), i64),
+        f" {key}",
     )
     if len(values) != 4:
         parser.raise_error(f"dma_memcpy_nd takes four {key}, outermost first, and this has {len(values)}")

@@ -148,7 +148,12 @@ class _Reader:
 
     def _symbol(self, op: XdslOperation, name: str) -> str:
         if name in self.symbols:
-            _refuse(op, f"the name @{name} is taken", "give one of the two another name", f"first at {self.symbols[name]}")
+            _refuse(
+                op,
+                f"the name @{name} is taken",
+                "give one of the two another name",
+                f"first at {self.symbols[name]}",
+            )
         self.symbols[name] = place_of(op)
         return name
 
@@ -207,7 +212,11 @@ class _Reader:
     def _buffer(self, op: BufferOp) -> None:
         attributes = _attributes(op, ("sym_name", "address", "mem_bank", "initial_value"))
         if "initial_value" in attributes:
-            _refuse(op, "initial values of a buffer are not read by this version of tileproof", "write them in the core")
+            _refuse(
+                op,
+                "initial values of a buffer are not read by this version of tileproof",
+                "write them in the core",
+            )
         name = _string(op, "sym_name") if "sym_name" in attributes else f"buffer_{len(self.buffers)}"
         self.buffers[op.outs[0]] = Buffer(
             name=self._symbol(op, name),
@@ -251,7 +260,7 @@ class _Reader:
     def _sequence(self, op: SequenceOp) -> Sequence:
         _attributes(op, ("sym_name",))
         arguments = op.bodies[0].block.args
-        numbers = {value: index for index, value in enumerate(arguments)}
+        numbers: dict[SSAValue, int] = {value: index for index, value in enumerate(arguments)}
         return Sequence(
             name=self._symbol(op, _string(op, "sym_name")),
             arguments=tuple(_memref(op, argument.type) for argument in arguments),
@@ -293,7 +302,11 @@ class _Reader:
         name = symbol.root_reference.data
         if name not in names:
             near = get_close_matches(name, names, n=1)
-            _refuse(op, f"there is no fifo @{name}", f"did you mean @{near[0]}?" if near else f"fifos here: {', '.join(names)}")
+            _refuse(
+                op,
+                f"there is no fifo @{name}",
+                f"did you mean @{near[0]}?" if near else f"fifos here: {', '.join(names)}",
+            )
         return name
 
 
@@ -341,7 +354,11 @@ def _operations(blocks: Iterable[Block]) -> Iterator[XdslOperation]:
     blocks = tuple(blocks)
     if len(blocks) > 1:
         first = next(iter(blocks[1].ops), None) or next(iter(blocks[0].ops))
-        _refuse(first, "several blocks in one region are not read by this version of tileproof", "use scf.for and scf.if")
+        _refuse(
+            first,
+            "several blocks in one region are not read by this version of tileproof",
+            "use scf.for and scf.if",
+        )
     for block in blocks:
         yield from block.ops
 

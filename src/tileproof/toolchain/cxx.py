@@ -90,7 +90,9 @@ def _version(command: tuple[str, ...]) -> str | None:
         # Starting zig to ask costs more than a build with nothing to do.
         return f"zig c++ {metadata.version('ziglang')}"
     try:
-        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        answer = subprocess.run(
+            [*command, "--version"], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     first = answer.stdout.strip().splitlines()

@@ -83,14 +83,10 @@ def read_arguments(xclbin: Xclbin, name: str, kernel: str | None = None) -> tupl
         return chosen[0].arguments
     names = ", ".join(k.name for k in kernels) or "none"
     raise Problem(
-        f"{name} has no kernel {kernel!r}"
-        if kernel is not None
-        else f"{name} does not have exactly one kernel",
+        f"{name} has no kernel {kernel!r}" if kernel is not None else f"{name} does not have exactly one kernel",
         where=name,
         why=f"its kernels: {names}",
-        fix="name one of them"
-        if kernels
-        else "package with aiecc, or `xclbinutil --add-kernel kernels.json`",
+        fix="name one of them" if kernels else "package with aiecc, or `xclbinutil --add-kernel kernels.json`",
     )
 
 

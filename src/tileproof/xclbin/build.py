@@ -74,9 +74,7 @@ class PackageRequest:
 def build_xclbin(request: PackageRequest) -> Xclbin:
     _refuse_unpackable(request)
     kernel = _kernel_metadata(request)
-    unit = IpData(
-        name=f"{request.kernel_name}:{request.instance}", properties=dpu_properties(request.kernel_id)
-    )
+    unit = IpData(name=f"{request.kernel_name}:{request.instance}", properties=dpu_properties(request.kernel_id))
     connections = _connections(kernel)
     topology = serialise_topology(BANKS)
     contents = {

@@ -40,9 +40,7 @@ IP_BASE_NOT_USED = 0xFFFF_FFFF_FFFF_FFFF
 # start columns (u16), PDIs, offset of the kernel commit id.
 AIE_PARTITION = struct.Struct("<B 3x II 4x QQ H 6x II 72x II I 52x")
 AIE_PDI = struct.Struct("<16s II II 64x")  # uuid, image (u8), cdo groups
-CDO_GROUP = struct.Struct(
-    "<I B 3x Q II II 64x"
-)  # name offset, type, pdi id, dpu kernel ids (u64), pre cdo groups
+CDO_GROUP = struct.Struct("<I B 3x Q II II 64x")  # name offset, type, pdi id, dpu kernel ids (u64), pre cdo groups
 START_COLUMN = struct.Struct("<H")
 DPU_KERNEL_ID = struct.Struct("<Q")
 # The header declares u32 for these; xclbinutil writes u64 (SectionAIEPartition.cxx).

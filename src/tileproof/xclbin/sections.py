@@ -55,9 +55,7 @@ def parse_topology(section: Section, name: str) -> tuple[MemData, ...]:
 
 def serialise_topology(banks: Iterable[MemData]) -> bytes:
     rows = [
-        layout.MEM_DATA.pack(
-            b.type, b.used, b.size_kb, b.base_address, field_of(b.tag, TAG_BYTES, "the memory tag")
-        )
+        layout.MEM_DATA.pack(b.type, b.used, b.size_kb, b.base_address, field_of(b.tag, TAG_BYTES, "the memory tag"))
         for b in banks
     ]
     return _counted(layout.MEM_DATA_START, rows)
@@ -126,9 +124,7 @@ def parse_ip_layout(section: Section, name: str) -> tuple[IpData, ...]:
 
 def serialise_ip_layout(units: Iterable[IpData]) -> bytes:
     rows = [
-        layout.IP_DATA.pack(
-            u.type, u.properties, u.base_address, field_of(u.name, IP_NAME_BYTES, "KERNEL:INSTANCE")
-        )
+        layout.IP_DATA.pack(u.type, u.properties, u.base_address, field_of(u.name, IP_NAME_BYTES, "KERNEL:INSTANCE"))
         for u in units
     ]
     return _counted(layout.IP_DATA_START, rows)
@@ -179,9 +175,7 @@ def serialise_embedded_metadata(kernels: Iterable[KernelMetadata]) -> bytes:
 
 
 def _append_kernel(core: ElementTree.Element, kernel: KernelMetadata) -> None:
-    node = ElementTree.SubElement(
-        core, "kernel", name=kernel.name, language=kernel.language, type=kernel.type
-    )
+    node = ElementTree.SubElement(core, "kernel", name=kernel.name, language=kernel.language, type=kernel.type)
     if kernel.kernel_id is not None:
         extended = {"subtype": "DPU", "functional": "0", "dpu_kernel_id": f"0x{kernel.kernel_id:x}"}
         ElementTree.SubElement(node, "extended-data", extended)
@@ -401,9 +395,7 @@ class _PartitionReader:
             dpu_kernel_ids=tuple(
                 value for (value,) in self.array(layout.DPU_KERNEL_ID, kernels, kernels_at, "DPU kernel ids")
             ),
-            pre_cdo_groups=tuple(
-                value for (value,) in self.array(layout.PRE_CDO_GROUP, pre, pre_at, "pre CDO groups")
-            ),
+            pre_cdo_groups=tuple(value for (value,) in self.array(layout.PRE_CDO_GROUP, pre, pre_at, "pre CDO groups")),
         )
 
     def _spend(self, size: int, offset: int, what: str) -> None:

@@ -24,15 +24,11 @@ class Window:
         return f"{self.name}, byte {self.start + offset:,} (0x{self.start + offset:x})"
 
     def refusal(self, offset: int, why: str, *, fix: str = DAMAGED) -> Problem:
-        return Problem(
-            f"{self.name}: {self.subject} cannot be read", where=self.where(offset), why=why, fix=fix
-        )
+        return Problem(f"{self.name}: {self.subject} cannot be read", where=self.where(offset), why=why, fix=fix)
 
     def require(self, offset: int, size: int, what: str) -> None:
         if offset < 0 or size < 0 or offset + size > len(self.data):
-            why = (
-                f"{what} takes {size:,} bytes from byte {offset:,}, and {self.subject} has {len(self.data):,}"
-            )
+            why = f"{what} takes {size:,} bytes from byte {offset:,}, and {self.subject} has {len(self.data):,}"
             raise self.refusal(min(max(offset, 0), len(self.data)), why)
 
     def take(self, offset: int, size: int, what: str) -> bytes:
@@ -46,9 +42,7 @@ class Window:
         """`count` records one after the other; the count is believed only if they all lie inside."""
         if count < 0:
             raise self.refusal(0, f"it declares {count:,} {what}")
-        return list(
-            code.iter_unpack(self.take(offset, count * code.size, f"{count:,} {what} of {code.size} bytes"))
-        )
+        return list(code.iter_unpack(self.take(offset, count * code.size, f"{count:,} {what} of {code.size} bytes")))
 
 
 def text_of(field: bytes) -> str:
