@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="tileproof", description="Builds NPU kernels and proves each one against a golden model.")
     parser.add_argument("--version", action="version", version=f"tileproof {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (_add_list, _add_show, _add_render, _add_build, _add_verify, _add_doctor, _add_package):
+    for command in (_add_list, _add_show, _add_render, _add_build, _add_verify, _add_doctor, _add_lower, _add_package):
         command(commands)
     return parser
 
@@ -94,6 +94,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be a positive number of seconds")
     return value
 
 
@@ -217,9 +224,7 @@ def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
     )
     parser.add_argument("--insts", metavar="FILE", type=Path, help="the instructions built with --xclbin")
-    parser.add_argument(
-        "--timeout", type=float, metavar="S", help="end a run of the emulator after this long; default: 30"
-    )
+    parser.add_argument("--timeout", type=_seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
 
@@ -279,7 +284,7 @@ def _write_report(path: Path, text: str) -> None:
         ) from None
 
 
-# doctor, package
+# doctor, and the steps of a build
 
 
 def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -301,27 +306,61 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return EXIT_NOT_HERE if any(f.needed and f.state != "present" for f in findings) else 0
 
 
+def _step(
+    commands: argparse._SubParsersAction[_Parser], name: str, run: Callable[[argparse.Namespace], int], files: str
+) -> argparse.ArgumentParser:
+    """A step of the build, not for people: no help line."""
+    parser = commands.add_parser(name)
+    parser.set_defaults(run=run)
+    for file in files.split():
+        parser.add_argument(f"--{file}", type=Path, required=True)
+    return parser
+
+
+def _add_lower(commands: argparse._SubParsersAction[_Parser]) -> None:
+    _step(commands, "lower", _lower, "design interface insts")
+
+
+def _lower(arguments: argparse.Namespace) -> int:
+    from tileproof.build import PROBLEM_MARK, write_atomically
+    from tileproof.lowering.lower import lower_design
+    from tileproof.lowering.sequence import main_sequence, sequence_words
+    from tileproof.mlir.reader import read_design
+    from tileproof.package import Interface
+
+    try:
+        lowered = lower_design(read_design(arguments.design.read_text(), arguments.design.name))
+        sequence = main_sequence(lowered)
+        insts = sequence_words(lowered, sequence)
+    except Problem as problem:
+        fields = ("what", "where", "why", "fix", "exit_code")
+        print(PROBLEM_MARK + json.dumps({name: getattr(problem, name) for name in fields}))
+        return problem.exit_code
+    device = lowered.device
+    interface = Interface(generation=device.generation, columns=device.columns, buffers=len(sequence.arguments))
+    write_atomically(arguments.insts, insts)
+    write_atomically(arguments.interface, interface.to_json().encode())
+    return 0
+
+
 def _add_package(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = commands.add_parser("package")  # a step of the build, not for people: no help line
-    parser.set_defaults(run=_package)
-    for name in ("--design", "--library", "--xclbin", "--insts"):
-        parser.add_argument(name, type=Path, required=True)
+    parser = _step(commands, "package", _package, "design interface insts library xclbin")
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
 
 
 def _package(arguments: argparse.Namespace) -> int:
-    from tileproof.build import PROBLEM_MARK, write_atomically
-    from tileproof.package import package_for_emulator
+    from tileproof.build import write_atomically
+    from tileproof.package import Interface, package_for_emulator
 
-    design, library_bytes = arguments.design.read_text(), arguments.library.read_bytes()
-    try:
-        xclbin, insts = package_for_emulator(design, library_bytes, arguments.variant, arguments.digest)
-    except Problem as problem:
-        fields = ("what", "where", "why", "fix", "exit_code")
-        print(PROBLEM_MARK + json.dumps({name: getattr(problem, name) for name in fields}))
-        return problem.exit_code
-    write_atomically(arguments.insts, insts)
+    xclbin = package_for_emulator(
+        arguments.design.read_text(),
+        Interface.from_json(arguments.interface.read_text()),
+        arguments.insts.read_bytes(),
+        arguments.library.read_bytes(),
+        arguments.variant,
+        arguments.digest,
+    )
     write_atomically(arguments.xclbin, xclbin)
     return 0
 
@@ -344,7 +383,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         jobs=getattr(arguments, "jobs", None),
         xclbin=getattr(arguments, "xclbin", None),
         insts=getattr(arguments, "insts", None),
-        timeout_s=getattr(arguments, "timeout", None),
+        timeout_s=getattr(arguments, "timeout", 30.0),
     )
 
 

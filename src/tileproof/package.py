@@ -1,16 +1,19 @@
-"""Design and compiled tile code to the pair that a host loads: an xclbin for the emulator, and insts.bin."""
+"""Compiled tile code, design and instructions to the xclbin that a host loads for the emulator.
+
+Needs no MLIR: what it must know of the design, `lower` has written down. So an edited line of tile code is packed
+without reading the design again.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
+from dataclasses import asdict, dataclass
 
 from tileproof import __version__
-from tileproof.device_model import ARRAY_COLUMNS, Device
+from tileproof.device_model import ARRAY_COLUMNS
 from tileproof.emulator.payload import Payload, pack_payload
-from tileproof.lowering.lower import lower_design
-from tileproof.lowering.sequence import main_sequence, sequence_words
-from tileproof.mlir.reader import read_design
 from tileproof.provenance import Provenance, provenance_section
 from tileproof.xclbin import PackageRequest, Section, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
@@ -22,34 +25,45 @@ _UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "tileproof")
 _NO_PDI = b"tileproof: built for the emulator; there is no device image in this file\0"
 
 
-def package_for_emulator(design: str, library: bytes, variant: str, digest: str) -> tuple[bytes, bytes]:
-    """The bytes of `*.emu.xclbin` and of insts.bin. Reads, checks and lowers the design; raises `Problem`."""
-    lowered = lower_design(read_design(design, "design.mlir"))
-    sequence = main_sequence(lowered)
-    insts = sequence_words(lowered, sequence)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """What a package says about its design: generation, columns of the partition, arguments of the sequence."""
+
+    generation: str
+    columns: int
+    buffers: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Interface:
+        return cls(**json.loads(text))
+
+
+def package_for_emulator(
+    design: str, interface: Interface, insts: bytes, library: bytes, variant: str, digest: str
+) -> bytes:
+    """The bytes of `*.emu.xclbin`."""
     provenance = Provenance(
         tileproof=__version__,
         variant=variant,
-        target=lowered.device.generation,
+        target=interface.generation,
         toolchain="host",
         digest=digest,
         insts_sha256=hashlib.sha256(insts).hexdigest(),
     )
     payload = Section(kind=KIND_OF["EMULATION_DATA"], data=pack_payload(Payload(design=design, library=library)))
     request = PackageRequest(
-        columns=lowered.device.columns,
-        start_columns=_start_columns(lowered.device),
+        columns=interface.columns,
+        # Every column at which the partition fits (mlir-aie SidecarFiles.h since #3440).
+        start_columns=tuple(range(ARRAY_COLUMNS[interface.generation] - interface.columns + 1)),
         pdi=_NO_PDI,
         uuid=uuid.uuid5(_UUIDS, f"xclbin {digest}").bytes,
         pdi_uuid=uuid.uuid5(_UUIDS, f"pdi {digest}").bytes,
-        buffers=len(sequence.arguments),
+        buffers=interface.buffers,
         mode="SW_EMU",
         extra_sections=(provenance_section(provenance), payload),
-        platform_vbnv=f"tileproof_emulator_{lowered.device.generation}",
+        platform_vbnv=f"tileproof_emulator_{interface.generation}",
     )
-    return write_xclbin(build_xclbin(request)), insts
-
-
-def _start_columns(device: Device) -> tuple[int, ...]:
-    """Every column at which the partition fits (mlir-aie SidecarFiles.h since #3440)."""
-    return tuple(range(ARRAY_COLUMNS[device.generation] - device.columns + 1))
+    return write_xclbin(build_xclbin(request))

@@ -87,6 +87,7 @@ def plan_host_build(
             *(_compile(source, arch, cxx) for source in sources),
             _compile_checks(),
             _link(sources),
+            _lower(insts),
             _package(variant, xclbin, insts),
         ),
         variables={
@@ -106,15 +107,25 @@ def plan_host_build(
     )
 
 
+def _lower(insts: str) -> Step:
+    return Step(
+        name="lower",
+        command=f"$python -m tileproof lower --design design.mlir --interface interface.json --insts {insts}",
+        inputs=("design.mlir",),
+        outputs=("interface.json", insts),
+        text="check and lower the design",
+    )
+
+
 def _package(variant: str, xclbin: str, insts: str) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
     return Step(
         name="package",
-        command="$python -m tileproof package --design design.mlir --library tile.so"
-        f" --xclbin {xclbin} --insts {insts} --variant {variant} --digest $digest",
-        inputs=("design.mlir", "tile.so"),
-        outputs=(xclbin, insts),
-        text="check the design, pack the xclbin",
+        command="$python -m tileproof package --design design.mlir --interface interface.json --library tile.so"
+        f" --insts {insts} --xclbin {xclbin} --variant {variant} --digest $digest",
+        inputs=("design.mlir", "interface.json", "tile.so", insts),
+        outputs=(xclbin,),
+        text="pack the xclbin",
     )
 
 

@@ -6,7 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tileproof import device_model, golden, library
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from tileproof.device import OpenDevice
     from tileproof.device.runner import LoadedKernel, RunResult
     from tileproof.verify import Comparison, Verdict
 
@@ -44,7 +48,7 @@ class Request:
     jobs: int | None = None
     xclbin: Path | None = None
     insts: Path | None = None
-    timeout_s: float | None = None
+    timeout_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,35 +149,24 @@ class _Proof:
 
     @classmethod
     def begin(cls, rendered: Rendered, request: Request, say: Callable[[str], None]) -> _Proof:
-        from tileproof.device import EMULATOR, NPU, open_device
-        from tileproof.device.runner import LoadedKernel
-
         started = time.perf_counter()
-        given = _given_pair(request)
-        device = open_device(request.device if given or request.device == NPU else EMULATOR)
-        if device.name == EMULATOR and request.timeout_s is not None:
-            device.xrt.settings.watchdog_s = request.timeout_s
-        if given is None and device.name == NPU:
-            raise Problem(
-                "there is nothing to run on the NPU",
-                where="--device npu",
-                why="this version of tileproof builds for the emulator only",
-                fix="build with aiecc and give the pair with --xclbin and --insts",
-                exit_code=EXIT_NOT_HERE,
-            )
-        if given is None:
-            say(f"{rendered.spec.name}: build")
-        xclbin, insts = given or _built_pair(rendered, request, say)
+        say(f"{rendered.spec.name}: build")
+        xclbin, insts = _given_pair(request) or _built_pair(rendered, request, say)
         built = time.perf_counter()
+        device = _device(request)
         sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
-        loaded = LoadedKernel(device, xclbin, insts, sizes)
-        digest = loaded.provenance.digest if loaded.provenance else ""
+        loaded = _runner().LoadedKernel(device, xclbin, insts, sizes)
+        provenance = loaded.provenance
         return cls(
             rendered=rendered,
             request=request,
             device=device.name,
-            artifacts={"xclbin": str(xclbin), "insts": str(insts), "digest": digest},
-            toolchain=loaded.provenance.toolchain if loaded.provenance else "unknown",
+            artifacts={
+                "xclbin": str(xclbin),
+                "insts": str(insts),
+                "digest": provenance.digest if provenance else "",
+            },
+            toolchain=provenance.toolchain if provenance else "unknown",
             loaded=loaded,
             seconds={"build": built - started, "load": time.perf_counter() - built},
         )
@@ -289,8 +282,33 @@ class _Proof:
 
 
 def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]) -> tuple[Path, Path]:
+    if request.device == "npu":
+        raise Problem(
+            "there is nothing to run on the NPU",
+            where="--device npu",
+            why="this version of tileproof builds for the emulator only",
+            fix="build with aiecc and give the pair with --xclbin and --insts",
+            exit_code=EXIT_NOT_HERE,
+        )
+    # The compiler is a process of its own: what the run will need is imported while it works.
+    Thread(target=import_module, args=("tileproof.emulator.pyxrt",), daemon=True).start()
     artifacts = build_kernel(rendered, request, say)
     return artifacts.xclbin, artifacts.insts
+
+
+def _device(request: Request) -> OpenDevice:
+    """The device that was asked for; what was built here is for the emulator."""
+    from tileproof.device import EMULATOR, open_device
+
+    device = open_device(request.device if request.xclbin else EMULATOR)
+    if device.name == EMULATOR:
+        device.xrt.settings.watchdog_s = request.timeout_s
+    return device
+
+
+def _runner() -> ModuleType:
+    # Late: it needs numpy, which a build alone does not.
+    return import_module("tileproof.device.runner")
 
 
 def _given_pair(request: Request) -> tuple[Path, Path] | None:

@@ -33,14 +33,8 @@ def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = Fal
         highlight=False,
     )
     console.print(_table(verdicts))
-    for verdict in verdicts:
-        if verdict.outcome != PASS:
-            console.print(
-                _explanation(verdict),
-                style=_COLOURS[verdict.outcome] if colour else "",
-                markup=False,
-                soft_wrap=True,
-            )
+    for text, outcome in _explanations(verdicts).items():
+        console.print(text, style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
     for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
         console.print(_summary([v for v in verdicts if v.kernel == kernel]), markup=False, soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
@@ -78,9 +72,19 @@ def _optional(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _explanation(verdict: Verdict) -> str:
-    head = f"\n{verdict.kernel}, {verdict.case}: {verdict.outcome}: {verdict.reason}"
-    return "\n".join([head, *("  " + fault.replace("\n", "\n  ") for fault in verdict.faults)])
+def _explanations(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """Text to outcome for everything that did not pass; cases that failed alike are told once."""
+    cases: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = {}
+    for v in verdicts:
+        if v.outcome != PASS:
+            cases.setdefault((v.kernel, v.outcome, v.reason, v.faults), []).append(v.case)
+    return {
+        "\n".join(
+            [f"\n{kernel}, {', '.join(names)}: {outcome}: {reason}"]
+            + ["  " + fault.replace("\n", "\n  ") for fault in faults]
+        ): outcome
+        for (kernel, outcome, reason, faults), names in cases.items()
+    }
 
 
 def _summary(verdicts: Sequence[Verdict]) -> str:
