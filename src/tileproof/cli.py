@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import __version__, device_model, library
-from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,16 +91,18 @@ def _building(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be a positive number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
 
 
@@ -231,6 +233,7 @@ def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from tileproof import report
+    from tileproof.verify import exit_code
 
     request = _request(arguments)
     names = arguments.kernel or library.kernel_names(arguments.kernels)
@@ -243,7 +246,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(report.as_text(verdicts, width=width, colour=terminal and "NO_COLOR" not in os.environ), end="")
     if arguments.junit is not None:
         _write_report(arguments.junit, report.as_junit(verdicts))
-    return worst or _exit_code(verdicts)
+    return worst or exit_code(verdicts)
 
 
 def _prove_all(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> tuple[list[Verdict], int]:
@@ -261,13 +264,6 @@ def _prove_all(names: Sequence[str], request: Request, arguments: argparse.Names
                 print(problem, file=sys.stderr)
                 worst = worst or problem.exit_code
     return verdicts, worst
-
-
-def _exit_code(verdicts: Sequence[Verdict]) -> int:
-    outcomes = {verdict.outcome for verdict in verdicts}
-    if "fail" in outcomes:
-        return EXIT_KERNEL_WRONG
-    return 0 if outcomes == {"pass"} else EXIT_NOT_HERE
 
 
 def _write_report(path: Path, text: str) -> None:

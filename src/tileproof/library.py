@@ -9,16 +9,25 @@ from pathlib import Path
 from tileproof.errors import Problem
 
 
+def package_dir() -> Path:
+    """The folder of the package itself."""
+    return Path(__file__).resolve().parent
+
+
 def data_dir(name: str) -> Path:
     """`kernels` or `templates`: inside the package when installed, beside `src` in a source tree."""
-    package = Path(__file__).resolve().parent
-    shipped = package / name
-    return shipped if shipped.is_dir() else package.parents[1] / name
+    shipped = package_dir() / name
+    return shipped if shipped.is_dir() else package_dir().parents[1] / name
 
 
 def include_dir() -> Path:
     """The folder that holds `aie_api/aie.hpp`, tileproof's functional AIE API."""
-    return Path(__file__).resolve().parent / "emulator" / "include"
+    return package_dir() / "emulator" / "include"
+
+
+def runtime_dir() -> Path:
+    """The folder of what is linked to every tile code for the emulator."""
+    return package_dir() / "emulator" / "runtime"
 
 
 def kernel_names(kernels: Path | None = None) -> tuple[str, ...]:

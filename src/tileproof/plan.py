@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tileproof import __version__
+from tileproof import __version__, library
 from tileproof.device_model import device_named
 from tileproof.spec import KernelSpec
 from tileproof.toolchain.cxx import CxxCompiler
@@ -68,21 +68,20 @@ class Plan:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def plan_host_build(
-    spec: KernelSpec, target: str, texts: Mapping[str, str], cxx: CxxCompiler, *, python: str, include: Path
-) -> Plan:
+def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx: CxxCompiler, python: str) -> Plan:
     """The build for the emulator: tile code to a shared library, then design and library to xclbin and insts.bin."""
     variant = spec.variant(target)
     xclbin, insts = f"{variant}.emu.xclbin", "insts.bin"
     sources = [name for name in texts if name.endswith(".cc")]
     arch = device_named(target).aie_arch
-    runtime = include.parent / "runtime"
+    tools = {"cxx": cxx.version, "tileproof": _digest_of(library.package_dir())}
     return Plan(
         kernel=spec.name,
         variant=variant,
         target=target,
         toolchain="host",
-        files=dict(texts),
+        # What the tools are stands in files of its own, so that another compiler compiles again.
+        files={**texts, **{f"{name}.txt": f"{identity}\n" for name, identity in tools.items()}},
         steps=(
             *(_compile(source, arch, cxx) for source in sources),
             _compile_checks(),
@@ -92,15 +91,11 @@ def plan_host_build(
         ),
         variables={
             "cxx": shlex.join(cxx.command),
-            "headers": shlex.quote(str(include)),
-            "runtime": shlex.quote(str(runtime)),
+            "headers": shlex.quote(str(library.include_dir())),
+            "runtime": shlex.quote(str(library.runtime_dir())),
             "python": shlex.quote(python),
         },
-        tools={
-            "cxx": cxx.version,
-            "headers": _digest_of(include, runtime),
-            "package": _digest_of(Path(__file__).parent),
-        },
+        tools=tools,
         xclbin=xclbin,
         insts=insts,
         sources={name: f"{name}.j2" for name in texts},
@@ -111,7 +106,7 @@ def _lower(insts: str) -> Step:
     return Step(
         name="lower",
         command=f"$python -m tileproof lower --design design.mlir --interface interface.json --insts {insts}",
-        inputs=("design.mlir",),
+        inputs=("design.mlir", "tileproof.txt"),
         outputs=("interface.json", insts),
         text="check and lower the design",
     )
@@ -123,7 +118,7 @@ def _package(variant: str, xclbin: str, insts: str) -> Step:
         name="package",
         command="$python -m tileproof package --design design.mlir --interface interface.json --library tile.so"
         f" --insts {insts} --xclbin {xclbin} --variant {variant} --digest $digest",
-        inputs=("design.mlir", "interface.json", "tile.so", insts),
+        inputs=("design.mlir", "interface.json", "tile.so", insts, "tileproof.txt"),
         outputs=(xclbin,),
         text="pack the xclbin",
     )
@@ -136,7 +131,7 @@ def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
         name=f"compile_{stem}",
         command=f"$cxx {_CXX_FLAGS} {checks} -D__AIE_ARCH__={arch} -I $headers"
         f" -MD -MF {stem}.o.d -c {source} -o {stem}.o",
-        inputs=(source,),
+        inputs=(source, "cxx.txt"),
         outputs=(f"{stem}.o",),
         depfile=f"{stem}.o.d",
         text=f"compile {source}",
@@ -148,7 +143,7 @@ def _compile_checks() -> Step:
     return Step(
         name=f"compile_{name}",
         command=f"$cxx -std=c++20 -O2 -fPIC -MD -MF {name}.o.d -c $runtime/{name}.cc -o {name}.o",
-        inputs=(f"$runtime/{name}.cc",),
+        inputs=(f"$runtime/{name}.cc", "cxx.txt"),
         outputs=(f"{name}.o",),
         depfile=f"{name}.o.d",
         text="compile the access checks",
@@ -179,11 +174,11 @@ def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
     return entries
 
 
-def _digest_of(*folders: Path) -> str:
-    """One digest of every file of ours that a build reads or runs."""
+def _digest_of(package: Path) -> str:
+    """One digest of all of tileproof's own files that a build reads or runs; the kernels of a wheel are not ours."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in {".hpp", ".cc", ".py"}:
-                digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    for path in sorted(package.rglob("*")):
+        name = path.relative_to(package)
+        if path.suffix in {".hpp", ".cc", ".py"} and name.parts[0] != "kernels":
+            digest.update(str(name).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from tileproof.render import render
 from tileproof.spec import Case, KernelSpec, load_spec
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
+from tileproof.xrt import ABORT, COMPLETED, TIMEOUT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,14 +86,7 @@ def plan_kernel(rendered: Rendered, request: Request) -> Plan:
             fix="use --toolchain host; for an NPU, build with aiecc and give the pair with --xclbin and --insts",
             exit_code=EXIT_NOT_HERE,
         )
-    return plan_host_build(
-        rendered.spec,
-        request.target,
-        rendered.texts,
-        find_cxx(),
-        python=sys.executable,
-        include=library.include_dir(),
-    )
+    return plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
 
 
 def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
@@ -174,10 +168,10 @@ class _Proof:
     def case(self, case: Case) -> Verdict:
         """Two runs with different inputs; the verdict is the first that does not pass."""
         first = self._once(case, case.seed)
-        if first.outcome != "pass":
+        if not first.passed:
             return first
         second = self._once(case, case.seed + _OTHER_SEED)
-        if second.outcome == "pass":
+        if second.passed:
             return first
         return replace(second, reason=f"on a second run with other inputs: {second.reason}")
 
@@ -191,7 +185,7 @@ class _Proof:
         buffers = self.rendered.spec.buffers
         data = {number: golden.joined(buffer, inputs) for number, buffer in enumerate(buffers) if buffer.way == "in"}
         result = self.loaded.run(data)
-        self.dead = result.state_name in ("ERT_CMD_STATE_ABORT", "ERT_CMD_STATE_TIMEOUT")
+        self.dead = result.state in (ABORT, TIMEOUT)
         return result
 
     def _outputs(self, result: RunResult) -> dict[str, npt.NDArray[Any]]:
@@ -260,7 +254,7 @@ class _Proof:
         for number, frame in enumerate(frames):
             say(f"{spec.name}: frame {number + 1} of {len(frames)}")
             result = self._run({name: frame})
-            if result.state_name != "ERT_CMD_STATE_COMPLETED" or result.faults:
+            if result.state != COMPLETED or result.faults:
                 return self._verdict(case, result, ())
             seconds = {key: seconds.get(key, 0.0) + value for key, value in result.seconds.items()}
             exact = golden.integer_outputs(spec, {name: frame}, self.rendered.constants)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE
 from tileproof.spec import Tolerance
 from tileproof.xrt import COMPLETED
 
@@ -61,6 +62,10 @@ class Verdict:
     artifacts: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == PASS
 
 
 def compare(
@@ -141,6 +146,14 @@ def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults
     else:
         reasons += [f"{comparison.name}: {comparison.reason}" for comparison in comparisons if comparison.reason]
     return (FAIL, "; ".join(reasons)) if reasons else (PASS, "")
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """0 only if every verdict is a pass; 1 if any is a fail; 3 if something, or all, was not run."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if FAIL in outcomes:
+        return EXIT_KERNEL_WRONG
+    return 0 if outcomes == {PASS} else EXIT_NOT_HERE
 
 
 def _incomparable(

@@ -11,10 +11,10 @@ import sys
 import tempfile
 import weakref
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.messages import BREADCRUMB_BYTES, Failed, Finished, Ready, Run, Setup
+from tileproof.library import package_dir
 from tileproof.lowering.model import LoweredDesign
 from tileproof.xrt import ABORT, TIMEOUT
 
@@ -126,6 +126,6 @@ def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
 
 def _environment() -> dict[str, str]:
     """Ours, with this very tileproof on the path, and no thread pool that one array would never use."""
-    package = str(Path(__file__).resolve().parents[2])
+    package = str(package_dir().parent)
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
     return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -48,9 +48,9 @@ class _ApiFault(ctypes.Structure):
 
     _fields_ = (
         ("kind", ctypes.c_uint32),
-        ("address", ctypes.c_size_t),
         ("needed", ctypes.c_uint32),
         ("bytes", ctypes.c_uint32),
+        ("address", ctypes.c_void_p),
     )
 
 

@@ -72,6 +72,10 @@ class SubviewType(ParametrizedAttribute, TypeAttribute):
 HANDLE = HandleType()
 
 
+def _handle(parser: Parser) -> SSAValue:
+    return parser.parse_operand(HANDLE)
+
+
 def _integer(parser: AttrParser) -> IntegerAttr:
     return IntegerAttr(parser.parse_integer(allow_boolean=False), i32)
 
@@ -121,7 +125,7 @@ class BufferOp(_Loose):
     @classmethod
     def parse(cls, parser: Parser) -> BufferOp:
         with parser.in_parens():
-            tile = parser.parse_operand()
+            tile = _handle(parser)
         attributes = _attributes(parser)
         parser.parse_punctuation(":")
         type_ = parser.parse_type()
@@ -140,7 +144,7 @@ class FifoOp(_Loose):
     def parse(cls, parser: Parser) -> FifoOp:
         symbol = parser.parse_symbol_name()
         with parser.in_parens():
-            tiles = [parser.parse_operand("the producer's tile")]
+            tiles = [_handle(parser)]
             _refuse_dimensions(parser, "dimensionsToStream")
             parser.parse_punctuation(",")
             tiles += parser.parse_comma_separated_list(parser.Delimiter.BRACES, lambda: _consumer(parser))
@@ -155,7 +159,7 @@ class FifoOp(_Loose):
 
 
 def _consumer(parser: Parser) -> SSAValue:
-    tile = parser.parse_operand("a consumer's tile")
+    tile = _handle(parser)
     _refuse_dimensions(parser, "dimensionsFromStream")
     return tile
 
@@ -230,7 +234,7 @@ class CoreOp(_Loose):
     @classmethod
     def parse(cls, parser: Parser) -> CoreOp:
         with parser.in_parens():
-            tile = parser.parse_operand("the core's tile")
+            tile = _handle(parser)
         region = parser.parse_region()
         return cls.make([tile], [HANDLE], _attributes(parser), [region])  # type: ignore[return-value]
 

@@ -1,0 +1,305 @@
+"""The command line as a person meets it: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from small_kernel import write_kernel
+
+from tileproof.cli import main
+
+DOCUMENTED_KEYS = {
+    *("kernel", "variant", "target", "toolchain", "device", "case", "seed", "outcome", "reason", "outputs"),
+    *("state", "artifacts", "cycles", "seconds"),
+}
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run a command in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err + captured.out
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_list_names_the_shipped_kernels(run: Run) -> None:
+    code, out, _ = run("list")
+
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["attention", "mel"]
+
+
+def test_show_prints_scales_cases_and_the_memory_map(run: Run) -> None:
+    code, out, _ = run("show", "attention")
+
+    assert code == 0
+    assert "scale 0.03125" in out
+    assert "realistic outliers" in out
+    assert "memory of core (0, 2)" in out
+
+
+def test_render_shows_a_variant(run: Run) -> None:
+    _, whole, _ = run("render", "attention")
+    code, out, _ = run("render", "attention", "--set", "head=32")
+
+    assert code == 0
+    assert "memref<12288xi8>" in whole
+    assert "memref<6144xi8>" in out
+
+
+def test_render_writes_files_with_o(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("render", "mel", "-o", tmp_path / "out")
+
+    assert code == 0
+    assert {Path(line).name for line in out.splitlines()} == {"design.mlir", "tile.cc"}
+    assert (tmp_path / "out" / "design.mlir").is_file()
+
+
+def test_verify_passes_and_says_so(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("verify", "double", "--kernels", write_kernel(tmp_path))
+
+    assert code == 0
+    assert "double: PASS: 2 of 2 cases for npu1" in out
+    assert "on the emulator" in out
+
+
+def test_verify_json_is_one_object_with_the_documented_keys(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("verify", "double", "--json", "--kernels", write_kernel(tmp_path))
+    report = json.loads(out)
+
+    assert code == 0
+    assert set(report) == {"tileproof", "verdicts"}
+    for verdict in report["verdicts"]:
+        assert set(verdict) >= DOCUMENTED_KEYS
+        assert verdict["outcome"] == "pass"
+        assert set(verdict["artifacts"]) == {"xclbin", "insts", "digest"}
+
+
+def test_verify_writes_junit(run: Run, tmp_path: Path) -> None:
+    code, _, _ = run("verify", "double", "--junit", "out.xml", "--kernels", write_kernel(tmp_path))
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot().find("testsuite")
+
+    assert code == 0
+    assert suite is not None
+    assert suite.attrib["tests"] == "2"
+    assert suite.attrib["failures"] == "0"
+
+
+def test_a_wrong_kernel_exits_1_and_names_the_element(run: Run, tmp_path: Path) -> None:
+    body = "for (int i = 0; i < count; ++i) y[i] = static_cast<element>(2 * x[i] + (i == 5 ? 2 : 1));"
+    code, out, _ = run("verify", "double", "--kernels", write_kernel(tmp_path, body=body))
+
+    assert code == 1
+    assert "1 of 64 elements differ from integer.py, the first at element [5]: -28 instead of -29" in out
+
+
+def test_a_kernel_that_writes_nothing_exits_1(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("verify", "double", "--kernels", write_kernel(tmp_path, body=""))
+
+    assert code == 1
+    assert "64 of 64 elements differ" in out
+
+
+def test_a_kernel_that_answers_from_the_run_before_is_caught(run: Run, tmp_path: Path) -> None:
+    """Right on the first run, stale on the second: the second run draws other inputs."""
+    head = "static element kept[count]; static bool begun = false;"
+    body = """
+    if (!begun) for (int i = 0; i < count; ++i) kept[i] = static_cast<element>(2 * x[i] + 1);
+    begun = true;
+    for (int i = 0; i < count; ++i) y[i] = kept[i];"""
+    kernels = write_kernel(tmp_path, body=body, head=head)
+    code, out, _ = run("verify", "double", "--case", "random", "--kernels", kernels)
+
+    assert code == 1
+    assert "on a second run with other inputs" in out
+
+
+def test_a_tile_function_that_reads_past_its_buffer_is_named(run: Run, tmp_path: Path) -> None:
+    body = "volatile element *values = x; y[0] = values[count];"
+    code, out, _ = run("verify", "double", "--kernels", write_kernel(tmp_path, body=body))
+
+    assert code == 1
+    assert "double_tile reads outside its buffers: byte 1 past the end of x_cons_buff_0 (256 bytes)" in out
+
+
+def test_a_tile_function_that_never_returns_is_named(run: Run, tmp_path: Path) -> None:
+    body = "volatile int forever = 1; while (forever) {}"
+    code, out, _ = run(
+        "verify", "double", "--case", "ramp", "--timeout", 0.5, "--kernels", write_kernel(tmp_path, body=body)
+    )
+
+    assert code == 1
+    assert "the core on core (0, 2), call 1 of double_tile never returned" in out
+    assert "the run ended in ERT_CMD_STATE_TIMEOUT" in out
+
+
+def test_a_tile_function_that_crashes_is_named_and_the_next_case_still_runs(run: Run, tmp_path: Path) -> None:
+    body = "*static_cast<volatile int *>(nullptr) = 1;"
+    code, out, _ = run("verify", "double", "--kernels", write_kernel(tmp_path, body=body))
+
+    assert code == 1
+    assert "call 1 of double_tile crashed: Segmentation fault" in out
+    assert "0 of 2 cases" in out
+
+
+def test_the_npu_that_is_not_here_is_not_run_and_exits_3(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("verify", "double", "--device", "npu", "--kernels", write_kernel(tmp_path))
+
+    assert code == 3
+    assert "double: NOT RUN: 0 of 2 cases for npu1" in out
+
+
+def test_an_unknown_kernel_is_refused_with_its_neighbour(run: Run) -> None:
+    code, out, err = run("verify", "atention")
+    from tileproof.library import data_dir
+
+    assert code == 2
+    assert out == ""
+    assert err == textwrap.dedent(f"""\
+        error: there is no kernel 'atention'
+          where: {data_dir("kernels")}
+          why:   kernels here: attention, mel
+          fix:   did you mean 'attention'?
+        """)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["build", "attention", "--set", "heads=32"], "there is no size 'heads' to set"),
+        (["build", "attention", "--set", "head=big"], "'big' is not a whole number"),
+        (["build", "attention", "--set", "head"], "there is no ="),
+        (["build", "attention", "--set", "head=0"], "must be at least 1"),
+        (["build", "attention", "--set", "head=7"], "cannot be built with these sizes"),
+        (["verify", "attention", "--case", "nothing"], "has no case 'nothing'"),
+        (["verify", "attention", "--wav", "x.wav"], "does not take a recording"),
+        (["verify", "mel", "--wav", "missing.wav"], "missing.wav cannot be read"),
+        (["verify", "attention", "--xclbin", "x"], "--xclbin and --insts go together"),
+        (["verify", "attention", "--xclbin", "no.xclbin", "--insts", "no.bin"], "no.xclbin cannot be read"),
+        (["verify", "attention", "--target", "npu9"], "invalid choice: 'npu9'"),
+        (["verify", "attention", "--timeout", "soon"], "'soon' is not a number of seconds above 0"),
+        (["build"], "the following arguments are required: kernel"),
+        (["list", "--kernels", "nowhere"], "there is no folder of kernels at nowhere"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+    ],
+)
+def test_a_wrong_request_exits_2_with_one_clear_error(run: Run, arguments: list[str], words: str) -> None:
+    code, out, err = run(*arguments)
+
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert words in err
+    assert "  fix:" in err
+
+
+def test_a_missing_toolchain_exits_3(run: Run) -> None:
+    code, _, err = run("build", "attention", "--toolchain", "mlir-aie")
+
+    assert code == 3
+    assert "does not drive mlir-aie" in err
+
+
+def test_a_compiler_that_does_not_run_exits_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    code, _, err = run("build", "attention")
+
+    assert code == 3
+    assert err == textwrap.dedent("""\
+        error: the C++ compiler that $CXX names does not run
+          where: CXX=/nowhere/g++
+          why:   /nowhere/g++ ($CXX): does not run
+          fix:   correct CXX, or unset it to use the machine's c++, g++ or clang++
+        """)
+
+
+def test_one_broken_kernel_does_not_hide_the_other(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path)
+    write_kernel(tmp_path, name="broken", body="no C++ at all")
+    code, out, err = run("verify", "--kernels", kernels)
+
+    assert code == 1
+    assert "double: PASS" in out
+    assert "broken: compile tile.cc failed" in err
+
+
+def test_doctor_says_what_is_missing_for_what(run: Run) -> None:
+    code, out, _ = run("doctor")
+    findings = {line[9:24].strip(): line.split()[0] for line in out.splitlines()}
+
+    assert code == 0
+    assert findings["C++ compiler"] == "present"
+    assert findings["ninja"] == "present"
+    assert {"pyxrt", "mlir-aie"} <= set(findings)
+
+
+def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m tileproof render attention | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    assert done.stderr == ""
+
+
+def test_a_given_pair_is_verified_without_building(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path)
+    _, out, _ = run("build", "double", "--json", "--kernels", kernels)
+    (pair,) = json.loads(out)
+    arguments = ["verify", "double", "--kernels", kernels, "--xclbin", pair["xclbin"], "--insts", pair["insts"]]
+    code, out, _ = run(*arguments)
+
+    assert code == 0
+    assert pair["digest"][:12] in out
+
+
+def test_instructions_of_another_build_are_refused(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path)
+    _, out, _ = run("build", "double", "--json", "--kernels", kernels)
+    (one,) = json.loads(out)
+    _, out, _ = run("build", "double", "--json", "--kernels", kernels, "--set", "count=32")
+    (other,) = json.loads(out)
+    code, _, err = run("verify", "double", "--kernels", kernels, "--xclbin", one["xclbin"], "--insts", other["insts"])
+
+    assert code == 2
+    assert "insts.bin was not built together with double_i32_64__npu1.emu.xclbin" in err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda data: data[: len(data) // 2], "declares"),
+        (lambda data: b"", "empty"),
+        (lambda data: b"\x7fELF" + data[4:], "ELF"),
+        (lambda data: b"<html>not found</html>", "not an xclbin"),
+    ],
+    ids=["cut short", "empty", "an ELF", "a web page"],
+)
+def test_an_xclbin_that_is_none_is_one_clear_error(
+    run: Run, tmp_path: Path, spoil: Callable[[bytes], bytes], words: str
+) -> None:
+    kernels = write_kernel(tmp_path)
+    _, out, _ = run("build", "double", "--json", "--kernels", kernels)
+    (pair,) = json.loads(out)
+    bad = tmp_path / "bad.xclbin"
+    bad.write_bytes(spoil(Path(pair["xclbin"]).read_bytes()))
+    code, _, err = run("verify", "double", "--kernels", kernels, "--xclbin", bad, "--insts", pair["insts"])
+
+    assert code == 2
+    assert err.startswith("error: bad.xclbin")
+    assert words in err

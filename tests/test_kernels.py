@@ -1,0 +1,145 @@
+"""The shipped kernels, built and run on the emulator: bit for bit what their integer specifications say."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tileproof import golden
+from tileproof.device import open_device
+from tileproof.device.runner import LoadedKernel
+from tileproof.library import include_dir
+from tileproof.prove import Rendered, Request, build_kernel, prove_kernel, render_kernel
+
+RANDOM_INPUTS = 1000
+
+
+@dataclass
+class Built:
+    rendered: Rendered
+    loaded: LoadedKernel
+
+    def answers(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        buffers = list(enumerate(self.rendered.spec.buffers))
+        result = self.loaded.run({n: golden.joined(b, inputs) for n, b in buffers if b.way == "in"})
+        assert result.state_name == "ERT_CMD_STATE_COMPLETED"
+        assert result.faults == ()
+        outputs: dict[str, Any] = {}
+        for number, buffer in buffers:
+            if buffer.way == "out":
+                outputs |= golden.split(buffer, result.outputs[number])
+        return outputs
+
+
+@pytest.fixture(scope="module")
+def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="module", params=[("attention", "npu1"), ("attention", "npu2"), ("mel", "npu1"), ("mel", "npu2")])
+def built(request: pytest.FixtureRequest, build_dir: Path) -> Built:
+    name, target = request.param
+    asked = Request(target=target, build_dir=build_dir)
+    rendered = render_kernel(name, asked)
+    artifacts = build_kernel(rendered, asked, lambda _: None)
+    sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
+    return Built(rendered, LoadedKernel(open_device("emulator"), artifacts.xclbin, artifacts.insts, sizes))
+
+
+def random_inputs(rendered: Rendered, seed: int) -> dict[str, Any]:
+    """Random bits of a random loudness, so that large and small numbers are both drawn."""
+    rng = np.random.default_rng(seed)
+    inputs = {}
+    for buffer in rendered.spec.inputs:
+        limits = np.iinfo(buffer.dtype.numpy)
+        for part in buffer.parts:
+            full = rng.integers(limits.min, limits.max, part.shape, endpoint=True)
+            inputs[part.name] = (full >> rng.integers(0, limits.bits)).astype(buffer.dtype.numpy)
+    return inputs
+
+
+def test_the_kernel_is_bit_exact_on_many_random_inputs(built: Built) -> None:
+    for seed in range(RANDOM_INPUTS // 2):  # half per target: a thousand and more per kernel
+        inputs = random_inputs(built.rendered, seed)
+        expected = golden.integer_outputs(built.rendered.spec, inputs, built.rendered.constants)
+        assert expected is not None
+        for name, actual in built.answers(inputs).items():
+            assert np.array_equal(actual, expected[name]), f"seed {seed}, output {name}"
+
+
+@pytest.mark.parametrize("target", ["npu1", "npu2"])
+@pytest.mark.parametrize("name", ["attention", "mel"])
+def test_every_case_passes(name: str, target: str, build_dir: Path) -> None:
+    verdicts = list(prove_kernel(name, Request(target=target, build_dir=build_dir), lambda _: None))
+
+    assert len(verdicts) >= 6
+    assert [(v.case, v.reason) for v in verdicts if not v.passed] == []
+    assert all(comparison.mismatched == 0 for v in verdicts for comparison in v.outputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("attention", {"head": 32}), ("attention", {"rows": 32}), ("attention", {"keys": 32}), ("mel", {"bands": 64})],
+)
+def test_a_variant_of_other_sizes_passes(name: str, sizes: dict[str, int], build_dir: Path) -> None:
+    verdicts = list(prove_kernel(name, Request(sizes=sizes, build_dir=build_dir), lambda _: None))
+
+    assert [(v.case, v.reason) for v in verdicts if not v.passed] == []
+
+
+def test_attention_reaches_its_accuracy_on_realistic_scales(build_dir: Path) -> None:
+    cases = ("realistic normal", "realistic outliers")
+    verdicts = list(prove_kernel("attention", Request(cases=cases, build_dir=build_dir), lambda _: None))
+
+    assert all(v.outputs[0].correlation >= 0.999 and v.outputs[0].max_abs_error <= 2 for v in verdicts)  # type: ignore[operator]
+
+
+def test_every_frame_of_a_recording_is_compared(build_dir: Path) -> None:
+    wav = Path(__file__).parents[1] / "kernels" / "mel" / "recorded" / "speech.wav"
+    (verdict,) = prove_kernel("mel", Request(build_dir=build_dir), lambda _: None, wav)
+    (bands,) = verdict.outputs
+
+    assert verdict.passed
+    assert bands.compared > 200 * 80
+    assert bands.mismatched == 0
+    assert bands.correlation is not None
+    assert bands.correlation >= 0.99
+    assert bands.db_error is not None
+    assert bands.db_error["max"] <= 1.0
+
+
+def deepest_path(call_graph: str, function: str) -> int:
+    """Bytes of stack from `function` down, from what GCC writes with -fcallgraph-info=su."""
+    frames = {n: int(size) for n, size in re.findall(r'node: { title: "([^"]+)" label: "[^"]*?(\d+) bytes', call_graph)}
+    calls = re.findall(r'edge: { sourcename: "([^"]+)" targetname: "([^"]+)"', call_graph)
+
+    def depth(name: str) -> int:
+        return frames.get(name, 0) + max((depth(callee) for caller, callee in calls if caller == name), default=0)
+
+    assert function in frames
+    return depth(function)
+
+
+@pytest.mark.parametrize("name", ["attention", "mel"])
+def test_the_frames_of_the_tile_function_fit_its_stack(name: str, tmp_path: Path) -> None:
+    """The host's frames, as an estimate: without a red zone, which the AIE has not either."""
+    gxx = shutil.which("g++")
+    if gxx is None or "clang" in subprocess.run([gxx, "--version"], capture_output=True, text=True, check=True).stdout:
+        pytest.skip("needs g++, for -fcallgraph-info")
+    rendered = render_kernel(name, Request())
+    (tmp_path / "tile.cc").write_text(rendered.texts["tile.cc"])
+    red_zone = "-mno-red-zone" if platform.machine() == "x86_64" else ""
+    flags = f"-std=c++20 -O2 -fcallgraph-info=su -fwrapv {red_zone} -D__AIE_ARCH__=20 -I {include_dir()}"
+    subprocess.run([gxx, *flags.split(), "-c", "tile.cc", "-o", "tile.o"], cwd=tmp_path, check=True)
+
+    # Half of it: AIE frames differ from the host's, and spilt vectors are large.
+    core = rendered.spec.core
+    assert 0 < deepest_path((tmp_path / "tile.ci").read_text(), core.function) <= core.stack_size // 2
