@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/tileproof
-FLAGS := $(if $(DEVICE),--device $(DEVICE)) $(if $(TARGET),--target $(TARGET)) $(foreach pair,$(SET),--set $(pair))
+FLAGS := $(if $(DEVICE),--device $(DEVICE)) $(if $(TARGET),--target $(TARGET)) $(if $(BUILD_DIR),--build-dir $(BUILD_DIR)) \
+	$(foreach pair,$(SET),--set $(pair))
 
 .PHONY: help attention mel verify doctor test lint check bench clean
 .DEFAULT_GOAL := help

@@ -285,9 +285,14 @@ def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]
             exit_code=EXIT_NOT_HERE,
         )
     # The compiler is a process of its own: what the run will need is imported while it works.
-    Thread(target=import_module, args=("tileproof.emulator.pyxrt",), daemon=True).start()
+    Thread(target=_import_emulator, daemon=True).start()
     artifacts = build_kernel(rendered, request, say)
     return artifacts.xclbin, artifacts.insts
+
+
+def _import_emulator() -> None:
+    for module in ("tileproof.emulator.pyxrt", "tileproof.mlir.reader"):
+        import_module(module)
 
 
 def _device(request: Request) -> OpenDevice:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from tileproof.emulator.faults import Fault, RunReport
@@ -23,9 +24,9 @@ _SETUP_TIMEOUT_S = 60.0
 
 
 class Child:
-    """A running array in a process of its own. Ends with this object, or with the parent."""
+    """A process for an array, which `set_up` puts into it. Ends with this object, or with the parent."""
 
-    def __init__(self, design: LoweredDesign, library: bytes | None) -> None:
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         trail = tempfile.TemporaryFile()  # noqa: SIM115  mapped below; closed by the finalizer
         trail.truncate(BREADCRUMB_BYTES)
@@ -41,7 +42,11 @@ class Child:
         self._connection = Connection(ours.detach())
         self.death: Fault | None = None
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection)
-        self._connection.send(Setup(design, library))
+
+    def set_up(self, design: LoweredDesign, library: bytes | None) -> None:
+        """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`."""
+        with suppress(OSError):  # a child that is already gone says so below
+            self._connection.send(Setup(design, library))
         answer = self._receive(_SETUP_TIMEOUT_S)
         if isinstance(answer, Failed):
             self.close()

@@ -21,11 +21,9 @@ import numpy.typing as npt
 from tileproof.device_model import HW_CONTEXT_LIMIT
 from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.messages import Finished, Run
-from tileproof.emulator.payload import unpack_payload
+from tileproof.emulator.payload import Payload, unpack_payload
 from tileproof.emulator.process import Child
 from tileproof.errors import Problem
-from tileproof.lowering.lower import lower_design
-from tileproof.mlir.reader import read_design
 from tileproof.xclbin import Argument, Xclbin, parse_topology, read_kernels, read_xclbin
 from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION
 
@@ -185,14 +183,26 @@ class hw_context:
                 why="it was built for the NPU: it holds AIE machine code, which tileproof does not execute",
                 fix="build it for the emulator (`tileproof build KERNEL --toolchain host`), or use --device npu",
             )
-        payload = unpack_payload(section.data, file._name)
+        # Started first: the process comes up while the design is read here.
+        self._child = Child()
+        try:
+            self._set_up(device, file, unpack_payload(section.data, file._name))
+        except BaseException:
+            self._child.close()
+            raise
+
+    def _set_up(self, device: device, file: xclbin, payload: Payload) -> None:
+        # Late, for the same reason: xDSL takes longer to import than a design takes to run.
+        from tileproof.lowering.lower import lower_design
+        from tileproof.mlir.reader import read_design
+
         design = lower_design(read_design(payload.design, "design.mlir"))
         if len(device._contexts) >= HW_CONTEXT_LIMIT[design.device.generation]:
             raise RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
         self._device, self._file, self._design = device, file, design
         self._slot = next(device._slots)
-        self._child = Child(design, payload.library)
         self._running: run | None = None
+        self._child.set_up(design, payload.library)
         device._contexts.add(self)
 
 
