@@ -1,0 +1,53 @@
+"""The README tells the truth: its table is what a run gives, and its commands are the ones there are."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+from tileproof.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def update_readme() -> ModuleType:
+    loader = importlib.util.spec_from_file_location("update_readme", ROOT / "scripts" / "update_readme.py")
+    assert loader is not None
+    assert loader.loader is not None
+    module = importlib.util.module_from_spec(loader)
+    loader.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_kernels_is_what_a_run_gives() -> None:
+    module = update_readme()
+
+    assert module.verdict_table(module.verdicts()) in README
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    commands = set(re.findall(r"^tileproof (\w+)", README, re.MULTILINE))
+
+    assert commands >= {"list", "show", "render", "build", "verify", "doctor"}
+    for command in commands:
+        try:
+            main([command, "--help"])
+        except SystemExit as end:
+            assert end.code == 0
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE))
+
+    assert named >= {"attention", "test"}
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in named)
+
+
+def test_links_lead_somewhere() -> None:
+    for text in (README, *(path.read_text() for path in (ROOT / "docs").rglob("*.md"))):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+            assert (ROOT / link).exists(), link
