@@ -36,6 +36,14 @@ class _LocatingParser(Parser):
         operation.location = FileLineColLoc(self._name, IntAttr(line), IntAttr(column))
         return operation
 
+    def _get_op_by_name(self, name: str) -> type[Operation]:
+        operation = self.ctx.get_optional_op(name, dialect_stack=self._parser_state.dialect_stack)
+        if operation is None:
+            # The name has been read already; point at it, and not behind it.
+            start = self.lexer.input.content.rfind(name, 0, self._current_token.span.start)
+            self.raise_error(f"tileproof does not know the operation {name}", start, start + len(name))
+        return operation
+
 
 def parse_module(text: str, name: str) -> ModuleOp:
     """The module in `text`; a `Problem` with the line and an underline if it cannot be read."""
@@ -84,8 +92,8 @@ def _unreadable(error: ParseError, text: str, name: str) -> Problem:
 
 
 def _fix(message: str) -> str:
-    if "is not registered" in message:
-        return "tileproof does not know this operation; it is named rather than skipped"
+    if message.startswith("tileproof does not know"):
+        return "correct its name, or say it with operations that docs/emulator.md lists; none is skipped"
     return "correct the text at the mark"
 
 
