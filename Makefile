@@ -25,7 +25,7 @@ doctor: .venv/ready ## what this machine has, and what is missing for what
 	@$(RUN) doctor
 
 test: .venv/ready-dev ## run all tests
-	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: .venv/ready-dev ## ruff and mypy
 	@scripts/check --no-tests

@@ -5,6 +5,7 @@ Run by the Makefile. Needs nothing but Python 3.11 and its venv module (or uv or
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import subprocess
@@ -25,6 +26,15 @@ def main() -> int:
             f"this is Python {sys.version.split()[0]}, and tileproof needs {OLDEST[0]}.{OLDEST[1]} or newer",
             "name a newer one: make PYTHON=python3.12 ...",
         )
+    with (ROOT / "pyproject.toml").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second finds the work done
+        return set_up(dev)
+
+
+def set_up(dev: bool) -> int:
+    stamps = [VENV / "ready", VENV / "ready-dev"][: 1 + dev]
+    if all(stamp.exists() and stamp.stat().st_mtime >= newest_source() for stamp in stamps):
+        return 0
     python = VENV / "bin" / "python"
     if not works(python):
         print("setting up .venv (once)", file=sys.stderr)
@@ -36,7 +46,7 @@ def main() -> int:
             )
     extras = [name for name, wanted in (("dev", dev), ("zig", not has_compiler())) if wanted]
     what = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
-    print(f"installing tileproof{f' with {chr(44).join(extras)}' if extras else ''} into .venv", file=sys.stderr)
+    print(f"installing into .venv: {', '.join(['tileproof and what it needs', *extras])}", file=sys.stderr)
     install = [
         str(python),
         "-m",
@@ -52,10 +62,14 @@ def main() -> int:
             "pip could not install what tileproof needs",
             "its last lines say why; check the network, then try again",
         )
-    (VENV / "ready").touch()
-    if dev:
-        (VENV / "ready-dev").touch()
+    for stamp in stamps:
+        stamp.touch()
     return 0
+
+
+def newest_source() -> float:
+    """What the Makefile's stamps depend on."""
+    return max(path.stat().st_mtime for path in (ROOT / "pyproject.toml", Path(__file__)))
 
 
 def make_venv(python: Path) -> bool:

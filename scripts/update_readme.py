@@ -51,9 +51,10 @@ def verdict_table(found: list[dict[str, Any]]) -> str:
         exact = compared - sum(output["mismatched"] for output in outputs)
         lifelike = LIFELIKE[key[0]]
         correlation = min(o["correlation"] for v in mine if v["case"] in lifelike for o in v["outputs"])
+        cases = f"{passed} of {len(mine)} cases pass"
         worst, allowed = max(o["max_abs_error"] for o in outputs), outputs[0]["max_abs_allowed"]
         rows.append(
-            f"| {key[0]} | {key[1]} | {mine[0]['device']} | {passed} of {len(mine)} cases pass | {compared:,} | {exact:,} "
+            f"| {key[0]} | {key[1]} | {mine[0]['device']} | {cases} | {compared:,} | {exact:,} "
             f"| {worst:.2f} | {allowed:g} | {correlation:.5f} ({', '.join(lifelike)}) |"
         )
     return "\n".join(rows)
