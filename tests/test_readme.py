@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 from tileproof.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -33,10 +35,9 @@ def test_every_command_in_the_readme_exists() -> None:
 
     assert commands >= {"list", "show", "render", "build", "verify", "doctor"}
     for command in commands:
-        try:
+        with pytest.raises(SystemExit) as end:
             main([command, "--help"])
-        except SystemExit as end:
-            assert end.code == 0
+        assert end.value.code == 0
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

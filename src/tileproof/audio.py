@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tileproof.errors import Problem
+
+ByteOrder = Literal["little", "big"]
 
 _PCM = {"PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32"}
 _RIFF_HEADER_BYTES = 12
@@ -40,7 +43,10 @@ def read_recording(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
     if not samples.size:
         raise Problem(f"{path.name} holds no samples", where=str(path), fix="record something")
     mono = samples.mean(axis=1)
-    return mono if rate == sample_rate else np.asarray(soxr.resample(mono, rate, sample_rate), dtype=np.float64)
+    mono = mono if rate == sample_rate else np.asarray(soxr.resample(mono, rate, sample_rate), dtype=np.float64)
+    if not mono.size:
+        raise Problem(f"{path.name} holds no samples", where=str(path), fix="record something longer")
+    return mono
 
 
 def frames(samples: npt.NDArray[np.generic], length: int, hop: int) -> npt.NDArray[np.generic]:
@@ -71,7 +77,8 @@ def _refuse_what_is_no_wav(path: Path) -> None:
             why=looks,
             fix="give a PCM WAV; ffmpeg converts anything else",
         )
-    declared = 8 + int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
+    order: ByteOrder = "little" if head[:4] == b"RIFF" else "big"
+    declared = max(8 + int.from_bytes(head[4:8], order), _data_end(path, order))
     if declared > size:
         raise Problem(
             f"{path.name} is cut short",
@@ -79,3 +86,17 @@ def _refuse_what_is_no_wav(path: Path) -> None:
             why=f"its header declares {declared:,} bytes, and {size:,} are there",
             fix="copy or export it again",
         )
+
+
+def _data_end(path: Path, order: ByteOrder) -> int:
+    """Where the data chunk says that it ends; 0 if there is none."""
+    with path.open("rb") as file:
+        at = _RIFF_HEADER_BYTES
+        file.seek(at)
+        while len(chunk := file.read(8)) == 8:
+            at += 8 + int.from_bytes(chunk[4:], order)
+            if chunk[:4] == b"data":
+                return at
+            at += at % 2
+            file.seek(at)
+    return 0

@@ -96,6 +96,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -220,7 +226,7 @@ def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     _building(parser)
     parser.add_argument("--device", choices=("auto", "npu", "emulator"), default="auto", help="default: %(default)s")
     parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
-    parser.add_argument("--seed", type=int, help="draw every case from this seed instead of its own")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="draw every case from this seed instead of its own")
     parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
     parser.add_argument(
         "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"

@@ -19,6 +19,10 @@ class DType:
     numpy_name: str
 
     @property
+    def is_integer(self) -> bool:
+        return self.name.lstrip("u").startswith("i")
+
+    @property
     def numpy(self) -> np.dtype[Any]:
         # Late, so that a build with nothing to do never pays for numpy.
         import numpy as np

@@ -29,8 +29,9 @@ def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
     module = _module(spec, "constants")
     if module is None:
         return {}
+    function = _function(spec, module, "constants")
     try:
-        return dict(_function(spec, module, "constants")(dict(spec.sizes), spec.scales))
+        return dict(function(dict(spec.sizes), spec.scales))
     except ValueError as error:
         sizes = ", ".join(f"{key} = {value}" for key, value in spec.sizes.items())
         raise Problem(
@@ -39,7 +40,7 @@ def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
             why=str(error),
             fix="change [sizes], or the --set you gave",
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(spec, "constants", error) from None
 
 
@@ -52,8 +53,22 @@ def draw_inputs(spec: KernelSpec, case: Case, seed: int) -> Parts:
         raise _missing(spec, "cases", "it draws the inputs of every case")
     drawn = _call(spec, "cases", _function(spec, module, case.draw), np.random.default_rng(seed), dict(spec.sizes))
     parts = {part.name: (buffer, part) for buffer in spec.inputs for part in buffer.parts}
-    _check_parts(spec, f"cases.py, {case.draw}", drawn, {name: part.shape for name, (_, part) in parts.items()})
+    drawn = _checked(spec, f"cases.py, {case.draw}", drawn, {name: part.shape for name, (_, part) in parts.items()})
+    for name, value in drawn.items():
+        _refuse_nan(spec, case, name, value)
     return {name: quantised(drawn[name], buffer, part) for name, (buffer, part) in parts.items()}
+
+
+def _refuse_nan(spec: KernelSpec, case: Case, name: str, value: npt.NDArray[Any]) -> None:
+    import numpy as np
+
+    if np.isnan(value).any():
+        raise Problem(
+            f"{spec.name}: cases.py, {case.draw} draws a NaN",
+            where=f"{spec.folder}/cases.py, {case.draw}",
+            why=f"in {name}; a NaN has no integer",
+            fix="draw numbers",
+        )
 
 
 def quantised(real: npt.ArrayLike, buffer: Buffer, part: Part) -> npt.NDArray[Any]:
@@ -62,8 +77,11 @@ def quantised(real: npt.ArrayLike, buffer: Buffer, part: Part) -> npt.NDArray[An
 
     limits = np.iinfo(buffer.dtype.numpy)
     steps = np.rint(np.asarray(real, dtype=np.float64) / part.scale) + part.zero
-    clipped: npt.NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(buffer.dtype.numpy)
-    return clipped.reshape(part.shape)
+    with np.errstate(invalid="ignore"):
+        clipped = np.clip(steps, limits.min, limits.max).astype(buffer.dtype.numpy)
+    # float64 rounds the end of a 64-bit type up, out of its range.
+    ended: npt.NDArray[Any] = np.where(steps >= limits.max, limits.max, clipped).astype(buffer.dtype.numpy)
+    return ended.reshape(part.shape)
 
 
 def golden_steps(spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]]) -> Parts:
@@ -80,7 +98,7 @@ def golden_steps(spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]]) -> Pa
     sizes = {key: spec.sizes[key] for key in inspect.signature(function).parameters if key in spec.sizes}
     outputs = _call(spec, "golden", function, **{**sizes, **real})
     parts = {part.name: (buffer, part) for buffer in spec.outputs for part in buffer.parts}
-    _check_parts(spec, "golden.py, golden", outputs, {name: part.shape for name, (_, part) in parts.items()})
+    outputs = _checked(spec, "golden.py, golden", outputs, {name: part.shape for name, (_, part) in parts.items()})
     steps = {}
     for name, (buffer, part) in parts.items():
         limits = np.iinfo(buffer.dtype.numpy)
@@ -98,8 +116,7 @@ def integer_outputs(
         return None
     outputs = _call(spec, "integer", _function(spec, module, "integer"), dict(inputs), dict(constants))
     shapes = {part.name: part.shape for buffer in spec.outputs for part in buffer.parts}
-    _check_parts(spec, "integer.py, integer", outputs, shapes)
-    return dict(outputs)
+    return _checked(spec, "integer.py, integer", outputs, shapes)
 
 
 def joined(buffer: Buffer, parts: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -119,18 +136,29 @@ def split(buffer: Buffer, data: bytes) -> Parts:
     return parts
 
 
-def _check_parts(spec: KernelSpec, who: str, got: object, wanted: Mapping[str, tuple[int, ...]]) -> None:
+def _checked(spec: KernelSpec, who: str, got: object, wanted: Mapping[str, tuple[int, ...]]) -> Parts:
+    """What a kernel's Python returned, as arrays of numbers of the shapes that kernel.toml says."""
+    parts = {name: _array(value) for name, value in got.items()} if isinstance(got, dict) else None
+    shapes = None if parts is None else {n: None if v is None else v.shape for n, v in parts.items()}
+    if parts is not None and shapes == dict(wanted):
+        return {name: parts[name] for name in wanted}  # type: ignore[misc]
+    raise Problem(
+        f"{spec.name}: {who} does not return what kernel.toml says",
+        where=f"{spec.folder}/{who}",
+        why=f"wanted {dict(wanted)}, got {got if shapes is None else shapes}",
+        fix="return one array per part, with the part's name and shape",
+    )
+
+
+def _array(value: object) -> npt.NDArray[Any] | None:
+    """None for what is no array of numbers."""
     import numpy as np
 
-    names = set(got) if isinstance(got, dict) else None
-    shapes = {name: np.shape(value) for name, value in got.items()} if isinstance(got, dict) else got
-    if names != set(wanted) or any(np.shape(got[name]) != shape for name, shape in wanted.items()):  # type: ignore[index]
-        raise Problem(
-            f"{spec.name}: {who} does not return what kernel.toml says",
-            where=f"{spec.folder}/{who}",
-            why=f"wanted {dict(wanted)}, got {shapes}",
-            fix="return one array per part, with the part's name and shape",
-        )
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16" else None
 
 
 @cache
@@ -150,7 +178,7 @@ def _module(spec: KernelSpec, stem: str) -> ModuleType | None:
     try:
         # A name of its own: two kernels' golden.py must not be one module.
         return _load(path, f"tileproof_{stem}_{spec.name}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(spec, stem, error) from None
 
 
@@ -171,12 +199,14 @@ def _function(spec: KernelSpec, module: ModuleType, name: str) -> Callable[..., 
 def _call(spec: KernelSpec, stem: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(spec, stem, error) from None
 
 
-def _broken(spec: KernelSpec, stem: str, error: Exception) -> Problem:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(spec.folder))]
+def _broken(spec: KernelSpec, stem: str, error: BaseException) -> Problem:
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(spec.folder.absolute()))
+    ]
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(spec.folder / f"{stem}.py")
     if isinstance(error, SyntaxError):
         place = f"{error.filename}:{error.lineno}"

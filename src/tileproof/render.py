@@ -40,19 +40,25 @@ def render(spec: KernelSpec, target: str, constants: Mapping[str, Any], template
     """
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
-        loader=jinja2.DictLoader(dict(templates)),
+        loader=jinja2.FunctionLoader(lambda name: (templates[name], name, None) if name in templates else None),
         autoescape=False,  # MLIR and C++ are no HTML
         **_DELIMITERS,
     )
     context = template_context(spec, target, constants)
     return {
-        name.removesuffix(".j2"): _render_one(spec, environment, name, context)
+        name.removesuffix(".j2"): _render_one(spec, environment, name, context, templates)
         for name in sorted(templates)
         if not name.startswith("_")
     }
 
 
-def _render_one(spec: KernelSpec, environment: jinja2.Environment, name: str, context: dict[str, Any]) -> str:
+def _render_one(
+    spec: KernelSpec,
+    environment: jinja2.Environment,
+    name: str,
+    context: dict[str, Any],
+    templates: Mapping[str, str],
+) -> str:
     try:
         return environment.get_template(name).render(context)
     except jinja2.TemplateSyntaxError as error:
@@ -65,25 +71,29 @@ def _render_one(spec: KernelSpec, environment: jinja2.Environment, name: str, co
     except jinja2.UndefinedError as error:
         raise Problem(
             f"{spec.name}: template {name} uses a name that nobody defines",
-            where=_template_place(error, name),
+            where=_template_place(error, name, templates),
             why=error.message or "undefined",
             fix="names a template may use: " + ", ".join(sorted(context)),
         ) from None
-    except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever an expression in a template raises
         raise Problem(
-            f"{spec.name}: template {name} failed", where=_template_place(error, name), why=str(error)
+            f"{spec.name}: template {name} failed",
+            where=_template_place(error, name, templates),
+            why=f"{type(error).__name__}: {error}",
+            fix="templates lay out text; compute the value in constants.py",
         ) from None
 
 
-def _template_place(error: BaseException, name: str) -> str:
+def _template_place(error: BaseException, name: str, templates: Mapping[str, str]) -> str:
     """The innermost template line in the traceback."""
     place = name
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__") != __name__ and "environment" in trace.tb_frame.f_globals:
-            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+        file = trace.tb_frame.f_code.co_filename
+        if file in templates:
+            place = f"{file}, line {trace.tb_lineno}"
         trace = trace.tb_next
-    return place.replace("<template>", name)
+    return place
 
 
 def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +149,7 @@ def _buffer_values(buffer: Buffer) -> dict[str, Any]:
 def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, Any]) -> dict[str, Any]:
     nbytes = scratch.nbytes
     if isinstance(nbytes, str):
-        known = {**spec.sizes, **constants}
+        known = {k: v for k, v in {**spec.sizes, **constants}.items() if not isinstance(v, bool)}
         if not isinstance(known.get(nbytes), int):
             raise Problem(
                 f"{spec.name}: the size of scratch {scratch.name!r} names {nbytes!r}, which nobody defines",

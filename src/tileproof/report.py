@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 from io import StringIO
@@ -10,6 +12,7 @@ from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tileproof import __version__
 from tileproof.verify import FAIL, NOT_RUN, PASS, Comparison, Verdict
@@ -31,10 +34,11 @@ def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = Fal
         force_terminal=colour,
         color_system="standard" if colour else None,
         highlight=False,
+        emoji=False,
     )
     console.print(_table(verdicts))
     for text, outcome in _explanations(verdicts).items():
-        console.print(text, style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
+        console.print(_plain(text), style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
     for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
         console.print(_summary([v for v in verdicts if v.kernel == kernel]), markup=False, soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
@@ -50,22 +54,28 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
         outcome = f"[{_COLOURS[verdict.outcome]}]{verdict.outcome}[/]"
         milliseconds = f"{1e3 * verdict.seconds['run']:.1f}" if "run" in verdict.seconds else "-"
         if not verdict.outputs:
-            table.add_row(verdict.kernel, verdict.case, outcome, *["-"] * 6, milliseconds)
+            table.add_row(verdict.kernel, Text(_plain(verdict.case)), outcome, *["-"] * 6, milliseconds)
         for comparison in verdict.outputs:
-            table.add_row(verdict.kernel, verdict.case, outcome, *_figures(comparison), milliseconds)
+            table.add_row(verdict.kernel, Text(_plain(verdict.case)), outcome, *_figures(comparison), milliseconds)
     return table
 
 
 def _figures(comparison: Comparison) -> list[str]:
-    exact = comparison.compared - comparison.mismatched
     return [
         f"{comparison.compared:,}",
-        "all" if comparison.mismatched == 0 and comparison.compared else f"{max(exact, 0):,}",
+        _bit_exact(comparison),
         f"{comparison.max_abs_error:.2f}",
         f"{comparison.max_abs_allowed:g}",
         _optional(comparison.correlation, ".5f"),
         _optional(comparison.snr_db, ".1f"),
     ]
+
+
+def _bit_exact(comparison: Comparison) -> str:
+    if comparison.mismatched is None:
+        return "-"
+    exact = comparison.compared - comparison.mismatched
+    return "all" if exact and not comparison.mismatched else f"{max(exact, 0):,}"
 
 
 def _optional(value: float | None, form: str) -> str:
@@ -87,6 +97,11 @@ def _explanations(verdicts: Sequence[Verdict]) -> dict[str, str]:
     }
 
 
+def _plain(text: str) -> str:
+    """Without control characters: a reason may quote any byte, and a terminal would obey some."""
+    return "".join(c if c == "\n" or unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _summary(verdicts: Sequence[Verdict]) -> str:
     """One line that says what was proved, and where."""
     first = verdicts[0]
@@ -96,18 +111,22 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
     cases = f"{counts[PASS]} of {len(verdicts)} {'case' if len(verdicts) == 1 else 'cases'}"
     lines = [f"\n{first.kernel}: {outcome.upper()}: {cases} for {first.target}"]
     if compared:
-        mismatched = sum(c.mismatched for v in verdicts for c in v.outputs)
-        exactly = (
-            "every one bit for bit what integer.py says" if not mismatched else f"{mismatched:,} differ from integer.py"
-        )
-        lines.append(f"  {compared:,} elements compared, {exactly}")
+        lines.append(f"  {compared:,} elements compared, {_exactness(verdicts)}")
         lines.append(
             f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {first.artifacts.get('xclbin', '')}"
         )
     lines += [_db_line(comparison) for verdict in verdicts for comparison in verdict.outputs if comparison.db_error]
-    if first.device == "emulator" and compared:
+    if any(v.device == "emulator" and v.outputs for v in verdicts):
         lines.append(f"  {EMULATOR_NOTE}")
     return "\n".join(lines)
+
+
+def _exactness(verdicts: Sequence[Verdict]) -> str:
+    mismatched = [comparison.mismatched for verdict in verdicts for comparison in verdict.outputs]
+    if None in mismatched:
+        return "all with golden, none bit for bit"
+    differing = sum(filter(None, mismatched))
+    return f"{differing:,} differ from integer.py" if differing else "every one bit for bit what integer.py says"
 
 
 def _db_line(comparison: Comparison) -> str:
@@ -152,7 +171,7 @@ def _junit_case(suite: ElementTree.Element, verdict: Verdict) -> None:
         suite,
         "testcase",
         classname=f"{verdict.kernel}.{verdict.target}.{verdict.device}",
-        name=verdict.case,
+        name=_xml(verdict.case),
         time=f"{verdict.seconds.get('run', 0.0):.6f}",
     )
     if verdict.outcome == PASS:
@@ -164,5 +183,5 @@ def _junit_case(suite: ElementTree.Element, verdict: Verdict) -> None:
 
 
 def _xml(text: str) -> str:
-    """XML 1.0 has no control characters, and an error text may quote any byte."""
-    return "".join(c if c in "\t\n" or ord(c) >= 0x20 else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """XML 1.0 has no control characters, no surrogates and no non-characters; an error text may quote any of them."""
+    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)

@@ -139,7 +139,7 @@ def load_spec(folder: Path, overrides: Mapping[str, int] | None = None) -> Kerne
     sizes = _sizes(top.table("sizes"), overrides or {})
     spec = KernelSpec(
         name=_identifier(top, "name"),
-        about=top.text("about"),
+        about=" ".join(top.text("about").split()),
         folder=folder,
         targets=_targets(top),
         sizes=sizes,
@@ -227,10 +227,10 @@ def _part(table: Table, sizes: Mapping[str, int]) -> Part:
         shape=tuple(_extent(table, extent, sizes) for extent in table.names_or_integers("shape")),
         scale=table.number("scale"),
         zero=table.integer("zero", 0),
-        unit=_one_of(table, "unit", ("log10",)) if "unit" in table.values else "",
+        unit=_one_of(table, "unit", ("log10", ""), ""),
     )
     table.finish()
-    if not part.scale > 0:
+    if not 0 < part.scale < float("inf"):
         raise Problem(
             f"the scale of {part.name!r} must be positive",
             where=table.place("scale"),
@@ -310,11 +310,19 @@ def _case(table: Table) -> Case:
         correlation=table.optional_number("correlation"),
     )
     table.finish()
+    for key, value, least, most in (("seed", case.seed, 0, 2**63), ("correlation", case.correlation, -1, 1)):
+        if value is not None and not least <= value <= most:
+            raise Problem(
+                f"the {key} of case {case.name!r} cannot be used",
+                where=table.place(key),
+                why=f"it is {value}",
+                fix="write a seed of 0 or more" if key == "seed" else "demand a correlation between -1 and 1",
+            )
     return case
 
 
-def _one_of(table: Table, key: str, allowed: tuple[str, ...]) -> str:
-    value = table.text(key)
+def _one_of(table: Table, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+    value = table.text(key, default)
     if value not in allowed:
         near = get_close_matches(value, allowed, n=1)
         raise Problem(
@@ -342,6 +350,13 @@ def _check_buffers(spec: KernelSpec) -> None:
             fix="join some of them: a buffer may have several parts",
         )
     for buffer in spec.buffers:
+        if not buffer.dtype.is_integer:
+            raise Problem(
+                f"buffer {buffer.name!r} cannot be {buffer.dtype.name}",
+                where=f"{spec.path}, [buffers {buffer.name}] dtype",
+                why="cases are drawn and compared in whole steps",
+                fix="use an integer type",
+            )
         if buffer.nbytes % 4:
             raise Problem(
                 f"buffer {buffer.name!r} is not a whole number of 32-bit words",
@@ -359,8 +374,9 @@ def _check_buffers(spec: KernelSpec) -> None:
 
 
 def _check_names(spec: KernelSpec) -> None:
+    names_in_order = [*(part.name for buffer in spec.outputs for part in buffer.parts), *spec.tolerances]
     outputs = {part.name for buffer in spec.outputs for part in buffer.parts}
-    for name in outputs ^ set(spec.tolerances):
+    for name in sorted(outputs ^ set(spec.tolerances), key=names_in_order.index):
         raise Problem(
             f"output {name!r} has no tolerance"
             if name in outputs

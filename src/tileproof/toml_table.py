@@ -36,12 +36,24 @@ def load_toml(path: Path) -> Table:
             why=f"byte {error.start} is not UTF-8",
             fix="save the file as UTF-8",
         ) from None
+    except OSError as error:
+        raise Problem(
+            f"{path.name} cannot be read",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix="check the path",
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise Problem(
             f"{path.name} is not valid TOML",
             where=str(path),
             why=str(error),
             fix="mend the line that is named",
+        ) from None
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets thousands deep: tomllib lets Python's own errors through.
+        raise Problem(
+            f"{path.name} is not valid TOML", where=str(path), why=str(error), fix="shorten the value"
         ) from None
 
 
@@ -76,7 +88,7 @@ class Table:
             return default
         value = self.values[key]
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            value = float(value) if abs(value) < 2**1023 else float("inf")
         if not isinstance(value, kind) or isinstance(value, bool):
             raise Problem(
                 f"{key!r} has the wrong type",

@@ -23,13 +23,13 @@ PASS, FAIL, NOT_RUN = "pass", "fail", "not run"
 class Comparison:
     """One output against its integer specification and against golden. Errors are in steps of the output's type.
 
-    `mismatched` counts the elements that are not bit-exact (0 where a kernel has no integer specification).
+    `mismatched` counts the elements that are not bit-exact; None where a kernel has no integer specification.
     Correlation, cosine and SNR are None where they have no meaning (a constant golden, an error of zero).
     """
 
     name: str
     compared: int
-    mismatched: int
+    mismatched: int | None
     max_abs_error: float
     max_abs_allowed: float
     correlation: float | None
@@ -82,12 +82,13 @@ def compare(
     `correlation` is the least one demanded. `db_per_step` is what a step means where the output is a log power.
     """
     if actual.shape != golden.shape or (exact is not None and exact.shape != actual.shape):
-        return _incomparable(name, actual, golden, tolerance)
+        return _incomparable(name, actual, exact, golden, tolerance)
     values = actual.astype(np.float64)
-    error = np.abs(values - golden)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        error = np.abs(values - golden)
     # NaN compares as not within and not equal; for the worst element it counts as infinitely far.
     within = error <= tolerance.absolute
-    mismatched = 0 if exact is None else int(np.size(actual) - np.count_nonzero(actual == exact))
+    mismatched = None if exact is None else int(np.size(actual) - np.count_nonzero(actual == exact))
     ranked = np.where(np.isfinite(error), error, np.inf)
     worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(ranked)), ranked.shape)) if error.size else ()
     comparison = Comparison(
@@ -138,13 +139,13 @@ def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults
     """The outcome of a run and its reason. A state other than COMPLETED, or any fault, is never a pass."""
     reasons = []
     if faults:
-        reasons.append(faults[0].splitlines()[0])
+        reasons.append((faults[0].splitlines() or ["the device found a fault"])[0])
     if state != COMPLETED:
         reasons.append(f"the run ended in {state_name}")
     elif not comparisons:
         reasons.append("nothing was compared")
     else:
-        reasons += [f"{comparison.name}: {comparison.reason}" for comparison in comparisons if comparison.reason]
+        reasons += [f"{comparison.name}: {comparison.reason}" for comparison in comparisons if not comparison.passed]
     return (FAIL, "; ".join(reasons)) if reasons else (PASS, "")
 
 
@@ -157,7 +158,11 @@ def exit_code(verdicts: Sequence[Verdict]) -> int:
 
 
 def _incomparable(
-    name: str, actual: npt.NDArray[Any], golden: npt.NDArray[np.float64], tolerance: Tolerance
+    name: str,
+    actual: npt.NDArray[Any],
+    exact: npt.NDArray[Any] | None,
+    golden: npt.NDArray[np.float64],
+    tolerance: Tolerance,
 ) -> Comparison:
     return Comparison(
         name=name,
@@ -169,12 +174,15 @@ def _incomparable(
         cosine=None,
         snr_db=None,
         worst_index=(),
-        reason=f"its shape is {actual.shape}, golden's {golden.shape}",
+        reason=f"its shape is {actual.shape}, golden's {golden.shape}"
+        + ("" if exact is None or exact.shape == actual.shape else f", integer.py's {exact.shape}"),
     )
 
 
 def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float | None:
     """Pearson's; None where one of the two is constant or not finite."""
+    if not a.size or not (np.isfinite(a).all() and np.isfinite(b).all()) or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
     x, y = a.ravel() - a.mean(), b.ravel() - b.mean()
     return _ratio(float(x @ y), float(np.sqrt(x @ x)) * float(np.sqrt(y @ y)))
 
@@ -185,12 +193,16 @@ def _cosine(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float | N
 
 
 def _snr_db(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float | None:
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return None
     signal, noise = float(np.sum(b * b)), float(np.sum((a - b) ** 2))
     ratio = _ratio(signal, noise)
     return None if not ratio else float(10 * np.log10(ratio))
 
 
-def _db_error(error: npt.NDArray[np.float64], db_per_step: float) -> dict[str, float]:
+def _db_error(error: npt.NDArray[np.float64], db_per_step: float) -> dict[str, float] | None:
+    if not (error.size and np.isfinite(error).all()):
+        return None
     scaled = error * db_per_step
     return {"mean": float(scaled.mean()), "p95": float(np.percentile(scaled, 95)), "max": float(scaled.max())}
 
