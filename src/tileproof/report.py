@@ -124,7 +124,7 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
 def _exactness(verdicts: Sequence[Verdict]) -> str:
     mismatched = [comparison.mismatched for verdict in verdicts for comparison in verdict.outputs]
     if None in mismatched:
-        return "all with golden, none bit for bit"
+        return "each with golden; the kernel has no integer specification"
     differing = sum(filter(None, mismatched))
     return f"{differing:,} differ from integer.py" if differing else "every one bit for bit what integer.py says"
 
