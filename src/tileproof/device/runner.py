@@ -42,7 +42,7 @@ class LoadedKernel:
 
     def __init__(self, device: OpenDevice, xclbin: Path, insts: Path, sizes: Mapping[int, int]) -> None:
         self._xrt = device.xrt
-        self.arguments, self.provenance = _metadata(xclbin)
+        self._name, self.arguments, self.provenance = _metadata(xclbin)
         words = _read(insts)
         if self.provenance is not None:
             check_pair(self.provenance, words, xclbin.name, insts.name)
@@ -63,7 +63,7 @@ class LoadedKernel:
         device, file = xrt.device(0), xrt.xclbin(str(path))
         device.register_xclbin(file)
         context = xrt.hw_context(device, file.get_uuid())
-        return device, context, xrt.kernel(context, file.get_kernels()[0].get_name())
+        return device, context, xrt.kernel(context, self._name)
 
     def run(self, inputs: Mapping[int, bytes]) -> RunResult:
         """Run once. Buffers that are no input are poisoned first, so that what the kernel leaves alone is seen."""
@@ -139,7 +139,8 @@ class LoadedKernel:
             )
 
 
-def _metadata(path: Path) -> tuple[tuple[Argument, ...], Provenance | None]:
+def _metadata(path: Path) -> tuple[str, tuple[Argument, ...], Provenance | None]:
+    """Name and arguments of the kernel to call, and where the file came from if it is ours."""
     xclbin = read_xclbin(_read(path), path.name)
     kernels = read_kernels(xclbin, path.name)
     # Newer mlir-aie puts a suffix behind the name; the prefix is what all have in common.
@@ -151,7 +152,7 @@ def _metadata(path: Path) -> tuple[tuple[Argument, ...], Provenance | None]:
             why="its kernels: " + (", ".join(kernel.name for kernel in kernels) or "none"),
             fix="use an xclbin that mlir-aie or tileproof made for an NPU",
         )
-    return chosen.arguments, read_provenance(xclbin)
+    return chosen.name, chosen.arguments, read_provenance(xclbin)
 
 
 def _read(path: Path) -> bytes:
