@@ -47,6 +47,8 @@ def set_up(dev: bool) -> int:
     extras = [name for name, wanted in (("dev", dev), ("zig", not has_compiler())) if wanted]
     what = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     print(f"installing into .venv: {', '.join(['tileproof and what it needs', *extras])}", file=sys.stderr)
+    if "zig" in extras:
+        print("there is no C++ compiler here; zig's first build takes about two minutes", file=sys.stderr)
     install = [
         str(python),
         "-m",
@@ -105,4 +107,8 @@ def fail(what: str, fix: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted; the next make goes on", file=sys.stderr)
+        sys.exit(130)

@@ -126,8 +126,8 @@ def test_a_compile_error_names_line_template_and_log_and_keeps_the_last_good_pai
         made(request)
     message = str(caught.value)
 
-    assert message.startswith("error: double: compile tile.cc failed\n  where: tile.cc:")
-    assert "rendered from tile.cc.j2" in message
+    assert message.startswith(f"error: double: compile tile.cc failed\n  where: {good.folder}/tile.cc:")
+    assert f"rendered from {tmp_path}/kernels/double/tile.cc.j2" in message
     assert str(good.folder / "build.log") in message
     assert "ninja -v tile.o" in message
     assert caught.value.exit_code == 1
@@ -152,6 +152,59 @@ def test_a_design_that_does_not_fit_is_told_in_the_words_of_the_lowering(tmp_pat
 
     assert "do not fit in its memory" in str(caught.value)
     assert "and the tile has 65,536" in str(caught.value)
+
+
+def test_a_function_that_nobody_wrote_is_the_linkers_to_tell(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as caught:
+        made(request_for(tmp_path, head="int missing();", body="y[0] = static_cast<element>(x[0] + missing());"))
+
+    assert str(caught.value).startswith("error: double: link the tile code failed")
+    assert "missing()" in str(caught.value)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["insts.bin", "xclbin"])
+def test_a_spoilt_artifact_is_not_up_to_date(tmp_path: Path, name: str) -> None:
+    """Found by hand: junk in the build folder was believed, because it was newer than what it is made of."""
+    request = request_for(tmp_path)
+    good = made(request)
+    path = good.insts if name == "insts.bin" else good.xclbin
+    before = path.read_bytes()
+    path.write_bytes(b"junk")
+    again = made(request)
+
+    assert again.worked
+    assert path.read_bytes() == before
+
+
+def test_a_file_from_the_future_does_not_stop_the_build(tmp_path: Path) -> None:
+    request = request_for(tmp_path)
+    good = made(request)
+    os.utime(good.folder / "tile.cc", (2_000_000_000, 2_000_000_000))
+
+    assert made(request).xclbin.is_file()
+
+
+def test_a_full_disk_is_not_the_kernels_fault(tmp_path: Path) -> None:
+    request = request_for(tmp_path)
+    plan = planned(request)
+    full = replace(plan.steps[0], command="echo 'tile.o: No space left on device' && false", depfile=None)
+    with pytest.raises(Problem) as caught:
+        run_plan(replace(plan, steps=(full, *plan.steps[1:])), request)
+
+    assert caught.value.exit_code == 2
+    assert caught.value.fix == "make room"
+
+
+def test_an_installation_whose_path_has_a_space_builds(tmp_path: Path) -> None:
+    assert made(request_for(tmp_path / "a folder")).xclbin.is_file()
+
+
+def test_a_kernel_without_tile_code_is_refused(tmp_path: Path) -> None:
+    request = request_for(tmp_path)
+    (tmp_path / "kernels" / "double" / "tile.cc.j2").unlink()
+    with pytest.raises(Problem, match="double has no tile code"):
+        made(request)
 
 
 def test_a_killed_build_recovers(tmp_path: Path) -> None:
@@ -236,6 +289,7 @@ def test_a_build_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path
         made(request_for(tmp_path))
 
     assert str(caught.value).startswith("error: double: the build folder cannot be used\n  where: ")
+    assert "make room" not in str(caught.value)
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,10 +246,10 @@ def test_a_value_error_of_constants_says_that_the_sizes_cannot_be(tmp_path: Path
     assert (
         whole(refused.value, tmp_path)
         == """\
-error: double cannot be built with these sizes
+error: double cannot be built with these sizes and scales
   where: KERNEL/kernel.toml, [sizes] rows = 2, columns = 6
   why:   columns must be a multiple of 4
-  fix:   change [sizes], or the --set you gave"""
+  fix:   change them, or the --set you gave"""
     )
 
 

@@ -260,11 +260,11 @@ def test_a_name_that_nobody_defines_is_refused_with_template_and_line(tmp_path: 
 
     assert (
         str(problem)
-        == f"""\
+        == """\
 error: double: template tile.cc.j2 uses a name that nobody defines
   where: tile.cc.j2, line 2
   why:   'row' is undefined
-  fix:   names a template may use: {KNOWN}"""
+  fix:   did you mean 'rows'?"""
     )
 
 

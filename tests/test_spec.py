@@ -225,7 +225,7 @@ error: unknown key 'seeed'
 error: 'about' is missing
   where: kernel.toml
   why:   it must be text in quotes
-  fix:   add a line `about = ...`""",
+  fix:   add `about = ...`""",
     ),
     "missing sizes": (
         without("[sizes]"),
@@ -233,7 +233,7 @@ error: 'about' is missing
 error: 'sizes' is missing
   where: kernel.toml
   why:   it must be a table
-  fix:   add a line `sizes = ...`""",
+  fix:   add `[sizes]`""",
     ),
     "text that is a number": (
         edited('"twice the input"', "2"),
@@ -514,7 +514,7 @@ error: kernel.toml is not valid TOML
 error: 'sizes' is missing
   where: kernel.toml
   why:   it must be a table
-  fix:   add a line `sizes = ...`""",
+  fix:   add `[sizes]`""",
     ),
     "no UTF-8": (
         GOOD.replace("twice", "zweimal für").encode("latin-1"),

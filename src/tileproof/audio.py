@@ -14,6 +14,8 @@ ByteOrder = Literal["little", "big"]
 
 _PCM = {"PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32"}
 _RIFF_HEADER_BYTES = 12
+_UNKNOWN = 0xFFFF_FFFF  # what a program writes that streams, and cannot come back to the header
+_RATES = range(1_000, 768_001)  # Hz; anything else is no sound, and resampling it would take for ever
 
 
 def read_recording(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
@@ -40,6 +42,13 @@ def read_recording(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
             why=str(error.error_string),
             fix="export it again",
         ) from None
+    if rate not in _RATES:
+        raise Problem(
+            f"{path.name} has a sample rate of {rate:,} Hz",
+            where=str(path),
+            why=f"sound has {_RATES[0]:,} to {_RATES[-1]:,}",
+            fix="export it again",
+        )
     if not samples.size:
         raise Problem(f"{path.name} holds no samples", where=str(path), fix="record something")
     mono = samples.mean(axis=1)
@@ -78,7 +87,8 @@ def _refuse_what_is_no_wav(path: Path) -> None:
             fix="give a PCM WAV; ffmpeg converts anything else",
         )
     order: ByteOrder = "little" if head[:4] == b"RIFF" else "big"
-    declared = max(8 + int.from_bytes(head[4:8], order), _data_end(path, order))
+    riff = int.from_bytes(head[4:8], order)
+    declared = max(0 if riff == _UNKNOWN else 8 + riff, _data_end(path, order))
     if declared > size:
         raise Problem(
             f"{path.name} is cut short",
@@ -89,14 +99,15 @@ def _refuse_what_is_no_wav(path: Path) -> None:
 
 
 def _data_end(path: Path, order: ByteOrder) -> int:
-    """Where the data chunk says that it ends; 0 if there is none."""
+    """Where the data chunk says that it ends; 0 if there is none, or if it does not know."""
     with path.open("rb") as file:
         at = _RIFF_HEADER_BYTES
         file.seek(at)
         while len(chunk := file.read(8)) == 8:
-            at += 8 + int.from_bytes(chunk[4:], order)
+            length = int.from_bytes(chunk[4:], order)
+            at += 8 + length
             if chunk[:4] == b"data":
-                return at
+                return 0 if length == _UNKNOWN else at
             at += at % 2
             file.seek(at)
     return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -14,10 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.library import python_environment
 from tileproof.plan import Plan, Step, compile_commands
 
 # What a step of our own prints when it fails, so that the build can raise the same Problem again.
-PROBLEM_MARK = "tileproof-problem: "
+_MARK = "tileproof-problem: "
+
+
+def marked(problem: Problem) -> str:
+    """The line by which a step hands its problem to the build that runs it."""
+    fields = ("what", "where", "why", "fix", "exit_code")
+    return _MARK + json.dumps({name: getattr(problem, name) for name in fields})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,7 @@ def build(
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder, say) as lock:
             _write_files(plan, folder)
+            _drop_foreign_pair(plan, folder)
             output = _run_ninja(plan, folder, ninja, jobs, lock)
             _check_outputs(plan, folder)
     except OSError as error:
@@ -52,7 +62,7 @@ def build(
             f"{plan.kernel}: the build folder cannot be used",
             where=str(error.filename or folder),
             why=error.strerror or str(error),
-            fix="make room, or choose another folder with --build-dir",
+            fix="make room" if error.errno == errno.ENOSPC else "check the path, or choose another with --build-dir",
         ) from None
     return Artifacts(
         folder=folder,
@@ -84,9 +94,28 @@ def _write_files(plan: Plan, folder: Path) -> None:
     write_if_changed(folder / "compile_commands.json", commands.encode())
 
 
+def _drop_foreign_pair(plan: Plan, folder: Path) -> None:
+    """ninja looks at times only: a pair that somebody has touched since it was packed is made again."""
+    try:
+        sealed = json.loads((folder / plan.seal).read_text())
+        if all(sealed[name] == sha256_of(folder / name) for name in (plan.xclbin, plan.insts)):
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # never sealed, or not whole
+    for name in (plan.xclbin, plan.insts, plan.seal):
+        (folder / name).unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def write_if_changed(path: Path, data: bytes) -> None:
-    """Leave an equal file alone, so that ninja sees no newer input; otherwise replace it in one move."""
-    if path.is_file() and path.read_bytes() == data:
+    """Leave an equal file alone, so that ninja sees no newer input; otherwise replace it in one move.
+
+    A file from the future is replaced too: nothing made of it could ever be newer.
+    """
+    if path.is_file() and path.read_bytes() == data and path.stat().st_mtime <= time.time():
         return
     write_atomically(path, data)
 
@@ -124,6 +153,7 @@ def _run_ninja(plan: Plan, folder: Path, ninja: Path, jobs: int | None, lock: in
         command,
         cwd=folder,
         pass_fds=(lock,),
+        env=python_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -133,25 +163,28 @@ def _run_ninja(plan: Plan, folder: Path, ninja: Path, jobs: int | None, lock: in
     )
     if done.returncode != 0:
         (folder / "build.log").write_text(done.stdout)
-        raise _failure(plan, folder, done.stdout)
+        raise _failure(plan, folder, ninja, done.stdout)
     return done.stdout
 
 
-def _failure(plan: Plan, folder: Path, output: str) -> Problem:
+def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
     for line in output.splitlines():
-        if line.startswith(PROBLEM_MARK):
-            return Problem(**json.loads(line.removeprefix(PROBLEM_MARK)))
+        if line.startswith(_MARK):
+            return Problem(**json.loads(line.removeprefix(_MARK)))
+    if os.strerror(errno.ENOSPC) in output:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     step = _failed_step(plan, output)
     error = re.search(r"^([^\s:]+:\d+(?::\d+)?): (?:fatal )?error: (.*)$", output, re.MULTILINE)
     source = error.group(1).split(":")[0] if error else ""
     template = plan.sources.get(source)
-    where = (error.group(1) if error else str(folder)) + (f", rendered from {template}" if template else "")
+    where = f"{folder / error.group(1)}" if error else str(folder)
+    where += f", rendered from {template}" if template else ""
     return Problem(
         f"{plan.kernel}: {step.text if step else 'a build step'} failed",
         where=where,
         why=error.group(2) if error else _last_lines(output),
         fix=f"the whole log is {folder / 'build.log'}"
-        + (f"; to see it again: cd {folder} && ninja -v {step.outputs[0]}" if step else ""),
+        + (f"; to see it again: cd {folder} && {ninja} -v {step.outputs[0]}" if step else ""),
         exit_code=EXIT_KERNEL_WRONG,
     )
 
@@ -170,7 +203,7 @@ def _last_lines(output: str) -> str:
 def _check_outputs(plan: Plan, folder: Path) -> None:
     """ninja believes a command that exits 0; an output that is missing or older than its inputs was not made."""
     for step in plan.steps:
-        newest = max((_mtime(folder, name) for name in step.inputs if not name.startswith("$")), default=0.0)
+        newest = max((_mtime(folder, name) for name in step.inputs), default=0.0)
         for name in step.outputs:
             path = folder / name
             if path.is_file() and path.stat().st_size > 0 and _mtime(folder, name) >= newest:

@@ -23,25 +23,34 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit code 0, 1: a kernel is wrong, 2: the request is wrong, 3: something is not here."""
+    if sys.stdout is None:  # closed by the shell (`>&-`): nobody wants the answer
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except Problem as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code
-    except BrokenPipeError:
-        # The reader (`| head`) has left; what it wanted to see, it has seen.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _answer(text: str) -> None:
+    """Print to standard output. A reader that has left (`| head`) has seen what it wanted; the exit code counts."""
+    try:
+        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise Problem("the answer cannot be written", where="standard output", why=error.strerror) from None
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse whose errors look like ours."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
+        message = message.replace(", 'lower', 'package'", "")  # steps of a build, which no person asks for
         print(Problem(message, fix=f"`{self.prog} --help` lists what can be asked"), file=sys.stderr)
         raise SystemExit(EXIT_REQUEST_WRONG)
 
@@ -87,7 +96,6 @@ def _building(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
     parser.add_argument("-j", "--jobs", type=_positive, metavar="N", help="parallel steps; default: as ninja chooses")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
 
 
 def _positive(text: str) -> int:
@@ -122,15 +130,13 @@ def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from tileproof.spec import load_spec
+    from tileproof.prepare import load_kernel
 
-    names = library.kernel_names(arguments.kernels)
-    specs = [load_spec(library.kernel_dir(name, arguments.kernels)) for name in names]
+    specs = [load_kernel(name, arguments.kernels, {}) for name in library.kernel_names(arguments.kernels)]
     if arguments.json:
-        print(json.dumps([{"name": spec.name, "about": spec.about, "targets": spec.targets} for spec in specs]))
+        _answer(json.dumps([{"name": spec.name, "about": spec.about, "targets": spec.targets} for spec in specs]))
     else:
-        for spec in specs:
-            print(f"{spec.name:<12} {spec.about}")
+        _answer("\n".join(f"{spec.name:<12} {spec.about}" for spec in specs))
     return 0
 
 
@@ -145,7 +151,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from tileproof.show import kernel_text
 
     rendered = render_kernel(arguments.kernel, _request(arguments))
-    print(kernel_text(rendered.spec, rendered.texts["design.mlir"]), end="")
+    _answer(kernel_text(rendered.spec, rendered.texts["design.mlir"]))
     return 0
 
 
@@ -165,7 +171,7 @@ def _render(arguments: argparse.Namespace) -> int:
     texts = render_kernel(arguments.kernel, _request(arguments)).texts
     for name, text in texts.items():
         if arguments.output is None:
-            print(f"// ==== {name} ====\n{text}", end="")
+            _answer(f"// ==== {name} ====\n{text}")
             continue
         try:
             arguments.output.mkdir(parents=True, exist_ok=True)
@@ -177,7 +183,7 @@ def _render(arguments: argparse.Namespace) -> int:
                 why=error.strerror or str(error),
                 fix="choose another folder with -o",
             ) from None
-        print(arguments.output / name)
+        _answer(str(arguments.output / name))
     return 0
 
 
@@ -208,9 +214,9 @@ def _build(arguments: argparse.Namespace) -> int:
         listed.append(entry)
         if not arguments.json:
             done = "built" if artifacts.worked else "up to date"
-            print(f"{name}: {done}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})")
+            _answer(f"{name}: {done}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})")
     if arguments.json:
-        print(json.dumps(listed, indent=1))
+        _answer(json.dumps(listed, indent=1))
     return 0
 
 
@@ -243,33 +249,40 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     request = _request(arguments)
     names = arguments.kernel or library.kernel_names(arguments.kernels)
-    verdicts, worst = _prove_all(names, request, arguments)
+    if not names:
+        raise Problem(
+            "there is no kernel to verify",
+            where=str(arguments.kernels),
+            why="no folder below it has a kernel.toml",
+            fix="name a folder that holds one folder per kernel",
+        )
+    verdicts, refused = _prove_all(names, request, arguments)
     if arguments.json:
-        print(report.as_json(verdicts), end="")
+        _answer(report.as_json(verdicts))
     elif verdicts:
         terminal = sys.stdout.isatty()
         width = os.get_terminal_size().columns if terminal else 120
-        print(report.as_text(verdicts, width=width, colour=terminal and "NO_COLOR" not in os.environ), end="")
+        _answer(report.as_text(verdicts, width=width, colour=terminal and "NO_COLOR" not in os.environ))
     if arguments.junit is not None:
         _write_report(arguments.junit, report.as_junit(verdicts))
-    return worst or exit_code(verdicts)
+    # A wrong kernel outweighs a wrong request, which outweighs what is not here.
+    return min([code for code in (exit_code(verdicts), refused) if code], default=0)
 
 
 def _prove_all(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> tuple[list[Verdict], int]:
-    """All verdicts, and the exit code of the first kernel that could not be judged at all."""
+    """All verdicts, and the exit code of the first request that was refused, 0 if none."""
     from tileproof.prove import prove_kernel
 
     verdicts: list[Verdict] = []
-    worst = 0
+    refused = 0
     with _progress() as say:
         for name in names:
             try:
                 verdicts += prove_kernel(name, request, say, arguments.wav)
             except Problem as problem:
-                say("")
                 print(problem, file=sys.stderr)
-                worst = worst or problem.exit_code
-    return verdicts, worst
+                refused = refused or problem.exit_code
+    return verdicts, refused
 
 
 def _write_report(path: Path, text: str) -> None:
@@ -299,21 +312,31 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     findings = examine()
     if arguments.json:
-        print(
+        _answer(
             json.dumps([{"thing": f.thing, "state": f.state, "detail": f.detail, "needed": f.needed} for f in findings])
         )
     else:
-        for finding in findings:
-            print(f"{finding.state:<8} {finding.thing:<14} {finding.detail}")
+        _answer("\n".join(f"{f.state:<8} {f.thing:<14} {f.detail}" for f in findings))
     return EXIT_NOT_HERE if any(f.needed and f.state != "present" for f in findings) else 0
 
 
 def _step(
-    commands: argparse._SubParsersAction[_Parser], name: str, run: Callable[[argparse.Namespace], int], files: str
+    commands: argparse._SubParsersAction[_Parser], name: str, run: Callable[[argparse.Namespace], None], files: str
 ) -> argparse.ArgumentParser:
-    """A step of the build, not for people: no help line."""
+    """A step of the build, not for people: no help line, and a problem goes to the build in one line."""
+
+    def step(arguments: argparse.Namespace) -> int:
+        from tileproof.build import marked
+
+        try:
+            run(arguments)
+        except Problem as problem:
+            print(marked(problem))
+            return problem.exit_code
+        return 0
+
     parser = commands.add_parser(name)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=step)
     for file in files.split():
         parser.add_argument(f"--{file}", type=Path, required=True)
     return parser
@@ -323,36 +346,23 @@ def _add_lower(commands: argparse._SubParsersAction[_Parser]) -> None:
     _step(commands, "lower", _lower, "design interface insts")
 
 
-def _lower(arguments: argparse.Namespace) -> int:
-    from tileproof.build import PROBLEM_MARK, write_atomically
-    from tileproof.lowering.lower import lower_design
-    from tileproof.lowering.sequence import main_sequence, sequence_words
-    from tileproof.mlir.reader import read_design
-    from tileproof.package import Interface
+def _lower(arguments: argparse.Namespace) -> None:
+    from tileproof.build import write_atomically
+    from tileproof.lowering.host import lower_for_host
 
-    try:
-        lowered = lower_design(read_design(arguments.design.read_text(), arguments.design.name))
-        sequence = main_sequence(lowered)
-        insts = sequence_words(lowered, sequence)
-    except Problem as problem:
-        fields = ("what", "where", "why", "fix", "exit_code")
-        print(PROBLEM_MARK + json.dumps({name: getattr(problem, name) for name in fields}))
-        return problem.exit_code
-    device = lowered.device
-    interface = Interface(generation=device.generation, columns=device.columns, buffers=len(sequence.arguments))
+    insts, interface = lower_for_host(arguments.design.read_text(), arguments.design.name)
     write_atomically(arguments.insts, insts)
     write_atomically(arguments.interface, interface.to_json().encode())
-    return 0
 
 
 def _add_package(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _step(commands, "package", _package, "design interface insts library xclbin")
+    parser = _step(commands, "package", _package, "design interface insts library xclbin seal")
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
 
 
-def _package(arguments: argparse.Namespace) -> int:
-    from tileproof.build import write_atomically
+def _package(arguments: argparse.Namespace) -> None:
+    from tileproof.build import sha256_of, write_atomically
     from tileproof.package import Interface, package_for_emulator
 
     xclbin = package_for_emulator(
@@ -364,7 +374,8 @@ def _package(arguments: argparse.Namespace) -> int:
         arguments.digest,
     )
     write_atomically(arguments.xclbin, xclbin)
-    return 0
+    sealed = {path.name: sha256_of(path) for path in (arguments.xclbin, arguments.insts)}
+    write_atomically(arguments.seal, json.dumps(sealed).encode())
 
 
 # What every command shares
@@ -412,6 +423,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     from rich.console import Console
+    from rich.text import Text
 
     with Console(stderr=True).status("") as status:
-        yield lambda text: status.update(text)
+        yield lambda text: status.update(Text(text))

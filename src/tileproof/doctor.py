@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import shutil
 import sys
@@ -12,6 +11,7 @@ from importlib import metadata
 from tileproof.errors import Problem
 
 PRESENT, ABSENT = "present", "absent"
+_PACKAGES = ("numpy", "ml_dtypes", "jinja2", "xdsl", "rich", "soundfile", "soxr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +26,7 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Every finding, the needed things first."""
-    return (
-        _python(),
-        _compiler(),
-        _ninja(),
-        *map(_package, ("numpy", "xdsl", "jinja2")),
-        _mlir_aie(),
-        _pyxrt(),
-    )
+    return (_python(), _compiler(), _ninja(), *map(_package, _PACKAGES), _mlir_aie(), _npu())
 
 
 def _python() -> Finding:
@@ -82,7 +75,12 @@ def _mlir_aie() -> Finding:
     )
 
 
-def _pyxrt() -> Finding:
-    if importlib.util.find_spec("pyxrt") is None:
-        return Finding(thing="pyxrt", state=ABSENT, detail="no NPU can be used; the emulator answers in its place")
-    return Finding(thing="pyxrt", state=PRESENT, detail="--device npu can be tried")
+def _npu() -> Finding:
+    from tileproof.device import NPU, open_device
+
+    try:
+        open_device(NPU)
+    except Problem as problem:
+        detail = f"{problem.why}; the emulator answers in its place"
+        return Finding(thing="NPU and pyxrt", state=ABSENT, detail=detail)
+    return Finding(thing="NPU and pyxrt", state=PRESENT, detail="--device npu can be tried with --xclbin and --insts")

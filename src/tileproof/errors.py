@@ -30,15 +30,25 @@ class Problem(Exception):  # noqa: N818  a problem is what the person has
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        lines = [f"error: {self.what}"]
-        for label, text in (("where", self.where), ("why", self.why), ("fix", self.fix)):
-            if text:
-                lines.append(f"  {label + ':':<7}" + text.replace("\n", "\n         "))
-        return "\n".join(lines)
+        return f"error: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """What, where, why and fix, one below the other."""
+        return told(self.what, self.where, self.why, self.fix)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Problems cross the process boundary between the emulator's child and its parent.
         return (_rebuild, (self.what, self.where, self.why, self.fix, self.exit_code))
+
+
+def told(what: str, where: str | None, why: str | None, fix: str | None) -> str:
+    """The layout of everything that a person is told to put right."""
+    lines = [what]
+    for label, text in (("where", where), ("why", why), ("fix", fix)):
+        if text:
+            lines.append(f"  {label + ':':<7}" + text.replace("\n", "\n         "))
+    return "\n".join(lines)
 
 
 def _rebuild(what: str, where: str | None, why: str | None, fix: str | None, exit_code: int) -> Problem:

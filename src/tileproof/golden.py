@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -35,10 +37,10 @@ def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
     except ValueError as error:
         sizes = ", ".join(f"{key} = {value}" for key, value in spec.sizes.items())
         raise Problem(
-            f"{spec.name} cannot be built with these sizes",
+            f"{spec.name} cannot be built with these sizes and scales",
             where=f"{spec.path}, [sizes] {sizes}",
             why=str(error),
-            fix="change [sizes], or the --set you gave",
+            fix="change them, or the --set you gave",
         ) from None
     except (Exception, SystemExit) as error:
         raise _broken(spec, "constants", error) from None
@@ -147,6 +149,7 @@ def _checked(spec: KernelSpec, who: str, got: object, wanted: Mapping[str, tuple
         where=f"{spec.folder}/{who}",
         why=f"wanted {dict(wanted)}, got {got if shapes is None else shapes}",
         fix="return one array per part, with the part's name and shape",
+        exit_code=EXIT_KERNEL_WRONG,
     )
 
 
@@ -167,7 +170,8 @@ def _load(path: Path, name: str) -> ModuleType:
     assert loader is not None
     assert loader.loader is not None
     module = importlib.util.module_from_spec(loader)
-    loader.loader.exec_module(module)
+    with redirect_stdout(sys.stderr):
+        loader.loader.exec_module(module)
     return module
 
 
@@ -198,7 +202,8 @@ def _function(spec: KernelSpec, module: ModuleType, name: str) -> Callable[..., 
 
 def _call(spec: KernelSpec, stem: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
-        return function(*args, **kwargs)
+        with redirect_stdout(sys.stderr):  # standard output is the answer
+            return function(*args, **kwargs)
     except (Exception, SystemExit) as error:
         raise _broken(spec, stem, error) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,9 +26,16 @@ def include_dir() -> Path:
     return package_dir() / "emulator" / "include"
 
 
-def runtime_dir() -> Path:
-    """The folder of what is linked to every tile code for the emulator."""
-    return package_dir() / "emulator" / "runtime"
+def runtime_texts() -> dict[str, str]:
+    """What is compiled and linked to every tile code for the emulator, by file name."""
+    files = sorted((package_dir() / "emulator" / "runtime").glob("tileproof_checks.*"))
+    return {path.name: path.read_text(encoding="utf-8") for path in files}
+
+
+def python_environment() -> dict[str, str]:
+    """The environment for a process of ours: this very tileproof, whatever else is installed."""
+    path = os.pathsep.join(filter(None, (str(package_dir().parent), os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def kernel_names(kernels: Path | None = None) -> tuple[str, ...]:
@@ -64,6 +72,12 @@ def _refuse_odd_name(path: Path) -> None:
             why="its name becomes a file of the build, and a word of a command line",
             fix="use letters, digits, _ - and .",
         )
+
+
+def template_path(name: str, kernel: Path) -> Path:
+    """The file behind a template's name: the kernel's own, else the shared one."""
+    own = kernel / name
+    return own if own.is_file() else data_dir("templates") / name
 
 
 def template_texts(kernel: Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tileproof import __version__, library
 from tileproof.device_model import device_named
+from tileproof.errors import Problem
 from tileproof.spec import KernelSpec
 from tileproof.toolchain.cxx import CxxCompiler
 
@@ -24,6 +25,9 @@ _CXX_FLAGS = (
     "-std=c++20 -O2 -fPIC -fno-strict-aliasing -fwrapv -ffp-contract=off -fvisibility=default"
     " -Wall -Wextra -Wno-unknown-pragmas"
 )
+
+
+_SEAL = "pair.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class Plan:
     tools: Mapping[str, str]
     xclbin: str
     insts: str
+    seal: str  # a file with the SHA-256 of both, written with them
     sources: Mapping[str, str] = field(default_factory=dict)  # rendered file -> the template it came from
 
     @cached_property
@@ -73,39 +78,46 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
     variant = spec.variant(target)
     xclbin, insts = f"{variant}.emu.xclbin", "insts.bin"
     sources = [name for name in texts if name.endswith(".cc")]
+    if not sources:
+        raise Problem(
+            f"{spec.name} has no tile code",
+            where=str(spec.folder),
+            why="there is no template whose name ends in .cc.j2",
+            fix=f'write tile.cc.j2 with `extern "C" void {spec.core.function}(...)`',
+        )
     arch = device_named(target).aie_arch
-    tools = {"cxx": cxx.version, "tileproof": _digest_of(library.package_dir())}
+    tools = {"cxx": cxx.identity, "tileproof": _digest_of(library.package_dir())}
     return Plan(
         kernel=spec.name,
         variant=variant,
         target=target,
         toolchain="host",
         # What the tools are stands in files of its own, so that another compiler compiles again.
-        files={**texts, **{f"{name}.txt": f"{identity}\n" for name, identity in tools.items()}},
+        files={**texts, **library.runtime_texts(), **{f"{tool}.txt": f"{what}\n" for tool, what in tools.items()}},
         steps=(
             *(_compile(source, arch, cxx) for source in sources),
             _compile_checks(),
-            _link(sources),
+            _link(sources, cxx),
             _lower(insts),
             _package(variant, xclbin, insts),
         ),
         variables={
             "cxx": shlex.join(cxx.command),
             "headers": shlex.quote(str(library.include_dir())),
-            "runtime": shlex.quote(str(library.runtime_dir())),
             "python": shlex.quote(python),
         },
         tools=tools,
         xclbin=xclbin,
         insts=insts,
-        sources={name: f"{name}.j2" for name in texts},
+        seal=_SEAL,
+        sources={name: str(library.template_path(f"{name}.j2", spec.folder)) for name in texts},
     )
 
 
 def _lower(insts: str) -> Step:
     return Step(
         name="lower",
-        command=f"$python -m tileproof lower --design design.mlir --interface interface.json --insts {insts}",
+        command=f"$python -P -m tileproof lower --design design.mlir --interface interface.json --insts {insts}",
         inputs=("design.mlir", "tileproof.txt"),
         outputs=("interface.json", insts),
         text="check and lower the design",
@@ -116,10 +128,10 @@ def _package(variant: str, xclbin: str, insts: str) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
     return Step(
         name="package",
-        command="$python -m tileproof package --design design.mlir --interface interface.json --library tile.so"
-        f" --insts {insts} --xclbin {xclbin} --variant {variant} --digest $digest",
+        command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
+        f" --insts {insts} --xclbin {xclbin} --seal {_SEAL} --variant {variant} --digest $digest",
         inputs=("design.mlir", "interface.json", "tile.so", insts, "tileproof.txt"),
-        outputs=(xclbin,),
+        outputs=(xclbin, _SEAL),
         text="pack the xclbin",
     )
 
@@ -142,19 +154,20 @@ def _compile_checks() -> Step:
     name = "tileproof_checks"
     return Step(
         name=f"compile_{name}",
-        command=f"$cxx -std=c++20 -O2 -fPIC -MD -MF {name}.o.d -c $runtime/{name}.cc -o {name}.o",
-        inputs=(f"$runtime/{name}.cc", "cxx.txt"),
+        command=f"$cxx -std=c++20 -O2 -fPIC -MD -MF {name}.o.d -c {name}.cc -o {name}.o",
+        inputs=(f"{name}.cc", "cxx.txt"),
         outputs=(f"{name}.o",),
         depfile=f"{name}.o.d",
         text="compile the access checks",
     )
 
 
-def _link(sources: list[str]) -> Step:
+def _link(sources: list[str], cxx: CxxCompiler) -> Step:
     objects = (*(source.removesuffix(".cc") + ".o" for source in sources), "tileproof_checks.o")
     return Step(
         name="link",
-        command=f"$cxx -shared -o tile.so {' '.join(objects)}",
+        # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.
+        command=" ".join(("$cxx -shared -Wl,-z,defs -o tile.so", *objects, *cxx.link_flags)),
         inputs=objects,
         outputs=("tile.so",),
         text="link the tile code",
@@ -169,8 +182,8 @@ def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
             words = step.command
             for name, value in plan.variables.items():
                 words = words.replace(f"${name}", value)
-            source = step.inputs[0].replace("$runtime", plan.variables["runtime"])
-            entries.append({"directory": str(folder), "file": source, "command": words, "output": step.outputs[0]})
+            entry = {"directory": str(folder), "file": step.inputs[0], "command": words, "output": step.outputs[0]}
+            entries.append(entry)
     return entries
 
 

@@ -1,117 +1,58 @@
-"""From a kernel's name to its verdicts: spec, render, plan, build, run, compare. Each step is another module's."""
+"""From a built kernel to its verdicts: draw, run, compare. Each step is another module's."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tileproof import device_model, golden, library
-from tileproof.build import Artifacts, build
+from tileproof import golden
 from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
-from tileproof.plan import Plan, plan_host_build
-from tileproof.render import render
-from tileproof.spec import Case, KernelSpec, load_spec
-from tileproof.toolchain.cxx import find_cxx
-from tileproof.toolchain.ninja import find_ninja
-from tileproof.xrt import ABORT, COMPLETED, TIMEOUT
+from tileproof.prepare import Rendered, Request, build_kernel, plan_kernel, render_kernel
+from tileproof.spec import Case, KernelSpec, Recording
+from tileproof.xrt import COMPLETED
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from tileproof.device import OpenDevice
     from tileproof.device.runner import LoadedKernel, RunResult
+    from tileproof.provenance import Provenance
     from tileproof.verify import Comparison, Verdict
+
+__all__ = ["Rendered", "Request", "build_kernel", "plan_kernel", "prove_kernel", "render_kernel"]
 
 # The second run of a case draws from another seed, so that a stale output is not taken for a right one.
 _OTHER_SEED = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What was asked for, the same for every command. Paths are as the user gave them."""
-
-    target: str = device_model.TARGETS[0]
-    toolchain: str = "auto"
-    device: str = "auto"
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    cases: tuple[str, ...] = ()
-    seed: int | None = None
-    build_dir: Path = Path("build")
-    kernels: Path | None = None
-    jobs: int | None = None
-    xclbin: Path | None = None
-    insts: Path | None = None
-    timeout_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A kernel as far as texts: everything before a tool runs."""
-
-    spec: KernelSpec
-    constants: Mapping[str, Any]
-    texts: Mapping[str, str]
-
-
-def render_kernel(name: str, request: Request) -> Rendered:
-    """The spec of kernel `name` with the request's sizes, its constants and its rendered texts."""
-    spec = load_spec(library.kernel_dir(name, request.kernels), request.sizes)
-    if request.target not in spec.targets:
-        raise Problem(
-            f"{name} is not made for {request.target}",
-            where=f"{spec.path}, targets",
-            why="its targets are " + ", ".join(spec.targets),
-            fix=f"use --target {spec.targets[0]}",
-        )
-    constants = golden.kernel_constants(spec)
-    texts = render(spec, request.target, constants, library.template_texts(spec.folder))
-    return Rendered(spec=spec, constants=constants, texts=texts)
-
-
-def plan_kernel(rendered: Rendered, request: Request) -> Plan:
-    """The build of a rendered kernel, as data."""
-    if request.toolchain == "mlir-aie":
-        raise Problem(
-            "this version of tileproof does not drive mlir-aie",
-            where="--toolchain mlir-aie",
-            why="it builds for the emulator, with the host's compiler",
-            fix="use --toolchain host; for an NPU, build with aiecc and give the pair with --xclbin and --insts",
-            exit_code=EXIT_NOT_HERE,
-        )
-    return plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
-
-
-def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
-    """The pair of xclbin and insts.bin, built if anything changed."""
-    plan = plan_kernel(rendered, request)
-    return build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
-
-
 def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: Path | None = None) -> Iterator[Verdict]:
-    """One verdict per case, as they come; with `wav`, one for the recording."""
+    """One verdict per case, as they come; with `wav`, one for the recording.
+
+    A kernel that cannot be built fails every case; one that cannot be run here is "not run". A request that is wrong
+    raises its `Problem`.
+    """
     rendered = render_kernel(name, request)
-    cases = _wav_case(wav) if wav else _chosen_cases(rendered.spec, request)
-    recording = _recording(rendered.spec, wav) if wav else None
-    try:
-        proof = _Proof.begin(rendered, request, say)
-    except Problem as problem:
-        if problem.exit_code != EXIT_NOT_HERE:
-            raise
-        yield from (_not_run(rendered.spec, request, case, problem) for case in cases)
-        return
-    for case in cases:
+    cases = _chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
+    frames = None if wav is None else _frames(rendered.spec, wav)
+    proof: _Proof | None = None
+    for number, case in enumerate(cases):
         say(f"{name}: {case.name}")
-        yield proof.case(case) if recording is None else proof.recording(case, recording, say)
-        if proof.dead:
-            proof = _Proof.begin(rendered, request, say)
+        try:
+            if proof is None or proof.dead:
+                proof = None  # its context goes before the next one comes
+                proof = _Proof.begin(rendered, request, say)
+            verdict = proof.case(case) if frames is None else proof.recording(case, frames, say)
+        except Problem as problem:
+            if problem.exit_code == EXIT_REQUEST_WRONG:
+                raise
+            yield from (_unjudged(rendered.spec, request, left, problem) for left in cases[number:])
+            return
+        yield verdict
 
 
 def _chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
@@ -147,10 +88,14 @@ class _Proof:
         say(f"{rendered.spec.name}: build")
         xclbin, insts = _given_pair(request) or _built_pair(rendered, request, say)
         built = time.perf_counter()
-        device = _device(request)
+        device = _device(request, xclbin)
         sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
-        loaded = _runner().LoadedKernel(device, xclbin, insts, sizes)
+        # Late: it needs numpy, which a build alone does not.
+        from tileproof.device.runner import LoadedKernel
+
+        loaded = LoadedKernel(device, xclbin, insts, sizes, request.timeout_s)
         provenance = loaded.provenance
+        _refuse_another(rendered.spec.variant(request.target), provenance, xclbin)
         return cls(
             rendered=rendered,
             request=request,
@@ -185,7 +130,8 @@ class _Proof:
         buffers = self.rendered.spec.buffers
         data = {number: golden.joined(buffer, inputs) for number, buffer in enumerate(buffers) if buffer.way == "in"}
         result = self.loaded.run(data)
-        self.dead = result.state in (ABORT, TIMEOUT)
+        # Whatever went wrong, what it left behind is not to disturb the next case.
+        self.dead = result.state != COMPLETED or bool(result.faults)
         return result
 
     def _outputs(self, result: RunResult) -> dict[str, npt.NDArray[Any]]:
@@ -221,8 +167,10 @@ class _Proof:
     def _verdict(self, case: Case, result: RunResult, comparisons: tuple[Comparison, ...]) -> Verdict:
         from tileproof.verify import Verdict, judge
 
-        outcome, reason = judge(comparisons, result.state, result.state_name, result.faults)
         spec = self.rendered.spec
+        unwritten = tuple(f"no byte of {spec.buffers[number].name} was written" for number in result.untouched)
+        faults = (*result.faults, *unwritten)
+        outcome, reason = judge(comparisons, result.state, result.state_name, faults)
         return Verdict(
             kernel=spec.name,
             variant=spec.variant(self.request.target),
@@ -237,42 +185,50 @@ class _Proof:
             state=result.state_name,
             artifacts=self.artifacts,
             seconds={**self.seconds, **result.seconds},
-            faults=result.faults,
+            faults=faults,
         )
 
-    def recording(self, case: Case, frames: npt.NDArray[np.int16], say: Callable[[str], None]) -> Verdict:
+    def recording(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:
         """Every frame of a recording through the kernel; all frames are compared as one array."""
+        spec = self.rendered.spec
+        name, output = spec.inputs[0].parts[0].name, spec.outputs[0].parts[0].name
+        actual: list[npt.NDArray[Any]] = []
+        seconds: dict[str, float] = {}
+        for number, frame in enumerate(frames):
+            say(f"{spec.name}: frame {number + 1} of {len(frames)}")
+            result = self._run({name: frame})
+            seconds = {key: seconds.get(key, 0.0) + value for key, value in result.seconds.items()}
+            if self.dead:
+                return self._verdict(case, result, ())
+            actual.append(self._outputs(result)[output])
+        comparison = self._compare_frames(name, output, frames, actual, case.correlation)
+        return self._verdict(case, replace(result, seconds=seconds), (comparison,))
+
+    def _compare_frames(
+        self,
+        name: str,
+        output: str,
+        frames: npt.NDArray[Any],
+        actual: list[npt.NDArray[Any]],
+        correlation: float | None,
+    ) -> Comparison:
         import numpy as np
 
         from tileproof.verify import compare
 
         spec = self.rendered.spec
-        name, output = spec.inputs[0].parts[0].name, spec.outputs[0].parts[0].name
-        rows: dict[str, list[npt.NDArray[Any]]] = {"actual": [], "exact": [], "golden": []}
-        seconds: dict[str, float] = {}
-        result: RunResult | None = None
-        for number, frame in enumerate(frames):
-            say(f"{spec.name}: frame {number + 1} of {len(frames)}")
-            result = self._run({name: frame})
-            if result.state != COMPLETED or result.faults:
-                return self._verdict(case, result, ())
-            seconds = {key: seconds.get(key, 0.0) + value for key, value in result.seconds.items()}
-            exact = golden.integer_outputs(spec, {name: frame}, self.rendered.constants)
-            rows["actual"].append(self._outputs(result)[output])
-            rows["exact"].append((exact or self._outputs(result))[output])
-            rows["golden"].append(golden.golden_steps(spec, {name: frame})[output])
-        assert result is not None
-        actual, exact_rows, textbook = (np.stack(rows[key]) for key in ("actual", "exact", "golden"))
-        comparison = compare(
+        exact = [golden.integer_outputs(spec, {name: frame}, self.rendered.constants) for frame in frames]
+        textbook = np.stack([golden.golden_steps(spec, {name: frame})[output] for frame in frames])
+        return compare(
             output,
-            actual,
-            exact_rows,
+            np.stack(actual),
+            None if None in exact else np.stack([frame[output] for frame in exact if frame is not None]),
             textbook,
             spec.tolerances[output],
-            case.correlation,
+            # Silence from end to end has no correlation to demand.
+            None if np.ptp(textbook) == 0 else correlation,
             spec.db_per_step(output),
         )
-        return self._verdict(case, replace(result, seconds=seconds), (comparison,))
 
 
 def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]) -> tuple[Path, Path]:
@@ -290,24 +246,38 @@ def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]
     return artifacts.xclbin, artifacts.insts
 
 
+def _refuse_another(variant: str, provenance: Provenance | None, xclbin: Path) -> None:
+    if provenance is not None and provenance.variant != variant:
+        raise Problem(
+            f"{xclbin.name} is not what was asked for",
+            where=str(xclbin),
+            why=f"it was built as {provenance.variant}, and {variant} is to be verified",
+            fix="give the same kernel, --target and --set that it was built with",
+        )
+
+
 def _import_emulator() -> None:
     for module in ("tileproof.emulator.pyxrt", "tileproof.mlir.reader"):
         import_module(module)
 
 
-def _device(request: Request) -> OpenDevice:
-    """The device that was asked for; what was built here is for the emulator."""
-    from tileproof.device import EMULATOR, open_device
+def _device(request: Request, xclbin: Path) -> OpenDevice:
+    """The device that the file was packed for; on another one it would be garbage."""
+    from tileproof.device import EMULATOR, NPU, open_device
+    from tileproof.device.runner import is_for_emulator
 
-    device = open_device(request.device if request.xclbin else EMULATOR)
-    if device.name == EMULATOR:
-        device.xrt.settings.watchdog_s = request.timeout_s
+    if not is_for_emulator(xclbin):
+        return open_device(NPU if request.device == "auto" else request.device)
+    if request.device == NPU:
+        raise Problem(
+            f"{xclbin.name} was packed for the emulator",
+            where="--device npu",
+            why="it holds no machine code for an NPU",
+            fix="use --device emulator, or give a pair that aiecc made",
+        )
+    device = open_device(EMULATOR)
+    device.xrt.settings.watchdog_s = request.timeout_s
     return device
-
-
-def _runner() -> ModuleType:
-    # Late: it needs numpy, which a build alone does not.
-    return import_module("tileproof.device.runner")
 
 
 def _given_pair(request: Request) -> tuple[Path, Path] | None:
@@ -321,35 +291,45 @@ def _given_pair(request: Request) -> tuple[Path, Path] | None:
     return (request.xclbin, request.insts) if request.xclbin and request.insts else None
 
 
-def _wav_case(wav: Path) -> tuple[Case, ...]:
-    return (Case(name=f"recording {wav.name}", draw="", seed=0, about=str(wav), correlation=0.99),)
+def _wav_case(spec: KernelSpec, request: Request, wav: Path) -> tuple[Case, ...]:
+    if request.cases or request.seed is not None:
+        raise Problem(
+            "--wav takes no --case and no --seed",
+            where="--case" if request.cases else "--seed",
+            why="the recording is the input",
+            fix="leave it out, or leave --wav out",
+        )
+    correlation = spec.recording.correlation if spec.recording else None
+    return (Case(name=f"recording {wav.name}", draw="", seed=0, about=str(wav), correlation=correlation),)
 
 
-def _recording(spec: KernelSpec, wav: Path) -> npt.NDArray[np.int16]:
+def _frames(spec: KernelSpec, wav: Path) -> npt.NDArray[Any]:
     """The frames of a recording in the kernel's input type."""
     import numpy as np
 
     from tileproof import audio
 
-    wanted = ("samples", "sample_rate", "hop")
-    parts = [(buffer, part) for buffer in spec.inputs for part in buffer.parts]
-    if any(key not in spec.sizes for key in wanted) or len(parts) != 1 or len(spec.outputs) != 1:
+    recording = _recording_of(spec)
+    samples = audio.read_recording(wav, recording.sample_rate)
+    ((buffer, part),) = [(buffer, part) for buffer in spec.inputs for part in buffer.parts]
+    steps = golden.quantised(samples, buffer, replace(part, shape=samples.shape))
+    return np.ascontiguousarray(audio.frames(steps, recording.length, recording.hop))
+
+
+def _recording_of(spec: KernelSpec) -> Recording:
+    if spec.recording is None:
         raise Problem(
             f"{spec.name} does not take a recording",
             where="--wav",
-            why="a kernel that does has one input and one output, and the sizes " + ", ".join(wanted),
+            why=f"{spec.path} has no [recording]",
             fix="use --wav with the mel kernel",
-            exit_code=EXIT_REQUEST_WRONG,
         )
-    samples = audio.read_recording(wav, spec.sizes["sample_rate"])
-    buffer, part = parts[0]
-    steps = golden.quantised(samples, buffer, replace(part, shape=samples.shape))
-    cut = audio.frames(steps, spec.sizes["samples"], spec.sizes["hop"])
-    return np.ascontiguousarray(cut)
+    return spec.recording
 
 
-def _not_run(spec: KernelSpec, request: Request, case: Case, problem: Problem) -> Verdict:
-    from tileproof.verify import NOT_RUN, Verdict
+def _unjudged(spec: KernelSpec, request: Request, case: Case, problem: Problem) -> Verdict:
+    """The verdict on a case that could not be run."""
+    from tileproof.verify import Verdict, outcome_of
 
     return Verdict(
         kernel=spec.name,
@@ -359,6 +339,7 @@ def _not_run(spec: KernelSpec, request: Request, case: Case, problem: Problem) -
         device=request.device,
         case=case.name,
         seed=case.seed,
-        outcome=NOT_RUN,
-        reason=problem.what + (f": {problem.why}" if problem.why else ""),
+        outcome=outcome_of(problem),
+        reason=problem.what,
+        faults=(problem.text,),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import jinja2
@@ -73,7 +74,7 @@ def _render_one(
             f"{spec.name}: template {name} uses a name that nobody defines",
             where=_template_place(error, name, templates),
             why=error.message or "undefined",
-            fix="names a template may use: " + ", ".join(sorted(context)),
+            fix=_near_name(error.message or "", context),
         ) from None
     except Exception as error:  # whatever an expression in a template raises
         raise Problem(
@@ -82,6 +83,13 @@ def _render_one(
             why=f"{type(error).__name__}: {error}",
             fix="templates lay out text; compute the value in constants.py",
         ) from None
+
+
+def _near_name(message: str, context: Mapping[str, Any]) -> str:
+    """Jinja says `'heda' is undefined`."""
+    quoted = message.split("'")[1] if message.count("'") > 1 else ""
+    near = get_close_matches(quoted, context, n=1)
+    return f"did you mean {near[0]!r}?" if near else "names a template may use: " + ", ".join(sorted(context))
 
 
 def _template_place(error: BaseException, name: str, templates: Mapping[str, str]) -> str:

@@ -36,7 +36,7 @@ def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = Fal
         highlight=False,
         emoji=False,
     )
-    console.print(_table(verdicts))
+    console.print(_table(verdicts, narrow=width < _TABLE_WIDTH))
     for text, outcome in _explanations(verdicts).items():
         console.print(_plain(text), style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
     for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
@@ -44,31 +44,41 @@ def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = Fal
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _table(verdicts: Sequence[Verdict]) -> Table:
+# Below this width the columns that are least missed are left out.
+_TABLE_WIDTH = 108
+_FIGURES = ("compared", "bit-exact", "max error", "allowed", "correlation", "SNR dB", "run ms")
+_NARROW_FIGURES = ("bit-exact", "max error", "correlation")
+
+
+def _table(verdicts: Sequence[Verdict], *, narrow: bool) -> Table:
+    shown = _NARROW_FIGURES if narrow else _FIGURES
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("kernel", "case", "verdict"):
         table.add_column(name)
-    for name in ("compared", "bit-exact", "max error", "allowed", "correlation", "SNR dB", "run ms"):
+    for name in shown:
         table.add_column(name, justify="right")
     for verdict in verdicts:
         outcome = f"[{_COLOURS[verdict.outcome]}]{verdict.outcome}[/]"
-        milliseconds = f"{1e3 * verdict.seconds['run']:.1f}" if "run" in verdict.seconds else "-"
-        if not verdict.outputs:
-            table.add_row(verdict.kernel, Text(_plain(verdict.case)), outcome, *["-"] * 6, milliseconds)
-        for comparison in verdict.outputs:
-            table.add_row(verdict.kernel, Text(_plain(verdict.case)), outcome, *_figures(comparison), milliseconds)
+        for comparison in verdict.outputs or (None,):
+            figures = _figures(comparison, verdict)
+            table.add_row(verdict.kernel, Text(_plain(verdict.case)), outcome, *(figures[name] for name in shown))
     return table
 
 
-def _figures(comparison: Comparison) -> list[str]:
-    return [
-        f"{comparison.compared:,}",
-        _bit_exact(comparison),
-        f"{comparison.max_abs_error:.2f}",
-        f"{comparison.max_abs_allowed:g}",
-        _optional(comparison.correlation, ".5f"),
-        _optional(comparison.snr_db, ".1f"),
-    ]
+def _figures(comparison: Comparison | None, verdict: Verdict) -> dict[str, str]:
+    figures = dict.fromkeys(_FIGURES, "-")
+    if "run" in verdict.seconds:
+        figures["run ms"] = f"{1e3 * verdict.seconds['run']:.1f}"
+    if comparison is not None:
+        figures |= {
+            "compared": f"{comparison.compared:,}",
+            "bit-exact": _bit_exact(comparison),
+            "max error": f"{comparison.max_abs_error:.2f}",
+            "allowed": f"{comparison.max_abs_allowed:g}",
+            "correlation": _optional(comparison.correlation, ".5f"),
+            "SNR dB": _optional(comparison.snr_db, ".1f"),
+        }
+    return figures
 
 
 def _bit_exact(comparison: Comparison) -> str:
@@ -115,7 +125,8 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
         lines.append(
             f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {first.artifacts.get('xclbin', '')}"
         )
-    lines += [_db_line(comparison) for verdict in verdicts for comparison in verdict.outputs if comparison.db_error]
+    if len(verdicts) == 1:
+        lines += [_db_line(comparison) for comparison in first.outputs if comparison.db_error]
     if any(v.device == "emulator" and v.outputs for v in verdicts):
         lines.append(f"  {EMULATOR_NOTE}")
     return "\n".join(lines)

@@ -93,6 +93,19 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """How a recording is cut into inputs: frames of `length` samples, `hop` apart, at `sample_rate` Hz.
+
+    `correlation` is the least one demanded of all frames together.
+    """
+
+    length: int
+    hop: int
+    sample_rate: int
+    correlation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KernelSpec:
     """One kernel, for one choice of sizes."""
 
@@ -105,6 +118,7 @@ class KernelSpec:
     core: Core
     tolerances: Mapping[str, Tolerance]
     cases: tuple[Case, ...]
+    recording: Recording | None
 
     @property
     def path(self) -> Path:
@@ -147,9 +161,11 @@ def load_spec(folder: Path, overrides: Mapping[str, int] | None = None) -> Kerne
         core=_core(top.table("core")),
         tolerances={name: _tolerance(table) for name, table in top.table("tolerance").subtables()},
         cases=tuple(_case(table) for table in top.tables("cases")),
+        recording=_recording(top.table("recording"), sizes) if "recording" in top.values else None,
     )
     top.finish()
     _check_buffers(spec)
+    _check_recording(spec)
     _check_names(spec)
     return spec
 
@@ -321,6 +337,17 @@ def _case(table: Table) -> Case:
     return case
 
 
+def _recording(table: Table, sizes: Mapping[str, int]) -> Recording:
+    extents = {key: _extent_of(table, key, sizes) for key in ("length", "hop", "sample_rate")}
+    recording = Recording(**extents, correlation=table.number("correlation"))
+    table.finish()
+    return recording
+
+
+def _extent_of(table: Table, key: str, sizes: Mapping[str, int]) -> int:
+    return _extent(table, table.integer_or_name(key), sizes)
+
+
 def _one_of(table: Table, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
     value = table.text(key, default)
     if value not in allowed:
@@ -370,6 +397,19 @@ def _check_buffers(spec: KernelSpec) -> None:
             where=f"{spec.path}, [[cases]]",
             why="nothing would be verified",
             fix="add at least one [[cases]] with a name and a draw function",
+        )
+
+
+def _check_recording(spec: KernelSpec) -> None:
+    if spec.recording is None:
+        return
+    counts = [part.count for buffer in spec.inputs for part in buffer.parts]
+    if counts != [spec.recording.length] or len(spec.outputs) != 1:
+        raise Problem(
+            f"{spec.name} cannot take a recording",
+            where=f"{spec.path}, [recording]",
+            why="a kernel that does has one input of `length` samples, and one output",
+            fix="remove [recording], or make length the input's size",
         )
 
 

@@ -17,6 +17,7 @@ _KINDS: dict[type, str] = {
     list: "a list in [ ]",
     dict: "a table",
 }
+_TABLES = "one table or more"
 
 
 def load_toml(path: Path) -> Table:
@@ -79,12 +80,7 @@ class Table:
         self._asked.add(key)
         if key not in self.values:
             if required:
-                raise Problem(
-                    f"{key!r} is missing",
-                    where=self.place(),
-                    why=f"it must be {_KINDS[kind]}",
-                    fix=f"add a line `{key} = ...`",
-                )
+                raise self._missing(key, _KINDS[kind])
             return default
         value = self.values[key]
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -97,6 +93,18 @@ class Table:
                 fix=f"write {key} as {_KINDS[kind]}",
             )
         return value
+
+    def _missing(self, key: str, kind: str) -> Problem:
+        """A key that must be there; a word like it that nobody knows is probably what was meant."""
+        near = get_close_matches(key, (word for word in self.values if word not in self._asked), n=1, cutoff=0.75)
+        path = f"{self.path}.{key}" if self.path else key
+        line = {_KINDS[dict]: f"[{path}]", _TABLES: f"[[{path}]]"}.get(kind, f"{key} = ...")
+        return Problem(
+            f"{key!r} is missing",
+            where=self.place(),
+            why=f"it must be {kind}" + (f"; there is {near[0]!r}, which is not known" if near else ""),
+            fix=f"write {key!r} for {near[0]!r}" if near else f"add `{line}`",
+        )
 
     def text(self, key: str, default: str | None = None) -> str:
         """The text at `key`; required unless a default is given."""
@@ -156,6 +164,8 @@ class Table:
 
     def tables(self, key: str, required: bool = True) -> tuple[Table, ...]:
         """The list of tables at `key`, each named by its own `name` in messages."""
+        if required and key not in self.values:
+            raise self._missing(key, _TABLES)
         items: list[Any] = self._get(key, list, [], required)
         path = f"{self.path}.{key}" if self.path else key
         for item in items:

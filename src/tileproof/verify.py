@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.spec import Tolerance
 from tileproof.xrt import COMPLETED
 
@@ -147,6 +147,11 @@ def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults
     else:
         reasons += [f"{comparison.name}: {comparison.reason}" for comparison in comparisons if not comparison.passed]
     return (FAIL, "; ".join(reasons)) if reasons else (PASS, "")
+
+
+def outcome_of(problem: Problem) -> str:
+    """What a case is that met a problem instead of a run: wrong, or not run because something is not here."""
+    return FAIL if problem.exit_code == EXIT_KERNEL_WRONG else NOT_RUN
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tileproof.device import OpenDevice
-from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
+from tileproof.device import EMULATOR, OpenDevice
+from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.provenance import Provenance, check_pair, read_provenance
 from tileproof.xclbin import Argument, read_kernels, read_xclbin
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, OPCODE_TRANSACTION, state_name
@@ -28,6 +28,7 @@ class RunResult:
     outputs: dict[int, bytes] = field(repr=False)
     seconds: Mapping[str, float]
     faults: tuple[str, ...] = ()
+    untouched: tuple[int, ...] = ()  # outputs that still hold what they were filled with
 
     @property
     def state_name(self) -> str:
@@ -37,16 +38,21 @@ class RunResult:
 class LoadedKernel:
     """An xclbin and its instructions, loaded on a device: one hardware context, buffers made once, run after run.
 
-    `sizes` are the bytes of each host buffer, in the order of the runtime sequence's arguments.
+    `sizes` are the bytes of each host buffer, in the order of the runtime sequence's arguments; `timeout_s` is the
+    longest a run on the NPU may take.
     """
 
-    def __init__(self, device: OpenDevice, xclbin: Path, insts: Path, sizes: Mapping[int, int]) -> None:
-        self._xrt = device.xrt
+    def __init__(
+        self, device: OpenDevice, xclbin: Path, insts: Path, sizes: Mapping[int, int], timeout_s: float = 30.0
+    ) -> None:
+        self._xrt, self._device_name = device.xrt, device.name
+        # The emulator has a watchdog that says what it ended; XRT's own wait would be for ever.
+        self._timeout_ms = None if device.name == EMULATOR else max(1, round(1000 * timeout_s))
         self._name, self.arguments, self.provenance = _metadata(xclbin)
         words = _read(insts)
         if self.provenance is not None:
             check_pair(self.provenance, words, xclbin.name, insts.name)
-        self._refuse_too_many(xclbin, len(sizes))
+        self._refuse_other_arguments(xclbin, len(sizes))
         try:
             self._device, self._context, self._kernel = self._load(xclbin)
             self._instructions = self._buffer(1, len(words), "cacheable")
@@ -54,8 +60,8 @@ class LoadedKernel:
             self._sync(self._instructions, to_device=True)
             self._words = len(words) // 4
             self._buffers = {k: self._buffer(FIRST_BUFFER + k, size, "host_only") for k, size in sizes.items()}
-        except (RuntimeError, IndexError, OSError) as error:
-            raise _refused(device, xclbin, error) from None
+        except _XRT_ERRORS as error:
+            raise _refused(device.name, f"{xclbin.name} could not be loaded", error) from None
         self._runs = 0
 
     def _load(self, path: Path) -> tuple[Any, Any, Any]:
@@ -69,34 +75,28 @@ class LoadedKernel:
         """Run once. Buffers that are no input are poisoned first, so that what the kernel leaves alone is seen."""
         poison = POISON if self._runs % 2 == 0 else POISON ^ 0xFF
         self._runs += 1
-        started = time.perf_counter()
-        for number, buffer in self._buffers.items():
-            buffer.write(inputs.get(number, bytes([poison]) * buffer.size()), 0)
-            self._sync(buffer, to_device=True)
-        synced = time.perf_counter()
         try:
-            run = self._start()
-            state = int(run.wait())
-        except RuntimeError as error:
-            raise Problem(
-                "the run could not be started",
-                where="pyxrt",
-                why=str(error),
-                fix="`tileproof doctor` looks at the driver and the device",
-                exit_code=EXIT_NOT_HERE,
-            ) from None
+            return self._run({n: inputs.get(n, bytes([poison]) * b.size()) for n, b in self._buffers.items()}, inputs)
+        except _XRT_ERRORS as error:
+            raise _refused(self._device_name, "the run was refused", error) from None
+
+    def _run(self, contents: Mapping[int, bytes], inputs: Mapping[int, bytes]) -> RunResult:
+        started = time.perf_counter()
+        for number, data in contents.items():
+            self._buffers[number].write(data, 0)
+            self._sync(self._buffers[number], to_device=True)
+        synced = time.perf_counter()
+        run = self._start()
+        state = int(run.wait() if self._timeout_ms is None else run.wait(self._timeout_ms))
         finished = time.perf_counter()
         outputs = {number: self._read_back(number) for number in self._buffers if number not in inputs}
         report = getattr(run, "report", None)  # the emulator's own; XRT has none
         return RunResult(
             state=state,
             outputs=outputs,
-            seconds={
-                "sync": synced - started,
-                "run": finished - synced,
-                "read": time.perf_counter() - finished,
-            },
+            seconds={"sync": synced - started, "run": finished - synced, "read": time.perf_counter() - finished},
             faults=tuple(str(fault) for fault in report.faults) if report is not None else (),
+            untouched=tuple(number for number, data in outputs.items() if data == contents[number]),
         )
 
     def _start(self) -> Any:
@@ -125,7 +125,7 @@ class LoadedKernel:
         self._sync(buffer, to_device=False)
         return bytes(np.asarray(buffer.read(buffer.size(), 0)).view(np.uint8))
 
-    def _refuse_too_many(self, xclbin: Path, wanted: int) -> None:
+    def _refuse_other_arguments(self, xclbin: Path, wanted: int) -> None:
         """XRT ends in a segmentation fault for a buffer beyond the kernel's arguments."""
         here = len(self.arguments) - FIRST_BUFFER
         if wanted > here or [a.name for a in self.arguments[:FIRST_BUFFER]] != list(CALL_ARGUMENTS):
@@ -137,6 +137,11 @@ class LoadedKernel:
                 + f"; the kernel has {wanted} buffers",
                 fix="use the xclbin that was built for this kernel",
             )
+
+
+def is_for_emulator(xclbin: Path) -> bool:
+    """Whether a file was packed for the emulator: it carries what only the emulator runs."""
+    return read_xclbin(_read(xclbin), xclbin.name).section("EMULATION_DATA") is not None
 
 
 def _metadata(path: Path) -> tuple[str, tuple[Argument, ...], Provenance | None]:
@@ -167,11 +172,15 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _refused(device: OpenDevice, xclbin: Path, error: Exception) -> Problem:
+# What pyxrt raises: std::exception, out_of_range and invalid_argument, and a call that fits no overload.
+_XRT_ERRORS = (RuntimeError, IndexError, ValueError, TypeError)
+
+
+def _refused(device: str, what: str, error: Exception) -> Problem:
     return Problem(
-        f"{xclbin.name} could not be loaded on the {device.name}",
+        f"{what} by the {device}" if what.endswith("refused") else f"{what} on the {device}",
         where="pyxrt",
         why=str(error).strip(),
-        fix="`tileproof doctor` looks at the device and what it needs",
-        exit_code=EXIT_KERNEL_WRONG,
+        fix="`tileproof doctor` looks at the device and what it needs; another process may hold its contexts",
+        exit_code=EXIT_NOT_HERE,
     )

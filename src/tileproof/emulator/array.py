@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from tileproof.emulator.controller import ChannelKey, Controller
@@ -13,7 +12,7 @@ from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.memory import TileMemories
 from tileproof.emulator.tile_code import TileCode
 from tileproof.errors import Problem
-from tileproof.lowering.model import MM2S, S2MM, LoweredDesign, ShimAllocation
+from tileproof.lowering.model import MM2S, S2MM, LoweredCore, LoweredDesign, ShimAllocation
 from tileproof.mlir.design import Tile
 from tileproof.xrt import COMPLETED, ERROR, TIMEOUT
 
@@ -29,14 +28,13 @@ class Array:
         self.engine = Engine()
         self.faults: list[Fault] = []
         self.memories = TileMemories(design.design.tiles)
-        self.code = TileCode(library, design.design.functions, self.memories) if library is not None else None
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
         self._ends = [
             (flow, StreamEnd(f"@{flow.fifo} from {flow.source} to {flow.destination}")) for flow in design.flows
         ]
         self.channels = {_key(shim): self._shim_channel(shim) for shim in design.shim_allocations}
-        self.cores = [self._core(number, breadcrumb) for number in range(len(design.cores))]
+        self.cores = [self._core(core, library, breadcrumb) for core in design.cores]
         for core in self.cores:
             self.engine.start(core.name, core.work())
         for chain in design.chains:
@@ -47,22 +45,16 @@ class Array:
                 self.buffers,
                 self.memories,
                 self._stream_ends(chain.tile, chain.direction, chain.channel),
+                self._report,
             )
             self.engine.start(program.name, program.work())
         for channel in self.channels.values():
             self.engine.start(channel.name, channel.work())
 
-    def _core(self, number: int, breadcrumb: Callable[[str], None]) -> CoreProgram:
-        return CoreProgram(
-            self.design.cores[number],
-            self.engine,
-            self.locks,
-            self.buffers,
-            self.memories,
-            self.code,
-            breadcrumb,
-            self._report,
-        )
+    def _core(self, core: LoweredCore, library: bytes | None, breadcrumb: Callable[[str], None]) -> CoreProgram:
+        # A copy of the tile code for each core: rounding, saturation and static data are a core's own.
+        code = TileCode(library, self.design.design.functions, self.memories) if library is not None else None
+        return CoreProgram(core, self.engine, self.locks, self.buffers, self.memories, code, breadcrumb, self._report)
 
     def _shim_channel(self, shim: ShimAllocation) -> ShimChannel:
         name = f"{shim.direction} channel {shim.channel} of {shim.tile} (@{shim.fifo})"
@@ -82,7 +74,6 @@ class Array:
 
     def run(self, instructions: bytes, buffers: Mapping[int, Bytes]) -> RunReport:
         """Execute an instruction stream on `buffers` (by sequence argument), which it reads and writes in place."""
-        started = time.perf_counter()
         self.faults = []
         calls = sum(core.calls for core in self.cores)
         before = {key: self._moved(key) for key in self.channels}
@@ -92,15 +83,7 @@ class Array:
             self.engine.run()
             state = self._outcome(task, controller, before)
         except Problem as problem:
-            self._report(
-                Fault(
-                    kind="design",
-                    what=problem.what,
-                    where=problem.where or "",
-                    why=problem.why or "",
-                    fix=problem.fix or "",
-                )
-            )
+            self._report(Fault.of(problem))
             state = ERROR
         finally:
             if task in self.engine.tasks:
@@ -108,7 +91,6 @@ class Array:
         return RunReport(
             state=state,
             faults=tuple(self.faults),
-            seconds=time.perf_counter() - started,
             calls=sum(core.calls for core in self.cores) - calls,
         )
 
@@ -119,6 +101,9 @@ class Array:
         for channel in self.channels.values():
             for unfinished in channel.unfinished():
                 self._report(self._unfinished(channel, unfinished.text))
+            if channel.tokens.count and channel.direction == S2MM:
+                self._report(_no_sync(channel))
+            channel.tokens.count = 0
         return COMPLETED
 
     def _unfinished(self, channel: ShimChannel, moves: str) -> Fault:
@@ -158,6 +143,16 @@ class Array:
     def _moved(self, key: ChannelKey) -> int:
         """Bytes that have passed the channel since the context began, as its slowest circuit has them."""
         return min((end.moved for end in self.channels[key].ends), default=0)
+
+
+def _no_sync(channel: ShimChannel) -> Fault:
+    return Fault(
+        kind="no-sync",
+        what=f"the run ends without waiting for {channel.name}",
+        where=f"{channel.tokens.count} of its transfers issued a token that no dma_wait took",
+        why="here the data has arrived; on the device the host may read the buffer before it has",
+        fix="end the runtime sequence with an aiex.npu.dma_wait for every transfer to the host",
+    )
 
 
 def _key(shim: ShimAllocation) -> ChannelKey:

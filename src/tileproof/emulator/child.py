@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from multiprocessing.connection import Connection
+from threading import Thread
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tileproof.emulator.array import Array
 from tileproof.emulator.messages import BREADCRUMB_BYTES, Failed, Finished, Ready, Run, Setup
 from tileproof.errors import Problem
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_WATCH_S = 0.2
 
 
 def main(socket: int, breadcrumb: int, parent: int) -> None:
@@ -46,9 +47,18 @@ def main(socket: int, breadcrumb: int, parent: int) -> None:
 
 
 def _run(array: Array, message: Run) -> Finished:
-    buffers = {number: np.frombuffer(bytearray(data), dtype=np.uint8) for number, data in message.buffers.items()}
+    # pickle keeps identity: what is bound twice is one object here too.
+    memories = {id(data): np.frombuffer(bytearray(data), dtype=np.uint8) for data in message.buffers.values()}
+    buffers = {number: memories[id(data)] for number, data in message.buffers.items()}
     report = array.run(message.instructions, buffers)
     return Finished(report, {number: data.tobytes() for number, data in buffers.items()})
+
+
+def _watch(parent: int) -> None:
+    """A call of a tile function lets other threads run, so this one can end an endless one."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os._exit(0)
 
 
 def _leave(trail: mmap.mmap, text: str) -> None:
@@ -58,9 +68,7 @@ def _leave(trail: mmap.mmap, text: str) -> None:
 
 def _die_with(parent: int) -> None:
     """An endless tile function must not outlive the command that started it; nor should a crash dump core."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
+    Thread(target=_watch, args=(parent,), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Standard output belongs to the parent's answer; what tile code prints goes to standard error.
     os.dup2(2, 1)

@@ -130,6 +130,13 @@ class Controller:
         channel.push(task, place)
 
     def _wait(self, action: Wait, place: str) -> Work:
+        if (action.columns, action.rows) != (1, 1):
+            raise Problem(
+                "the emulator does not execute a wait for several tiles",
+                where=place,
+                why=f"it waits for {action.columns} x {action.rows} tiles from ({action.column}, {action.row})",
+                fix="wait for each channel by itself",
+            )
         tokens = self._channel(action, place).tokens
         while tokens.count == 0:
             yield Blocked(tokens, f"waits for a token of {tokens.name}", place)

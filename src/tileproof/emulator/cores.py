@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ from tileproof.mlir.design import MemRef, Operation
 
 # What a value of a core's body can be: a number, a buffer, or the objects of an acquire.
 Value = int | float | PlacedBuffer | tuple[PlacedBuffer, ...]
+
+# More calls than any core makes between two objects; a loop without a release makes them for ever.
+_MAX_CALLS_WITHOUT_PROGRESS = 10_000
 
 _WIDTHS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
 
@@ -48,6 +52,7 @@ class CoreProgram:
     breadcrumb: Callable[[str], None]
     report: Callable[[Fault], None]
     calls: int = 0
+    calls_since_progress: int = 0
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
     _values: dict[int, Value] = field(default_factory=dict)
 
@@ -121,6 +126,7 @@ class CoreProgram:
         if missing:
             lock.value -= missing
             objects.held += missing
+            self.calls_since_progress = 0
         self._values[operation.results[0]] = tuple(self.buffers[name] for name in objects.view(count))
 
     def _wait_text(self, objects: HeldObjects, count: int) -> str:
@@ -143,6 +149,7 @@ class CoreProgram:
             )
         objects.held -= count
         objects.position += count
+        self.calls_since_progress = 0
         lock = self.locks[objects.end.release_lock]
         lock.value += count
         self.engine.wake(lock)
@@ -157,12 +164,6 @@ class CoreProgram:
         view, index = self._values[operation.operands[0]], operation.attributes["index"]
         assert isinstance(view, tuple)
         assert isinstance(index, int)
-        if not 0 <= index < len(view):
-            raise Problem(
-                f"an access takes object {index} of {len(view)} acquired ones",
-                where=str(operation.place),
-                fix="acquire more, or access a smaller index",
-            )
         self._values[operation.results[0]] = view[index]
 
     # Functions and memory
@@ -177,14 +178,31 @@ class CoreProgram:
                 fix="declare it with func.func private, and define it in the tile code",
             )
         self.calls += 1
+        self.calls_since_progress += 1
+        if self.calls_since_progress > _MAX_CALLS_WITHOUT_PROGRESS:
+            raise Problem(
+                f"{self.name} runs on without ever waiting",
+                where=str(operation.place),
+                why=f"it has called {name} {_MAX_CALLS_WITHOUT_PROGRESS:,} times since it last took or gave an object",
+                fix="release what is acquired: an acquire of what is still held waits for nothing",
+            )
         who = f"{self.name}, call {self.calls} of {name}"
         self.breadcrumb(who)
         arguments = [self._values[operand] for operand in operation.operands]
-        flat = [argument for argument in arguments if not isinstance(argument, tuple)]
+        flat = [self._single(argument, operation) for argument in arguments]
         fault = self.code.call(self.code.functions[name], flat, f"{who}, {operation.place}")
         self.breadcrumb("")
         if fault is not None:
             self.report(fault)
+
+    def _single(self, argument: Value, operation: Operation) -> PlacedBuffer | int | float:
+        if isinstance(argument, tuple):
+            raise Problem(
+                f"{self.name} passes what an acquire returned to a function",
+                where=str(operation.place),
+                fix="pass one object of it: aie.objectfifo.subview.access",
+            )
+        return argument
 
     def _element(self, buffer: Value, indices: tuple[int, ...], place: str) -> tuple[npt.NDArray[Any], int]:
         assert isinstance(buffer, PlacedBuffer)
@@ -217,17 +235,32 @@ class CoreProgram:
     def _constant(self, operation: Operation) -> None:
         value = operation.attributes["value"]
         assert isinstance(value, int | float)
-        self._values[operation.results[0]] = value
+        self._values[operation.results[0]] = _wrapped(value, operation.types[0]) if isinstance(value, int) else value
 
     def _cast(self, operation: Operation) -> None:
         value = self._values[operation.operands[0]]
         assert isinstance(value, int)
         self._values[operation.results[0]] = _wrapped(value, operation.types[0])
 
+    def _extend(self, operation: Operation) -> None:
+        """extsi of an i1 is 0 or -1: its one bit is the sign."""
+        value = self._values[operation.operands[0]]
+        assert isinstance(value, int)
+        self._values[operation.results[0]] = -value if operation.operand_types[0] == "i1" else value
+
     def _binary(self, operation: Operation) -> None:
         a, b = (self._values[operand] for operand in operation.operands)
         assert isinstance(a, int | float)
         assert isinstance(b, int | float)
+        if operation.types[0] not in _WIDTHS and operation.types[0] != "f32":
+            raise Problem(
+                f"the emulator does not execute {operation.name} on {operation.types[0]}",
+                where=str(operation.place),
+                why="cores compute on integers and f32 here",
+                fix="move it into the tile code",
+            )
+        if operation.name in _UNSIGNED:
+            a, b = (_unsigned(int(value), operation.types[0]) for value in (a, b))
         if operation.name in _DIVISIONS and b == 0:
             raise Problem(f"{self.name} divides by zero", where=str(operation.place), fix="guard the division")
         result = _BINARY[operation.name](a, b)
@@ -239,6 +272,8 @@ class CoreProgram:
         assert isinstance(a, int)
         assert isinstance(b, int)
         assert isinstance(predicate, int)
+        if predicate >= _FIRST_UNSIGNED_PREDICATE:
+            a, b = (_unsigned(value, operation.operand_types[0]) for value in (a, b))
         self._values[operation.results[0]] = int(_PREDICATES[predicate](a, b))
 
     def _select(self, operation: Operation) -> None:
@@ -256,8 +291,8 @@ def _wrapped(value: int, type_: MemRef | str) -> int:
     return value - (1 << width) if width > 1 and value >> (width - 1) else value
 
 
-def _unsigned(value: int) -> int:
-    return value & ((1 << 64) - 1)
+def _unsigned(value: int, type_: MemRef | str) -> int:
+    return value & ((1 << _WIDTHS.get(str(type_), 64)) - 1)
 
 
 def _quotient(a: int, b: int) -> int:
@@ -273,8 +308,8 @@ _BINARY: dict[str, Callable[[Any, Any], int | float]] = {
     "arith.muli": lambda a, b: a * b,
     "arith.divsi": _quotient,
     "arith.remsi": lambda a, b: a - b * _quotient(a, b),
-    "arith.divui": lambda a, b: _unsigned(a) // _unsigned(b),
-    "arith.remui": lambda a, b: _unsigned(a) % _unsigned(b),
+    "arith.divui": lambda a, b: a // b,
+    "arith.remui": lambda a, b: a % b,
     "arith.andi": lambda a, b: a & b,
     "arith.ori": lambda a, b: a | b,
     "arith.xori": lambda a, b: a ^ b,
@@ -284,19 +319,14 @@ _BINARY: dict[str, Callable[[Any, Any], int | float]] = {
     "arith.subf": lambda a, b: float(np.float32(a) - np.float32(b)),
     "arith.mulf": lambda a, b: float(np.float32(a) * np.float32(b)),
 }
-# arith.cmpi: eq ne slt sle sgt sge ult ule ugt uge
+_UNSIGNED = frozenset({"arith.divui", "arith.remui"})
+# arith.cmpi's predicates by number; the last four compare what `_unsigned` made of their operands.
 _PREDICATES: tuple[Callable[[int, int], bool], ...] = (
-    lambda a, b: a == b,
-    lambda a, b: a != b,
-    lambda a, b: a < b,
-    lambda a, b: a <= b,
-    lambda a, b: a > b,
-    lambda a, b: a >= b,
-    lambda a, b: _unsigned(a) < _unsigned(b),
-    lambda a, b: _unsigned(a) <= _unsigned(b),
-    lambda a, b: _unsigned(a) > _unsigned(b),
-    lambda a, b: _unsigned(a) >= _unsigned(b),
+    *(operator.eq, operator.ne),
+    *(operator.lt, operator.le, operator.gt, operator.ge),
+    *(operator.lt, operator.le, operator.gt, operator.ge),
 )
+_FIRST_UNSIGNED_PREDICATE = 6
 _SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
     "aie.objectfifo.release": CoreProgram._release,
     "aie.objectfifo.subview.access": CoreProgram._access,
@@ -305,7 +335,7 @@ _SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
     "memref.store": CoreProgram._store,
     "arith.constant": CoreProgram._constant,
     "arith.index_cast": CoreProgram._cast,
-    "arith.extsi": CoreProgram._cast,
+    "arith.extsi": CoreProgram._extend,
     "arith.trunci": CoreProgram._cast,
     "arith.cmpi": CoreProgram._compare,
     "arith.select": CoreProgram._select,

@@ -21,7 +21,7 @@ from tileproof.emulator.engine import (
     Work,
 )
 from tileproof.emulator.faults import Fault
-from tileproof.emulator.memory import TileMemories
+from tileproof.emulator.memory import TILE_POISON, TileMemories
 from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
 
 Bytes = npt.NDArray[np.uint8]
@@ -62,6 +62,7 @@ class ChainProgram:
     buffers: Mapping[str, PlacedBuffer]
     memories: TileMemories
     ends: Sequence[StreamEnd]  # where an MM2S channel sends to, or the one end an S2MM channel takes from
+    report: Callable[[Fault], None]
 
     @property
     def name(self) -> str:
@@ -81,6 +82,8 @@ class ChainProgram:
         nbytes = buffer.type.dtype.nbytes
         data = self.memories.view(buffer)[bd.offset * nbytes : (bd.offset + bd.length) * nbytes]
         if self.chain.direction == MM2S:
+            if (data == TILE_POISON).all():
+                self.report(self._unwritten(bd))
             # A copy: the words are on their way, whatever happens to the buffer afterwards.
             yield from send(self.engine, self.ends, data.copy())
         else:
@@ -89,6 +92,15 @@ class ChainProgram:
             lock = self.locks[bd.release[0]]
             lock.value += bd.release[1]
             self.engine.wake(lock)
+
+    def _unwritten(self, bd: Bd) -> Fault:
+        return Fault(
+            kind="unwritten",
+            what=f"an object of @{self.chain.fifo} is handed on, and no byte of it was ever written",
+            where=f"{self.name}, BD {bd.bd_id}, {bd.buffer}",
+            why="what arrives is what the memory held before: on the device, anything",
+            fix="let the core write the object between acquire and release",
+        )
 
     def _acquire(self, bd: Bd, name: str, count: int) -> Work:
         lock = self.locks[name]
@@ -113,6 +125,11 @@ class ShimTask:
     @property
     def nbytes(self) -> int:
         return sum(4 * len(run) for run in self.runs)
+
+    @property
+    def words(self) -> npt.NDArray[np.uint32]:
+        """The memory as the DMA sees it; odd bytes at its end are out of its reach."""
+        return self.memory[: len(self.memory) // 4 * 4].view(np.uint32)
 
 
 @dataclass(eq=False)
@@ -158,7 +175,7 @@ class ShimChannel:
                 yield Blocked(self, f"{self.name} has no task")
             self.running = task = self.queue.popleft()
             for run in task.runs:
-                yield from self._move(task.memory.view(np.uint32), run)
+                yield from self._move(task.words, run)
             self.running = None
             if task.issue_token:
                 self.tokens.count += 1

@@ -60,7 +60,7 @@ class Engine:
         return task
 
     def remove(self, task: Task) -> None:
-        """Forget a task; its generator is closed, so that its `finally` blocks run."""
+        """Forget a task, wherever it waits."""
         self.tasks.remove(task)
         if task in self.ready:
             self.ready.remove(task)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tileproof.errors import Problem, told
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -16,11 +18,18 @@ class Fault:
     fix: str = ""
 
     def __str__(self) -> str:
-        lines = [self.what]
-        for label, text in (("where", self.where), ("why", self.why), ("fix", self.fix)):
-            if text:
-                lines.append(f"  {label + ':':<7}" + text.replace("\n", "\n         "))
-        return "\n".join(lines)
+        return told(self.what, self.where, self.why, self.fix)
+
+    @classmethod
+    def of(cls, problem: Problem) -> Fault:
+        """A problem that a design or its instructions turned out to have while they ran."""
+        return cls(
+            kind="design",
+            what=problem.what,
+            where=problem.where or "",
+            why=problem.why or "",
+            fix=problem.fix or "",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,5 +38,4 @@ class RunReport:
 
     state: int
     faults: tuple[Fault, ...] = ()
-    seconds: float = 0.0
     calls: int = 0  # of tile functions

@@ -18,8 +18,8 @@ from tileproof.device_model import TILE_KINDS
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Tile
 
-# A pattern that is no likely result: not 0, not -1, and different in neighbouring bytes of wider types.
-TILE_POISON = 0xA5
+# No likely result, and not what the host fills its buffers with, so that a report can tell the two apart.
+TILE_POISON = 0xC3
 
 _PAGE = mmap.PAGESIZE
 _PROT_NONE, _PROT_RW = 0, 3

@@ -6,6 +6,7 @@ import io
 import json
 import platform
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 
 from tileproof.errors import Problem
@@ -51,15 +52,7 @@ def unpack_payload(data: bytes, name: str) -> Payload:
             machine=str(manifest["machine"]),
         )
         number = manifest["format"]
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        TypeError,
-        NotImplementedError,
-        OSError,
-        EOFError,
-    ) as error:
+    except _UNREADABLE as error:
         raise Problem(
             f"{name} carries an emulation payload that cannot be read",
             where=f"{name}, section EMULATION_DATA",
@@ -75,6 +68,10 @@ def unpack_payload(data: bytes, name: str) -> Payload:
             fix="build again on this machine: `tileproof build KERNEL`",
         )
     return payload
+
+
+# What zipfile and json raise for bytes that are not theirs.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, RuntimeError, OSError, EOFError)
 
 
 def _member(archive: zipfile.ZipFile, member: str) -> bytes:

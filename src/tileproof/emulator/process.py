@@ -15,12 +15,16 @@ from multiprocessing.connection import Connection
 
 from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.messages import BREADCRUMB_BYTES, Failed, Finished, Ready, Run, Setup
-from tileproof.library import package_dir
+from tileproof.library import python_environment
 from tileproof.lowering.model import LoweredDesign
 from tileproof.xrt import ABORT, TIMEOUT
 
 # Starting the process and importing numpy; generous, because a loaded machine is not a broken one.
 _SETUP_TIMEOUT_S = 60.0
+
+
+class EmulatorBug(Exception):  # noqa: N818  it says whose
+    """A mistake of ours, with the child's traceback; nothing that a host program should catch."""
 
 
 class Child:
@@ -34,10 +38,11 @@ class Child:
         with theirs, trail:
             fds = (theirs.fileno(), trail.fileno())
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tileproof.emulator.child", *map(str, (*fds, os.getpid()))],
+                [sys.executable, "-P", "-m", "tileproof.emulator.child", *map(str, (*fds, os.getpid()))],
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                # One array has no use for a thread pool.
+                env={**python_environment(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
         self._connection = Connection(ours.detach())
         self.death: Fault | None = None
@@ -53,11 +58,7 @@ class Child:
             _raise(answer)
         if not isinstance(answer, Ready):
             self.close()
-            raise RuntimeError(f"the emulator's process did not start: {self.death}")
-
-    @property
-    def alive(self) -> bool:
-        return self.death is None
+            raise EmulatorBug(f"the emulator's process did not start: {self.death or 'it does not answer'}")
 
     def send(self, run: Run) -> None:
         """Begin a run; `receive` brings its end."""
@@ -65,6 +66,10 @@ class Child:
             self._connection.send(run)
         except OSError:
             self._bury()
+
+    def answered(self) -> bool:
+        """Whether `receive` would return at once."""
+        return self._connection.closed or self._connection.poll(0)
 
     def receive(self, timeout_s: float | None) -> Finished | None:
         """The end of the run, or None if it does not come in time. A dead child is an ended run with a fault."""
@@ -83,7 +88,9 @@ class Child:
             what=f"{doing} never returned" if doing else "the run never ended",
             where=doing or "the emulator's event loop",
             why=f"nothing came back for {waited_s:g} s, and the emulator's process was ended",
-            fix="look for a loop without end in the tile code; on the device the driver's watchdog ends it after 2 s",
+            fix="look for a loop without end in it; on the device the driver's watchdog ends it after 2 s"
+            if doing
+            else "the event loop itself is too slow for this design; give it longer with --timeout",
         )
         return Finished(RunReport(state=TIMEOUT, faults=(self.death,)), {})
 
@@ -102,35 +109,47 @@ class Child:
     def _bury(self) -> Finished:
         if self.death is None:
             doing = self._breadcrumb()
-            code = self._process.wait()
-            how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
-            self.death = Fault(
-                kind="crash",
-                what=f"{doing} crashed: {how}" if doing else f"the emulator's process ended: {how}",
-                where=doing or "the emulator",
-                why="the process that ran the tile code is gone; a wild pointer or an index far off does this",
-                fix="check the indices of the tile function named here; a read beyond the tile's memory ends like this",
-            )
+            self.death = _crash(self._process.wait(), doing)
         return Finished(RunReport(state=ABORT, faults=(self.death,)), {})
 
     def _breadcrumb(self) -> str:
         return self._trail[:].split(b"\0", 1)[0].decode(errors="replace")
 
 
+_CRASHES = {
+    signal.SIGSEGV: ("a wild pointer, or an index far out of bounds", "check the indices and pointers of it"),
+    signal.SIGBUS: ("a wild pointer, or an index far out of bounds", "check the indices and pointers of it"),
+    signal.SIGFPE: ("a division by zero, or of the most negative number by -1", "guard the division"),
+    signal.SIGABRT: ("abort(), or an exception that nobody caught", "a tile function has nobody to throw to"),
+    signal.SIGILL: (
+        "an instruction that does not exist; compilers put one where code must not come",
+        "read its warnings",
+    ),
+    signal.SIGKILL: ("the kernel of this machine or another process ended it", "look for a lack of memory"),
+}
+
+
+def _crash(code: int, doing: str) -> Fault:
+    """What a dead child died of; `code` is as subprocess has it."""
+    how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
+    left = ("it called exit()", "a tile function returns; it does not end the program")
+    why, fix = _CRASHES.get(signal.Signals(-code), ("the process is gone", "run it again")) if code < 0 else left
+    return Fault(
+        kind="crash",
+        what=f"{doing} crashed: {how}" if doing else f"the emulator's process ended: {how}",
+        where=doing or "the emulator",
+        why=why,
+        fix=fix,
+    )
+
+
 def _raise(failed: Failed) -> None:
     if failed.problem is not None:
         raise failed.problem
-    raise RuntimeError(f"a bug in the emulator's process:\n{failed.traceback}")
+    raise EmulatorBug(f"in the emulator's process:\n{failed.traceback}")
 
 
 def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
     connection.close()
     process.kill()
     process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with this very tileproof on the path, and no thread pool that one array would never use."""
-    package = str(package_dir().parent)
-    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -267,6 +267,8 @@ class bo:
         self._host[seek : seek + len(flat)] = flat
 
     def read(self, size: int, skip: int) -> npt.NDArray[np.int8]:
+        if size < 0:
+            raise TypeError("read(): incompatible function arguments.")
         if skip < 0 or skip + size > len(self._host):
             raise RuntimeError("attempting to read past buffer size: Invalid argument")
         return self._host[skip : skip + size].view(np.int8).copy()
@@ -299,6 +301,7 @@ class run:
         self._values: dict[int, bo | int] = {}
         self._state = ert_cmd_state.ERT_CMD_STATE_NEW
         self._sent = 0.0
+        self._bound: dict[int, bo] = {}
         self.report: RunReport | None = None
 
     def set_arg(self, index: int, value: bo | int) -> None:
@@ -335,9 +338,10 @@ class run:
         if problem is not None:
             self._finish(RunReport(state=ERROR, faults=(problem,)), {})
             return
-        context._child.send(
-            Run(self._instructions(), {k: b._device_copy.tobytes() for k, b in self._buffers().items()})
-        )
+        self._bound = self._bind()
+        # By identity: a buffer that is bound twice is one memory.
+        copies = {id(buffer): buffer._device_copy.tobytes() for buffer in self._bound.values()}
+        context._child.send(Run(self._instructions(), {k: copies[id(b)] for k, b in self._bound.items()}))
         context._running, self._sent = self, time.monotonic()
 
     def _unable(self) -> Fault | None:
@@ -367,7 +371,8 @@ class run:
         declared = int.from_bytes(data[12:16], "little")
         return data[:declared] if 16 <= declared <= len(data) else data
 
-    def _buffers(self) -> dict[int, bo]:
+    def _bind(self) -> dict[int, bo]:
+        """The buffers as they are bound now, by sequence argument."""
         return {k - FIRST_BUFFER: v for k, v in self._values.items() if k >= FIRST_BUFFER and isinstance(v, bo)}
 
     def wait(self, timeout_ms: int | None = None) -> ert_cmd_state:
@@ -380,14 +385,10 @@ class run:
         try:
             answer = child.receive(max(0.0, left if asked is None else min(asked, left)))
         except Problem as problem:
-            fault = Fault(
-                kind="design",
-                what=problem.what,
-                where=problem.where or "",
-                why=problem.why or "",
-                fix=problem.fix or "",
-            )
-            answer = Finished(RunReport(state=ERROR, faults=(fault,)), {})
+            answer = Finished(RunReport(state=ERROR, faults=(Fault.of(problem),)), {})
+        except BaseException:
+            self._finish(RunReport(state=ERROR), {})
+            raise
         if answer is None:
             if asked is not None and asked < left:
                 return ert_cmd_state.ERT_CMD_STATE_TIMEOUT
@@ -397,7 +398,7 @@ class run:
 
     def _finish(self, report: RunReport, buffers: dict[int, bytes]) -> None:
         for number, data in buffers.items():
-            self._buffers()[number]._device_copy[:] = np.frombuffer(data, dtype=np.uint8)
+            self._bound[number]._device_copy[:] = np.frombuffer(data, dtype=np.uint8)
         self.report = report
         self._state = ert_cmd_state(report.state)
         if self._kernel._context._running is self:
@@ -409,6 +410,9 @@ class run:
             raise RuntimeError(f"Command failed to complete successfully ({state.name})")
 
     def state(self) -> ert_cmd_state:
+        """The state now; a run that has ended since is noticed here too."""
+        if self._state == ert_cmd_state.ERT_CMD_STATE_SUBMITTED and self._kernel._context._child.answered():
+            return self.wait()
         return self._state
 
 

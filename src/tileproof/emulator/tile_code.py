@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tileproof.emulator.faults import Fault
 from tileproof.emulator.memory import TileMemories
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Function, MemRef
 
@@ -39,7 +39,6 @@ class _BadAccess(ctypes.Structure):
         ("kind", ctypes.c_uint32),
         ("nbytes", ctypes.c_uint32),
         ("address", ctypes.c_size_t),
-        ("code", ctypes.c_size_t),
     )
 
 
@@ -86,6 +85,7 @@ class TileCode:
                 where=str(declared.place),
                 why='the design declares it, and no file of the tile code has an extern "C" function of that name',
                 fix=f'define `extern "C" void {declared.name}(...)` in the tile code, or correct the name',
+                exit_code=EXIT_KERNEL_WRONG,
             ) from None
         call.restype = None
         call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
@@ -101,16 +101,16 @@ class TileCode:
         return self._fault(function.declared, buffers, who)
 
     def _fault(self, function: Function, buffers: Sequence[PlacedBuffer], who: str) -> Fault | None:
+        """What the call left in the fault records; both are cleared, so that the next call starts clean."""
+        found: list[Fault] = []
         bad, api = self._bad_access, self._api_fault
         if bad is not None and bad.kind:
-            fault = self._out_of_bounds(function, buffers, who, bad)
+            found.append(self._out_of_bounds(function, buffers, who, bad))
             ctypes.memset(ctypes.byref(bad), 0, ctypes.sizeof(bad))
-            return fault
         if api is not None and api.kind:
-            fault = _API_FAULTS[api.kind](function, who, api, self._memories)
+            found.append(_API_FAULTS[api.kind](function, who, api, self._memories))
             ctypes.memset(ctypes.byref(api), 0, ctypes.sizeof(api))
-            return fault
-        return None
+        return found[0] if found else None
 
     def _out_of_bounds(self, function: Function, buffers: Sequence[PlacedBuffer], who: str, bad: _BadAccess) -> Fault:
         verb = "reads" if bad.kind == 1 else "writes"

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tileproof.device_model import CORE, MEM, SHIM, TILE_KINDS
+from tileproof.device_model import CORE, MAX_LOCK_VALUE, MEM, SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.model import MM2S, S2MM, Bd, Direction, DmaChain, FifoEnd, Flow, Lock, ShimAllocation
 from tileproof.mlir.design import Buffer, Core, Design, Fifo, Operation, Place, Tile
@@ -51,11 +51,18 @@ def lower_fifos(design: Design) -> FifoLowering:
         made.append(lowering.buffers[before:])
     # The pass inserts each fifo's buffers right behind the last tile, so a later fifo's stand before an earlier one's.
     lowering.buffers = [buffer for group in reversed(made) for buffer in group]
-    _check_acquires(lowering)
+    _check_cores(lowering)
     return lowering
 
 
 def _lower(lowering: FifoLowering, fifo: Fifo) -> None:
+    if fifo.element.nbytes % 4:
+        raise Problem(
+            f"an object of @{fifo.name} is not a whole number of 32-bit words",
+            where=str(fifo.place),
+            why=f"{fifo.element} has {fifo.element.nbytes} bytes, and a DMA moves words of 4",
+            fix="make the object a multiple of 4 bytes",
+        )
     if _shares_memory(fifo):
         _lower_shared(lowering, fifo)
     else:
@@ -165,6 +172,7 @@ def _pool(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, count: int)
 def _locks(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, free: int) -> tuple[str, str]:
     names = (f"{name}_prod_lock_0", f"{name}_cons_lock_0")
     for lock, init in zip(names, (free, 0), strict=True):
+        _limit(init, MAX_LOCK_VALUE, f"objects of @{fifo.name} (a lock counts them)", tile, fifo.place)
         number = lowering._next_lock[tile.at]
         lowering._next_lock[tile.at] += 1
         _limit(number + 1, TILE_KINDS[tile.kind].locks, "locks", tile, fifo.place)
@@ -217,25 +225,75 @@ def _limit(wanted: int, limit: int, what: str, tile: Tile, place: Place) -> None
         )
 
 
-def _check_acquires(lowering: FifoLowering) -> None:
-    """A core may only touch the fifos it is an end of, at its own port."""
+def _check_cores(lowering: FifoLowering) -> None:
     for core in lowering.design.cores:
+        acquired: dict[int, int] = {}
         for operation in walk(core.body):
-            if operation.name not in ("aie.objectfifo.acquire", "aie.objectfifo.release"):
-                continue
-            name, port = str(operation.attributes["fifo"]), str(operation.attributes["port"])
-            if (name, port) in lowering.ends[core.tile.at]:
-                continue
-            fifo = lowering.design.fifo(name)
-            raise Problem(
-                f"there is no fifo @{name}"
-                if fifo is None
-                else f"the core on {core.tile} is not the {port}r end of @{name}".replace(
-                    "Consumer", "consuming"
-                ).replace("Producer", "producing"),
-                where=str(operation.place),
-                why="fifos here: " + (", ".join(f.name for f in lowering.design.fifos) or "none")
-                if fifo is None
-                else f"@{name} goes from {fifo.producer} to {', '.join(map(str, fifo.consumers))}",
-                fix="name a fifo that begins or ends at this core, with the port it has there",
-            )
+            if operation.name == "aie.objectfifo.subview.access":
+                _check_access(operation, acquired)
+            if operation.name in ("aie.objectfifo.acquire", "aie.objectfifo.release"):
+                _check_port(lowering, core, operation)
+                acquired |= dict.fromkeys(operation.results, int(str(operation.attributes["count"])))
+            elif operation.name == "func.call":
+                _check_call(lowering.design, operation)
+
+
+def _check_port(lowering: FifoLowering, core: Core, operation: Operation) -> None:
+    """A core may only touch the fifos it is an end of, at its own port."""
+    name, port = str(operation.attributes["fifo"]), str(operation.attributes["port"])
+    fifo = lowering.design.fifo(name)
+    if fifo is None:
+        raise Problem(
+            f"there is no fifo @{name}",
+            where=str(operation.place),
+            why="fifos here: " + (", ".join(f.name for f in lowering.design.fifos) or "none"),
+            fix="correct the name",
+        )
+    if (name, port) not in lowering.ends[core.tile.at]:
+        raise Problem(
+            f"the core on {core.tile} is not the {'producing' if port == 'Produce' else 'consuming'} end of @{name}",
+            where=str(operation.place),
+            why=f"@{name} goes from {fifo.producer} to {', '.join(map(str, fifo.consumers))}",
+            fix="name a fifo that begins or ends at this core, with the port it has there",
+        )
+    count = operation.attributes["count"]
+    if not isinstance(count, int) or count < 1:
+        raise Problem(
+            f"{operation.name} of {count} objects", where=str(operation.place), fix="acquire and release at least one"
+        )
+    if operation.types and operation.types[0] != fifo.element:
+        raise Problem(
+            f"the objects of @{name} are {fifo.element}, not {operation.types[0]}",
+            where=str(operation.place),
+            fix=f"write !aie.objectfifosubview<{fifo.element}>",
+        )
+
+
+def _check_access(operation: Operation, acquired: dict[int, int]) -> None:
+    count, index = acquired.get(operation.operands[0], 0), operation.attributes["index"]
+    if not isinstance(index, int) or not 0 <= index < count:
+        raise Problem(
+            f"an access takes object {index} of {count} acquired ones",
+            where=str(operation.place),
+            fix="acquire more, or access a smaller index",
+        )
+
+
+def _check_call(design: Design, operation: Operation) -> None:
+    name = str(operation.attributes["callee"])
+    declared = next((function for function in design.functions if function.name == name), None)
+    if declared is None:
+        raise Problem(
+            f"there is no function @{name}",
+            where=str(operation.place),
+            why="functions here: " + (", ".join(function.name for function in design.functions) or "none"),
+            fix="declare it with func.func private",
+        )
+    if operation.operand_types != declared.parameters:
+        raise Problem(
+            f"@{name} is called with other arguments than it is declared with",
+            where=str(operation.place),
+            why=f"called with ({', '.join(map(str, operation.operand_types))}), "
+            f"declared at {declared.place} with ({', '.join(map(str, declared.parameters))})",
+            fix="make the call and the declaration agree",
+        )

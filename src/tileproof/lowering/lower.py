@@ -13,6 +13,8 @@ from tileproof.mlir.design import Buffer, Core, Design, Tile
 def lower_design(design: Design) -> LoweredDesign:
     """Everything the array is set up with; a `Problem` where the design cannot be."""
     fifos = lower_fifos(design)
+    for core in design.cores:
+        _check_reach(design, core)
     stacks = {core.tile.at: _stack_size(core) for core in design.cores}
     last_tile = max((tile.place.line for tile in design.tiles), default=0)
     early = [buffer for buffer in design.buffers if buffer.place.line < last_tile]
@@ -39,9 +41,22 @@ def _place(design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], 
     for tile in design.tiles:
         mine = [buffer for buffer in buffers if buffer.tile.at == tile.at]
         if mine:
-            stack = stacks.get(tile.at, DEFAULT_STACK_BYTES if tile.kind == CORE else 0)
-            placed += place_buffers(_known(tile), mine, stack)
+            placed += place_buffers(_known(tile), mine, stacks.get(tile.at, 0))
     return tuple(placed)
+
+
+def _check_reach(design: Design, core: Core) -> None:
+    """A core reaches its own memory and that of its west, north and south neighbours (isLegalMemAffinity)."""
+    column, row = core.tile.at
+    reached = {(column, row), (column - 1, row), (column, row + 1), (column, row - 1)}
+    for buffer in design.buffers:
+        if buffer.name in core.buffers.values() and (buffer.tile.at not in reached or buffer.tile.kind != CORE):
+            raise Problem(
+                f"the core on {core.tile} cannot reach buffer {buffer.name} on {buffer.tile}",
+                where=str(core.place),
+                why="a core reaches its own memory and that of its west, north and south neighbours",
+                fix="put the buffer on one of those tiles, or move the data through a fifo",
+            )
 
 
 def _known(tile: Tile) -> Tile:

@@ -34,10 +34,9 @@ def _bank_aware(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: 
     free = [max(bank * kind.bank_bytes, stack_size) for bank in range(kind.banks)]
     asked = [buffer for buffer in buffers if buffer.address is not None or buffer.bank is not None]
     for buffer in asked:
+        _check_wish(tile, buffer, stack_size)
         if buffer.address is not None:
-            bank = buffer.address // kind.bank_bytes
-            free[bank] = max(free[bank], buffer.address + buffer.type.nbytes)
-            placed.append(_placed(tile, buffer, buffer.address, bank))
+            _fix(tile, buffer, buffer.address, free, placed)
         elif not _take(tile, buffer, buffer.bank or 0, free, placed):
             raise _DoesNotFitError
     bank = 0
@@ -49,6 +48,46 @@ def _bank_aware(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: 
                 break
         else:
             raise _DoesNotFitError
+
+
+def _check_wish(tile: Tile, buffer: Buffer, stack_size: int) -> None:
+    kind, where = TILE_KINDS[tile.kind], str(buffer.place)
+    if buffer.bank is not None and not 0 <= buffer.bank < kind.banks:
+        raise Problem(
+            f"buffer {buffer.name} asks for bank {buffer.bank}",
+            where=where,
+            why=f"a {tile.kind} tile has banks 0 to {kind.banks - 1}",
+            fix="ask for one of those, or for none",
+        )
+    if buffer.address is None:
+        return
+    end = buffer.address + buffer.type.nbytes
+    if buffer.address < stack_size or end > kind.memory_bytes or buffer.address % BUFFER_ALIGNMENT[tile.kind]:
+        raise Problem(
+            f"buffer {buffer.name} cannot lie at address {buffer.address}",
+            where=where,
+            why=f"it would end at {end:,}; the stack takes the first {stack_size:,} of {kind.memory_bytes:,} bytes, "
+            f"and addresses are multiples of {BUFFER_ALIGNMENT[tile.kind]}",
+            fix="choose an address above the stack, or leave the choice to the allocator",
+        )
+
+
+def _fix(tile: Tile, buffer: Buffer, address: int, free: list[int], placed: list[PlacedBuffer]) -> None:
+    """Place a buffer where it asks to be, and take it out of every bank it lies in."""
+    end = address + buffer.type.nbytes
+    for other in placed:
+        if address < other.address + other.nbytes and other.address < end:
+            raise Problem(
+                f"buffers {other.name} and {buffer.name} lie on each other",
+                where=str(buffer.place),
+                why=f"{other.name} has {other.address} to {other.address + other.nbytes - 1}, "
+                f"{buffer.name} asks for {address} to {end - 1}",
+                fix="give them different addresses",
+            )
+    bank_bytes = TILE_KINDS[tile.kind].bank_bytes
+    for bank in range(address // bank_bytes, (end - 1) // bank_bytes + 1):
+        free[bank] = max(free[bank], end)
+    placed.append(_placed(tile, buffer, address, address // bank_bytes))
 
 
 def _take(tile: Tile, buffer: Buffer, bank: int, free: list[int], placed: list[PlacedBuffer]) -> bool:
@@ -85,7 +124,7 @@ def _check_total(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: in
         f"the buffers of {tile} do not fit in its memory",
         where=str(largest.place),
         why=f"{parts} + stack {stack_size:,} need {end:,} bytes with alignment, and the tile has {memory:,}",
-        fix=f"make the objects smaller, or lower the depth of the fifo behind {largest.name!r}",
+        fix=f"make the objects smaller ([sizes], --set), or lower the depth of what is behind {largest.name!r}",
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import prod
+
+from tileproof.device_model import SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import (
     Generation,
@@ -15,6 +18,8 @@ from tileproof.insts import (
 )
 from tileproof.lowering.model import LoweredDesign, ShimAllocation
 from tileproof.mlir.design import Place, Sequence, Transfer
+
+_WORD = 1 << 32
 
 
 def sequence_words(design: LoweredDesign, sequence: Sequence) -> bytes:
@@ -44,6 +49,7 @@ def main_sequence(design: LoweredDesign) -> Sequence:
 def _transfer_operations(
     design: LoweredDesign, sequence: Sequence, transfer: Transfer, shim: ShimAllocation
 ) -> tuple[Operation, ...]:
+    _check_transfer(transfer)
     type_ = sequence.arguments[transfer.argument]
     elements = sum(offset * stride for offset, stride in zip(transfer.offsets, transfer.strides, strict=True))
     request = ShimTransfer(
@@ -65,6 +71,27 @@ def _transfer_operations(
     except Problem as problem:
         problem.where = f"{transfer.place}, {problem.where}" if problem.where else str(transfer.place)
         raise
+
+
+def _check_transfer(transfer: Transfer) -> None:
+    """What mlir-aie passes without a word, and what no field of the instruction words can hold."""
+    bds = TILE_KINDS[SHIM].bds
+    if not 0 <= transfer.bd_id < bds:
+        raise Problem(
+            f"there is no BD {transfer.bd_id} on a shim tile",
+            where=str(transfer.place),
+            why=f"it has BDs 0 to {bds - 1}; mlir-aie lets this pass, and the write lands on the channels' registers",
+            fix="give the transfer an id that no transfer under way has",
+        )
+    for name in ("offsets", "sizes", "strides"):
+        values = getattr(transfer, name)
+        if not all(0 <= value < _WORD for value in values) or prod(transfer.sizes) >= _WORD:
+            raise Problem(
+                f"the {name} of the transfer cannot be written",
+                where=str(transfer.place),
+                why=f"{name} {list(values)}, sizes {list(transfer.sizes)}: each, and their product, is below 2^32",
+                fix="split the transfer, or correct the numbers",
+            )
 
 
 def _allocation(design: LoweredDesign, fifo: str, place: Place) -> ShimAllocation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 
 from tileproof.device_model import Device
@@ -96,14 +96,15 @@ class Function:
 class Operation:
     """One operation of a core's body. Values are numbers, unique in the core; a region is a list of operations.
 
-    `types` are those of the results: a memref, or a scalar type's name. `arguments` are the values a region's
-    block receives, region by region.
+    `types` are those of the results, `operand_types` of the operands: a memref, or a scalar type's name.
+    `arguments` are the values a region's block receives, region by region.
     """
 
     name: str
     operands: tuple[int, ...]
     results: tuple[int, ...]
     types: tuple[MemRef | str, ...]
+    operand_types: tuple[MemRef | str, ...]
     attributes: Mapping[str, object]
     regions: tuple[tuple[Operation, ...], ...]
     arguments: tuple[tuple[int, ...], ...]
@@ -171,10 +172,6 @@ class Design:
     cores: tuple[Core, ...]
     sequences: tuple[Sequence, ...]
     place: Place
-    lines: tuple[str, ...] = field(repr=False)  # the text, for messages that show a line
-
-    def function(self, name: str) -> Function | None:
-        return next((function for function in self.functions if function.name == name), None)
 
     def fifo(self, name: str) -> Fifo | None:
         return next((fifo for fifo in self.fifos if fifo.name == name), None)

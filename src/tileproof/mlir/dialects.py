@@ -27,7 +27,7 @@ from xdsl.irdl import (
     var_result_def,
 )
 from xdsl.parser import AttrParser, Parser
-from xdsl.traits import IsTerminator
+from xdsl.traits import IsTerminator, NoTerminator, SymbolTable
 
 
 class _Loose(IRDLOperation):
@@ -95,6 +95,7 @@ def _merge(parser: Parser, own: dict[str, Attribute]) -> dict[str, Attribute]:
 @irdl_op_definition
 class DeviceOp(_Loose):
     name = "aie.device"
+    traits = traits_def(SymbolTable(), NoTerminator())
 
     @classmethod
     def parse(cls, parser: Parser) -> DeviceOp:
@@ -252,6 +253,7 @@ class EndOp(_Loose):
 @irdl_op_definition
 class SequenceOp(_Loose):
     name = "aie.runtime_sequence"
+    traits = traits_def(NoTerminator())
 
     @classmethod
     def parse(cls, parser: Parser) -> SequenceOp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 
 from xdsl.context import Context
@@ -13,10 +14,10 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from tileproof.errors import Problem
 from tileproof.mlir.design import Place
-from tileproof.mlir.dialects import Aie, Aiex
+from tileproof.mlir.dialects import Aie, Aiex, DeviceOp
 
 # Deeper nesting than this is no design; Python's own limit would end in a traceback.
-_MAX_NESTING = 100
+_MAX_NESTING = 50
 
 
 class _LocatingParser(Parser):
@@ -30,6 +31,9 @@ class _LocatingParser(Parser):
 
     def parse_operation(self) -> Operation:
         start = self._current_token.span.start
+        if self._current_token.text.startswith('"aie'):
+            # Its parts could be missing in any number, and no tool of the field writes designs like that.
+            self.raise_error("tileproof reads this operation in mlir-aie's own syntax, not in generic form")
         operation = super().parse_operation()
         line = bisect_right(self._line_starts, start)
         column = start - self._line_starts[line - 1] + 1
@@ -47,12 +51,12 @@ class _LocatingParser(Parser):
 
 def parse_module(text: str, name: str) -> ModuleOp:
     """The module in `text`; a `Problem` with the line and an underline if it cannot be read."""
-    _refuse_deep_nesting(text, name)
+    _refuse_what_hurts_the_parser(text, name)
     context = Context()
     for dialect in (builtin.Builtin, arith.Arith, func.Func, scf.Scf, memref.MemRef, Aie, Aiex):
         context.load_dialect(dialect)
     try:
-        return _LocatingParser(context, text, name).parse_module()
+        module = _LocatingParser(context, text, name).parse_module()
     except ParseError as error:
         raise _unreadable(error, text, name) from None
     except (DiagnosticException, ValueError) as error:
@@ -63,6 +67,24 @@ def parse_module(text: str, name: str) -> ModuleOp:
             why=f"{type(error).__name__}: {error}".splitlines()[0],
             fix="compare with the syntax that mlir-aie prints; `aie-opt` names the place if you have it",
         ) from None
+    _verify(module, name)
+    return module
+
+
+def _verify(module: ModuleOp, name: str) -> None:
+    """What each operation says of its own operands, types and regions; a `Problem` that points at it."""
+    for operation in module.walk():
+        if isinstance(operation, DeviceOp):
+            continue  # what it would say of doubled names, the reader says better
+        try:
+            operation.verify(verify_nested_ops=False)
+        except Exception as error:  # xDSL's operations raise of every kind
+            raise Problem(
+                f"{operation.name} is not well formed",
+                where=str(place_of(operation)) if operation.parent_op() else name,
+                why=str(error).splitlines()[0],
+                fix="compare with the syntax that mlir-aie prints",
+            ) from None
 
 
 def place_of(operation: Operation) -> Place:
@@ -97,18 +119,28 @@ def _fix(message: str) -> str:
     return "correct the text at the mark"
 
 
-def _refuse_deep_nesting(text: str, name: str) -> None:
+# A text in quotes, or a comment to the end of the line.
+_TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')
+
+
+def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
+    """An unclosed text takes xDSL's lexer exponential time, and deep nesting Python's stack."""
     depth = 0
-    for number, character in enumerate(text):
-        if character in "{[(<":
-            depth += 1
-            if depth > _MAX_NESTING:
-                line = text.count("\n", 0, number) + 1
-                raise Problem(
-                    f"{name} is nested too deeply",
-                    where=f"{name}:{line}",
-                    why=f"more than {_MAX_NESTING} brackets are open",
-                    fix="close the brackets; no design needs so many",
-                )
-        elif character in "}])" or (character == ">" and text[number - 1 : number] != "-"):
-            depth = max(0, depth - 1)
+    for number, line in enumerate(text.split("\n"), start=1):
+        code = _TEXT_OR_COMMENT.sub(lambda match: " " * len(match[0]), line)
+        column = code.find('"') + 1
+        if column:
+            raise Problem(
+                f"{name} cannot be read: a text in quotes does not end on its line",
+                where=f"{name}:{number}:{column}",
+                why=underlined(line, column, len(line)),
+                fix="close the quotes",
+            )
+        depth += sum(code.count(bracket) for bracket in "{[(") - sum(code.count(bracket) for bracket in "}])")
+        if depth > _MAX_NESTING:
+            raise Problem(
+                f"{name} is nested too deeply",
+                where=f"{name}:{number}",
+                why=f"more than {_MAX_NESTING} brackets are open",
+                fix="close the brackets; no design needs so many",
+            )

@@ -9,13 +9,16 @@ from typing import NoReturn
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    BFloat16Type,
     DenseArrayBase,
+    Float16Type,
+    Float32Type,
+    Float64Type,
     FloatAttr,
     IndexType,
     IntegerAttr,
     IntegerType,
     MemRefType,
-    ModuleOp,
     NoneAttr,
     StringAttr,
     SymbolRefAttr,
@@ -42,8 +45,6 @@ from tileproof.mlir.design import (
     Wait,
 )
 from tileproof.mlir.dialects import (
-    AccessOp,
-    AcquireOp,
     BufferOp,
     CoreOp,
     DeviceOp,
@@ -51,7 +52,6 @@ from tileproof.mlir.dialects import (
     FifoOp,
     FifoType,
     MemcpyOp,
-    ReleaseOp,
     SequenceOp,
     SubviewType,
     TileOp,
@@ -70,10 +70,10 @@ def read_design(text: str, name: str) -> Design:
     if len(devices) != 1:
         raise Problem(
             f"{name} has {len(devices)} devices, and a design is one",
-            where=name,
+            where=str(place_of(devices[1])) if devices else name,
             fix="put one `aie.device(npu1) { ... }` into the module",
         )
-    return _Reader(devices[0], tuple(text.split("\n"))).read()
+    return _Reader(devices[0]).read()
 
 
 def _refuse(op: XdslOperation, what: str, fix: str, why: str | None = None) -> NoReturn:
@@ -100,7 +100,6 @@ class _Reader:
     """Reads one device. Fills its tables in the order of the text, so later operations find earlier names."""
 
     op: DeviceOp
-    lines: tuple[str, ...]
     tiles: dict[SSAValue, Tile] = field(default_factory=dict)
     buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
     symbols: dict[str, Place] = field(default_factory=dict)
@@ -124,7 +123,6 @@ class _Reader:
             cores=tuple(self.cores),
             sequences=tuple(self.sequences),
             place=place_of(self.op),
-            lines=self.lines,
         )
 
     def _read_one(self, op: XdslOperation) -> None:
@@ -177,7 +175,12 @@ class _Reader:
                 "move all aie.tile operations above the first aie.core",
                 "mlir-aie puts buffers and locks behind the last tile, where the core above does not see them",
             )
+        self._only_once(op, [tile for tile in self.tiles.values() if tile.at == (column, row)], "aie.tile")
         self.tiles[op.outs[0]] = Tile(column=column, row=row, kind=kind, place=place_of(op))
+
+    def _only_once(self, op: XdslOperation, earlier: list[Tile], what: str) -> None:
+        if earlier:
+            _refuse(op, f"there are two {what} at {earlier[0].at}", "keep one of them", f"first at {earlier[0].place}")
 
     def _tile_of(self, op: XdslOperation, value: SSAValue) -> Tile:
         if value not in self.tiles:
@@ -246,6 +249,7 @@ class _Reader:
         tile = self._tile_of(op, op.ins[0])
         if tile.kind != "core":
             _refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5")
+        self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
         link_with = attributes.get("link_with")
         body = _Body({value: buffer.name for value, buffer in self.buffers.items()})
         return Core(
@@ -283,6 +287,8 @@ class _Reader:
         if op.ins[0] not in arguments:
             _refuse(op, "dma_memcpy_nd moves something that is no argument of the sequence", "name an argument")
         token = attributes.get("issue_token")
+        if token is not None and not isinstance(token, IntegerAttr):
+            _refuse(op, "issue_token is true or false", "write `issue_token = true`", f"it is {token}")
         return Transfer(
             argument=arguments[op.ins[0]],
             offsets=_integers(attributes["offsets"]),
@@ -310,6 +316,9 @@ class _Reader:
         return name
 
 
+_DEVICE_LEVEL = (TileOp, FifoOp, BufferOp, FuncOp, CoreOp, SequenceOp, DeviceOp, MemcpyOp, WaitOp)
+
+
 class _Body:
     """Numbers the values of one core's body."""
 
@@ -329,6 +338,8 @@ class _Body:
         return self._numbers[value]
 
     def _operation(self, op: XdslOperation) -> Operation:
+        if isinstance(op, _DEVICE_LEVEL):
+            _refuse(op, f"{op.name} cannot stand in a core", "move it out, directly into the device")
         arguments = tuple(
             tuple(self._number(argument) for block in region.blocks for argument in block.args) for region in op.regions
         )
@@ -337,6 +348,7 @@ class _Body:
             operands=tuple(self._operand(op, value) for value in op.operands),
             results=tuple(self._number(result) for result in op.results),
             types=tuple(_type(op, result.type) for result in op.results),
+            operand_types=tuple(_type(op, operand.type) for operand in op.operands),
             attributes={key: _plain(op, value) for key, value in {**op.attributes, **op.properties}.items()},
             regions=tuple(self.operations(region.blocks) for region in op.regions),
             arguments=arguments,
@@ -392,6 +404,8 @@ def _memref(op: XdslOperation, type_: Attribute) -> MemRef:
 def _type(op: XdslOperation, type_: Attribute) -> MemRef | str:
     match type_:
         case MemRefType():
+            if not isinstance(type_.layout, NoneAttr):
+                _refuse(op, f"{type_} has a layout of its own", "use a plain memref; tileproof reads no others yet")
             shape = tuple(type_.get_shape())
             name = str(type_.get_element_type())
             if name not in DTYPES or any(extent < 1 for extent in shape):
@@ -399,9 +413,9 @@ def _type(op: XdslOperation, type_: Attribute) -> MemRef | str:
             return MemRef(shape, DTYPES[name])
         case SubviewType():
             return _type(op, type_.element)
-        case IntegerType() | IndexType():
+        case IntegerType() | IndexType() | BFloat16Type() | Float16Type() | Float32Type() | Float64Type():
             return str(type_)
-    return str(type_)
+    _refuse(op, f"{op.name} uses the type {type_}", "use memrefs, integers, index and floats")
 
 
 def _plain(op: XdslOperation, attribute: Attribute) -> object:
@@ -421,6 +435,3 @@ def _plain(op: XdslOperation, attribute: Attribute) -> object:
         case NoneAttr():
             return None
     return str(attribute)
-
-
-__all__ = ["AccessOp", "AcquireOp", "ModuleOp", "ReleaseOp", "read_design"]

@@ -1,1 +1,1 @@
-"""Finds tools and runs them to know what they are. A tool that was only found is not yet present."""
+"""Finds the tools of a build. A C++ compiler on PATH is run before it counts as present."""

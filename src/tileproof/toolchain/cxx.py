@@ -17,12 +17,16 @@ from tileproof.errors import EXIT_NOT_HERE, Problem
 _TIMEOUT_S = 20.0
 
 # Every load and store calls a function of ours (runtime/tileproof_checks.cc); both compilers know this mode, by
-# different names. Locals and globals need no red zones: what they hold is no tile memory.
+# different names. Locals and globals need no red zones: what they hold is no tile memory. memcpy and its kin go by
+# clang as __asan_memcpy; GCC before 13 cannot do that, so they stay plain calls, which the linker sends to ours.
 _GCC_CHECKS = (
     "-fsanitize=kernel-address",
     "--param=asan-instrumentation-with-call-threshold=0",
     "--param=asan-stack=0",
     "--param=asan-globals=0",
+    "-fno-builtin-memcpy",
+    "-fno-builtin-memmove",
+    "-fno-builtin-memset",
 )
 _CLANG_CHECKS = (
     "-fsanitize=kernel-address",
@@ -32,7 +36,10 @@ _CLANG_CHECKS = (
     "-asan-stack=0",
     "-mllvm",
     "-asan-globals=0",
+    "-mllvm",
+    "-asan-kernel-mem-intrinsic-prefix=1",
 )
+_GCC_LINK = ("-Wl,--wrap=memcpy", "-Wl,--wrap=memmove", "-Wl,--wrap=memset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,16 @@ class CxxCompiler:
     def check_flags(self) -> tuple[str, ...]:
         """Flags that make the compiler report every load and store of the tile code."""
         return _CLANG_CHECKS if self.is_clang else _GCC_CHECKS
+
+    @property
+    def link_flags(self) -> tuple[str, ...]:
+        """Flags that bring the tile code's calls of memcpy and its kin to our checks."""
+        return () if self.is_clang else _GCC_LINK
+
+    @property
+    def identity(self) -> str:
+        """What decides its output, wherever it lies: its version, and the flags that it was named with."""
+        return shlex.join([self.version, *self.command[1:], *self.check_flags, *self.link_flags])
 
 
 def find_cxx() -> CxxCompiler:
@@ -76,13 +93,20 @@ def find_cxx() -> CxxCompiler:
 
 def _candidates() -> Iterator[tuple[str, tuple[str, ...]]]:
     if os.environ.get("CXX", "").strip():
-        yield "$CXX", tuple(shlex.split(os.environ["CXX"]))
+        yield "$CXX", _words(os.environ["CXX"])
     for name in ("c++", "g++", "clang++"):
         path = shutil.which(name)
         if path:
             yield "PATH", (path,)
     if importlib.util.find_spec("ziglang") is not None:
         yield "ziglang package", (sys.executable, "-m", "ziglang", "c++")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:  # an unclosed quote; taken as one word, it does not run
+        return (text,)
 
 
 def _version(command: tuple[str, ...]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sysconfig
 from pathlib import Path
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
@@ -10,9 +11,7 @@ from tileproof.errors import EXIT_NOT_HERE, Problem
 
 def find_ninja() -> Path:
     """The path of a ninja executable."""
-    import ninja
-
-    bundled = Path(ninja.BIN_DIR) / "ninja"
+    bundled = Path(sysconfig.get_path("scripts")) / "ninja"
     found = str(bundled) if bundled.is_file() else shutil.which("ninja")
     if found is None:
         raise Problem(

@@ -6,44 +6,53 @@
 extern "C" {
 
 tileproof_window tileproof_memory = {0, 0, nullptr};
-tileproof_access_fault tileproof_bad_access = {0, 0, 0, 0};
+tileproof_access_fault tileproof_bad_access = {0, 0, 0};
 
-static void check(uintptr_t address, size_t nbytes, uint32_t kind, void *code) {
+void *__real_memcpy(void *, const void *, size_t);
+void *__real_memmove(void *, const void *, size_t);
+void *__real_memset(void *, int, size_t);
+
+static void check(uintptr_t address, size_t nbytes, uint32_t kind) {
     const uintptr_t offset = address - tileproof_memory.base;
     if (offset >= tileproof_memory.size || tileproof_bad_access.kind != 0)
         return;
     for (size_t i = 0; i < nbytes && offset + i < tileproof_memory.size; ++i)
         if (!tileproof_memory.access[offset + i]) {
-            tileproof_bad_access = {kind, static_cast<uint32_t>(nbytes), address + i, reinterpret_cast<uintptr_t>(code)};
+            tileproof_bad_access = {kind, static_cast<uint32_t>(nbytes), address + i};
             return;
         }
 }
 
 #define TILEPROOF_CHECK(n)                                                                                            \
-    void __asan_load##n##_noabort(uintptr_t address) { check(address, n, 1, __builtin_return_address(0)); }           \
-    void __asan_store##n##_noabort(uintptr_t address) { check(address, n, 2, __builtin_return_address(0)); }
+    void __asan_load##n##_noabort(uintptr_t address) { check(address, n, 1); }           \
+    void __asan_store##n##_noabort(uintptr_t address) { check(address, n, 2); }
 TILEPROOF_CHECK(1)
 TILEPROOF_CHECK(2)
 TILEPROOF_CHECK(4)
 TILEPROOF_CHECK(8)
 TILEPROOF_CHECK(16)
 
-void __asan_loadN_noabort(uintptr_t address, size_t n) { check(address, n, 1, __builtin_return_address(0)); }
-void __asan_storeN_noabort(uintptr_t address, size_t n) { check(address, n, 2, __builtin_return_address(0)); }
+void __asan_loadN_noabort(uintptr_t address, size_t n) { check(address, n, 1); }
+void __asan_storeN_noabort(uintptr_t address, size_t n) { check(address, n, 2); }
 void __asan_handle_no_return() {}
 
 void *__asan_memcpy(void *to, const void *from, size_t n) {
-    check(reinterpret_cast<uintptr_t>(from), n, 1, __builtin_return_address(0));
-    check(reinterpret_cast<uintptr_t>(to), n, 2, __builtin_return_address(0));
-    return __builtin_memcpy(to, from, n);
+    check(reinterpret_cast<uintptr_t>(from), n, 1);
+    check(reinterpret_cast<uintptr_t>(to), n, 2);
+    return __real_memcpy(to, from, n);
 }
 void *__asan_memmove(void *to, const void *from, size_t n) {
-    check(reinterpret_cast<uintptr_t>(from), n, 1, __builtin_return_address(0));
-    check(reinterpret_cast<uintptr_t>(to), n, 2, __builtin_return_address(0));
-    return __builtin_memmove(to, from, n);
+    check(reinterpret_cast<uintptr_t>(from), n, 1);
+    check(reinterpret_cast<uintptr_t>(to), n, 2);
+    return __real_memmove(to, from, n);
 }
 void *__asan_memset(void *to, int value, size_t n) {
-    check(reinterpret_cast<uintptr_t>(to), n, 2, __builtin_return_address(0));
-    return __builtin_memset(to, value, n);
+    check(reinterpret_cast<uintptr_t>(to), n, 2);
+    return __real_memset(to, value, n);
 }
+
+// GCC calls these by their own names; -Wl,--wrap brings the calls here.
+void *__wrap_memcpy(void *to, const void *from, size_t n) { return __asan_memcpy(to, from, n); }
+void *__wrap_memmove(void *to, const void *from, size_t n) { return __asan_memmove(to, from, n); }
+void *__wrap_memset(void *to, int value, size_t n) { return __asan_memset(to, value, n); }
 }

@@ -18,7 +18,6 @@ struct tileproof_access_fault {
     uint32_t kind;
     uint32_t nbytes;
     uintptr_t address;
-    uintptr_t code;
 };
 
 extern tileproof_window tileproof_memory;

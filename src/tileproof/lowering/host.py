@@ -1,0 +1,17 @@
+"""The lowering step of a build for the emulator: design text to instruction words, and what a package must know."""
+
+from __future__ import annotations
+
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.mlir.reader import read_design
+from tileproof.package import Interface
+
+
+def lower_for_host(text: str, name: str) -> tuple[bytes, Interface]:
+    """The bytes of insts.bin and the interface of the design in `text`; raises `Problem`."""
+    lowered = lower_design(read_design(text, name))
+    sequence = main_sequence(lowered)
+    device = lowered.device
+    interface = Interface(generation=device.generation, columns=device.columns, buffers=len(sequence.arguments))
+    return sequence_words(lowered, sequence), interface

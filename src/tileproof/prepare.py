@@ -1,0 +1,92 @@
+"""From a kernel's name to its artifacts: spec, render, plan, build. Each step is another module's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tileproof import device_model, golden, library
+from tileproof.build import Artifacts, build
+from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.plan import Plan, plan_host_build
+from tileproof.render import render
+from tileproof.spec import KernelSpec, load_spec
+from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.ninja import find_ninja
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for, the same for every command. Paths are as the user gave them."""
+
+    target: str = device_model.TARGETS[0]
+    toolchain: str = "auto"
+    device: str = "auto"
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    cases: tuple[str, ...] = ()
+    seed: int | None = None
+    build_dir: Path = Path("build")
+    kernels: Path | None = None
+    jobs: int | None = None
+    xclbin: Path | None = None
+    insts: Path | None = None
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A kernel as far as texts: everything before a tool runs."""
+
+    spec: KernelSpec
+    constants: Mapping[str, Any]
+    texts: Mapping[str, str]
+
+
+def load_kernel(name: str, kernels: Path | None, sizes: Mapping[str, int]) -> KernelSpec:
+    """The spec of kernel `name`, looked for in `kernels` or among the shipped ones."""
+    spec = load_spec(library.kernel_dir(name, kernels), sizes)
+    if spec.name != name:
+        raise Problem(
+            f"the kernel in folder {name!r} calls itself {spec.name!r}",
+            where=f"{spec.path}, name",
+            why="commands and build folders know a kernel by the name of its folder",
+            fix=f'write `name = "{name}"`, or rename the folder',
+        )
+    return spec
+
+
+def render_kernel(name: str, request: Request) -> Rendered:
+    """The spec of kernel `name` with the request's sizes, its constants and its rendered texts."""
+    spec = load_kernel(name, request.kernels, request.sizes)
+    if request.target not in spec.targets:
+        raise Problem(
+            f"{name} is not made for {request.target}",
+            where=f"{spec.path}, targets",
+            why="its targets are " + ", ".join(spec.targets),
+            fix=f"use --target {spec.targets[0]}",
+        )
+    constants = golden.kernel_constants(spec)
+    texts = render(spec, request.target, constants, library.template_texts(spec.folder))
+    return Rendered(spec=spec, constants=constants, texts=texts)
+
+
+def plan_kernel(rendered: Rendered, request: Request) -> Plan:
+    """The build of a rendered kernel, as data."""
+    if request.toolchain == "mlir-aie":
+        raise Problem(
+            "this version of tileproof does not drive mlir-aie",
+            where="--toolchain mlir-aie",
+            why="it builds for the emulator, with the host's compiler",
+            fix="use --toolchain host; for an NPU, build with aiecc and give the pair with --xclbin and --insts",
+            exit_code=EXIT_NOT_HERE,
+        )
+    return plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
+
+
+def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
+    """The pair of xclbin and insts.bin, built if anything changed."""
+    plan = plan_kernel(rendered, request)
+    return build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)

@@ -1,0 +1,499 @@
+"""Reading designs: every operation knows its place, and no text whatever does worse than a `Problem`."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tileproof.errors import Problem
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.mlir.design import Design
+from tileproof.mlir.reader import read_design
+
+MUTATIONS = 2400
+MOST_SECONDS = 2.0
+
+VALID = """\
+module {
+  aie.device(npu1) @main {
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    %next = aie.tile(0, 3)
+    aie.objectfifo @in(%shim, {%tile, %next}, [2, 2, 3]) : !aie.objectfifo<memref<64xi32>>
+    aie.objectfifo @out(%tile, {%shim}, 2 : i32) : !aie.objectfifo<memref<64xi32>>
+    %work = aie.buffer(%tile) {sym_name = "work", mem_bank = 2 : i32} : memref<4x8xi16>
+    func.func private @twice(memref<64xi32>, i32) attributes {link_with = "tile.o"}
+    %core = aie.core(%tile) {
+      %c0 = arith.constant 0 : index
+      %n = arith.constant 64 : i32
+      %view = aie.objectfifo.acquire @in(Consume, 1) : !aie.objectfifosubview<memref<64xi32>>
+      %x = aie.objectfifo.subview.access %view[0] : !aie.objectfifosubview<memref<64xi32>> -> memref<64xi32>
+      %first = memref.load %x[%c0] : memref<64xi32>
+      %less = arith.cmpi slt, %first, %n : i32
+      scf.if %less {
+        func.call @twice(%x, %n) : (memref<64xi32>, i32) -> ()
+      }
+      aie.objectfifo.release @in(Consume, 1)
+      aie.end
+    } {stack_size = 2048 : i32}
+    aie.runtime_sequence @sequence(%a: memref<64xi32>, %b: memref<64xi32>) {
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1]) {id = 0 : i64, metadata = @out} : memref<64xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1]) {id = 1 : i64, metadata = @in} : memref<64xi32>
+      aiex.npu.dma_wait {symbol = @out}
+    }
+  }
+}
+"""
+
+
+def device(*lines: str) -> str:
+    """A module with one npu1 device; the first of `lines` is line 3."""
+    return "\n".join(["module {", "  aie.device(npu1) @main {", *lines, "  }", "}", ""])
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(Problem) as refused:
+        read_design(text, "d.mlir")
+    return str(refused.value)
+
+
+def all_of_it(text: str) -> Design:
+    """Read, lower and encode: whatever can be made of a text."""
+    design = read_design(text, "d.mlir")
+    lowered = lower_design(design)
+    if design.sequences:
+        sequence_words(lowered, main_sequence(lowered))
+    return design
+
+
+class TooSlowError(Exception):
+    pass
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    def ring(*_: object) -> None:
+        raise TooSlowError(f"not done within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_every_operation_of_the_device_keeps_its_line_and_column():
+    design = read_design(VALID, "d.mlir")
+    assert str(design.place) == "d.mlir:2:3"
+    assert [str(tile.place) for tile in design.tiles] == ["d.mlir:3:5", "d.mlir:4:5", "d.mlir:5:5"]
+    assert [str(fifo.place) for fifo in design.fifos] == ["d.mlir:6:5", "d.mlir:7:5"]
+    assert [str(buffer.place) for buffer in design.buffers] == ["d.mlir:8:5"]
+    assert [str(function.place) for function in design.functions] == ["d.mlir:9:5"]
+    assert [str(core.place) for core in design.cores] == ["d.mlir:10:5"]
+    assert [str(sequence.place) for sequence in design.sequences] == ["d.mlir:23:5"]
+
+
+def test_every_operation_of_a_core_and_of_a_sequence_keeps_its_line_and_column():
+    design = read_design(VALID, "d.mlir")
+    body = design.cores[0].body
+    assert [(operation.name, operation.place.line, operation.place.column) for operation in body] == [
+        ("arith.constant", 11, 7),
+        ("arith.constant", 12, 7),
+        ("aie.objectfifo.acquire", 13, 7),
+        ("aie.objectfifo.subview.access", 14, 7),
+        ("memref.load", 15, 7),
+        ("arith.cmpi", 16, 7),
+        ("scf.if", 17, 7),
+        ("aie.objectfifo.release", 20, 7),
+        ("aie.end", 21, 7),
+    ]
+    called = body[6].regions[0][0]
+    assert (called.name, str(called.place)) == ("func.call", "d.mlir:18:9")
+    assert [str(operation.place) for operation in design.sequences[0].operations] == [
+        "d.mlir:24:7",
+        "d.mlir:25:7",
+        "d.mlir:26:7",
+    ]
+
+
+def test_a_design_is_read_for_what_it_says():
+    design = read_design(VALID, "d.mlir")
+    assert (design.name, design.device.name) == ("main", "npu1")
+    assert [str(tile) for tile in design.tiles] == ["shim (0, 0)", "core (0, 2)", "core (0, 3)"]
+    fifo = design.fifo("in")
+    assert fifo is not None
+    assert (str(fifo.producer), [str(tile) for tile in fifo.consumers]) == (
+        "shim (0, 0)",
+        ["core (0, 2)", "core (0, 3)"],
+    )
+    assert (fifo.depths, str(fifo.element)) == ((2, 2, 3), "memref<64xi32>")
+    assert (design.buffers[0].name, design.buffers[0].bank, design.buffers[0].address) == ("work", 2, None)
+    assert str(design.buffers[0].type) == "memref<4x8xi16>"
+    assert [str(parameter) for parameter in design.functions[0].parameters] == ["memref<64xi32>", "i32"]
+    assert (design.functions[0].link_with, design.cores[0].stack_size) == ("tile.o", 2048)
+
+
+def test_a_device_without_a_name_is_called_main():
+    assert read_design("module { aie.device(npu2) {} }", "d.mlir").name == "main"
+
+
+def test_a_parse_error_shows_the_line_and_marks_the_place():
+    assert refusal(device("    %shim = aie.tile(0; 0)")) == (
+        "error: d.mlir cannot be read: Unexpected character: ;\n"
+        "  where: d.mlir:3:23\n"
+        "  why:       %shim = aie.tile(0; 0)\n"
+        "                               ^\n"
+        "  fix:   correct the text at the mark"
+    )
+
+
+def test_a_parse_error_behind_tabs_is_marked_below_the_place():
+    assert refusal(device("\t%shim = aie.tile(zero, 0)")) == (
+        "error: d.mlir cannot be read: Expected integer literal\n"
+        "  where: d.mlir:3:19\n"
+        "  why:   \t%shim = aie.tile(zero, 0)\n"
+        "         \t                 ^^^^\n"
+        "  fix:   correct the text at the mark"
+    )
+
+
+def test_a_text_that_ends_too_soon_is_marked_at_its_end():
+    text = refusal("module {\n  aie.device(npu1) {")
+    assert text.startswith("error: d.mlir cannot be read: ")
+    assert "  where: d.mlir:2:21\n" in text
+
+
+def test_an_unknown_operation_is_named_and_not_skipped():
+    assert refusal(device("    %tile = aie.tile(0, 2)", "    aie.cascade_flow(%tile, %tile)")) == (
+        "error: d.mlir cannot be read: tileproof does not know the operation aie.cascade_flow\n"
+        "  where: d.mlir:4:5\n"
+        "  why:       aie.cascade_flow(%tile, %tile)\n"
+        "             ^^^^^^^^^^^^^^^^\n"
+        "  fix:   correct its name, or say it with operations that docs/emulator.md lists; none is skipped"
+    )
+
+
+def test_a_misspelt_attribute_is_refused_with_the_name_that_was_meant():
+    text = VALID.replace("metadata = @out}", "metadata = @out, issue_tokn = true}")
+    assert refusal(text) == (
+        "error: aiex.npu.dma_memcpy_nd has an attribute 'issue_tokn' that tileproof does not know\n"
+        "  where: d.mlir:24:7\n"
+        "  why:   mlir-aie would ignore a misspelt attribute without a word; known here: "
+        "offsets, sizes, strides, id, metadata, issue_token, burst_length\n"
+        "  fix:   did you mean 'issue_token'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "attribute"),
+    [
+        ("aie.tile(0, 2)", "%tile = aie.tile(0, 2) {colour = 1 : i32}"),
+        ("aie.objectfifo", "{%tile, %next}, [2, 2, 3]) {via_DMA = true} :"),
+        ("aie.buffer", '{sym_name = "work", bank = 2 : i32}'),
+        ("aie.core", "{stack_size = 2048 : i32, stak_size = 1 : i32}"),
+        ("aiex.npu.dma_wait", "{symbol = @out, symbl = @in}"),
+        ("func.func", 'attributes {link_with = "tile.o", link_wth = "a.o"}'),
+    ],
+)
+def test_no_operation_takes_an_attribute_that_nobody_reads(operation, attribute):
+    plain = {
+        "aie.tile(0, 2)": "%tile = aie.tile(0, 2)",
+        "aie.objectfifo": "{%tile, %next}, [2, 2, 3]) :",
+        "aie.buffer": '{sym_name = "work", mem_bank = 2 : i32}',
+        "aie.core": "{stack_size = 2048 : i32}",
+        "aiex.npu.dma_wait": "{symbol = @out}",
+        "func.func": 'attributes {link_with = "tile.o"}',
+    }
+    assert plain[operation] in VALID
+    text = refusal(VALID.replace(plain[operation], attribute))
+    assert "has an attribute" in text
+    assert "that tileproof does not know" in text
+
+
+def test_a_tile_outside_the_array_is_refused_with_what_there_is():
+    assert refusal(device("    %far = aie.tile(4, 2)")) == (
+        "error: there is no tile (4, 2)\n"
+        "  where: d.mlir:3:5\n"
+        "  why:   npu1 has columns 0 to 3 and rows 0 to 5\n"
+        "  fix:   use row 0 for the shim, 1 for the mem tile, 2 to 5 for cores"
+    )
+
+
+@pytest.mark.parametrize("place", ["0, 6", "-1, 2", "0, -1", "4, 0"])
+def test_every_edge_of_the_array_is_kept(place):
+    assert "there is no tile" in refusal(device(f"    %far = aie.tile({place})"))
+
+
+def test_npu2_has_eight_columns():
+    assert read_design("module { aie.device(npu2) { %t = aie.tile(7, 5) } }", "d.mlir").tiles[0].at == (7, 5)
+    assert "npu2 has columns 0 to 7" in refusal("module { aie.device(npu2) { %t = aie.tile(8, 5) } }")
+
+
+def test_a_tile_after_a_core_is_refused():
+    text = device(
+        "    %a = aie.tile(0, 2)", "    %core = aie.core(%a) {", "      aie.end", "    }", "    %b = aie.tile(0, 3)"
+    )
+    assert refusal(text) == (
+        "error: a tile is declared after a core\n"
+        "  where: d.mlir:7:5\n"
+        "  why:   mlir-aie puts buffers and locks behind the last tile, where the core above does not see them\n"
+        "  fix:   move all aie.tile operations above the first aie.core"
+    )
+
+
+def test_a_name_given_twice_is_refused_with_both_places():
+    fifo = "    aie.objectfifo @in(%shim, {%tile}, 2 : i32) : !aie.objectfifo<memref<64xi32>>"
+    text = device("    %shim = aie.tile(0, 0)", "    %tile = aie.tile(0, 2)", fifo, fifo)
+    assert refusal(text) == (
+        "error: the name @in is taken\n"
+        "  where: d.mlir:6:5\n"
+        "  why:   first at d.mlir:5:5\n"
+        "  fix:   give one of the two another name"
+    )
+
+
+def test_a_buffer_and_a_function_may_not_share_a_name():
+    text = device(
+        "    %tile = aie.tile(0, 2)",
+        '    %a = aie.buffer(%tile) {sym_name = "work"} : memref<4xi32>',
+        "    func.func private @work()",
+    )
+    assert "error: the name @work is taken\n  where: d.mlir:5:5\n" in refusal(text)
+
+
+@pytest.mark.parametrize("depths", ["[2, 2]", "[2, 2, 2, 2]", "[2, 0, 2]", "0 : i32", "-1 : i32", "[]"])
+def test_depths_that_do_not_fit_the_ends_are_refused(depths):
+    text = refusal(VALID.replace("[2, 2, 3]", depths))
+    assert "error: the depths do not fit the ends of the fifo\n  where: d.mlir:6:5\n" in text
+
+
+def test_a_wrong_count_of_depths_says_how_many_ends_there_are():
+    assert refusal(VALID.replace("[2, 2, 3]", "[2, 2]")) == (
+        "error: the depths do not fit the ends of the fifo\n"
+        "  where: d.mlir:6:5\n"
+        "  why:   3 ends, depths [2, 2]\n"
+        "  fix:   write one depth for all ends, or one per end with the producer's first, each at least 1"
+    )
+
+
+def test_a_transfer_without_metadata_is_refused():
+    assert refusal(VALID.replace(", metadata = @in", "")) == (
+        "error: aiex.npu.dma_memcpy_nd needs `metadata = @fifo`\n  where: d.mlir:25:7\n  fix:   fifos here: in, out"
+    )
+
+
+def test_a_transfer_on_an_unknown_fifo_names_the_one_that_was_meant():
+    assert refusal(VALID.replace("metadata = @out", "metadata = @outt")) == (
+        "error: there is no fifo @outt\n  where: d.mlir:24:7\n  fix:   did you mean @out?"
+    )
+
+
+def test_two_devices_are_refused_at_the_second():
+    text = refusal("module {\n  aie.device(npu1) @a {\n  }\n  aie.device(npu1) @b {\n  }\n}\n")
+    assert "  where: d.mlir:4:3\n" in text
+
+
+def test_a_module_without_a_device_is_refused():
+    assert "error: " in refusal("module {}")
+    assert "error: " in refusal("")
+
+
+def test_an_unknown_device_is_refused_with_those_that_there_are():
+    text = refusal("module {\n  aie.device(npu3) {\n  }\n}\n")
+    assert text.startswith("error: there is no device 'npu3'\n  where: d.mlir:2:3\n  why:   known devices: npu1, ")
+
+
+def test_deep_nesting_is_refused_instead_of_ending_in_pythons_own_limit():
+    text = "module {\n" + "(" * 5000
+    assert refusal(text) == (
+        "error: d.mlir is nested too deeply\n"
+        "  where: d.mlir:2\n"
+        "  why:   more than 50 brackets are open\n"
+        "  fix:   close the brackets; no design needs so many"
+    )
+
+
+@pytest.mark.parametrize("repeated", ["-", "!", "#a", '"a"()', "->", "[", "<", "{a=", "memref<", "%a = "])
+def test_five_thousand_of_anything_are_refused_too(repeated):
+    with deadline(10):
+        refusal("module { " + repeated * 5000)
+
+
+def test_forty_loops_inside_each_other_are_read():
+    loops = [f"scf.for %i{number} = %c to %c step %c {{" for number in range(40)]
+    core = ["%k = aie.core(%t) {", "%c = arith.constant 0 : index", *loops, *"}" * 40, "aie.end", "}"]
+    body, depth = read_design(device("%t = aie.tile(0, 2)", *core), "d.mlir").cores[0].body, 0
+    while inner := [operation for operation in body if operation.name == "scf.for"]:
+        body, depth = inner[0].regions[0], depth + 1
+    assert depth == 40
+
+
+def test_brackets_in_comments_and_texts_are_no_nesting():
+    assert read_design("//" + "{" * 200 + "\nmodule { aie.device(npu1) {} }", "d.mlir").tiles == ()
+    linked = f'func.func private @a() attributes {{link_with = "{"{" * 200}"}}'
+    assert read_design(device(linked), "d.mlir").functions[0].link_with == "{" * 200
+
+
+def test_a_core_on_a_shim_tile_is_refused():
+    text = device("    %shim = aie.tile(0, 0)", "    %core = aie.core(%shim) {", "      aie.end", "    }")
+    assert refusal(text) == (
+        "error: there is no core on shim (0, 0)\n  where: d.mlir:4:5\n  fix:   put the core on a row from 2 to 5"
+    )
+
+
+def test_two_cores_on_one_tile_are_refused():
+    core = ["    %{} = aie.core(%tile) {{", "      aie.end", "    }}"]
+    lines = [line.format(name) for name in ("a", "b") for line in core]
+    assert "where: d.mlir:7:5" in refusal(device("    %tile = aie.tile(0, 2)", *lines))
+
+
+def test_one_tile_declared_twice_is_refused():
+    assert "where: d.mlir:4:5" in refusal(device("    %a = aie.tile(0, 2)", "    %b = aie.tile(0, 2)"))
+
+
+def test_a_function_with_a_body_is_refused():
+    assert refusal(device("    func.func private @work() {", "      func.return", "    }")) == (
+        "error: function @work has a body\n  where: d.mlir:3:5\n  fix:   declare it, and write it in the tile code"
+    )
+
+
+def test_a_function_that_returns_a_value_is_refused():
+    assert "error: function @work returns a value" in refusal(device("    func.func private @work() -> i32"))
+
+
+@pytest.mark.parametrize("type_", ["memref<?xi32>", "memref<*xi32>", "memref<4xf64>", "memref<0xi32>", "i32"])
+def test_a_buffer_without_a_fixed_size_of_known_elements_is_refused(type_):
+    refusal(device("    %t = aie.tile(0, 2)", f"    %b = aie.buffer(%t) : {type_}"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["%c = arith.constant 1 : i32", "aie.objectfifo.release @in(Consume, 1)", "%t = aie.tile(0, 2)"],
+)
+def test_only_transfers_and_waits_stand_in_a_sequence(line):
+    text = device("    aie.runtime_sequence() {", f"      {line}", "    }")
+    assert "cannot stand in a runtime sequence" in refusal(text)
+    assert "where: d.mlir:4:7" in refusal(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%k = aie.core(%t) {}",
+        "aie.objectfifo @f(%t, {%t}, 2 : i32) : !aie.objectfifo<memref<4xi32>>",
+    ],
+)
+def test_what_belongs_into_the_device_is_refused_inside_a_core(line):
+    refusal(device("    %t = aie.tile(0, 2)", "    %core = aie.core(%t) {", f"      {line}", "    }"))
+
+
+def test_windows_line_ends_are_read_and_places_stay_right():
+    assert read_design(VALID.replace("\n", "\r\n"), "d.mlir").cores[0].place.line == 10
+
+
+def test_a_text_whose_quote_is_never_closed_is_refused_at_once():
+    # The lexer's pattern for a text backtracks over every way to cut what follows the quote: seconds at 24 letters.
+    with deadline(MOST_SECONDS):
+        assert "where: d.mlir:1:1" in refusal('"' + "a" * 60)
+
+
+GENERIC = {
+    "a tile without a result": '"aie.tile"() {col = 0 : i32, row = 0 : i32} : () -> ()',
+    "a core without a tile": '"aie.core"() : () -> ()',
+    "a fifo without anything": '"aie.objectfifo"() : () -> ()',
+    "a fifo without tiles": '"aie.objectfifo"() {sym_name = "a", depth = [1 : i32],'
+    " type = !aie.objectfifo<memref<4xi32>>} : () -> ()",
+    "a sequence without a region": '"aie.runtime_sequence"() : () -> ()',
+    "a sequence without a block": '"aie.runtime_sequence"() ({}) {sym_name = "s"} : () -> ()',
+    "a buffer without a tile": '"aie.buffer"() : () -> ()',
+    "a transfer without a buffer": 'aie.runtime_sequence() { "aiex.npu.dma_memcpy_nd"() : () -> () }',
+    "a transfer without lists": "aie.runtime_sequence(%a: memref<4xi32>) {"
+    ' "aiex.npu.dma_memcpy_nd"(%a) {id = 0 : i64} : (memref<4xi32>) -> () }',
+    "an acquire without a fifo": '%t = aie.tile(0, 2) %c = aie.core(%t) { "aie.objectfifo.acquire"() : () -> () }',
+    "a release without a fifo": '%t = aie.tile(0, 2) %c = aie.core(%t) { "aie.objectfifo.release"() : () -> () }',
+    "an access without a view": "%t = aie.tile(0, 2) %c = aie.core(%t)"
+    ' { "aie.objectfifo.subview.access"() : () -> () }',
+}
+
+
+@pytest.mark.parametrize("what", GENERIC)
+def test_an_operation_in_generic_form_with_parts_missing_is_refused(what):
+    with pytest.raises(Problem):
+        all_of_it(device(GENERIC[what]))
+
+
+def test_a_generic_operation_with_all_its_parts_is_refused_or_read_but_never_breaks():
+    with pytest.raises(Problem):
+        read_design('module { "aie.device"() : () -> () }', "d.mlir")
+
+
+# A mangled design
+
+TOKEN = re.compile(r"[A-Za-z_][\w.$]*|%\w+|@\w+|\d+|\s+|.", re.DOTALL)
+NUMBERS = ["-1", "0", "1", "3", "5", "64", "65536", "4294967296", "99999999999999999999", "2.5", "0x10", "true"]
+ODD = [
+    '"text"', '""', "[]", "{}", "()", "<>", "dense<1>", "index", "f32", "memref<?xi32>", "memref<*xi32>", "%nope",
+    "@nope", "!aie.tile", "unit", "none",
+    "1 : i64", "array<i32: 1>", "\0", "é", "\t", "//", "tensor<4xi32>", "vector<4xi32>",
+    "(i32) -> i32", "[1, 2]", "[true]", '["a"]', "!", "#", "^bb0:", "affine_map<() -> ()>", '"aie.tile"() : () -> ()',
+    "-", "memref<64xi32, 1>", "i7", "si8", "i1", "f64", "complex<f32>", '"',
+]  # fmt: skip
+
+
+def mangled(seed: int) -> str:
+    """VALID with characters, chunks, tokens or lines deleted, doubled or replaced."""
+    rng = random.Random(seed)
+    tokens = TOKEN.findall(VALID)
+    at, length = rng.randrange(len(VALID)), rng.randint(1, 40)
+    match rng.randrange(8):
+        case 0:
+            return VALID[:at] + VALID[at + length :]
+        case 1:
+            chunk = rng.randrange(len(VALID))
+            return VALID[:at] + VALID[chunk : chunk + length] + VALID[at:]
+        case 2:
+            return VALID[:at] + chr(rng.randint(32, 126)) + VALID[at + 1 :]
+        case 3:
+            return VALID[:at]
+        case 4:
+            tokens[_some_token(rng, tokens)] = tokens[_some_token(rng, tokens)]
+        case 5:
+            tokens[_some_token(rng, tokens)] = rng.choice(ODD)
+        case 6:
+            numbers = [number for number, token in enumerate(tokens) if token.isdigit()]
+            tokens[rng.choice(numbers)] = rng.choice(NUMBERS)
+        case 7:
+            lines = VALID.split("\n")
+            line = lines[rng.randrange(len(lines))]
+            lines.insert(rng.randrange(len(lines)), line)
+            if rng.random() < 0.5:
+                lines.remove(line)
+            return "\n".join(lines)
+    return "".join(tokens)
+
+
+def _some_token(rng: random.Random, tokens: list[str]) -> int:
+    return rng.choice([number for number, token in enumerate(tokens) if not token.isspace()])
+
+
+def test_a_mangled_design_is_a_design_or_a_problem_and_nothing_else():
+    broken = []
+    for seed in range(MUTATIONS):
+        try:
+            with deadline(MOST_SECONDS):
+                all_of_it(mangled(seed))
+        except Problem:
+            pass
+        except Exception as error:
+            broken.append(f"seed {seed}: {type(error).__name__}: {error}")
+        if len(broken) == 5:
+            break
+    assert not broken, "\n".join(broken)

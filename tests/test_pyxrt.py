@@ -1,0 +1,450 @@
+"""The emulator answers a host program as XRT 2.20's Python binding would, the binding's traps included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from small_kernel import DOUBLE, build_small
+
+from tileproof.emulator import pyxrt
+from tileproof.emulator.pyxrt import bo, ert_cmd_state, xclBOSyncDirection
+from tileproof.errors import Problem
+from tileproof.xclbin import read_xclbin, write_xclbin
+from tileproof.xclbin.names import KIND_OF
+
+COUNT = 64
+NBYTES = 4 * COUNT
+KERNEL = "MLIR_AIE"
+TO_DEVICE = xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE
+FROM_DEVICE = xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE
+OUT_OF_RANGE = "vector::_M_range_check: __n (which is {}) >= this->size() (which is {})"
+
+# An input that begins with 99 never ends; one that begins with 98 ends the process.
+ENDLESS, DEADLY = 99, 98
+BODY = f"""\
+while (reinterpret_cast<volatile element *>(x)[0] == {ENDLESS}) {{}}
+    if (x[0] == {DEADLY}) *reinterpret_cast<volatile element *>(static_cast<intptr_t>(x[1])) = 1;
+    {DOUBLE}"""
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory) -> SimpleNamespace:
+    built = build_small(tmp_path_factory.mktemp("pair"), body=BODY)
+    return SimpleNamespace(xclbin=built.xclbin, insts=built.insts.read_bytes())
+
+
+class Host:
+    """What a host program sets up, by the book."""
+
+    def __init__(self, pair: SimpleNamespace, device: pyxrt.device | None = None) -> None:
+        self.device = device or pyxrt.device(0)
+        file = pyxrt.xclbin(str(pair.xclbin))
+        self.device.register_xclbin(file)
+        self.context = pyxrt.hw_context(self.device, file.get_uuid())
+        self.kernel = pyxrt.kernel(self.context, file.get_kernels()[0].get_name())
+        self.instr = bo(self.device, len(pair.insts), bo.cacheable, self.kernel.group_id(1))
+        self.instr.write(pair.insts, 0)
+        self.instr.sync(TO_DEVICE)
+        self.words = len(pair.insts) // 4
+        self.x = bo(self.device, NBYTES, bo.host_only, self.kernel.group_id(3))
+        self.y = bo(self.device, NBYTES, bo.host_only, self.kernel.group_id(4))
+
+    def give(self, *first: int) -> np.ndarray:
+        """Write and sync an input that begins with `first`."""
+        values = np.arange(COUNT, dtype=np.int32)
+        values[: len(first)] = first
+        self.x.write(values.tobytes(), 0)
+        self.x.sync(TO_DEVICE)
+        return values
+
+    def start(self) -> pyxrt.run:
+        return self.kernel(3, self.instr, self.words, self.x, self.y)
+
+    def result(self) -> list[int]:
+        self.y.sync(FROM_DEVICE)
+        return self.y.read(NBYTES, 0).view(np.int32).tolist()
+
+
+@pytest.fixture
+def host(pair) -> Host:
+    return Host(pair)
+
+
+def test_a_host_by_the_book_gets_its_result(host):
+    values = host.give()
+    run = host.start()
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert run.state() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert host.result() == (2 * values + 1).tolist()
+
+
+def test_run_and_set_arg_do_the_same_as_a_call(host):
+    values = host.give(5)
+    run = pyxrt.run(host.kernel)
+    assert run.state() == ert_cmd_state.ERT_CMD_STATE_NEW
+    for index, value in enumerate((3, host.instr, host.words, host.x, host.y)):
+        run.set_arg(index, value)
+    run.start()
+    run.wait2()
+    assert host.result() == (2 * values + 1).tolist()
+
+
+def test_a_run_can_be_started_again(host):
+    run = None
+    for first in (1, 2):
+        values = host.give(first)
+        run = run or host.start()
+        if first == 2:
+            run.start()
+        assert run.wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+        assert host.result() == (2 * values + 1).tolist()
+
+
+def test_the_instruction_count_may_be_in_words_or_in_bytes(host, pair):
+    values = host.give()
+    for count in (len(pair.insts) // 4, len(pair.insts)):
+        assert host.kernel(3, host.instr, count, host.x, host.y).wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert host.result() == (2 * values + 1).tolist()
+
+
+# Group ids
+
+
+def test_group_ids_hold_the_bank_and_the_first_slot(host):
+    assert [host.kernel.group_id(index) for index in range(8)] == [131071, 65537, 131071, *[65536] * 5]
+
+
+def test_a_second_context_of_a_device_is_slot_2_even_if_the_first_is_gone(pair):
+    device = pyxrt.device(0)
+    Host(pair, device)
+    second = Host(pair, device)
+    assert [second.kernel.group_id(index) for index in range(4)] == [196607, 131073, 196607, 131072]
+
+
+@pytest.mark.parametrize("index", [8, 9, 100])
+def test_a_group_id_beyond_the_arguments_is_an_index_error_in_libstdcxxs_words(host, index):
+    with pytest.raises(IndexError) as error:
+        host.kernel.group_id(index)
+    assert str(error.value) == OUT_OF_RANGE.format(index, 8)
+
+
+def test_buffers_of_one_context_serve_another_because_only_the_bank_counts(pair):
+    device = pyxrt.device(0)
+    first, second = Host(pair, device), Host(pair, device)
+    values = first.give()
+    run = second.kernel(3, first.instr, first.words, first.x, second.y)
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert second.result() == (2 * values + 1).tolist()
+
+
+def test_plain_bank_numbers_work_as_groups(host, pair):
+    values = host.give()
+    plain = bo(host.device, NBYTES, bo.host_only, 0)
+    run = host.kernel(3, host.instr, host.words, host.x, plain)
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    plain.sync(FROM_DEVICE)
+    assert plain.read(NBYTES, 0).view(np.int32).tolist() == (2 * values + 1).tolist()
+
+
+# Devices, files, contexts
+
+
+def test_there_is_one_device():
+    assert pyxrt.enumerate_devices() == 1
+    with pytest.raises(RuntimeError) as error:
+        pyxrt.device(1)
+    assert str(error.value) == " No such device with index '1'"
+
+
+def test_load_xclbin_is_refused_as_on_every_npu(pair):
+    with pytest.raises(RuntimeError) as error:
+        pyxrt.device(0).load_xclbin(pyxrt.xclbin(str(pair.xclbin)))
+    assert str(error.value) == "load_axlf: Operation not supported"
+
+
+def test_a_context_for_an_xclbin_that_was_not_registered_is_refused(pair):
+    identity = pyxrt.xclbin(str(pair.xclbin)).get_uuid()
+    with pytest.raises(RuntimeError) as error:
+        pyxrt.hw_context(pyxrt.device(0), identity)
+    assert str(error.value) == f"No xclbin with uuid '{identity.to_string()}': Invalid argument"
+
+
+def test_a_missing_xclbin_is_named_with_its_whole_path(tmp_path):
+    with pytest.raises(RuntimeError) as error:
+        pyxrt.xclbin(str(tmp_path / "no.xclbin"))
+    assert str(error.value) == f"No such file '{tmp_path / 'no.xclbin'}'"
+
+
+def test_an_xclbin_says_what_is_in_it(pair):
+    file = pyxrt.xclbin(str(pair.xclbin))
+    (kernel,) = file.get_kernels()
+    assert (kernel.get_name(), kernel.get_num_args()) == (KERNEL, 8)
+    assert [(m.get_tag(), m.get_index(), m.get_base_address(), m.get_size_kb()) for m in file.get_mems()] == [
+        ("HOST", 0, 0x4000000, 0x10000),
+        ("SRAM", 1, 0x4000000, 0xC000),
+    ]
+
+
+def test_an_unknown_kernel_is_refused(host):
+    with pytest.raises(RuntimeError) as error:
+        pyxrt.kernel(host.context, "vadd")
+    assert str(error.value) == "No such kernel 'vadd': Invalid argument"
+
+
+def test_a_seventh_context_on_npu1_is_refused_and_room_comes_back(pair):
+    device = pyxrt.device(0)
+    hosts = [Host(pair, device) for _ in range(6)]
+    with pytest.raises(RuntimeError) as error:
+        Host(pair, device)
+    assert str(error.value) == "DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory"
+    error = None  # its traceback holds a context
+    hosts.pop()
+    assert Host(pair, device).kernel.group_id(3) >> 16 >= 7
+
+
+# Buffers
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ("normal", "unsupported buffer type: none flag (err=95): Operation not supported"),
+        ("device_only", "Bad BO flags (err=95): Operation not supported"),
+        ("p2p", "Bad BO flags (err=95): Operation not supported"),
+        ("svm", "Bad BO flags (err=95): Operation not supported"),
+    ],
+)
+def test_flags_that_the_npus_shim_does_not_take_are_refused_in_its_words(flags, text):
+    with pytest.raises(RuntimeError) as error:
+        bo(pyxrt.device(0), 64, getattr(bo, flags), 0)
+    assert str(error.value) == text
+
+
+def test_flags_have_xrts_numbers():
+    numbers = {flag.name: int(flag) for flag in bo.flags}
+    assert numbers == {
+        "normal": 0,
+        "cacheable": 0x01000000,
+        "device_only": 0x10000000,
+        "host_only": 0x20000000,
+        "p2p": 0x40000000,
+        "svm": 0x08000000,
+    }
+
+
+def test_a_number_is_no_flag():
+    with pytest.raises(TypeError, match=r"__init__\(\): incompatible constructor arguments"):
+        bo(pyxrt.device(0), 64, 0x20000000, 0)
+
+
+def test_what_was_not_synced_to_the_device_is_not_seen_by_it(host):
+    values = host.give()
+    host.x.write(bytes(NBYTES), 0)
+    host.start().wait2()
+    assert host.result() == (2 * values + 1).tolist()
+
+
+def test_what_was_not_synced_from_the_device_is_not_seen_by_the_host(host):
+    host.give()
+    host.y.write(b"\x11" * NBYTES, 0)
+    host.y.sync(TO_DEVICE)
+    host.start().wait2()
+    assert bytes(host.y.read(NBYTES, 0)) == b"\x11" * NBYTES
+
+
+def test_instructions_that_were_not_synced_are_not_executed(host, pair):
+    instr = bo(host.device, len(pair.insts), bo.cacheable, host.kernel.group_id(1))
+    instr.write(pair.insts, 0)
+    run = host.kernel(3, instr, host.words, host.x, host.y)
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_ERROR
+
+
+def test_a_part_of_a_buffer_can_be_synced(host):
+    before = host.give()
+    host.x.write(np.full(COUNT, 7, np.int32).tobytes(), 0)
+    host.x.sync(TO_DEVICE, 8, 4)
+    host.start().wait2()
+    before[1:3] = 7
+    assert host.result() == (2 * before + 1).tolist()
+
+
+def test_a_write_past_the_end_is_refused_and_changes_nothing(host):
+    for data, seek in ((bytes(NBYTES + 1), 0), (b"ab", NBYTES - 1), (b"a", NBYTES), (b"a", -1)):
+        with pytest.raises((RuntimeError, TypeError)) as error:
+            host.x.write(data, seek)
+        if seek >= 0:
+            assert str(error.value) == "attempting to write past buffer size: Invalid argument"
+    assert bytes(host.x.read(NBYTES, 0)) == bytes(NBYTES)
+
+
+@pytest.mark.parametrize(("size", "skip"), [(NBYTES + 1, 0), (2, NBYTES - 1), (1, NBYTES)])
+def test_a_read_past_the_end_is_refused(host, size, skip):
+    with pytest.raises(RuntimeError) as error:
+        host.x.read(size, skip)
+    assert str(error.value) == "attempting to read past buffer size: Invalid argument"
+
+
+@pytest.mark.parametrize(("size", "skip"), [(-1, 0), (4, -4), (-4, 8)])
+def test_a_read_of_a_negative_size_or_place_is_refused(host, size, skip):
+    with pytest.raises((RuntimeError, TypeError)):
+        host.x.read(size, skip)
+
+
+def test_a_sync_past_the_end_is_refused(host):
+    with pytest.raises(RuntimeError) as error:
+        host.x.sync(TO_DEVICE, 8, NBYTES - 4)
+    assert str(error.value) == f"Invalid BO offset and size for sync'ing: {NBYTES - 4}, 8 (err=22): Invalid argument"
+
+
+def test_a_read_is_a_copy_of_int8_and_a_map_is_the_memory_itself(host):
+    copy, view = host.x.read(4, 0), host.x.map()
+    assert (copy.dtype, host.x.size(), len(view), view.readonly, view.format) == (np.int8, NBYTES, NBYTES, False, "B")
+    view[0] = 200
+    assert (copy[0], host.x.read(1, 0).tolist()) == (0, [-56])
+
+
+# Arguments
+
+
+def test_a_buffer_in_the_opcodes_place_warns_as_xrt_does_and_the_call_starts_all_the_same(host, capfd):
+    """The call that cost the field weeks: kernel(instr, in, out, 3)."""
+    host.give()
+    run = host.kernel(host.instr, host.x, host.y, 3)
+    assert (
+        capfd.readouterr()
+        .err.splitlines()[0]
+        .endswith(
+            "WARNING: Kernel MLIR_AIE has no compute units with connectivity required for global argument at index 0. "
+            "The argument is allocated in bank 1, the compute unit is connected to bank 131071. "
+            "Allocating local copy of argument buffer in connected bank."
+        )
+    )
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_ERROR
+
+
+def test_set_arg_raises_what_the_call_swallows(host, capfd):
+    with pytest.raises(RuntimeError) as error:
+        pyxrt.run(host.kernel).set_arg(0, host.instr)
+    assert str(error.value) == "No host side buffer in destination buffer: Invalid argument"
+    assert "is allocated in bank 1, the compute unit is connected to bank 131071" in capfd.readouterr().err
+
+
+def test_a_data_buffer_in_the_instructions_place_names_both_banks(host, capfd):
+    with pytest.raises(RuntimeError):
+        pyxrt.run(host.kernel).set_arg(1, host.x)
+    assert (
+        "argument at index 1. The argument is allocated in bank 0, the compute unit is connected to bank 65537."
+        in capfd.readouterr().err
+    )
+
+
+def test_the_warning_names_the_slot_of_the_second_context(pair, capfd):
+    device = pyxrt.device(0)
+    first = Host(pair, device)
+    second = Host(pair, device)
+    second.kernel(first.instr, first.x)
+    assert "is connected to bank 196607." in capfd.readouterr().err
+
+
+def test_a_buffer_allocated_with_a_scalars_group_is_out_of_range_without_a_warning(host, capfd):
+    wrong = bo(host.device, NBYTES, bo.host_only, host.kernel.group_id(2))
+    with pytest.raises(IndexError) as error:
+        pyxrt.run(host.kernel).set_arg(3, wrong)
+    assert str(error.value) == OUT_OF_RANGE.format(65535, 2)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_scalar_beyond_the_arguments_is_out_of_range(host):
+    with pytest.raises(IndexError) as error:
+        pyxrt.run(host.kernel).set_arg(8, 1)
+    assert str(error.value) == OUT_OF_RANGE.format(8, 8)
+
+
+@pytest.mark.parametrize("value", [3.0, "3", None, b"3"])
+def test_set_arg_takes_buffers_and_whole_numbers_only(host, value):
+    with pytest.raises(TypeError):
+        pyxrt.run(host.kernel).set_arg(0, value)
+
+
+@pytest.mark.parametrize("opcode", [0, 1, 2, 4, 3.0])
+def test_another_opcode_than_3_ends_in_an_error_that_wait_only_returns(host, opcode):
+    host.give()
+    run = host.kernel(opcode, host.instr, host.words, host.x, host.y)
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_ERROR
+
+
+def test_an_argument_too_many_is_swallowed_by_the_call(host):
+    values = host.give()
+    run = host.kernel(3, host.instr, host.words, host.x, host.y, 0, 0, 0, 0, 0)
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert host.result() == (2 * values + 1).tolist()
+
+
+def test_a_buffer_that_was_not_bound_is_no_silent_success(host):
+    host.give()
+    run = host.kernel(3, host.instr, host.words, host.x)
+    assert run.wait() != ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert "kernel argument 4, and no buffer is bound there" in str(run.report.faults[0])
+
+
+# Waiting
+
+
+def test_states_have_xrts_numbers_and_running_is_not_bound():
+    numbers = {state.name.removeprefix("ERT_CMD_STATE_"): int(state) for state in ert_cmd_state}
+    assert numbers == {
+        "NEW": 1, "QUEUED": 2, "COMPLETED": 4, "ERROR": 5, "ABORT": 6, "SUBMITTED": 7, "TIMEOUT": 8, "NORESPONSE": 9,
+        "SKERROR": 10, "SKCRASHED": 11,
+    }  # fmt: skip
+
+
+def test_wait_with_a_time_returns_timeout_while_the_run_goes_on(host):
+    host.give(ENDLESS)
+    run = host.start()
+    assert run.wait(50) == ert_cmd_state.ERT_CMD_STATE_TIMEOUT
+    assert run.state() == ert_cmd_state.ERT_CMD_STATE_SUBMITTED
+    assert run.wait(50) == ert_cmd_state.ERT_CMD_STATE_TIMEOUT
+
+
+def test_the_watchdog_ends_a_run_that_does_not_return_and_later_ones_are_aborted_or_time_out(host, monkeypatch):
+    monkeypatch.setattr(pyxrt.settings, "watchdog_s", 0.3)
+    host.give(ENDLESS)
+    run = host.start()
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_TIMEOUT
+    assert run.report.faults[0].what == "the core on core (0, 2), call 1 of double_tile never returned"
+    host.give(1)
+    later = host.start()
+    assert later.wait() not in (ert_cmd_state.ERT_CMD_STATE_COMPLETED, ert_cmd_state.ERT_CMD_STATE_SUBMITTED)
+
+
+def test_a_tile_function_that_crashes_is_an_abort(host):
+    host.give(DEADLY, 0)
+    assert host.start().wait() == ert_cmd_state.ERT_CMD_STATE_ABORT
+
+
+def test_wait2_raises_what_wait_only_returns(host):
+    host.give()
+    run = host.kernel(0, host.instr, host.words, host.x, host.y)
+    with pytest.raises(RuntimeError) as error:
+        run.wait2()
+    assert str(error.value) == "Command failed to complete successfully (ERT_CMD_STATE_ERROR)"
+
+
+def test_an_xclbin_for_the_npu_says_that_the_emulator_cannot_run_it(tmp_path, pair):
+    xclbin = read_xclbin(pair.xclbin.read_bytes(), "emu.xclbin")
+    kept = tuple(section for section in xclbin.sections if section.kind != KIND_OF["EMULATION_DATA"])
+    path = tmp_path / "npu.xclbin"
+    path.write_bytes(write_xclbin(replace(xclbin, sections=kept)))
+    device, file = pyxrt.device(0), pyxrt.xclbin(str(path))
+    device.register_xclbin(file)
+    with pytest.raises(Problem) as refused:
+        pyxrt.hw_context(device, file.get_uuid())
+    assert str(refused.value) == (
+        "error: npu.xclbin has nothing that the emulator can run\n"
+        "  where: npu.xclbin, section EMULATION_DATA\n"
+        "  why:   it was built for the NPU: it holds AIE machine code, which tileproof does not execute\n"
+        "  fix:   build it for the emulator (`tileproof build KERNEL --toolchain host`), or use --device npu"
+    )
