@@ -8,9 +8,9 @@ extern "C" {
 tileproof_window tileproof_memory = {0, 0, nullptr};
 tileproof_access_fault tileproof_bad_access = {0, 0, 0};
 
-void *__real_memcpy(void *, const void *, size_t);
-void *__real_memmove(void *, const void *, size_t);
-void *__real_memset(void *, int, size_t);
+void *__asan_memcpy(void *, const void *, size_t);
+void *__asan_memmove(void *, const void *, size_t);
+void *__asan_memset(void *, int, size_t);
 
 static void check(uintptr_t address, size_t nbytes, uint32_t kind) {
     const uintptr_t offset = address - tileproof_memory.base;
@@ -36,23 +36,32 @@ void __asan_loadN_noabort(uintptr_t address, size_t n) { check(address, n, 1); }
 void __asan_storeN_noabort(uintptr_t address, size_t n) { check(address, n, 2); }
 void __asan_handle_no_return() {}
 
+// clang calls these. GCC before 13 calls memcpy and its kin by their own names, and -Wl,--wrap brings those calls to
+// ours; the real ones are then called __real_memcpy, and so on.
+#ifdef __clang__
+#define TILEPROOF_REAL(function) __builtin_##function
+#else
+#define TILEPROOF_REAL(function) __real_##function
+void *__real_memcpy(void *, const void *, size_t);
+void *__real_memmove(void *, const void *, size_t);
+void *__real_memset(void *, int, size_t);
+void *__wrap_memcpy(void *to, const void *from, size_t n) { return __asan_memcpy(to, from, n); }
+void *__wrap_memmove(void *to, const void *from, size_t n) { return __asan_memmove(to, from, n); }
+void *__wrap_memset(void *to, int value, size_t n) { return __asan_memset(to, value, n); }
+#endif
+
 void *__asan_memcpy(void *to, const void *from, size_t n) {
     check(reinterpret_cast<uintptr_t>(from), n, 1);
     check(reinterpret_cast<uintptr_t>(to), n, 2);
-    return __real_memcpy(to, from, n);
+    return TILEPROOF_REAL(memcpy)(to, from, n);
 }
 void *__asan_memmove(void *to, const void *from, size_t n) {
     check(reinterpret_cast<uintptr_t>(from), n, 1);
     check(reinterpret_cast<uintptr_t>(to), n, 2);
-    return __real_memmove(to, from, n);
+    return TILEPROOF_REAL(memmove)(to, from, n);
 }
 void *__asan_memset(void *to, int value, size_t n) {
     check(reinterpret_cast<uintptr_t>(to), n, 2);
-    return __real_memset(to, value, n);
+    return TILEPROOF_REAL(memset)(to, value, n);
 }
-
-// GCC calls these by their own names; -Wl,--wrap brings the calls here.
-void *__wrap_memcpy(void *to, const void *from, size_t n) { return __asan_memcpy(to, from, n); }
-void *__wrap_memmove(void *to, const void *from, size_t n) { return __asan_memmove(to, from, n); }
-void *__wrap_memset(void *to, int value, size_t n) { return __asan_memset(to, value, n); }
 }
