@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tileproof.build import Artifacts
-from tileproof.prove import Request, build_kernel, render_kernel
+from tileproof.prepare import Request, build_kernel, render_kernel
 
 DOUBLE = "for (int i = 0; i < count; ++i)\n        y[i] = static_cast<element>(2 * x[i] + 1);"
 

@@ -18,7 +18,7 @@ from small_kernel import write_kernel
 from tileproof.build import Artifacts, build, write_atomically, write_if_changed
 from tileproof.errors import Problem
 from tileproof.plan import Plan
-from tileproof.prove import Request, build_kernel, plan_kernel, render_kernel
+from tileproof.prepare import Request, build_kernel, plan_kernel, render_kernel
 from tileproof.toolchain.ninja import find_ninja
 
 
@@ -211,7 +211,7 @@ def test_a_killed_build_recovers(tmp_path: Path) -> None:
     """Killed at several moments, with its compiler; the next build is right."""
     request = request_for(tmp_path)
     script = (
-        "import sys; from pathlib import Path; from tileproof.prove import *;"
+        "import sys; from pathlib import Path; from tileproof.prepare import *;"
         f"r = Request(kernels=Path({str(request.kernels)!r}), build_dir=Path({str(request.build_dir)!r}));"
         "build_kernel(render_kernel('double', r), r, print)"
     )

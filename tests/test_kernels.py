@@ -17,7 +17,8 @@ from tileproof import golden
 from tileproof.device import open_device
 from tileproof.device.runner import LoadedKernel
 from tileproof.library import include_dir
-from tileproof.prove import Rendered, Request, build_kernel, prove_kernel, render_kernel
+from tileproof.prepare import Rendered, Request, build_kernel, render_kernel
+from tileproof.prove import prove_kernel
 
 RANDOM_INPUTS = 1000
 

@@ -9,7 +9,7 @@ import pytest
 from small_kernel import write_kernel
 
 from tileproof.plan import Plan, compile_commands, plan_host_build
-from tileproof.prove import Request, render_kernel
+from tileproof.prepare import Request, render_kernel
 from tileproof.toolchain.cxx import CxxCompiler
 
 GCC = CxxCompiler(("/somewhere/g++",), "g++ 12.2.0", is_clang=False)

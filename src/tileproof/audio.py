@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.errors import Problem
+from tileproof.errors import Problem, unreadable
 
 ByteOrder = Literal["little", "big"]
 
@@ -72,12 +72,7 @@ def _refuse_what_is_no_wav(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(_RIFF_HEADER_BYTES)
     except OSError as error:
-        raise Problem(
-            f"{path.name} cannot be read",
-            where=str(path),
-            why=error.strerror or str(error),
-            fix="check the path",
-        ) from None
+        raise unreadable(path, error) from None
     if len(head) < _RIFF_HEADER_BYTES or head[:4] not in (b"RIFF", b"RIFX") or head[8:] != b"WAVE":
         looks = "it is empty" if not head else f"it begins with {head[:12]!r}, and a WAV begins with RIFF....WAVE"
         raise Problem(

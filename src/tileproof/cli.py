@@ -17,7 +17,7 @@ from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tileproof.prove import Request
+    from tileproof.prepare import Request
     from tileproof.verify import Verdict
 
 
@@ -147,7 +147,7 @@ def _add_show(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from tileproof.prove import render_kernel
+    from tileproof.prepare import render_kernel
     from tileproof.show import kernel_text
 
     rendered = render_kernel(arguments.kernel, _request(arguments))
@@ -166,7 +166,7 @@ def _add_render(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _render(arguments: argparse.Namespace) -> int:
     from tileproof.build import write_if_changed
-    from tileproof.prove import render_kernel
+    from tileproof.prepare import render_kernel
 
     texts = render_kernel(arguments.kernel, _request(arguments)).texts
     for name, text in texts.items():
@@ -199,7 +199,7 @@ def _add_build(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from tileproof.prove import build_kernel, render_kernel
+    from tileproof.prepare import build_kernel, render_kernel
 
     request = _request(arguments)
     listed = []
@@ -382,7 +382,7 @@ def _package(arguments: argparse.Namespace) -> None:
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-    from tileproof.prove import Request
+    from tileproof.prepare import Request
 
     return Request(
         target=arguments.target,

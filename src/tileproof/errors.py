@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 EXIT_KERNEL_WRONG = 1
 EXIT_REQUEST_WRONG = 2
 EXIT_NOT_HERE = 3
@@ -40,6 +42,13 @@ class Problem(Exception):  # noqa: N818  a problem is what the person has
     def __reduce__(self) -> tuple[object, ...]:
         # Problems cross the process boundary between the emulator's child and its parent.
         return (_rebuild, (self.what, self.where, self.why, self.fix, self.exit_code))
+
+
+def unreadable(path: Path, error: OSError) -> Problem:
+    """A file the user named that cannot be opened."""
+    return Problem(
+        f"{path.name} cannot be read", where=str(path), why=error.strerror or str(error), fix="check the path"
+    )
 
 
 def told(what: str, where: str | None, why: str | None, fix: str | None) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tileproof import golden
 from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
-from tileproof.prepare import Rendered, Request, build_kernel, plan_kernel, render_kernel
+from tileproof.prepare import Rendered, Request, build_kernel, render_kernel
+from tileproof.provenance import Provenance, read_provenance
 from tileproof.spec import Case, KernelSpec, Recording
 from tileproof.xrt import COMPLETED
 
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 
     from tileproof.device import OpenDevice
     from tileproof.device.runner import LoadedKernel, RunResult
-    from tileproof.provenance import Provenance
     from tileproof.verify import Comparison, Verdict
-
-__all__ = ["Rendered", "Request", "build_kernel", "plan_kernel", "prove_kernel", "render_kernel"]
+    from tileproof.xclbin import Xclbin
 
 # The second run of a case draws from another seed, so that a stale output is not taken for a right one.
 _OTHER_SEED = 1000
@@ -88,14 +87,15 @@ class _Proof:
         say(f"{rendered.spec.name}: build")
         xclbin, insts = _given_pair(request) or _built_pair(rendered, request, say)
         built = time.perf_counter()
-        device = _device(request, xclbin)
-        sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
         # Late: it needs numpy, which a build alone does not.
-        from tileproof.device.runner import LoadedKernel
+        from tileproof.device.runner import LoadedKernel, open_xclbin
 
-        loaded = LoadedKernel(device, xclbin, insts, sizes, request.timeout_s)
-        provenance = loaded.provenance
+        container = open_xclbin(xclbin)
+        provenance = read_provenance(container)
         _refuse_another(rendered.spec.variant(request.target), provenance, xclbin)
+        device = _device(request, container, xclbin)
+        sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
+        loaded = LoadedKernel(device, xclbin, insts, sizes, request.timeout_s)
         return cls(
             rendered=rendered,
             request=request,
@@ -261,12 +261,11 @@ def _import_emulator() -> None:
         import_module(module)
 
 
-def _device(request: Request, xclbin: Path) -> OpenDevice:
+def _device(request: Request, container: Xclbin, xclbin: Path) -> OpenDevice:
     """The device that the file was packed for; on another one it would be garbage."""
     from tileproof.device import EMULATOR, NPU, open_device
-    from tileproof.device.runner import is_for_emulator
 
-    if not is_for_emulator(xclbin):
+    if container.section("EMULATION_DATA") is None:
         return open_device(NPU if request.device == "auto" else request.device)
     if request.device == NPU:
         raise Problem(

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from tileproof.errors import Problem
+from tileproof.errors import Problem, unreadable
 
 _KINDS: dict[type, str] = {
     str: "text in quotes",
@@ -38,12 +38,7 @@ def load_toml(path: Path) -> Table:
             fix="save the file as UTF-8",
         ) from None
     except OSError as error:
-        raise Problem(
-            f"{path.name} cannot be read",
-            where=str(path),
-            why=error.strerror or str(error),
-            fix="check the path",
-        ) from None
+        raise unreadable(path, error) from None
     except tomllib.TOMLDecodeError as error:
         raise Problem(
             f"{path.name} is not valid TOML",

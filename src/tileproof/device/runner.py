@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tileproof.device import EMULATOR, OpenDevice
-from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.errors import EXIT_NOT_HERE, Problem, unreadable
 from tileproof.provenance import Provenance, check_pair, read_provenance
-from tileproof.xclbin import Argument, read_kernels, read_xclbin
+from tileproof.xclbin import Argument, Xclbin, read_kernels, read_xclbin
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, OPCODE_TRANSACTION, state_name
 
 # What outputs are filled with before a run; the bitwise complement on every other run.
@@ -139,14 +139,14 @@ class LoadedKernel:
             )
 
 
-def is_for_emulator(xclbin: Path) -> bool:
-    """Whether a file was packed for the emulator: it carries what only the emulator runs."""
-    return read_xclbin(_read(xclbin), xclbin.name).section("EMULATION_DATA") is not None
+def open_xclbin(path: Path) -> Xclbin:
+    """The container in a file; a `Problem` for a file that is none."""
+    return read_xclbin(_read(path), path.name)
 
 
 def _metadata(path: Path) -> tuple[str, tuple[Argument, ...], Provenance | None]:
     """Name and arguments of the kernel to call, and where the file came from if it is ours."""
-    xclbin = read_xclbin(_read(path), path.name)
+    xclbin = open_xclbin(path)
     kernels = read_kernels(xclbin, path.name)
     # Newer mlir-aie puts a suffix behind the name; the prefix is what all have in common.
     chosen = next((kernel for kernel in kernels if kernel.name.startswith("MLIR_AIE")), None)
@@ -164,12 +164,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Problem(
-            f"{path.name} cannot be read",
-            where=str(path),
-            why=error.strerror or str(error),
-            fix="check the path",
-        ) from None
+        raise unreadable(path, error) from None
 
 
 # What pyxrt raises: std::exception, out_of_range and invalid_argument, and a call that fits no overload.
