@@ -196,7 +196,7 @@ def test_a_misspelt_attribute_is_refused_with_the_name_that_was_meant():
     ("operation", "attribute"),
     [
         ("aie.tile(0, 2)", "%tile = aie.tile(0, 2) {colour = 1 : i32}"),
-        ("aie.objectfifo", "{%tile, %next}, [2, 2, 3]) {via_DMA = true} :"),
+        ("aie.objectfifo", "{%tile, %next}, [2, 2, 3]) {via_DAM = true} :"),
         ("aie.buffer", '{sym_name = "work", bank = 2 : i32}'),
         ("aie.core", "{stack_size = 2048 : i32, stak_size = 1 : i32}"),
         ("aiex.npu.dma_wait", "{symbol = @out, symbl = @in}"),

@@ -28,6 +28,7 @@ class Array:
         self.engine = Engine()
         self.faults: list[Fault] = []
         self.memories = TileMemories(design.design.tiles)
+        self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
         self._ends = [

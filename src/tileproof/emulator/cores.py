@@ -118,23 +118,23 @@ class CoreProgram:
 
     def _acquire(self, operation: Operation) -> Work:
         objects, count = self._objects(operation)
-        lock = self.locks[objects.end.acquire_lock]
         # Only what is not yet held is waited for (AcquireGreaterEqual of the difference).
         missing = max(0, count - objects.held)
-        while lock.value < missing:
-            yield Blocked(lock, self._wait_text(objects, count), str(operation.place))
+        if objects.end.acquire_lock is not None:
+            lock, wanted = self.locks[objects.end.acquire_lock], missing * objects.end.amount
+            while lock.value < wanted:
+                yield Blocked(lock, self._wait_text(objects, count, lock), str(operation.place))
+            lock.value -= wanted
         if missing:
-            lock.value -= missing
             objects.held += missing
             self.calls_since_progress = 0
         self._values[operation.results[0]] = tuple(self.buffers[name] for name in objects.view(count))
 
-    def _wait_text(self, objects: HeldObjects, count: int) -> str:
+    def _wait_text(self, objects: HeldObjects, count: int, lock: LockState) -> str:
         end = objects.end
         doing = "produce into" if end.port == "Produce" else "consume from"
-        lock = self.locks[end.acquire_lock]
         return (
-            f"waits to {doing} @{end.fifo}: wants {count}, holds {objects.held}, {lock.value} ready of "
+            f"waits to {doing} @{end.fifo}: wants {count}, holds {objects.held}, {lock.value // end.amount} ready of "
             f"{len(end.buffers)} objects (lock {lock.name}); the other end is {end.peer}"
         )
 
@@ -150,9 +150,10 @@ class CoreProgram:
         objects.held -= count
         objects.position += count
         self.calls_since_progress = 0
-        lock = self.locks[objects.end.release_lock]
-        lock.value += count
-        self.engine.wake(lock)
+        if objects.end.release_lock is not None:
+            lock = self.locks[objects.end.release_lock]
+            lock.value += count * objects.end.amount
+            self.engine.wake(lock)
 
     def _objects(self, operation: Operation) -> tuple[HeldObjects, int]:
         key = (str(operation.attributes["fifo"]), str(operation.attributes["port"]))

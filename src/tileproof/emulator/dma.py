@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -70,24 +72,29 @@ class ChainProgram:
 
     def work(self) -> Work:
         by_id = {bd.bd_id: bd for bd in self.chain.bds}
-        bd: Bd | None = self.chain.bds[0]
-        while bd is not None:
-            yield from self._one(bd)
-            bd = None if bd.next is None else by_id[bd.next]
+        endless = self.chain.repeat_count is None or self.chain.bds[-1].next is not None
+        for _ in count() if endless else range(1 + (self.chain.repeat_count or 0)):
+            bd: Bd | None = self.chain.bds[0]
+            while bd is not None:
+                yield from self._one(bd)
+                bd = None if bd.next is None else by_id[bd.next]
 
     def _one(self, bd: Bd) -> Work:
         if bd.acquire is not None:
             yield from self._acquire(bd, *bd.acquire)
         buffer = self.buffers[bd.buffer]
-        nbytes = buffer.type.dtype.nbytes
-        data = self.memories.view(buffer)[bd.offset * nbytes : (bd.offset + bd.length) * nbytes]
+        memory = self.memories.view(buffer).reshape(-1, buffer.type.dtype.nbytes)
+        elements = _elements(bd)
         if self.chain.direction == MM2S:
+            # A copy: the words are on their way, whatever happens to the buffer afterwards.
+            data = memory[elements].reshape(-1)
             if (data == TILE_POISON).all():
                 self.report(self._unwritten(bd))
-            # A copy: the words are on their way, whatever happens to the buffer afterwards.
-            yield from send(self.engine, self.ends, data.copy())
+            yield from send(self.engine, self.ends, data)
         else:
-            yield from receive(self.engine, self.ends[0], data.data)
+            arrived = np.empty(bd.length * buffer.type.dtype.nbytes, dtype=np.uint8)
+            yield from receive(self.engine, self.ends[0], arrived.data)
+            memory[elements] = arrived.reshape(-1, buffer.type.dtype.nbytes)
         if bd.release is not None:
             lock = self.locks[bd.release[0]]
             lock.value += bd.release[1]
@@ -111,6 +118,15 @@ class ChainProgram:
             )
             yield Blocked(lock, text)
         lock.value -= count
+
+
+@cache
+def _elements(bd: Bd) -> npt.NDArray[np.int64]:
+    """The elements that a BD moves, in order."""
+    indices = np.zeros(1, dtype=np.int64)
+    for size, stride in zip(bd.sizes or (bd.length,), bd.strides or (1,), strict=True):
+        indices = (indices[:, None] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
+    return indices[: bd.length] + bd.offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

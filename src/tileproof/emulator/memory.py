@@ -61,6 +61,13 @@ class TileMemories:
     def address_of(self, buffer: PlacedBuffer) -> int:
         return self.windows[buffer.tile.at].address + buffer.address
 
+    def fill(self, buffers: Iterable[PlacedBuffer]) -> None:
+        """The values that buffers have at the start."""
+        for buffer in buffers:
+            if buffer.initial:
+                values = np.array(buffer.initial).astype(buffer.type.dtype.numpy)
+                self.view(buffer)[:] = np.frombuffer(values.tobytes(), dtype=np.uint8)
+
     def allow(self, buffers: Iterable[PlacedBuffer], allowed: bool) -> None:
         """Open or close buffers for the tile function that is about to run or has returned."""
         for buffer in buffers:

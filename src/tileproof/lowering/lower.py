@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.lowering.fifos import lower_fifos
+from tileproof.lowering.fifos import lower_fifos, reached_by
 from tileproof.lowering.model import LoweredCore, LoweredDesign, PlacedBuffer
 from tileproof.lowering.placement import place_buffers
 from tileproof.mlir.design import Buffer, Core, Design, Tile
@@ -47,10 +47,10 @@ def _place(design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], 
 
 def _check_reach(design: Design, core: Core) -> None:
     """A core reaches its own memory and that of its west, north and south neighbours (isLegalMemAffinity)."""
-    column, row = core.tile.at
-    reached = {(column, row), (column - 1, row), (column, row + 1), (column, row - 1)}
     for buffer in design.buffers:
-        if buffer.name in core.buffers.values() and (buffer.tile.at not in reached or buffer.tile.kind != CORE):
+        if buffer.name in core.buffers.values() and (
+            buffer.tile.at not in reached_by(core.tile) or buffer.tile.kind != CORE
+        ):
             raise Problem(
                 f"the core on {core.tile} cannot reach buffer {buffer.name} on {buffer.tile}",
                 where=str(core.place),

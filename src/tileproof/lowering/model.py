@@ -23,6 +23,7 @@ class PlacedBuffer:
     type: MemRef
     address: int
     bank: int | None
+    initial: tuple[int | float, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -43,6 +44,8 @@ class Lock:
 class Bd:
     """A buffer descriptor: waits for `acquire`, moves `length` elements of `buffer` from `offset`, then `release`s.
 
+    `sizes` and `strides` in elements, outermost first; empty where the elements lie in a row.
+
     `acquire` and `release` are (lock name, value) or None; `next` is the id of the BD that follows in the chain.
     """
 
@@ -53,17 +56,23 @@ class Bd:
     acquire: tuple[str, int] | None
     release: tuple[str, int] | None
     next: int | None
+    sizes: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmaChain:
-    """What one DMA channel of a core or mem tile runs from the start, for ever. `fifo` is the design's name for it."""
+    """What one DMA channel of a core or mem tile runs from the start. `fifo` is the design's name for it.
+
+    A chain without an end runs for ever; one with an end runs `repeat_count` times more.
+    """
 
     tile: Tile
     direction: Direction
     channel: int
     bds: tuple[Bd, ...]
     fifo: str
+    repeat_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +100,18 @@ class ShimAllocation:
 class FifoEnd:
     """What a core sees of a fifo: its objects, the lock that says one is ready, and the one that says it is done with.
 
+    An object counts `amount` times (its repeat count); without synchronisation there are no locks.
+
     `peer` tells the reader of a message who is at the other end.
     """
 
     fifo: str
     port: str  # "Produce" or "Consume"
     buffers: tuple[str, ...]
-    acquire_lock: str
-    release_lock: str
+    acquire_lock: str | None
+    release_lock: str | None
     peer: str
+    amount: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,4 +137,6 @@ def _aligned(address: int, tile: Tile) -> int:
 
 
 def _placed(tile: Tile, buffer: Buffer, address: int, bank: int | None) -> PlacedBuffer:
-    return PlacedBuffer(tile=tile, name=buffer.name, type=buffer.type, address=address, bank=bank)
+    return PlacedBuffer(
+        tile=tile, name=buffer.name, type=buffer.type, address=address, bank=bank, initial=buffer.initial
+    )

@@ -58,9 +58,17 @@ class Tile:
         return f"{self.kind} ({self.column}, {self.row})"
 
 
+# Layout of a stream: (size, stride) in elements, outermost first; empty for the order of memory.
+Dimensions = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fifo:
-    """An ObjectFIFO. `depths` holds one number for all ends, or one per end, the producer's first."""
+    """An ObjectFIFO. `depths` holds one number for all ends, or one per end, the producer's first.
+
+    `to_stream` is how the producer sends an object, `from_stream` how each consumer stores it. `init` are the objects
+    it starts with, as flat values. `producer_channel` and `consumer_channels` pin DMA channels; -1 is automatic.
+    """
 
     name: str
     producer: Tile
@@ -68,11 +76,43 @@ class Fifo:
     depths: tuple[int, ...]
     element: MemRef
     place: Place
+    to_stream: Dimensions = ()
+    from_stream: tuple[Dimensions, ...] = ()
+    init: tuple[tuple[int | float, ...], ...] = ()
+    via_dma: bool = False
+    synchronized: bool = True
+    repeat_count: int = 1
+    iter_count: int | None = None
+    producer_channel: int = -1
+    consumer_channels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An `objectfifo.link` on one tile: forward, distribute (offsets in the input) or join (offsets in the output)."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    input_offsets: tuple[int, ...]
+    output_offsets: tuple[int, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocate:
+    """An `objectfifo.allocate`: the objects of a shared fifo lie on `tile`."""
+
+    fifo: str
+    tile: Tile
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buffer:
-    """An `aie.buffer`; `address` in bytes and `bank` only where the design asks for them."""
+    """An `aie.buffer`; `address` in bytes and `bank` only where the design asks for them.
+
+    `initial` are its values at the start, flat; empty for none.
+    """
 
     name: str
     tile: Tile
@@ -80,6 +120,7 @@ class Buffer:
     address: int | None
     bank: int | None
     place: Place
+    initial: tuple[int | float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +208,8 @@ class Design:
     device: Device
     tiles: tuple[Tile, ...]
     fifos: tuple[Fifo, ...]
+    links: tuple[Link, ...]
+    allocates: tuple[Allocate, ...]
     buffers: tuple[Buffer, ...]
     functions: tuple[Function, ...]
     cores: tuple[Core, ...]

@@ -131,7 +131,9 @@ class BufferOp(_Loose):
         parser.parse_punctuation(":")
         type_ = parser.parse_type()
         if parser.parse_optional_punctuation("="):
-            attributes["initial_value"] = parser.parse_attribute()
+            # The type is the buffer's; mlir-aie does not write it again.
+            parser.parse_keyword("dense")
+            attributes["initial_value"] = parser.parse_dense_int_or_fp_elements_attr(type_)  # type: ignore[arg-type]
         return cls.make([tile], [type_], attributes)  # type: ignore[return-value]
 
 
@@ -146,28 +148,80 @@ class FifoOp(_Loose):
         symbol = parser.parse_symbol_name()
         with parser.in_parens():
             tiles = [_handle(parser)]
-            _refuse_dimensions(parser, "dimensionsToStream")
+            dimensions = [_dimensions(parser, "dimensionsToStream")]
             parser.parse_punctuation(",")
-            tiles += parser.parse_comma_separated_list(parser.Delimiter.BRACES, lambda: _consumer(parser))
+            consumers = parser.parse_comma_separated_list(parser.Delimiter.BRACES, lambda: _consumer(parser))
             parser.parse_punctuation(",")
             depth = _depth(parser)
-        attributes = _merge(parser, {"sym_name": symbol, "depth": depth})
+        own: dict[str, Attribute] = {"sym_name": symbol, "depth": depth}
+        own |= {"dimensions": ArrayAttr([*dimensions, *(d for _, d in consumers)])}
+        attributes = _merge(parser, own)
         parser.parse_punctuation(":")
         attributes["type"] = parser.parse_type()
         if parser.parse_optional_punctuation("="):
             attributes["init_values"] = parser.parse_attribute()
-        return cls.make(tiles, attributes=attributes)  # type: ignore[return-value]
+        return cls.make([*tiles, *(tile for tile, _ in consumers)], attributes=attributes)  # type: ignore[return-value]
 
 
-def _consumer(parser: Parser) -> SSAValue:
-    tile = _handle(parser)
-    _refuse_dimensions(parser, "dimensionsFromStream")
-    return tile
+def _consumer(parser: Parser) -> tuple[SSAValue, ArrayAttr[ArrayAttr[IntegerAttr]]]:
+    return _handle(parser), _dimensions(parser, "dimensionsFromStream")
 
 
-def _refuse_dimensions(parser: Parser, keyword: str) -> None:
-    if parser.parse_optional_keyword(keyword) is not None:
-        parser.raise_error(f"{keyword} is not read by this version of tileproof")
+def _dimensions(parser: Parser, keyword: str) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
+    """`dimensionsToStream [<size = 16, stride = 8>, ...]`, outermost first; empty where it is not written."""
+    if parser.parse_optional_keyword(keyword) is None:
+        return ArrayAttr([])
+    return ArrayAttr(parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: _dimension(parser)))
+
+
+def _dimension(parser: Parser) -> ArrayAttr[IntegerAttr]:
+    with parser.in_angle_brackets():
+        values = []
+        for number, name in enumerate(("size", "stride")):
+            if number:
+                parser.parse_punctuation(",")
+            parser.parse_keyword(name)
+            parser.parse_punctuation("=")
+            values.append(_integer(parser))
+    return ArrayAttr(values)
+
+
+@irdl_op_definition
+class LinkOp(_Loose):
+    name = "aie.objectfifo.link"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> LinkOp:
+        inputs = _symbols(parser)
+        parser.parse_punctuation("->")
+        outputs = _symbols(parser)
+        with parser.in_parens():
+            input_offsets, output_offsets = _offsets(parser), _offsets(parser)
+        own: dict[str, Attribute] = {"inputs": inputs, "outputs": outputs}
+        own |= {"input_offsets": input_offsets, "output_offsets": output_offsets}
+        return cls.make(attributes=_merge(parser, own))  # type: ignore[return-value]
+
+
+def _symbols(parser: Parser) -> ArrayAttr[StringAttr]:
+    return ArrayAttr(parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_symbol_name))
+
+
+def _offsets(parser: Parser) -> ArrayAttr[IntegerAttr]:
+    return ArrayAttr(parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: _integer(parser)))
+
+
+@irdl_op_definition
+class AllocateOp(_Loose):
+    """Operands: the tile."""
+
+    name = "aie.objectfifo.allocate"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> AllocateOp:
+        symbol = parser.parse_symbol_name()
+        with parser.in_parens():
+            tile = _handle(parser)
+        return cls.make([tile], attributes=_merge(parser, {"fifo": symbol}))  # type: ignore[return-value]
 
 
 def _depth(parser: Parser) -> ArrayAttr[IntegerAttr]:
@@ -303,7 +357,7 @@ class WaitOp(_Loose):
 
 Aie = Dialect(
     "aie",
-    [DeviceOp, TileOp, BufferOp, FifoOp, AcquireOp, ReleaseOp, AccessOp, CoreOp, EndOp, SequenceOp],
+    [DeviceOp, TileOp, BufferOp, FifoOp, LinkOp, AllocateOp, AcquireOp, ReleaseOp, AccessOp, CoreOp, EndOp, SequenceOp],
     [FifoType, SubviewType, HandleType],
 )
 Aiex = Dialect("aiex", [MemcpyOp, WaitOp], [])

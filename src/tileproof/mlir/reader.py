@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     BFloat16Type,
     DenseArrayBase,
+    DenseIntOrFPElementsAttr,
     Float16Type,
     Float32Type,
     Float64Type,
@@ -31,11 +32,13 @@ from tileproof.device_model import Device, device_named
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.mlir.design import (
+    Allocate,
     Buffer,
     Core,
     Design,
     Fifo,
     Function,
+    Link,
     MemRef,
     Operation,
     Place,
@@ -45,12 +48,14 @@ from tileproof.mlir.design import (
     Wait,
 )
 from tileproof.mlir.dialects import (
+    AllocateOp,
     BufferOp,
     CoreOp,
     DeviceOp,
     EndOp,
     FifoOp,
     FifoType,
+    LinkOp,
     MemcpyOp,
     SequenceOp,
     SubviewType,
@@ -95,6 +100,14 @@ def _attributes(op: XdslOperation, known: Iterable[str]) -> dict[str, Attribute]
     return dict(op.attributes)
 
 
+_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padDimensions", "padValue", "packet")
+_FIFO_ATTRIBUTES = (
+    *("sym_name", "depth", "dimensions", "type", "init_values", "via_DMA", "disable_synchronization"),
+    *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels"),
+    *_FIFO_LATER,
+)
+
+
 @dataclass
 class _Reader:
     """Reads one device. Fills its tables in the order of the text, so later operations find earlier names."""
@@ -104,6 +117,8 @@ class _Reader:
     buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
     symbols: dict[str, Place] = field(default_factory=dict)
     fifos: list[Fifo] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    allocates: list[Allocate] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     cores: list[Core] = field(default_factory=list)
     sequences: list[Sequence] = field(default_factory=list)
@@ -118,6 +133,8 @@ class _Reader:
             device=self.device,
             tiles=tuple(self.tiles.values()),
             fifos=tuple(self.fifos),
+            links=tuple(self.links),
+            allocates=tuple(self.allocates),
             buffers=tuple(self.buffers.values()),
             functions=tuple(self.functions),
             cores=tuple(self.cores),
@@ -131,6 +148,10 @@ class _Reader:
                 self._tile(op)
             case FifoOp():
                 self.fifos.append(self._fifo(op))
+            case LinkOp():
+                self.links.append(self._link(op))
+            case AllocateOp():
+                self.allocates.append(self._allocate(op))
             case BufferOp():
                 self._buffer(op)
             case FuncOp():
@@ -188,12 +209,13 @@ class _Reader:
         return self.tiles[value]
 
     def _fifo(self, op: FifoOp) -> Fifo:
-        attributes = _attributes(op, ("sym_name", "depth", "type", "init_values"))
+        attributes = _attributes(op, _FIFO_ATTRIBUTES)
         type_ = attributes["type"]
         if not isinstance(type_, FifoType):
             _refuse(op, f"the type of a fifo is not {type_}", "write `!aie.objectfifo<memref<...>>`")
-        if "init_values" in attributes:
-            _refuse(op, "initial values of a fifo are not read by this version of tileproof", "fill it in a core")
+        for key in _FIFO_LATER:
+            if key in attributes:
+                _refuse(op, f"{key} is not read by this version of tileproof", "remove it")
         producer, *consumers = (self._tile_of(op, value) for value in op.ins)
         depths = _integers(attributes["depth"])
         if len(depths) not in (1, 1 + len(consumers)) or min(depths) < 1:
@@ -203,23 +225,49 @@ class _Reader:
                 "write one depth for all ends, or one per end with the producer's first, each at least 1",
                 f"{len(consumers) + 1} ends, depths {list(depths)}",
             )
+        element = _memref(op, type_.element)
+        to_stream, *from_stream = (_pairs(dimensions) for dimensions in _array(attributes["dimensions"]))
         return Fifo(
             name=self._symbol(op, _string(op, "sym_name")),
             producer=producer,
             consumers=tuple(consumers),
             depths=depths,
-            element=_memref(op, type_.element),
+            element=element,
+            place=place_of(op),
+            to_stream=to_stream,
+            from_stream=tuple(from_stream),
+            init=_init_values(op, attributes.get("init_values"), element, depths[0]),
+            via_dma=_flag(op, "via_DMA"),
+            synchronized=not _flag(op, "disable_synchronization"),
+            repeat_count=_count(op, "repeat_count", 256) or 1,
+            iter_count=_count(op, "iter_count", 256),
+            producer_channel=_integer(op, "prod_dma_channel") if "prod_dma_channel" in attributes else -1,
+            consumer_channels=_dense(op, attributes.get("cons_dma_channels")),
+        )
+
+    def _link(self, op: LinkOp) -> Link:
+        attributes = _attributes(op, ("inputs", "outputs", "input_offsets", "output_offsets"))
+        names = {key: tuple(_known_text(e) for e in _array(attributes[key])) for key in ("inputs", "outputs")}
+        for name in (*names["inputs"], *names["outputs"]):
+            if name not in (fifo.name for fifo in self.fifos):
+                _refuse(op, f"there is no fifo @{name}", "declare it above the link")
+        return Link(
+            inputs=names["inputs"],
+            outputs=names["outputs"],
+            input_offsets=_integers(attributes["input_offsets"]),
+            output_offsets=_integers(attributes["output_offsets"]),
             place=place_of(op),
         )
 
+    def _allocate(self, op: AllocateOp) -> Allocate:
+        attributes = _attributes(op, ("fifo",))
+        name = _known_text(attributes["fifo"])
+        if name not in (fifo.name for fifo in self.fifos):
+            _refuse(op, f"there is no fifo @{name}", "declare it above")
+        return Allocate(fifo=name, tile=self._tile_of(op, op.ins[0]), place=place_of(op))
+
     def _buffer(self, op: BufferOp) -> None:
         attributes = _attributes(op, ("sym_name", "address", "mem_bank", "initial_value"))
-        if "initial_value" in attributes:
-            _refuse(
-                op,
-                "initial values of a buffer are not read by this version of tileproof",
-                "write them in the core",
-            )
         name = _string(op, "sym_name") if "sym_name" in attributes else f"buffer_{len(self.buffers)}"
         self.buffers[op.outs[0]] = Buffer(
             name=self._symbol(op, name),
@@ -228,6 +276,7 @@ class _Reader:
             address=_integer(op, "address") if "address" in attributes else None,
             bank=_integer(op, "mem_bank") if "mem_bank" in attributes else None,
             place=place_of(op),
+            initial=_dense_values(attributes.get("initial_value"), _memref(op, op.outs[0].type)),
         )
 
     def _function(self, op: FuncOp) -> Function:
@@ -387,6 +436,70 @@ def _integer(op: XdslOperation, key: str) -> int:
     if not isinstance(value, IntegerAttr):
         _refuse(op, f"{op.name}: {key} must be a whole number", f"write `{key} = ...`")
     return int(value.value.data)
+
+
+def _flag(op: XdslOperation, key: str) -> bool:
+    value = op.attributes.get(key)
+    if value is not None and not isinstance(value, IntegerAttr):
+        _refuse(op, f"{key} is true or false", f"write `{key} = true`", f"it is {value}")
+    return value is not None and bool(value.value.data)
+
+
+def _count(op: XdslOperation, key: str, limit: int) -> int | None:
+    """A number from 1 to `limit`, or None where it is not written."""
+    if key not in op.attributes:
+        return None
+    value = _integer(op, key)
+    if not 1 <= value <= limit:
+        _refuse(op, f"{key} cannot be {value}", f"give it a number from 1 to {limit}")
+    return value
+
+
+def _array(attribute: Attribute) -> tuple[Attribute, ...]:
+    assert isinstance(attribute, ArrayAttr)
+    return tuple(attribute)
+
+
+def _pairs(attribute: Attribute) -> tuple[tuple[int, int], ...]:
+    return tuple((size, stride) for size, stride in map(_integers, _array(attribute)))
+
+
+def _known_text(attribute: Attribute) -> str:
+    assert isinstance(attribute, StringAttr)
+    return attribute.data
+
+
+def _dense(op: XdslOperation, attribute: Attribute | None) -> tuple[int, ...]:
+    if attribute is None:
+        return ()
+    if not isinstance(attribute, DenseArrayBase):
+        _refuse(op, "cons_dma_channels is a list of numbers", "write `cons_dma_channels = array<i32: 0>`")
+    return tuple(int(value) for value in attribute.get_values())
+
+
+def _init_values(
+    op: XdslOperation, attribute: Attribute | None, element: MemRef, depth: int
+) -> tuple[tuple[int | float, ...], ...]:
+    """One flat tuple per object."""
+    if attribute is None:
+        return ()
+    entries = list(attribute) if isinstance(attribute, ArrayAttr) else []
+    if len(entries) != depth or not all(isinstance(entry, DenseIntOrFPElementsAttr) for entry in entries):
+        _refuse(
+            op,
+            "the initial values do not fit the fifo",
+            "write one dense<...> per object: `= [dense<0> : memref<...>, ...]`",
+            f"it has depth {depth}",
+        )
+    return tuple(_dense_values(entry, element) for entry in entries)
+
+
+def _dense_values(attribute: Attribute | None, type_: MemRef) -> tuple[int | float, ...]:
+    """The values of `dense<...>`, one per element; a single one stands for all."""
+    if not isinstance(attribute, DenseIntOrFPElementsAttr):
+        return ()
+    values = tuple(attribute.get_values())
+    return values * type_.count if len(values) == 1 else values
 
 
 def _integers(attribute: Attribute) -> tuple[int, ...]:

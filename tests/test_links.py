@@ -1,0 +1,252 @@
+"""Links, layouts and the attributes of fifos: what they are lowered to, and that the emulator moves the right bytes.
+
+Most designs have no core: data goes from the host through a mem tile and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from tileproof.emulator.messages import Run
+from tileproof.emulator.process import Child
+from tileproof.errors import Problem
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.mlir.reader import read_design
+from tileproof.xrt import COMPLETED
+
+FRAME = """\
+module {{
+  aie.device(npu1) @main {{
+    %shim = aie.tile(0, 0)
+    %side = aie.tile(1, 0)
+    %mem = aie.tile(0, 1)
+    %core = aie.tile(0, 2)
+    %next = aie.tile(0, 3)
+    %far = aie.tile(2, 5)
+{body}
+    aie.runtime_sequence @run({arguments}) {{
+{moves}
+    }}
+  }}
+}}
+"""
+
+
+def fifo(name: str, source: str, sink: str, count: int, depth: str = "2 : i32", more: str = "", init: str = "") -> str:
+    type_ = f"memref<{count}xi32>"
+    return f"    aie.objectfifo @{name}({source}, {{{sink}}}, {depth}) {more}: !aie.objectfifo<{type_}>{init}\n"
+
+
+def design(body: str, sizes: Mapping[str, int], outputs: str, counts: Mapping[str, int] | None = None) -> LoweredDesign:
+    """`sizes` are the elements of each host buffer, named as the fifo it goes through; `outputs` are waited for."""
+    moves = ""
+    for number, (name, size) in enumerate(sizes.items()):
+        moved = (counts or {}).get(name, size)
+        move = f"%{name}[0, 0, 0, 0][1, 1, 1, {moved}][0, 0, 0, 1]"
+        moves += (
+            f"      aiex.npu.dma_memcpy_nd({move}) {{id = {number} : i64, metadata = @{name}}} : memref<{size}xi32>\n"
+        )
+    moves += "".join(f"      aiex.npu.dma_wait {{symbol = @{name}}}\n" for name in outputs.split())
+    arguments = ", ".join(f"%{name}: memref<{size}xi32>" for name, size in sizes.items())
+    return lower_design(read_design(FRAME.format(body=body, arguments=arguments, moves=moves), "d.mlir"))
+
+
+def moved(lowered: LoweredDesign, inputs: Mapping[int, np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+    """Every host buffer after one run that must end well."""
+    child = Child()
+    try:
+        child.set_up(lowered, None)
+        empty = {number: np.full(size, -1, np.int32) for number, size in enumerate(sizes.values())}
+        buffers = {number: data.tobytes() for number, data in {**empty, **inputs}.items()}
+        child.send(Run(sequence_words(lowered, main_sequence(lowered)), buffers))
+        finished = child.receive(20.0)
+    finally:
+        child.close()
+    assert finished is not None
+    assert [fault.what for fault in finished.report.faults] == []
+    assert finished.report.state == COMPLETED
+    return [np.frombuffer(finished.buffers[number], np.int32) for number in buffers]
+
+
+DATA = np.arange(1, 257, dtype=np.int32)
+
+
+def test_a_forward_hands_every_object_on() -> None:
+    sizes = {"a": 256, "b": 256}
+    body = fifo("a", "%shim", "%mem", 64) + fifo("b", "%mem", "%shim", 64)
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n", sizes, "b")
+
+    assert [buffer.name for buffer in lowered.buffers] == ["a_cons_buff_0", "a_cons_buff_1"]
+    assert moved(lowered, {0: DATA}, sizes)[1].tolist() == DATA.tolist()
+
+
+def test_a_distribute_gives_each_branch_its_part() -> None:
+    sizes = {"a": 256, "p": 128, "q": 128}
+    body = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%shim", 32) + fifo("q", "%mem", "%side", 32)
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n", sizes, "p q")
+    _, p, q = moved(lowered, {0: DATA}, sizes)
+    objects = DATA.reshape(4, 2, 32)
+
+    assert p.tolist() == objects[:, 0].ravel().tolist()
+    assert q.tolist() == objects[:, 1].ravel().tolist()
+
+
+def test_a_join_puts_the_parts_one_behind_the_other() -> None:
+    sizes = {"p": 96, "q": 32, "a": 128}
+    body = fifo("p", "%shim", "%mem", 48) + fifo("q", "%side", "%mem", 16) + fifo("a", "%mem", "%shim", 64)
+    lowered = design(body + "    aie.objectfifo.link [@p, @q] -> [@a] ([0, 48] [])\n", sizes, "a")
+    p, q = DATA[:96], DATA[200:232]
+    joined = moved(lowered, {0: p, 1: q}, sizes)[2].reshape(2, 64)
+
+    assert joined[:, :48].ravel().tolist() == p.tolist()
+    assert joined[:, 48:].ravel().tolist() == q.tolist()
+
+
+TRANSPOSE = "[<size = 8, stride = 1>, <size = 8, stride = 8>]"
+
+
+def test_dimensions_to_the_stream_transpose_on_the_way_out() -> None:
+    sizes = {"a": 128, "b": 128}
+    body = fifo("a", "%shim", "%mem", 64) + fifo("b", f"%mem dimensionsToStream {TRANSPOSE}", "%shim", 64)
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n", sizes, "b")
+    wanted = DATA[:128].reshape(2, 8, 8).transpose(0, 2, 1)
+
+    assert moved(lowered, {0: DATA[:128]}, sizes)[1].tolist() == wanted.ravel().tolist()
+
+
+def test_dimensions_from_the_stream_transpose_on_the_way_in() -> None:
+    sizes = {"a": 128, "b": 128}
+    body = fifo("a", "%shim", f"%mem dimensionsFromStream {TRANSPOSE}", 64) + fifo("b", "%mem", "%shim", 64)
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n", sizes, "b")
+    wanted = DATA[:128].reshape(2, 8, 8).transpose(0, 2, 1)
+
+    assert moved(lowered, {0: DATA[:128]}, sizes)[1].tolist() == wanted.ravel().tolist()
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_repeat_count_sends_every_object_so_often(depth: int) -> None:
+    sizes = {"a": 32, "b": 96}
+    body = fifo("a", "%shim", "%mem", 16, f"{depth} : i32")
+    body += fifo("b", "%mem", "%shim", 16, f"{depth} : i32", "{repeat_count = 3 : i32} ")
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n", sizes, "b")
+    wanted = np.repeat(DATA[:32].reshape(2, 16), 3, axis=0)
+
+    assert moved(lowered, {0: DATA[:32]}, sizes)[1].tolist() == wanted.ravel().tolist()
+
+
+def test_initial_values_are_there_before_anybody_writes() -> None:
+    sizes = {"b": 8}
+    body = fifo(
+        "b", "%mem", "%shim", 4, "2 : i32", init=" = [dense<[1, 2, 3, 4]> : memref<4xi32>, dense<7> : memref<4xi32>]"
+    )
+
+    assert moved(design(body, sizes, "b"), {}, sizes)[0].tolist() == [1, 2, 3, 4, 7, 7, 7, 7]
+
+
+def test_a_buffer_of_a_core_begins_with_its_values() -> None:
+    sizes = {"b": 8}
+    core = """\
+    %gain = aie.buffer(%core) {sym_name = "gain"} : memref<4xi32> = dense<[10, 20, 30, 40]>
+    aie.core(%core) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %c4 = arith.constant 4 : index
+      scf.for %turn = %c0 to %c2 step %c1 {
+        %view = aie.objectfifo.acquire @b(Produce, 1) : !aie.objectfifosubview<memref<4xi32>>
+        %out = aie.objectfifo.subview.access %view[0] : !aie.objectfifosubview<memref<4xi32>> -> memref<4xi32>
+        scf.for %at = %c0 to %c4 step %c1 {
+          %value = memref.load %gain[%at] : memref<4xi32>
+          memref.store %value, %out[%at] : memref<4xi32>
+        }
+        aie.objectfifo.release @b(Produce, 1)
+      }
+      aie.end
+    }
+"""
+    values = moved(design(fifo("b", "%core", "%shim", 4) + core, sizes, "b"), {}, sizes)
+
+    assert values[0].tolist() == [10, 20, 30, 40] * 2
+
+
+def test_an_iter_count_ends_the_chain() -> None:
+    sizes = {"a": 64, "b": 64}
+    body = fifo("a", "%shim", "%mem", 16) + fifo("b", "%mem", "%shim", 16, more="{iter_count = 2 : i32} ")
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n", sizes, "b")
+    (chain,) = [chain for chain in lowered.chains if chain.direction == "MM2S"]
+
+    assert (chain.repeat_count, chain.bds[-1].next) == (1, None)
+    assert moved(lowered, {0: DATA[:64]}, sizes)[1].tolist() == DATA[:64].tolist()
+
+
+def test_a_fifo_without_synchronisation_has_no_locks() -> None:
+    lowered = design(fifo("a", "%shim", "%core", 16, more="{disable_synchronization = true} "), {"a": 16}, "")
+
+    assert lowered.locks == ()
+    assert [(bd.acquire, bd.release) for chain in lowered.chains for bd in chain.bds] == [(None, None)] * 2
+
+
+def test_channels_may_be_pinned() -> None:
+    pins = "{prod_dma_channel = 1 : i32, cons_dma_channels = array<i32: 1>} "
+    lowered = design(fifo("a", "%shim", "%core", 16, more=pins), {"a": 16}, "")
+
+    assert [(flow.source_channel, flow.destination_channel) for flow in lowered.flows] == [(1, 1)]
+
+
+def test_neighbours_go_by_dma_if_they_ask_for_it() -> None:
+    shared = design(fifo("a", "%core", "%next", 16), {}, "")
+    by_dma = design(fifo("a", "%core", "%next", 16, more="{via_DMA = true} "), {}, "")
+
+    assert (len(shared.flows), len(by_dma.flows)) == (0, 1)
+
+
+def test_shared_objects_lie_where_the_design_says() -> None:
+    body = fifo("a", "%core", "%next", 16)
+    at = design(body + "    aie.objectfifo.allocate @a(%next)\n", {}, "")
+
+    assert {buffer.tile.at for buffer in design(body, {}, "").buffers} == {(0, 2)}
+    assert {buffer.tile.at for buffer in at.buffers} == {(0, 3)}
+
+
+LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo("q", "%mem", "%next", 32)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [])\n", "the offsets of the link do not fit its fifos"),
+        (LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [32, 0])\n", "the offsets of the link do not fit"),
+        (LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 64])\n", "begins behind the end of the object"),
+        (LINKED + "    aie.objectfifo.link [@p] -> [@a] ([] [])\n", "the linked fifos have no tile in common"),
+        (LINKED + "    aie.objectfifo.link [@a] -> [@z] ([] [])\n", "there is no fifo @z"),
+        (LINKED + "    aie.objectfifo.link [@a] -> [@p] ([] [])\n" * 2, "is in two links"),
+        (fifo("a", "%core", "%far", 4) + "    aie.objectfifo.allocate @a(%far)\n", "cannot lie on core (2, 5)"),
+        (fifo("a", "%core dimensionsToStream [<size = 9, stride = 8>]", "%shim", 64), "an element at index 64"),
+        (fifo("a", "%core dimensionsToStream [<size = 300, stride = 1>]", "%shim", 300), "sizes are 1 to 256 words"),
+        (
+            fifo("a", f"%core dimensionsToStream [{', '.join(['<size = 2, stride = 1>'] * 4)}]", "%shim", 64),
+            "4 dimensions",
+        ),
+        (fifo("a", "%mem", "%shim", 4, init=" = [dense<1> : memref<4xi32>]"), "the initial values do not fit the fifo"),
+        (fifo("a", "%mem", "%shim", 4, more="{repeat_count = 0 : i32} "), "repeat_count cannot be 0"),
+        (fifo("a", "%mem", "%shim", 4, more="{repeat_cout = 2 : i32} "), "did you mean 'repeat_count'?"),
+        (fifo("a", "%mem", "%shim", 4, more="{plio = true} "), "plio is not read by this version"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(body: str, words: str) -> None:
+    with pytest.raises(Problem) as caught:
+        design(body, {}, "")
+
+    assert words in str(caught.value)
+
+
+def test_a_mem_tiles_odd_channels_have_the_upper_buffer_descriptors() -> None:
+    lowered = design(LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n", {}, "")
+    ids = {(c.direction, c.channel): [bd.bd_id for bd in c.bds] for c in lowered.chains if c.tile.at == (0, 1)}
+
+    assert ids == {("S2MM", 0): [0, 1, 2, 3], ("MM2S", 0): [4, 5], ("MM2S", 1): [24, 25]}
