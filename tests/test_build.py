@@ -77,6 +77,19 @@ def test_an_edited_header_rebuilds_what_includes_it_and_nothing_else(tmp_path: P
     assert after["tileproof_checks.o"] == before["tileproof_checks.o"]
 
 
+def test_a_header_whose_template_is_gone_is_not_found_any_more(tmp_path: Path) -> None:
+    request = request_for(tmp_path, head='#include "extra.hpp"')
+    assert request.kernels is not None
+    template = request.kernels / "double" / "extra.hpp.j2"
+    template.write_text("#define EXTRA 1\n")
+    folder = made(request).folder
+    template.unlink()
+
+    with pytest.raises(Problem, match=r"extra\.hpp"):
+        made(request)
+    assert not (folder / "extra.hpp").exists()
+
+
 def test_another_compiler_version_compiles_again(tmp_path: Path) -> None:
     request = request_for(tmp_path)
     plan = planned(request)

@@ -87,7 +87,7 @@ def test_verify_json_is_one_object_with_the_documented_keys(run: Run, tmp_path: 
     report = json.loads(out)
 
     assert code == 0
-    assert set(report) == {"tileproof", "verdicts"}
+    assert set(report) == {"tileproof", "verdicts", "errors"}
     for verdict in report["verdicts"]:
         assert set(verdict) >= DOCUMENTED_KEYS
         assert verdict["outcome"] == "pass"
@@ -110,6 +110,60 @@ def test_a_wrong_kernel_exits_1_and_names_the_element(run: Run, tmp_path: Path) 
 
     assert code == 1
     assert "1 of 64 elements differ from integer.py, the first at element [5]: -28 instead of -29" in out
+
+
+def test_the_part_of_an_output_that_nobody_wrote_is_named(run: Run, tmp_path: Path) -> None:
+    body = "for (int i = 0; i < count / 2; ++i) y[i] = static_cast<element>(2 * x[i] + 1);"
+    code, out, _ = run("verify", "double", "--kernels", write_kernel(tmp_path, body=body))
+
+    assert code == 1
+    assert "bytes 128 to 255 are 0xC3, as the tile's memory was filled at the start: it seems that nothing wrote" in out
+
+
+def test_one_mistake_of_a_call_does_not_hide_another(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path, head="#include <aie_api/aie.hpp>", body="y[0] = aie::load_v<8>(x + 61)[7];")
+    code, out, _ = run("verify", "double", "--kernels", kernels)
+
+    assert code == 1
+    assert "reads outside its buffers: byte 1 past the end" in out
+    assert "makes a misaligned vector access of 32 bytes" in out
+
+
+def test_a_spec_that_is_found_wrong_on_the_way_is_in_every_report(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path)
+    spec = kernels / "double" / "kernel.toml"
+    spec.write_text(spec.read_text().replace('draw = "random"', 'draw = "rondom"'))
+    junit = tmp_path / "junit.xml"
+    code, out, _ = run("verify", "double", "--kernels", kernels, "--json", "--junit", junit)
+    answer = json.loads(out)
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
+
+    assert code == 2
+    assert [verdict["outcome"] for verdict in answer["verdicts"]] == ["pass"]
+    assert [error["fix"] for error in answer["errors"]] == ["did you mean 'random'?"]
+    assert suite is not None
+    assert (suite.attrib["tests"], suite.attrib["errors"], suite.attrib["failures"]) == ("2", "1", "0")
+    assert "did you mean 'random'?" in (suite.findtext("testcase/error") or "")
+
+
+def test_a_kernel_that_was_not_finished_is_not_called_a_pass(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path)
+    spec = kernels / "double" / "kernel.toml"
+    spec.write_text(spec.read_text().replace('draw = "random"', 'draw = "rondom"'))
+    code, out, _ = run("verify", "double", "--kernels", kernels)
+
+    assert code == 2
+    assert "double: NOT FINISHED: 1 of 1 case for npu1, and then: double: there is no function 'rondom'" in out
+    assert "PASS" not in out
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path)
+    code, out, err = run("verify", "double", "--kernels", kernels, "--junit", tmp_path / "none" / "junit.xml")
+
+    assert code == 2
+    assert out == ""
+    assert "the report cannot be written" in err
 
 
 def test_a_kernel_that_writes_nothing_exits_1(run: Run, tmp_path: Path) -> None:

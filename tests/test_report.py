@@ -205,7 +205,7 @@ def test_json_has_the_keys_that_programs_rely_on(outcome: str) -> None:
     parsed = strict(as_json([verdict(outcome)]))
     (only,) = parsed["verdicts"]
 
-    assert set(parsed) == {"tileproof", "verdicts"}
+    assert set(parsed) == {"tileproof", "verdicts", "errors"}
     assert parsed["tileproof"] == __version__
     assert set(only) >= VERDICT_KEYS
     assert only["outcome"] == outcome
@@ -273,8 +273,14 @@ def test_junit_has_a_suite_per_kernel_that_counts_right() -> None:
         )
     )
 
-    assert attention.attrib == {"name": "tileproof.attention", "tests": "4", "failures": "2", "skipped": "1"}
-    assert mel.attrib == {"name": "tileproof.mel", "tests": "1", "failures": "0", "skipped": "0"}
+    assert attention.attrib == {
+        "name": "tileproof.attention",
+        "tests": "4",
+        "errors": "0",
+        "failures": "2",
+        "skipped": "1",
+    }
+    assert mel.attrib == {"name": "tileproof.mel", "tests": "1", "errors": "0", "failures": "0", "skipped": "0"}
     assert [[child.tag for child in case] for case in attention] == [[], ["failure"], ["skipped"], ["failure"]]
     assert [case.get("name") for case in attention] == ["a", "b", "c", "d"]
 

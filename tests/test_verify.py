@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 
 from tileproof.golden import draw_inputs, golden_steps, integer_outputs, kernel_constants
 from tileproof.spec import Tolerance, load_spec
-from tileproof.verify import FAIL, PASS, Comparison, compare, judge
+from tileproof.verify import FAIL, PASS, Comparison, compare, judge, left_over
 from tileproof.xrt import COMPLETED
 
 KERNELS = Path(__file__).parents[1] / "kernels"
@@ -69,6 +69,15 @@ def right(request: pytest.FixtureRequest) -> Right:
 
 def verdict(comparison: Comparison) -> str:
     return judge([comparison], COMPLETED, STATE, [])[0]
+
+
+def test_a_stretch_of_the_fill_is_named_and_a_few_bytes_are_data() -> None:
+    fills = {0xC3: "somebody filled it"}
+    wrong = np.array([7, *[-61] * 9, 7, 7, *[-61] * 8], np.int8)
+
+    assert left_over(wrong, fills) == "bytes 1 to 9 are 0xC3, as somebody filled it: it seems that nothing wrote them"
+    assert left_over(wrong[3:], fills).startswith("bytes 9 to 16 are 0xC3")
+    assert left_over(wrong[3:12], fills) == ""
 
 
 def test_the_right_output_verifies(right: Right) -> None:

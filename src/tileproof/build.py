@@ -22,6 +22,9 @@ from tileproof.plan import Plan, Step, compile_commands
 # What a step of our own prints when it fails, so that the build can raise the same Problem again.
 _MARK = "tileproof-problem: "
 
+# The names of the files that the last build here wrote.
+_RENDERED = "rendered.txt"
+
 
 def marked(problem: Problem) -> str:
     """The line by which a step hands its problem to the build that runs it."""
@@ -87,11 +90,20 @@ def _locked(folder: Path, say: Callable[[str], None]) -> Iterator[int]:
 
 
 def _write_files(plan: Plan, folder: Path) -> None:
+    """What is rendered, and no more: a file that no template renders any longer would still be found by an #include."""
+    listed = folder / _RENDERED
+    for name in set(_names_in(listed)) - set(plan.files):
+        (folder / Path(name).name).unlink(missing_ok=True)
+    write_if_changed(listed, "".join(f"{name}\n" for name in sorted(plan.files)).encode())
     for name, text in plan.files.items():
         write_if_changed(folder / name, text.encode())
     write_if_changed(folder / "build.ninja", ninja_text(plan).encode())
     commands = json.dumps(compile_commands(plan, folder.resolve()), indent=1)
     write_if_changed(folder / "compile_commands.json", commands.encode())
+
+
+def _names_in(listed: Path) -> list[str]:
+    return listed.read_text(errors="replace").split("\n")[:-1] if listed.is_file() else []
 
 
 def _drop_foreign_pair(plan: Plan, folder: Path) -> None:

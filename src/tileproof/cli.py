@@ -256,32 +256,37 @@ def _verify(arguments: argparse.Namespace) -> int:
             why="no folder below it has a kernel.toml",
             fix="name a folder that holds one folder per kernel",
         )
+    if arguments.junit is not None and not arguments.junit.parent.is_dir():
+        raise _no_report(arguments.junit, "there is no such folder")
     verdicts, refused = _prove_all(names, request, arguments)
     if arguments.json:
-        _answer(report.as_json(verdicts))
+        _answer(report.as_json(verdicts, refused))
     elif verdicts:
         terminal = sys.stdout.isatty()
         width = os.get_terminal_size().columns if terminal else 120
-        _answer(report.as_text(verdicts, width=width, colour=terminal and "NO_COLOR" not in os.environ))
+        _answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
     if arguments.junit is not None:
-        _write_report(arguments.junit, report.as_junit(verdicts))
+        _write_report(arguments.junit, report.as_junit(verdicts, refused))
     # A wrong kernel outweighs a wrong request, which outweighs what is not here.
-    return min([code for code in (exit_code(verdicts), refused) if code], default=0)
+    codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
+    return min([code for code in codes if code], default=0)
 
 
-def _prove_all(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> tuple[list[Verdict], int]:
-    """All verdicts, and the exit code of the first request that was refused, 0 if none."""
+def _prove_all(
+    names: Sequence[str], request: Request, arguments: argparse.Namespace
+) -> tuple[list[Verdict], dict[str, Problem]]:
+    """All verdicts, and why a kernel was refused."""
     from tileproof.prove import prove_kernel
 
     verdicts: list[Verdict] = []
-    refused = 0
+    refused: dict[str, Problem] = {}
     with _progress() as say:
         for name in names:
             try:
                 verdicts += prove_kernel(name, request, say, arguments.wav)
             except Problem as problem:
                 print(problem, file=sys.stderr)
-                refused = refused or problem.exit_code
+                refused[name] = problem
     return verdicts, refused
 
 
@@ -291,12 +296,11 @@ def _write_report(path: Path, text: str) -> None:
     try:
         write_atomically(path, text.encode())
     except OSError as error:
-        raise Problem(
-            "the report cannot be written",
-            where=str(path),
-            why=error.strerror or str(error),
-            fix="choose another path",
-        ) from None
+        raise _no_report(path, error.strerror or str(error)) from None
+
+
+def _no_report(path: Path, why: str) -> Problem:
+    return Problem("the report cannot be written", where=str(path), why=why, fix="choose another path")
 
 
 # doctor, and the steps of a build

@@ -151,8 +151,9 @@ class _Proof:
         spec = self.rendered.spec
         exact = golden.integer_outputs(spec, inputs, self.rendered.constants)
         textbook = golden.golden_steps(spec, inputs)
-        return tuple(
-            compare(
+        comparisons = []
+        for name, actual in self._outputs(result).items():
+            comparison = compare(
                 name,
                 actual,
                 exact[name] if exact else None,
@@ -161,8 +162,21 @@ class _Proof:
                 correlation,
                 spec.db_per_step(name),
             )
-            for name, actual in self._outputs(result).items()
+            comparisons.append(self._with_left_over(comparison, actual, result))
+        return tuple(comparisons)
+
+    def _with_left_over(self, comparison: Comparison, actual: npt.NDArray[Any], result: RunResult) -> Comparison:
+        from tileproof.verify import left_over
+
+        fills: dict[int, str] = (
+            {} if result.poison is None else {result.poison: "the host filled the buffer before the run"}
         )
+        if self.device == "emulator":
+            from tileproof.emulator.memory import TILE_POISON
+
+            fills[TILE_POISON] = "the tile's memory was filled at the start"
+        hint = "" if comparison.passed else left_over(actual, fills)
+        return replace(comparison, reason=f"{comparison.reason}; {hint}") if hint else comparison
 
     def _verdict(self, case: Case, result: RunResult, comparisons: tuple[Comparison, ...]) -> Verdict:
         from tileproof.verify import Verdict, judge

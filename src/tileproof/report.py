@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
+from types import MappingProxyType
 from xml.etree import ElementTree
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tileproof import __version__
+from tileproof.errors import Problem
 from tileproof.verify import FAIL, NOT_RUN, PASS, Comparison, Verdict
 
 _COLOURS = {PASS: "green", FAIL: "red", NOT_RUN: "yellow"}
@@ -25,7 +27,13 @@ EMULATOR_NOTE = (
 )
 
 
-def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = False) -> str:
+# Kernels of which the spec or the request was wrong, so that not every case has a verdict.
+Refused = Mapping[str, Problem]
+
+
+def as_text(
+    verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({}), *, width: int = 120, colour: bool = False
+) -> str:
     """The table, what went wrong in full, and one line per kernel."""
     out = StringIO()
     console = Console(
@@ -40,7 +48,8 @@ def as_text(verdicts: Sequence[Verdict], *, width: int = 120, colour: bool = Fal
     for text, outcome in _explanations(verdicts).items():
         console.print(_plain(text), style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
     for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
-        console.print(_summary([v for v in verdicts if v.kernel == kernel]), markup=False, soft_wrap=True)
+        mine = [v for v in verdicts if v.kernel == kernel]
+        console.print(_plain(_summary(mine, refused.get(kernel))), markup=False, soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -112,14 +121,17 @@ def _plain(text: str) -> str:
     return "".join(c if c == "\n" or unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _summary(verdicts: Sequence[Verdict]) -> str:
+def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:
     """One line that says what was proved, and where."""
     first = verdicts[0]
     counts = {outcome: sum(v.outcome == outcome for v in verdicts) for outcome in (PASS, FAIL, NOT_RUN)}
     outcome = FAIL if counts[FAIL] else NOT_RUN if counts[NOT_RUN] else PASS
     compared = sum(c.compared for v in verdicts for c in v.outputs)
     cases = f"{counts[PASS]} of {len(verdicts)} {'case' if len(verdicts) == 1 else 'cases'}"
-    lines = [f"\n{first.kernel}: {outcome.upper()}: {cases} for {first.target}"]
+    if problem is None:
+        lines = [f"\n{first.kernel}: {outcome.upper()}: {cases} for {first.target}"]
+    else:
+        lines = [f"\n{first.kernel}: NOT FINISHED: {cases} for {first.target}, and then: {problem.what}"]
     if compared:
         lines.append(f"  {compared:,} elements compared, {_exactness(verdicts)}")
         lines.append(
@@ -145,8 +157,11 @@ def _db_line(comparison: Comparison) -> str:
     return f"  {comparison.name}: dB error " + ", ".join(f"{name} {value:.2f}" for name, value in error.items())
 
 
-def as_json(verdicts: Sequence[Verdict]) -> str:
-    """One object with every verdict; `cycles` is null until a model counts them. No NaN: infinities become null."""
+def as_json(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})) -> str:
+    """One object with every verdict; `cycles` is null until a model counts them. No NaN: infinities become null.
+
+    `errors` are the kernels that were refused, with what, where, why and fix.
+    """
     listed = []
     for verdict in verdicts:
         fields = asdict(verdict)
@@ -155,24 +170,32 @@ def as_json(verdicts: Sequence[Verdict]) -> str:
             if comparison["max_abs_error"] == float("inf"):
                 comparison["max_abs_error"] = None
         listed.append({**fields, "cycles": None})
-    return json.dumps({"tileproof": __version__, "verdicts": listed}, indent=1, allow_nan=False) + "\n"
+    errors = [
+        {"kernel": kernel, "what": problem.what, "where": problem.where, "why": problem.why, "fix": problem.fix}
+        for kernel, problem in refused.items()
+    ]
+    answer = {"tileproof": __version__, "verdicts": listed, "errors": errors}
+    return json.dumps(answer, indent=1, allow_nan=False) + "\n"
 
 
-def as_junit(verdicts: Sequence[Verdict]) -> str:
-    """JUnit XML: a suite per kernel, a test per case; "not run" is skipped, never passed."""
+def as_junit(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})) -> str:
+    """JUnit XML: a suite per kernel, a test per case; "not run" is skipped, never passed; a refusal is an error."""
     suites = ElementTree.Element("testsuites")
-    for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
+    for kernel in dict.fromkeys([*(verdict.kernel for verdict in verdicts), *refused]):
         mine = [verdict for verdict in verdicts if verdict.kernel == kernel]
         suite = ElementTree.SubElement(
             suites,
             "testsuite",
-            name=f"tileproof.{kernel}",
-            tests=str(len(mine)),
+            name=_xml(f"tileproof.{kernel}"),
+            tests=str(len(mine) + (kernel in refused)),
+            errors=str(int(kernel in refused)),
             failures=str(sum(v.outcome == FAIL for v in mine)),
             skipped=str(sum(v.outcome == NOT_RUN for v in mine)),
         )
         for verdict in mine:
             _junit_case(suite, verdict)
+        if kernel in refused:
+            _junit_error(suite, kernel, refused[kernel])
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -191,6 +214,11 @@ def _junit_case(suite: ElementTree.Element, verdict: Verdict) -> None:
         case, "failure" if verdict.outcome == FAIL else "skipped", message=_xml(verdict.reason)
     )
     result.text = _xml("\n".join(verdict.faults))
+
+
+def _junit_error(suite: ElementTree.Element, kernel: str, problem: Problem) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname=_xml(kernel), name="what was asked for")
+    ElementTree.SubElement(case, "error", message=_xml(problem.what)).text = _xml(problem.text)
 
 
 def _xml(text: str) -> str:

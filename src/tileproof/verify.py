@@ -135,6 +135,26 @@ def _with_reason(
     return replace(comparison, reason="; ".join(reasons))
 
 
+# Shorter ones may be data.
+_LEAST_RUN = 8
+
+
+def left_over(actual: npt.NDArray[Any], fills: Mapping[int, str]) -> str:
+    """Says of a wrong output where its bytes are still what memory was filled with; empty if they are nowhere.
+
+    `fills` is the value of such a byte and whose memory it fills. The longest stretch counts, from 8 bytes on.
+    """
+    data = np.frombuffer(actual.tobytes(), np.uint8)
+    found = []
+    for value, whose in fills.items():
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], data == value, [0])))).reshape(-1, 2)
+        if len(edges):
+            start, end = max(edges.tolist(), key=lambda edge: edge[1] - edge[0])
+            found.append((end - start, f"bytes {start:,} to {end - 1:,} are 0x{value:02X}, as {whose}"))
+    longest, text = max(found, default=(0, ""))
+    return f"{text}: it seems that nothing wrote them" if longest >= _LEAST_RUN else ""
+
+
 def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults: Sequence[str]) -> tuple[str, str]:
     """The outcome of a run and its reason. A state other than COMPLETED, or any fault, is never a pass."""
     reasons = []

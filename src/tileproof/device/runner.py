@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class RunResult:
     seconds: Mapping[str, float]
     faults: tuple[str, ...] = ()
     untouched: tuple[int, ...] = ()  # outputs that still hold what they were filled with
+    poison: int | None = None  # the byte that outputs were filled with
 
     @property
     def state_name(self) -> str:
@@ -76,7 +77,8 @@ class LoadedKernel:
         poison = POISON if self._runs % 2 == 0 else POISON ^ 0xFF
         self._runs += 1
         try:
-            return self._run({n: inputs.get(n, bytes([poison]) * b.size()) for n, b in self._buffers.items()}, inputs)
+            contents = {n: inputs.get(n, bytes([poison]) * b.size()) for n, b in self._buffers.items()}
+            return replace(self._run(contents, inputs), poison=poison)
         except _XRT_ERRORS as error:
             raise _refused(self._device_name, "the run was refused", error) from None
 

@@ -191,9 +191,9 @@ class CoreProgram:
         self.breadcrumb(who)
         arguments = [self._values[operand] for operand in operation.operands]
         flat = [self._single(argument, operation) for argument in arguments]
-        fault = self.code.call(self.code.functions[name], flat, f"{who}, {operation.place}")
+        faults = self.code.call(self.code.functions[name], flat, f"{who}, {operation.place}")
         self.breadcrumb("")
-        if fault is not None:
+        for fault in faults:
             self.report(fault)
 
     def _single(self, argument: Value, operation: Operation) -> PlacedBuffer | int | float:

@@ -91,16 +91,16 @@ class TileCode:
         call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
         return TileFunction(declared, call)
 
-    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: str) -> Fault | None:
+    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: str) -> list[Fault]:
         """Call a tile function; the buffers among its arguments are the only tile memory it may touch."""
         buffers = [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
         values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
         self._memories.allow(buffers, True)
         function.call(*values)
         self._memories.allow(buffers, False)
-        return self._fault(function.declared, buffers, who)
+        return self._faults(function.declared, buffers, who)
 
-    def _fault(self, function: Function, buffers: Sequence[PlacedBuffer], who: str) -> Fault | None:
+    def _faults(self, function: Function, buffers: Sequence[PlacedBuffer], who: str) -> list[Fault]:
         """What the call left in the fault records; both are cleared, so that the next call starts clean."""
         found: list[Fault] = []
         bad, api = self._bad_access, self._api_fault
@@ -110,7 +110,7 @@ class TileCode:
         if api is not None and api.kind:
             found.append(_API_FAULTS[api.kind](function, who, api, self._memories))
             ctypes.memset(ctypes.byref(api), 0, ctypes.sizeof(api))
-        return found[0] if found else None
+        return found
 
     def _out_of_bounds(self, function: Function, buffers: Sequence[PlacedBuffer], who: str, bad: _BadAccess) -> Fault:
         verb = "reads" if bad.kind == 1 else "writes"
@@ -207,5 +207,5 @@ def _load(library: bytes) -> ctypes.CDLL:
             "the compiled tile code cannot be loaded",
             where="EMULATION_DATA of the xclbin",
             why=str(error),
-            fix="build again on this machine: `tileproof build KERNEL`",
+            fix="remove its folder below build/ and build it again, on this machine",
         ) from None
