@@ -225,6 +225,8 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
         (LINKED + "    aie.objectfifo.link [@p] -> [@a] ([] [])\n", "the linked fifos have no tile in common"),
         (LINKED + "    aie.objectfifo.link [@a] -> [@z] ([] [])\n", "there is no fifo @z"),
         (LINKED + "    aie.objectfifo.link [@a] -> [@p] ([] [])\n" * 2, "is in two links"),
+        (LINKED + "    aie.objectfifo.link [] -> [@p] ([] [])\n", "the link has fifos on one side only"),
+        (LINKED + "    aie.objectfifo.link [@a] -> [] ([] [])\n", "the link has fifos on one side only"),
         (fifo("a", "%core", "%far", 4) + "    aie.objectfifo.allocate @a(%far)\n", "cannot lie on core (2, 5)"),
         (fifo("a", "%core dimensionsToStream [<size = 9, stride = 8>]", "%shim", 64), "an element at index 64"),
         (fifo("a", "%core dimensionsToStream [<size = 300, stride = 1>]", "%shim", 300), "sizes are 1 to 256 words"),
@@ -235,6 +237,10 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
         (fifo("a", "%mem", "%shim", 4, init=" = [dense<1> : memref<4xi32>]"), "the initial values do not fit the fifo"),
         (fifo("a", "%mem", "%shim", 4, more="{repeat_count = 0 : i32} "), "repeat_count cannot be 0"),
         (fifo("a", "%mem", "%shim", 4, more="{repeat_cout = 2 : i32} "), "did you mean 'repeat_count'?"),
+        (
+            fifo("a", "%mem", "%shim", 70_000, "3 : i32"),
+            "mlir-aie would try a neighbouring mem tile, this version does not",
+        ),
         (fifo("a", "%mem", "%shim", 4, more="{plio = true} "), "plio is not read by this version"),
     ],
 )

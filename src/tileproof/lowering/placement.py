@@ -120,10 +120,11 @@ def _check_total(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: in
         return
     largest = _by_size(buffers)[0]
     parts = " + ".join(f"{buffer.name} {buffer.type.nbytes:,}" for buffer in _by_size(buffers))
+    spill = "; mlir-aie would try a neighbouring mem tile, this version does not" if tile.kind == "mem" else ""
     raise Problem(
         f"the buffers of {tile} do not fit in its memory",
         where=str(largest.place),
-        why=f"{parts} + stack {stack_size:,} need {end:,} bytes with alignment, and the tile has {memory:,}",
+        why=f"{parts} + stack {stack_size:,} need {end:,} bytes with alignment, and the tile has {memory:,}{spill}",
         fix=f"make the objects smaller ([sizes], --set), or lower the depth of what is behind {largest.name!r}",
     )
 

@@ -248,6 +248,8 @@ class _Reader:
     def _link(self, op: LinkOp) -> Link:
         attributes = _attributes(op, ("inputs", "outputs", "input_offsets", "output_offsets"))
         names = {key: tuple(_known_text(e) for e in _array(attributes[key])) for key in ("inputs", "outputs")}
+        if not names["inputs"] or not names["outputs"]:
+            _refuse(op, "the link has fifos on one side only", "write `aie.objectfifo.link [@from] -> [@to] ([] [])`")
         for name in (*names["inputs"], *names["outputs"]):
             if name not in (fifo.name for fifo in self.fifos):
                 _refuse(op, f"there is no fifo @{name}", "declare it above the link")
