@@ -129,6 +129,16 @@ def test_one_mistake_of_a_call_does_not_hide_another(run: Run, tmp_path: Path) -
     assert "makes a misaligned vector access of 32 bytes" in out
 
 
+def test_a_failure_names_what_the_static_checks_find(run: Run, tmp_path: Path) -> None:
+    kernels = write_kernel(tmp_path)
+    tile = kernels / "double" / "tile.cc.j2"
+    tile.write_text(tile.read_text().replace("element *x,", "int16_t *x,"))
+    code, out, _ = run("verify", "double", "--kernels", kernels)
+
+    assert code == 1
+    assert "error TP504 (parameter-type): parameter 1 of @double_tile is `int16_t *x` in the tile code" in out
+
+
 def test_a_spec_that_is_found_wrong_on_the_way_is_in_every_report(run: Run, tmp_path: Path) -> None:
     kernels = write_kernel(tmp_path)
     spec = kernels / "double" / "kernel.toml"

@@ -33,7 +33,7 @@ def test_the_table_of_kernels_is_what_a_run_gives() -> None:
 def test_every_command_in_the_readme_exists() -> None:
     commands = set(re.findall(r"^tileproof (\w+)", README, re.MULTILINE))
 
-    assert commands >= {"list", "show", "render", "build", "verify", "doctor"}
+    assert commands >= {"list", "show", "render", "build", "verify", "check", "doctor"}
     for command in commands:
         with pytest.raises(SystemExit) as end:
             main([command, "--help"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import __version__, device_model, library
-from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="tileproof", description="Builds NPU kernels and proves each one against a golden model.")
     parser.add_argument("--version", action="version", version=f"tileproof {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (_add_list, _add_show, _add_render, _add_build, _add_verify, _add_doctor, _add_lower, _add_package):
+    for command in (
+        *(_add_list, _add_show, _add_render, _add_build, _add_verify, _add_check, _add_doctor),
+        *(_add_lower, _add_package),
+    ):
         command(commands)
     return parser
 
@@ -301,6 +304,75 @@ def _write_report(path: Path, text: str) -> None:
 
 def _no_report(path: Path, why: str) -> Problem:
     return Problem("the report cannot be written", where=str(path), why=why, fix="choose another path")
+
+
+# check
+
+
+def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "check", _check, "find what is wrong with a kernel, or with any design, before it runs")
+    parser.add_argument("subject", nargs="?", metavar="KERNEL|FILE.mlir")
+    parser.add_argument(
+        "--tile-code", metavar="FILE", type=Path, action="append", default=[], help="C++ of FILE.mlir; may be repeated"
+    )
+    _common(parser)
+    answer = parser.add_mutually_exclusive_group()
+    answer.add_argument("--json", action="store_true", help="print findings, or the catalogue, as JSON")
+    answer.add_argument("--sarif", action="store_true", help="print findings as SARIF 2.1.0, for editors")
+    parser.add_argument("--list", action="store_true", help="print every check there is, and end")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from tileproof.check import report
+
+    if arguments.list:
+        _answer(report.catalogue_as_json() if arguments.json else report.catalogue_as_markdown())
+        return 0
+    from tileproof.check.run import check_design
+
+    name, design, tile_code = _subject(arguments)
+    findings = check_design(design, name, tile_code)
+    if arguments.json:
+        _answer(report.as_json(findings, arguments.subject))
+    elif arguments.sarif:
+        _answer(report.as_sarif(findings))
+    else:
+        _answer(report.as_text(findings, arguments.subject))
+    return EXIT_KERNEL_WRONG if any(finding.is_error for finding in findings) else 0
+
+
+def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
+    """What is to be checked: the design's name and text, and the texts of its tile code by name."""
+    if arguments.subject is None:
+        raise Problem("there is nothing to check", fix="name a kernel or a FILE.mlir; --list prints the checks")
+    if arguments.subject.endswith(".mlir"):
+        path = Path(arguments.subject)
+        return str(path), _text_of(path), {str(code): _text_of(code) for code in arguments.tile_code}
+    if arguments.tile_code:
+        raise Problem(
+            "--tile-code is for a FILE.mlir",
+            where=f"--tile-code {arguments.tile_code[0]}",
+            why=f"the kernel {arguments.subject!r} has its own",
+            fix="leave it out, or name a FILE.mlir",
+        )
+    from tileproof.prepare import render_kernel
+
+    rendered = render_kernel(arguments.subject, _request(arguments))
+    return "design.mlir", rendered.texts["design.mlir"], rendered.tile_code
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError as error:
+        raise Problem(
+            f"{path.name} is no text",
+            where=f"{path}, byte {error.start}",
+            why="it is not UTF-8",
+            fix="name a design or tile code in text",
+        ) from None
 
 
 # doctor, and the steps of a build

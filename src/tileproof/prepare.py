@@ -44,6 +44,10 @@ class Rendered:
     constants: Mapping[str, Any]
     texts: Mapping[str, str]
 
+    @property
+    def tile_code(self) -> dict[str, str]:
+        return {name: text for name, text in self.texts.items() if name.endswith(".cc")}
+
 
 def load_kernel(name: str, kernels: Path | None, sizes: Mapping[str, int]) -> KernelSpec:
     """The spec of kernel `name`, looked for in `kernels` or among the shipped ones."""

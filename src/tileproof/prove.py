@@ -51,7 +51,7 @@ def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: P
                 raise
             yield from (_unjudged(rendered.spec, request, left, problem) for left in cases[number:])
             return
-        yield verdict
+        yield verdict if verdict.passed or request.xclbin else _with_findings(verdict, rendered)
 
 
 def _chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
@@ -243,6 +243,15 @@ class _Proof:
             None if np.ptp(textbook) == 0 else correlation,
             spec.db_per_step(output),
         )
+
+
+def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
+    """A failure, with what the static checks find: often they name the cause where the numbers only show it."""
+    from tileproof.check.report import paragraph
+    from tileproof.check.run import check_design
+
+    findings = check_design(rendered.texts["design.mlir"], "design.mlir", rendered.tile_code)
+    return replace(verdict, faults=(*verdict.faults, *map(paragraph, findings)))
 
 
 def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]) -> tuple[Path, Path]:

@@ -1,0 +1,107 @@
+"""Code: what the design declares against what the tile code defines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tileproof.check.checked import Checked
+from tileproof.check.finding import Finding, finding
+from tileproof.check.tile_code import CppFunction, Parameter
+from tileproof.lowering.fifos import walk
+from tileproof.mlir.design import Core, Design, Function, MemRef
+
+_SCALARS = {"i8": ("i", 1), "i16": ("i", 2), "i32": ("i", 4), "i64": ("i", 8), "f32": ("f", 4), "bf16": ("b", 2)}
+
+
+def no_link_with(checked: Checked) -> Iterator[Finding]:
+    for core, function in _called(checked.design):
+        if function.link_with is None and core.link_with is None:
+            yield finding(
+                "TP501",
+                f"nothing names the object file of @{function.name}",
+                function.place,
+                f"{core.tile} calls it, and neither its declaration nor the core has link_with",
+            )
+
+
+def not_defined(checked: Checked) -> Iterator[Finding]:
+    # ## makes names that no text shows.
+    if not checked.code or any("##" in code.text for code in checked.code):
+        return
+    for function in _called_functions(checked.design):
+        found = _definitions(checked, function)
+        if any(definition.extern_c for definition in found):
+            continue
+        files = ", ".join(code.name for code in checked.code)
+        yield finding(
+            "TP502",
+            f'@{function.name} is not `extern "C"`' if found else f"@{function.name} is not in the tile code",
+            found[0].place if found else function.place,
+            "C++ gives it another name in the object file" if found else f"looked for in {files}",
+        )
+
+
+def parameter_count(checked: Checked) -> Iterator[Finding]:
+    for function, definition in _pairs(checked):
+        if len(function.parameters) != len(definition.parameters):
+            yield finding(
+                "TP503",
+                f"@{function.name} has {len(definition.parameters)} parameters in the tile code",
+                definition.place,
+                f"the design declares {len(function.parameters)} at {function.place}: {_declared(function)}",
+            )
+
+
+def parameter_type(checked: Checked) -> Iterator[Finding]:
+    for function, definition in _pairs(checked):
+        if len(function.parameters) != len(definition.parameters):
+            continue
+        for number, (declared, written) in enumerate(zip(function.parameters, definition.parameters, strict=True), 1):
+            if not _agree(declared, written):
+                yield finding(
+                    "TP504",
+                    f"parameter {number} of @{function.name} is `{written.text}` in the tile code",
+                    definition.place,
+                    f"the design declares {declared} at {function.place}",
+                )
+
+
+def _called(design: Design) -> Iterator[tuple[Core, Function]]:
+    functions = {function.name: function for function in design.functions}
+    for core in design.cores:
+        names = {str(op.attributes["callee"]) for op in walk(core.body) if op.name == "func.call"}
+        yield from ((core, functions[name]) for name in sorted(names & set(functions)))
+
+
+def _called_functions(design: Design) -> list[Function]:
+    return list({function.name: function for _, function in _called(design)}.values())
+
+
+def _definitions(checked: Checked, function: Function) -> list[CppFunction]:
+    return [definition for code in checked.code for definition in code.defined(function.name)]
+
+
+def _pairs(checked: Checked) -> Iterator[tuple[Function, CppFunction]]:
+    for function in checked.design.functions:
+        yield from ((function, found) for found in _definitions(checked, function) if found.extern_c)
+
+
+def _declared(function: Function) -> str:
+    return "(" + ", ".join(map(str, function.parameters)) + ")"
+
+
+def _agree(declared: MemRef | str, written: Parameter) -> bool:
+    """Whether the two may be the same; what is not understood may."""
+    if isinstance(declared, MemRef) != written.pointer:
+        return written.type is None
+    if written.type is None:
+        return True
+    if isinstance(declared, MemRef):
+        kind = "b" if declared.dtype.name == "bf16" else "i" if declared.dtype.is_integer else "f"
+        return written.type == (kind, declared.dtype.nbytes)
+    if declared == "index":
+        return written.type[0] == "i"
+    return written.type == _SCALARS.get(declared, written.type)
+
+
+CHECKS = (no_link_with, not_defined, parameter_count, parameter_type)

@@ -1,0 +1,260 @@
+"""DMA: each transfer of a runtime sequence by itself, and the dimensions of fifos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from tileproof.check.checked import Checked
+from tileproof.check.finding import Finding, finding
+from tileproof.device_model import CORE, SHIM, TILE_KINDS
+from tileproof.errors import Problem
+from tileproof.insts import ShimTransfer, transfer_operations
+from tileproof.insts.shim import ITERATION_LIMIT, WORD_BYTES
+from tileproof.mlir.design import Design, Dimensions, Fifo, MemRef, Tile, Transfer
+
+_WORD = 1 << 32
+CORE_WRAP = 255  # aie-rt: 8 bits in a core tile's BD
+
+
+def transfers(design: Design) -> Iterator[tuple[Transfer, MemRef]]:
+    """Every transfer of every sequence, with the type of its argument."""
+    for sequence in design.sequences:
+        for operation in sequence.operations:
+            if isinstance(operation, Transfer):
+                yield operation, sequence.arguments[operation.argument]
+
+
+def bd_id(checked: Checked) -> Iterator[Finding]:
+    last = TILE_KINDS[SHIM].bds - 1
+    for transfer, _ in transfers(checked.design):
+        if not 0 <= transfer.bd_id <= last:
+            yield finding(
+                "TP301",
+                f"there is no BD {transfer.bd_id} on a shim tile",
+                transfer.place,
+                f"it has BDs 0 to {last}; mlir-aie lets this pass",
+            )
+
+
+def past_argument(checked: Checked) -> Iterator[Finding]:
+    for transfer, type_ in transfers(checked.design):
+        if min(transfer.sizes) < 1:
+            continue
+        first = _offset(transfer)
+        last = first + sum((size - 1) * stride for size, stride in zip(transfer.sizes, transfer.strides, strict=True))
+        if first < 0 or last >= type_.count:
+            yield finding(
+                "TP302",
+                f"the transfer of @{transfer.fifo} reaches beyond argument {transfer.argument}",
+                transfer.place,
+                f"it takes elements {first:,} to {last:,}, and {type_} has 0 to {type_.count - 1:,}",
+            )
+
+
+def not_whole_words(checked: Checked) -> Iterator[Finding]:
+    for transfer, type_ in transfers(checked.design):
+        nbytes = type_.dtype.nbytes
+        pieces = {"offset": _offset(transfer) * nbytes, "innermost size": transfer.sizes[-1] * nbytes}
+        for dimension, stride in enumerate(reversed(transfer.strides)):
+            if not (dimension == 0 and stride == 1):
+                pieces[f"stride {dimension}"] = stride * nbytes
+        uneven = [f"the {name} is {value:,} bytes" for name, value in pieces.items() if value % WORD_BYTES]
+        if uneven:
+            yield finding(
+                "TP303",
+                f"the transfer of @{transfer.fifo} is not made of whole words",
+                transfer.place,
+                f"{', '.join(uneven)}; the DMA moves words of {WORD_BYTES}",
+            )
+
+
+def size_below_1(checked: Checked) -> Iterator[Finding]:
+    for transfer, _ in transfers(checked.design):
+        walked = zip(transfer.sizes[1:], transfer.strides[1:], strict=True)
+        if min(transfer.sizes) < 1 or transfer.strides[0] < 0 or any(n > 1 and stride < 1 for n, stride in walked):
+            yield finding(
+                "TP304",
+                f"the transfer of @{transfer.fifo} stands still or moves nothing",
+                transfer.place,
+                f"sizes {list(transfer.sizes)}, strides {list(transfer.strides)}",
+            )
+
+
+def iteration_field(checked: Checked) -> Iterator[Finding]:
+    for transfer, _ in transfers(checked.design):
+        if _iterates_too_often(transfer):
+            yield finding(
+                "TP307",
+                f"the outermost size of the transfer of @{transfer.fifo} wraps",
+                transfer.place,
+                f"it is {transfer.sizes[0]:,} with stride {transfer.strides[0]:,}, and the iteration field holds "
+                f"{ITERATION_LIMIT}",
+            )
+
+
+def inner_stride(checked: Checked) -> Iterator[Finding]:
+    for transfer, type_ in transfers(checked.design):
+        if type_.dtype.nbytes < WORD_BYTES and transfer.sizes[-1] > 1 and transfer.strides[-1] != 1:
+            yield finding(
+                "TP314",
+                f"the transfer of @{transfer.fifo} cannot skip elements of {type_.dtype.nbytes} bytes",
+                transfer.place,
+                f"the innermost stride is {transfer.strides[-1]} elements of {type_.dtype.name}, "
+                f"and the DMA moves words of {WORD_BYTES} bytes",
+            )
+
+
+def lost_offset(checked: Checked) -> Iterator[Finding]:
+    for transfer, _ in transfers(checked.design):
+        if any(offset and not stride for offset, stride in zip(transfer.offsets, transfer.strides, strict=True)):
+            yield finding(
+                "TP315",
+                f"an offset of the transfer of @{transfer.fifo} has no effect",
+                transfer.place,
+                f"offsets {list(transfer.offsets)} count in strides {list(transfer.strides)}",
+            )
+
+
+def bd_field(checked: Checked) -> Iterator[Finding]:
+    """What the instruction words cannot say, as the writer of these words says it."""
+    for transfer, type_ in transfers(checked.design):
+        request = _request(checked.design, transfer, type_)
+        if request is None or _iterates_too_often(transfer):
+            continue
+        broken = _refused(checked.design, request, new=True)
+        if broken is not None and _other_check_says(broken):
+            continue
+        if broken is not None:
+            id_ = "TP305" if "field holds" in broken or "iteration count" in broken else "TP313"
+            yield finding(id_, f"the transfer of @{transfer.fifo} cannot be written", transfer.place, broken)
+            continue
+        old = _refused(checked.design, request, new=False)
+        if old is not None:
+            yield finding(
+                "TP306", f"the transfer of @{transfer.fifo} needs mlir-aie of July 2026 or later", transfer.place, old
+            )
+
+
+def core_wrap(checked: Checked) -> Iterator[Finding]:
+    for fifo, tile, dimensions in _layouts(checked.design):
+        if tile.kind != CORE:
+            continue
+        # The outermost of a core's three dimensions has no wrap field; it ends with the length.
+        for number, (size, _) in enumerate(reversed(dimensions[-2:])):
+            words = size * fifo.element.dtype.nbytes // WORD_BYTES if number == 0 else size
+            if words > CORE_WRAP:
+                yield finding(
+                    "TP316",
+                    f"dimension {number} of @{fifo.name} is too long for {tile}",
+                    fifo.place,
+                    f"size {size:,} is {words:,} in the field, which holds {CORE_WRAP}",
+                )
+
+
+def dimensions_product(checked: Checked) -> Iterator[Finding]:
+    # The dimensions of a whole that is joined or distributed walk its parts.
+    wholes = {
+        name
+        for link in checked.design.links
+        if len(link.inputs) != len(link.outputs)
+        for name in (link.inputs if len(link.inputs) == 1 else link.outputs)
+    }
+    for fifo, _, dimensions in _layouts(checked.design):
+        walked = prod(size for size, _ in dimensions)
+        if fifo.name not in wholes and walked != fifo.element.count:
+            yield finding(
+                "TP317",
+                f"the dimensions of @{fifo.name} do not walk its object",
+                fifo.place,
+                f"sizes {[size for size, _ in dimensions]} are {walked:,} elements, "
+                f"and {fifo.element} has {fifo.element.count:,}",
+            )
+
+
+def dimensions_not_whole_words(checked: Checked) -> Iterator[Finding]:
+    for fifo, tile, dimensions in _layouts(checked.design):
+        nbytes = fifo.element.dtype.nbytes
+        (inner_size, inner_step), outer = dimensions[-1], dimensions[:-1]
+        pieces = {f"stride {n}": stride * nbytes for n, (_, stride) in enumerate(reversed(outer), 1)}
+        # Below 32 bits, an innermost stride of 1 means words that lie side by side, and there is no other.
+        if inner_size > 1 and inner_step != 1:
+            pieces["what stride 0 skips to"] = nbytes
+        else:
+            pieces["innermost size"] = inner_size * nbytes
+        uneven = [f"{name} is {value:,} bytes" for name, value in pieces.items() if value % WORD_BYTES]
+        if uneven:
+            yield finding(
+                "TP318",
+                f"the dimensions of @{fifo.name} at {tile} are not made of whole words",
+                fifo.place,
+                f"{', '.join(uneven)}; the DMA moves words of {WORD_BYTES}",
+            )
+
+
+def _layouts(design: Design) -> Iterator[tuple[Fifo, Tile, Dimensions]]:
+    for fifo in design.fifos:
+        ends = zip((fifo.producer, *fifo.consumers), (fifo.to_stream, *fifo.from_stream), strict=False)
+        yield from ((fifo, tile, dimensions) for tile, dimensions in ends if dimensions)
+
+
+def _offset(transfer: Transfer) -> int:
+    return sum(offset * stride for offset, stride in zip(transfer.offsets, transfer.strides, strict=True))
+
+
+def _iterates_too_often(transfer: Transfer) -> bool:
+    return transfer.strides[0] > 0 and transfer.sizes[0] > ITERATION_LIMIT
+
+
+def _request(design: Design, transfer: Transfer, type_: MemRef) -> ShimTransfer | None:
+    """The transfer as the writer of words takes it; None where it would be another check's finding."""
+    fifo = design.fifo(transfer.fifo)
+    numbers = (*transfer.sizes, *transfer.strides, *transfer.offsets)
+    if fifo is None or not all(0 <= number < _WORD for number in numbers) or prod(transfer.sizes) >= _WORD:
+        return None
+    (d3, d2, d1, d0), (s3, s2, s1, s0) = transfer.sizes, transfer.strides
+    return ShimTransfer(
+        column=fifo.producer.column,
+        direction="MM2S",
+        channel=0,
+        bd_id=0,
+        argument=transfer.argument,
+        byte_offset=_offset(transfer) * type_.dtype.nbytes,
+        sizes=(d3, d2, d1, d0),
+        strides=(s3, s2, s1, s0),
+        element_bytes=type_.dtype.nbytes,
+        burst_length=transfer.burst_length,
+    )
+
+
+def _refused(design: Design, request: ShimTransfer, *, new: bool) -> str | None:
+    generation = "npu1" if design.device.generation == "npu1" else "npu2"
+    try:
+        transfer_operations(
+            request,
+            generation=generation,  # type: ignore[arg-type]
+            mlir_aie_state="2026-08" if new else "2026-03",
+        )
+    except Problem as problem:
+        return problem.why or problem.what
+    return None
+
+
+def _other_check_says(broken: str) -> bool:
+    """TP303 and TP304 say these already, of every field at once."""
+    return any(words in broken for words in ("moves words of", "at least 1", "outermost stride may be 0"))
+
+
+CHECKS = (
+    bd_id,
+    past_argument,
+    not_whole_words,
+    size_below_1,
+    iteration_field,
+    inner_stride,
+    lost_offset,
+    bd_field,
+    core_wrap,
+    dimensions_product,
+    dimensions_not_whole_words,
+)

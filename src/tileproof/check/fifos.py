@@ -1,0 +1,237 @@
+"""Fifos: objects produced against consumed, by the cores and by the runtime sequence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from math import prod
+
+from tileproof.check.checked import Checked
+from tileproof.check.finding import Finding, finding
+from tileproof.check.loops import ACQUIRE, RELEASE, endless_loops, per_iteration, unheld_releases
+from tileproof.device_model import CORE, SHIM
+from tileproof.lowering.fifos import walk
+from tileproof.mlir.design import Core, Design, Fifo, Operation, Sequence, Tile, Transfer
+
+
+def part_of_an_object(checked: Checked) -> Iterator[Finding]:
+    for sequence in checked.design.sequences:
+        for name, nbytes in _moved(sequence).items():
+            fifo = checked.design.fifo(name)
+            if fifo is not None and nbytes % fifo.element.nbytes:
+                yield finding(
+                    "TP401",
+                    f"the sequence moves part of an object of @{name}",
+                    _first(sequence, name).place,
+                    f"{nbytes:,} bytes are {nbytes // fifo.element.nbytes} objects of {fifo.element.nbytes:,} "
+                    f"and {nbytes % fifo.element.nbytes:,} bytes more",
+                )
+
+
+def unbalanced(checked: Checked) -> Iterator[Finding]:
+    """Only cores whose body is one endless loop of which every pass takes and gives the same."""
+    if checked.design.links:
+        return
+    for sequence in checked.design.sequences:
+        moved = _moved(sequence)
+        for core in checked.design.cores:
+            iterations = _iterations(checked.design, core, moved)
+            if len(set(iterations.values())) > 1:
+                yield finding(
+                    "TP402",
+                    f"the objects that the sequence moves do not fit the loop of {core.tile}",
+                    sequence.place,
+                    "; ".join(f"@{name} moves for {count} iterations" for name, count in iterations.items()),
+                )
+
+
+def beyond_depth(checked: Checked) -> Iterator[Finding]:
+    for core, operation, fifo in _acquires(checked.design):
+        depth = _depth(fifo, core, operation)
+        if len(fifo.depths) == 1 and _count(operation) > depth and _behind_dma(checked, fifo):
+            yield finding(
+                "TP403",
+                f"{core.tile} acquires more objects of @{fifo.name} than its depth",
+                operation.place,
+                f"it acquires {_count(operation)}, and the depth is {depth}; "
+                f"the pool becomes {_count(operation) + 1} objects of {fifo.element.nbytes:,} bytes",
+            )
+
+
+def never_enough(checked: Checked) -> Iterator[Finding]:
+    for core, operation, fifo in _acquires(checked.design):
+        depth = _depth(fifo, core, operation)
+        fixed = len(fifo.depths) > 1 or not _behind_dma(checked, fifo)
+        if fixed and _count(operation) > depth:
+            yield finding(
+                "TP404",
+                f"{core.tile} waits for more objects of @{fifo.name} than there are",
+                operation.place,
+                f"it acquires {_count(operation)}, and its end holds {depth}",
+            )
+
+
+def release_unheld(checked: Checked) -> Iterator[Finding]:
+    for core in checked.design.cores:
+        for operation, held in unheld_releases(core.body):
+            yield finding(
+                "TP405",
+                f"{core.tile} releases objects of @{operation.attributes['fifo']} that it does not hold",
+                operation.place,
+                f"it releases {_count(operation)} and holds {held}",
+            )
+
+
+def never_released(checked: Checked) -> Iterator[Finding]:
+    for core in checked.design.cores:
+        for loop in endless_loops(core.body):
+            inside = list(walk(loop.regions[0]))
+            released = {_end(op) for op in inside if op.name == RELEASE}
+            acquired = {_end(op): op for op in inside if op.name == ACQUIRE}
+            for (name, port), operation in acquired.items():
+                if (name, port) not in released:
+                    yield finding(
+                        "TP406",
+                        f"the endless loop of {core.tile} keeps what it acquires of @{name}",
+                        operation.place,
+                        f"{_count(operation)} acquired in each pass, none released; "
+                        "an acquire of what is held waits for nothing",
+                    )
+
+
+def nobody_there(checked: Checked) -> Iterator[Finding]:
+    """One end of a fifo at work and nobody at the other; a mem tile's end works by itself."""
+    design = checked.design
+    linked = {name for link in design.links for name in (*link.inputs, *link.outputs)}
+    for fifo in design.fifos:
+        ends = (fifo.producer, *fifo.consumers)
+        if fifo.name in linked or not any(_works(design, fifo, tile) for tile in ends):
+            continue
+        for tile in ends:
+            # Without a sequence the design is a part of something, and the host's side is not known.
+            unknown = tile.kind not in (CORE, SHIM) or (tile.kind == SHIM and not design.sequences)
+            if unknown or _works(design, fifo, tile):
+                continue
+            does = "fills" if tile.at == fifo.producer.at else "takes"
+            who = "no sequence moves it" if tile.kind == SHIM else f"the program of {tile} never acquires it"
+            yield finding("TP407", f"nobody {does} the objects of @{fifo.name} at {tile}", fifo.place, who)
+
+
+def link_sizes(checked: Checked) -> Iterator[Finding]:
+    for link in checked.design.links:
+        inputs = [fifo for name in link.inputs if (fifo := checked.design.fifo(name))]
+        outputs = [fifo for name in link.outputs if (fifo := checked.design.fifo(name))]
+        if len(inputs) == len(outputs) == 1:
+            pairs = [_forward(inputs[0], outputs[0])]
+        elif len(inputs) == 1:
+            pairs = _parts(inputs[0], outputs, link.output_offsets)
+        elif len(outputs) == 1:
+            pairs = _parts(outputs[0], inputs, link.input_offsets)
+        else:
+            pairs = []
+        for why in filter(None, pairs):
+            yield finding("TP409", "the parts of the link are not the objects of its fifos", link.place, why)
+
+
+def _forward(source: Fifo, target: Fifo) -> str | None:
+    large, small = sorted((source.element.nbytes, target.element.nbytes), reverse=True)
+    if large % small == 0:
+        return None
+    return f"@{source.name} has objects of {source.element.nbytes:,} bytes, @{target.name} of {target.element.nbytes:,}"
+
+
+def _parts(whole: Fifo, parts: list[Fifo], offsets: tuple[int, ...]) -> list[str | None]:
+    """Each part reaches to the next offset (the pass takes differences, whatever the objects are)."""
+    if len(offsets) != len(parts):
+        return []
+    ends = [*offsets[1:], whole.element.count]
+    return [
+        f"the part of @{part.name} has {end - begin} elements of @{whole.name} (from {begin} to {end}), "
+        f"and its objects have {part.element.count}"
+        for part, begin, end in zip(parts, offsets, ends, strict=True)
+        if end - begin != part.element.count
+    ]
+
+
+def _moved(sequence: Sequence) -> Counter[str]:
+    """Bytes that a sequence moves, by fifo."""
+    moved: Counter[str] = Counter()
+    for operation in sequence.operations:
+        if isinstance(operation, Transfer) and min(operation.sizes) > 0:
+            moved[operation.fifo] += prod(operation.sizes) * sequence.arguments[operation.argument].dtype.nbytes
+    return moved
+
+
+def _first(sequence: Sequence, name: str) -> Transfer:
+    return next(op for op in sequence.operations if isinstance(op, Transfer) and op.fifo == name)
+
+
+def _iterations(design: Design, core: Core, moved: Counter[str]) -> dict[str, Fraction]:
+    """For how many passes of the core's loop the objects last that the sequence moves, by fifo."""
+    iterations = {}
+    for name, count in per_iteration(core.body).items():
+        fifo = design.fifo(name)
+        if fifo is None or not moved[name] or moved[name] % fifo.element.nbytes or fifo.repeat_count != 1:
+            continue
+        iterations[name] = Fraction(moved[name] // fifo.element.nbytes, count)
+    return iterations
+
+
+def _acquires(design: Design) -> Iterator[tuple[Core, Operation, Fifo]]:
+    for core in design.cores:
+        for operation in walk(core.body):
+            if operation.name == ACQUIRE:
+                fifo = design.fifo(str(operation.attributes["fifo"]))
+                if fifo is not None:
+                    yield core, operation, fifo
+
+
+def _depth(fifo: Fifo, core: Core, operation: Operation) -> int:
+    """The declared depth at the core's end of the fifo."""
+    if len(fifo.depths) == 1 or operation.attributes["port"] == "Produce":
+        return fifo.depths[0]
+    ends = [depth for depth, tile in zip(fifo.depths[1:], fifo.consumers, strict=False) if tile.at == core.tile.at]
+    return ends[0] if ends else fifo.depths[0]
+
+
+def _behind_dma(checked: Checked, fifo: Fifo) -> bool:
+    """Whether the two ends have pools of their own; True where the lowering did not come that far."""
+    return checked.lowered is None or any(flow.fifo == fifo.name for flow in checked.lowered.flows)
+
+
+def _works(design: Design, fifo: Fifo, tile: Tile) -> bool:
+    """Whether someone at `tile` moves objects of the fifo: a sequence, or the tile's core."""
+    if tile.kind == SHIM:
+        # An operation that is not read in full may name any fifo.
+        return any(
+            getattr(operation, "fifo", fifo.name) == fifo.name
+            for sequence in design.sequences
+            for operation in sequence.operations
+        )
+    return any(
+        operation.attributes.get("fifo") == fifo.name
+        for core in design.cores
+        if core.tile.at == tile.at
+        for operation in walk(core.body)
+    )
+
+
+def _count(operation: Operation) -> int:
+    return int(str(operation.attributes["count"]))
+
+
+def _end(operation: Operation) -> tuple[str, str]:
+    return str(operation.attributes["fifo"]), str(operation.attributes["port"])
+
+
+CHECKS = (
+    part_of_an_object,
+    unbalanced,
+    beyond_depth,
+    never_enough,
+    release_unheld,
+    never_released,
+    nobody_there,
+    link_sizes,
+)

@@ -1,0 +1,57 @@
+"""Memory: what lies where. That it fits at all is the lowering's word (TP101, TP102)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tileproof.check.checked import Checked
+from tileproof.check.finding import Finding, finding
+from tileproof.device_model import CORE, TILE_KINDS
+from tileproof.lowering.model import PlacedBuffer
+from tileproof.mlir.design import Place
+
+# One 512-bit access of AIE2P (aie_api, vector_ldst_align); mlir-aie aligns to 32 (fixed upstream in PR 3662).
+WIDE_ALIGNMENT = 64
+
+
+def bank_crossing(checked: Checked) -> Iterator[Finding]:
+    for buffer in _buffers(checked):
+        kind = TILE_KINDS[buffer.tile.kind]
+        first, last = buffer.address // kind.bank_bytes, (buffer.address + buffer.nbytes - 1) // kind.bank_bytes
+        if buffer.bank is None and first != last:
+            yield finding(
+                "TP103",
+                f"buffer {buffer.name} of {buffer.tile} lies in banks {first} to {last}",
+                _place(checked, buffer),
+                f"it has {buffer.nbytes:,} bytes at {buffer.address:,}, and a bank has {kind.bank_bytes:,}",
+            )
+
+
+def alignment(checked: Checked) -> Iterator[Finding]:
+    if checked.design.device.generation != "npu2":
+        return
+    for buffer in _buffers(checked):
+        if buffer.tile.kind == CORE and buffer.address % WIDE_ALIGNMENT and buffer.nbytes >= WIDE_ALIGNMENT:
+            yield finding(
+                "TP104",
+                f"buffer {buffer.name} of {buffer.tile} begins between two multiples of {WIDE_ALIGNMENT}",
+                _place(checked, buffer),
+                f"it lies at {buffer.address:,} = {WIDE_ALIGNMENT} x {buffer.address // WIDE_ALIGNMENT} "
+                f"+ {buffer.address % WIDE_ALIGNMENT}, and npu2 loads 64 bytes from multiples of 64",
+            )
+
+
+def _buffers(checked: Checked) -> tuple[PlacedBuffer, ...]:
+    return checked.lowered.buffers if checked.lowered else ()
+
+
+def _place(checked: Checked, placed: PlacedBuffer) -> Place:
+    """Where the buffer or its fifo is declared; buffers of a fifo are named after it."""
+    for buffer in checked.design.buffers:
+        if buffer.name == placed.name:
+            return buffer.place
+    behind = [fifo for fifo in checked.design.fifos if placed.name.startswith(fifo.name + "_")]
+    return max(behind, key=lambda fifo: len(fifo.name)).place if behind else placed.tile.place
+
+
+CHECKS = (bank_crossing, alignment)

@@ -1,0 +1,62 @@
+"""All checks on one design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tileproof.check import code, dma, fifos, in_flight, memory, stack, waits
+from tileproof.check.checked import Checked, Checking
+from tileproof.check.finding import Finding
+from tileproof.check.refusals import refusal
+from tileproof.check.tile_code import TileCode
+from tileproof.errors import Problem
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.sequence import sequence_words
+from tileproof.mlir.design import Design
+from tileproof.mlir.reader import read_design
+
+CHECKS: tuple[Checking, ...] = (
+    *memory.CHECKS,
+    *stack.CHECKS,
+    *dma.CHECKS,
+    *in_flight.CHECKS,
+    *fifos.CHECKS,
+    *waits.CHECKS,
+    *code.CHECKS,
+)
+
+
+def check_design(text: str, name: str, tile_code: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name."""
+    try:
+        design = read_design(text, name)
+    except Problem as problem:
+        return (refusal(problem, "TP001", name),)
+    refusals: list[Finding] = []
+    lowered: LoweredDesign | None = None
+    try:
+        lowered = lower_design(design)
+    except Problem as problem:
+        refusals.append(refusal(problem, "TP002", name))
+    files = tuple(TileCode(file, source) for file, source in tile_code.items())
+    checked = Checked(design=design, lowered=lowered, code=files)
+    # Two cores may share a function, and one finding about it is enough.
+    found = dict.fromkeys([*refusals, *(finding for check in CHECKS for finding in check(checked))])
+    if lowered is not None and not any(finding.is_error for finding in found):
+        found |= dict.fromkeys(_unwritable(design, lowered, name))
+    return tuple(sorted(found, key=_order))
+
+
+def _unwritable(design: Design, lowered: LoweredDesign, name: str) -> list[Finding]:
+    """What only the writer of the instruction words refuses."""
+    for sequence in design.sequences:
+        try:
+            sequence_words(lowered, sequence)
+        except Problem as problem:
+            return [refusal(problem, "TP313", name)]
+    return []
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str]:
+    return finding.place.file, finding.place.line, finding.place.column, finding.check.id

@@ -1,0 +1,387 @@
+"""As much of the C++ of a tile as the checks need: functions, their parameters, and their local arrays.
+
+No compiler: comments and texts are stripped, braces are followed, and whatever is not understood (templates, macros,
+sizes that are not whole numbers known from the text) is left out, so that what is reported is there.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import prod
+
+from tileproof.mlir.design import Place
+
+_TOKEN = re.compile(
+    r"""//[^\n]* | /\*.*?\*/ | R"(?P<mark>[^(\s"]*)\(.*?\)(?P=mark)" | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
+    | ^[ \t]*\#(?:\\\n|[^\n])* | [A-Za-z_]\w* | \d[\w.']* | :: | \S""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+_CONDITIONAL = re.compile(r"\#\s*(if|endif)")
+_DEFINE = re.compile(r"\#\s*define\s+(\w+)\s+(.+)")
+
+# (kind, bytes): i for integers of either sign, f for IEEE floats, b for bfloat16.
+SCALARS: Mapping[str, tuple[str, int]] = {
+    **dict.fromkeys(("int8_t", "uint8_t", "int8", "uint8", "char", "bool"), ("i", 1)),
+    **dict.fromkeys(("int16_t", "uint16_t", "int16", "uint16", "short"), ("i", 2)),
+    **dict.fromkeys(("int32_t", "uint32_t", "int32", "uint32", "int", "unsigned", "signed"), ("i", 4)),
+    **dict.fromkeys(("int64_t", "uint64_t", "int64", "uint64"), ("i", 8)),
+    **dict.fromkeys(("bfloat16", "bfloat16_t", "__bf16"), ("b", 2)),
+    "float": ("f", 4),
+    "double": ("f", 8),
+}
+_QUALIFIERS = {"const", "volatile", "restrict", "__restrict", "__restrict__", "std", "::", "register", "__aie_dm"}
+_NO_FUNCTION = {"if", "for", "while", "switch", "catch", "alignas", "noexcept", "decltype", "requires", "__attribute__"}
+# A statement with one of these words has no array on the stack, or none that must be there.
+_NOT_ON_STACK = {"static", "extern", "typedef", "using", "return", "const", "constexpr", "thread_local", "sizeof"}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or sign; `conditional` between #if and #endif, where it may not count."""
+
+    text: str
+    place: Place
+    conditional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter as far as it is understood: `type` is None for one that this reader does not know."""
+
+    type: tuple[str, int] | None
+    pointer: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalArray:
+    """An array on the stack of its function."""
+
+    name: str
+    nbytes: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CppFunction:
+    """A function with a body. `words` are all names in the body, so also those of the functions that it calls."""
+
+    name: str
+    extern_c: bool
+    parameters: tuple[Parameter, ...]
+    arrays: tuple[LocalArray, ...]
+    words: frozenset[str]
+    place: Place
+
+
+@dataclass(frozen=True)
+class TileCode:
+    """One C++ file."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def functions(self) -> tuple[CppFunction, ...]:
+        """Every function that is defined here, also those inside namespaces."""
+        return tuple(_functions(self._tokens, self._constants, self._aliases))
+
+    def defined(self, name: str) -> tuple[CppFunction, ...]:
+        return tuple(function for function in self.functions if function.name == name)
+
+    def reached_from(self, name: str) -> tuple[CppFunction, ...]:
+        """The function `name` and all that it may call, directly or not."""
+        reached: list[CppFunction] = []
+        waiting = list(self.defined(name))
+        while waiting:
+            function = waiting.pop()
+            reached.append(function)
+            waiting += [f for f in self.functions if f.name in function.words and f not in reached + waiting]
+        return tuple(reached)
+
+    @cached_property
+    def _tokens(self) -> tuple[Token, ...]:
+        return tuple(_tokens(self.text, self.name))
+
+    @cached_property
+    def _constants(self) -> dict[str, int]:
+        return _constants(self._tokens, self._defines)
+
+    @cached_property
+    def _defines(self) -> dict[str, str]:
+        return {found[1]: found[2] for found in _DEFINE.finditer(self.text)}
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        using = re.findall(r"\busing\s+(\w+)\s*=\s*(?:std\s*::\s*)?(\w+)\s*;", self.text)
+        typedef = [(new, old) for old, new in re.findall(r"\btypedef\s+(?:std\s*::\s*)?(\w+)\s+(\w+)\s*;", self.text)]
+        return {**self._defines, **dict(typedef), **dict(using)}
+
+
+def _tokens(text: str, name: str) -> Iterator[Token]:
+    depth, line, begin, at = 0, 1, 0, 0
+    for match in _TOKEN.finditer(text):
+        line += text.count("\n", at, match.start())
+        begin = text.rfind("\n", 0, match.start()) + 1
+        at = match.start()
+        word = match.group()
+        if word.lstrip().startswith("#"):
+            found = _CONDITIONAL.search(word)
+            depth += 0 if found is None else 1 if found[1] == "if" else -1
+        elif not word.startswith(("//", "/*")):
+            yield Token(word, Place(name, line, match.start() - begin + 1), depth > 0)
+
+
+# Constants
+
+
+def whole_number(text: str, constants: Mapping[str, int]) -> int | None:
+    """The value of an expression of literals and known constants; None if it is anything else."""
+    if len(text) > 200:
+        return None
+    text = re.sub(r"\b(0[xX][0-9a-fA-F']+|\d[\d']*)[uUlL]*", lambda found: found[1].replace("'", ""), text)
+    try:
+        return _value(ast.parse(text.strip(), mode="eval").body, constants)
+    except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError):
+        return None
+
+
+def _value(node: ast.expr, constants: Mapping[str, int]) -> int | None:
+    match node:
+        case ast.Constant(value=int(number)):
+            return number
+        case ast.Name(id=name):
+            return constants.get(name)
+        case ast.BinOp(left=left, op=operator, right=right):
+            a, b = _value(left, constants), _value(right, constants)
+            return None if a is None or b is None else _combined(operator, a, b)
+    return None
+
+
+def _combined(operator: ast.operator, a: int, b: int) -> int | None:
+    match operator:
+        case ast.Add():
+            return a + b
+        case ast.Sub():
+            return a - b
+        case ast.Mult():
+            return a * b
+        case ast.Div() if a >= 0 and b > 0:
+            return a // b
+        case ast.Mod() if a >= 0 and b > 0:
+            return a % b
+        case ast.LShift() if 0 <= b < 64:
+            return a << b
+        case ast.RShift() if 0 <= b < 64:
+            return a >> b
+    return None
+
+
+def _constants(tokens: Sequence[Token], defines: Mapping[str, str]) -> dict[str, int]:
+    """Names that mean one whole number wherever they stand; a name with two meanings is left out."""
+    values: dict[str, int | None] = {}
+    for name, text in defines.items():
+        values[name] = whole_number(text, {})
+    unknown: set[str] = set()
+    for statement in _statements(tokens):
+        words = [token.text for token in statement]
+        declared = dict(_declared(words)) if {"constexpr", "const"} & set(words) else {}
+        unknown |= {name for type_, name in pairwise(words) if type_ in SCALARS} - set(declared)
+        for name, text in declared.items():
+            known = {key: value for key, value in values.items() if value is not None}
+            value = whole_number(text, known)
+            values[name] = value if values.get(name, value) == value else None
+    return {name: value for name, value in values.items() if value is not None and name not in unknown}
+
+
+def _declared(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """`name = value` pairs of `constexpr int a = 1, b = 2 * a`."""
+    if "=" not in words or "(" in words[: words.index("=")]:
+        return
+    first = words.index("=") - 1
+    for piece in _split(words[first:], ","):
+        if len(piece) > 2 and piece[1] == "=":
+            yield piece[0], "".join(piece[2:])
+
+
+def _statements(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """The tokens between `;`, `{` and `}`."""
+    statement: list[Token] = []
+    for token in tokens:
+        if token.text in (";", "{", "}"):
+            yield statement
+            statement = []
+        else:
+            statement.append(token)
+    yield statement
+
+
+# Functions
+
+
+def _functions(
+    tokens: Sequence[Token], constants: Mapping[str, int], aliases: Mapping[str, str]
+) -> Iterator[CppFunction]:
+    scopes: list[str] = []  # what each open brace belongs to
+    header: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        index += 1
+        if token.text == "{":
+            opened = _function_name(header)
+            if opened is not None:
+                end = _closing(tokens, index)
+                extern_c = "C" in scopes or '"C"' in [word.text for word in header]
+                yield _function(header, opened, tokens[index:end], extern_c, constants, aliases)
+                index = end + 1
+            else:
+                scopes.append("C" if header and header[-1].text == '"C"' else "other")
+            header = []
+        elif token.text == "}":
+            scopes = scopes[:-1]
+            header = []
+        elif token.text == ";":
+            header = []
+        else:
+            header.append(token)
+
+
+def _function_name(header: Sequence[Token]) -> int | None:
+    """Where the name of the function stands whose head this is; None if it is the head of anything else."""
+    words = [token.text for token in header]
+    depth, found = 0, None
+    for index, word in enumerate(words):
+        if depth == 0 and word == ":":  # what follows initialises members
+            break
+        before = words[index - 1] if index else ""
+        if depth == 0 and word == "(" and re.fullmatch(r"[A-Za-z_]\w*", before) and before not in _NO_FUNCTION:
+            found = index - 1  # the last one: macros stand before it
+        depth += (word == "(") - (word == ")")
+    return None if found is None or "=" in _outside_templates(words[:found]) else found
+
+
+def _outside_templates(words: Sequence[str]) -> list[str]:
+    depth, outside = 0, []
+    for word in words:
+        depth += (word == "<") - (word == ">")
+        if depth == 0:
+            outside.append(word)
+    return outside
+
+
+def _closing(tokens: Sequence[Token], start: int) -> int:
+    depth = 1
+    for index in range(start, len(tokens)):
+        depth += (tokens[index].text == "{") - (tokens[index].text == "}")
+        if depth == 0:
+            return index
+    return len(tokens)
+
+
+def _function(
+    header: Sequence[Token],
+    at: int,
+    body: Sequence[Token],
+    extern_c: bool,
+    constants: Mapping[str, int],
+    aliases: Mapping[str, str],
+) -> CppFunction:
+    return CppFunction(
+        name=header[at].text,
+        extern_c=extern_c,
+        parameters=tuple(_parameters([token.text for token in header[at + 1 :]], aliases)),
+        arrays=tuple(_arrays(body, constants, aliases)),
+        words=frozenset(token.text for token in body),
+        place=header[at].place,
+    )
+
+
+def _parameters(words: Sequence[str], aliases: Mapping[str, str]) -> Iterator[Parameter]:
+    """The parameters of a head that begins with their bracket."""
+    inside: list[str] = []
+    depth = 0
+    for word in words:
+        depth += (word == "(") - (word == ")")
+        if depth == 0:
+            break
+        inside.append(word)
+    pieces = [piece for piece in _split(inside[1:], ",") if piece and piece != ["void"]]
+    yield from (_parameter(piece, aliases) for piece in pieces)
+
+
+def _parameter(words: Sequence[str], aliases: Mapping[str, str]) -> Parameter:
+    text = " ".join(words).replace(" * ", " *").replace(" :: ", "::")
+    pointer = "*" in words or "[" in words
+    plain = [word for word in words if word not in _QUALIFIERS]
+    cut = min([plain.index(sign) for sign in ("*", "[", "=", "&") if sign in plain], default=len(plain))
+    base = plain[:cut]
+    named = "*" not in plain and len(base) > 1 and _scalar(base[-1:], aliases) is None
+    return Parameter(type=_scalar(base[:-1] if named else base, aliases), pointer=pointer, text=text)
+
+
+def _scalar(words: Sequence[str], aliases: Mapping[str, str]) -> tuple[str, int] | None:
+    """The type that these words name; `unsigned` and `signed` say nothing about a size beside another word."""
+    if len(words) > 1:
+        words = [word for word in words if word not in ("unsigned", "signed")]
+    name = words[0] if len(words) == 1 else ""
+    for _ in range(8):  # an alias of an alias; not for ever
+        if name in SCALARS or name not in aliases:
+            break
+        name = aliases[name]
+    return SCALARS.get(name)
+
+
+def _split(words: Sequence[str], sign: str) -> Iterator[list[str]]:
+    """The pieces between `sign`s that are inside no brackets."""
+    depth = 0
+    piece: list[str] = []
+    for word in words:
+        depth += (word in ("(", "[", "<")) - (word in (")", "]", ">"))
+        if word == sign and depth == 0:
+            yield piece
+            piece = []
+        else:
+            piece.append(word)
+    yield piece
+
+
+# Local arrays
+
+
+def _arrays(body: Sequence[Token], constants: Mapping[str, int], aliases: Mapping[str, str]) -> Iterator[LocalArray]:
+    for statement in _statements(body):
+        words = [token.text for token in statement]
+        if _NOT_ON_STACK & set(words) or any(token.conditional for token in statement):
+            continue
+        for index in range(len(words) - 2):
+            type_ = _scalar([words[index]], aliases)
+            if type_ is not None:
+                yield from _declarators(statement[index + 1 :], type_[1], constants)
+                break
+
+
+def _declarators(tokens: Sequence[Token], nbytes: int, constants: Mapping[str, int]) -> Iterator[LocalArray]:
+    """The arrays of `a[2][3], b[4] = ...` with elements of `nbytes`."""
+    at = 0
+    for piece in _split([token.text for token in tokens], ","):
+        extents = _extents(piece[1:], constants)
+        if extents and None not in extents and re.fullmatch(r"[A-Za-z_]\w*", piece[0]):
+            size = nbytes * prod(extent for extent in extents if extent is not None)
+            yield LocalArray(name=piece[0], nbytes=size, place=tokens[at].place)
+        at += len(piece) + 1
+
+
+def _extents(words: Sequence[str], constants: Mapping[str, int]) -> list[int | None]:
+    """The numbers in `[2][3]` at the beginning of `words`."""
+    extents: list[int | None] = []
+    while words and words[0] == "[" and "]" in words:
+        end = words.index("]")
+        extents.append(whole_number("".join(words[1:end]), constants))
+        words = words[end + 1 :]
+    return extents

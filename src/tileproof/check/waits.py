@@ -1,0 +1,185 @@
+"""Fifos: cores that wait for each other in a circle.
+
+The cores' acquires and releases are played through with hosts that always give and take. Each core does the same
+whatever the others' speed, so that where they end up does not depend on who goes first (a Kahn network): if they all
+stand still then, they do on every device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tileproof.check.checked import Checked
+from tileproof.check.finding import Finding, finding
+from tileproof.check.loops import RELEASE, constants, is_fifo, trip_count
+from tileproof.device_model import CORE
+from tileproof.lowering.fifos import walk
+from tileproof.lowering.model import LoweredCore, LoweredDesign
+from tileproof.mlir.design import Core, Fifo, Operation
+
+STEPS = 20_000  # enough to come back to where a loop began; whoever moves for so long is not stuck
+SLACK_WORDS = 64  # more than the stream and the DMAs hold between two pools (AM020; xdna-emu's measurements)
+
+_At = tuple[int, int]
+
+
+@dataclass
+class _Count:
+    """Objects of one fifo: handed on by its producer, given back by each consumer; None where nobody is modelled."""
+
+    fifo: Fifo
+    capacity: int
+    produced: int | None
+    consumed: dict[_At, int]
+
+    def ready(self, operation: Operation, at: _At) -> bool:
+        count = int(str(operation.attributes["count"]))
+        if operation.attributes["port"] == "Consume":
+            return self.produced is None or self.produced - self.consumed.get(at, 0) >= count
+        return all((self.produced or 0) + count - consumed <= self.capacity for consumed in self.consumed.values())
+
+    def release(self, operation: Operation, at: _At) -> None:
+        count = int(str(operation.attributes["count"]))
+        if operation.attributes["port"] == "Consume":
+            self.consumed[at] = self.consumed.get(at, 0) + count
+        elif self.produced is not None:
+            self.produced += count
+
+    def waits_for(self, operation: Operation) -> list[_At]:
+        if operation.attributes["port"] == "Consume":
+            return [self.fifo.producer.at]
+        count = int(str(operation.attributes["count"]))
+        return [at for at, consumed in self.consumed.items() if (self.produced or 0) + count - consumed > self.capacity]
+
+
+@dataclass
+class _Program:
+    """One core's fifo operations in their order, and the one that it stands at."""
+
+    core: Core
+    operations: Iterator[Operation]
+    at: Operation | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        self.at = next(self.operations, None)
+
+    def run(self, counts: Mapping[str, _Count], steps: int) -> int:
+        """Go on until it has to wait, ends, or has used up `steps`; the steps taken."""
+        taken = 0
+        while self.at is not None and taken < steps:
+            count = counts[str(self.at.attributes["fifo"])]
+            if self.at.name == RELEASE:
+                count.release(self.at, self.core.tile.at)
+            elif not count.ready(self.at, self.core.tile.at):
+                break
+            taken += 1
+            self.at = next(self.operations, None)
+        return taken
+
+
+def wait_cycle(checked: Checked) -> Iterator[Finding]:
+    if checked.lowered is None or not _modelled(checked):
+        return
+    counts = {fifo.name: _count(checked.lowered, fifo) for fifo in checked.design.fifos}
+    programs = {core.tile.at: _Program(core, _played(core.body, constants(core.body))) for core in checked.design.cores}
+    left = STEPS
+    while left > 0:
+        # A share for each, so that one endless core does not use up the steps of all.
+        taken = sum(program.run(counts, 100) for program in programs.values())
+        if taken == 0:
+            break
+        left -= taken
+    else:
+        return
+    circle = _circle(programs, counts)
+    if circle:
+        first = programs[circle[0]]
+        assert first.at is not None
+        yield finding(
+            "TP410",
+            f"{', '.join(str(programs[at].core.tile) for at in circle)} wait for each other for ever",
+            first.at.place,
+            "; ".join(_waiting(programs[at]) for at in circle),
+        )
+
+
+def _modelled(checked: Checked) -> bool:
+    """Whether the cores' order of operations is known, and no link or repeat makes other objects of them."""
+    design = checked.design
+    if design.links or any(fifo.repeat_count != 1 or not fifo.synchronized for fifo in design.fifos):
+        return False
+    names = {fifo.name for fifo in design.fifos}
+    for core in design.cores:
+        known = constants(core.body)
+        for operation in walk(core.body):
+            if is_fifo(operation) and operation.attributes["fifo"] not in names:
+                return False
+            inside = any(is_fifo(inner) for region in operation.regions for inner in walk(region))
+            if inside and trip_count(operation, known) is None:
+                return False
+    return True
+
+
+def _count(lowered: LoweredDesign, fifo: Fifo) -> _Count:
+    by_core = {core.core.tile.at: core for core in lowered.cores}
+    working = [tile.at for tile in fifo.consumers if tile.kind == CORE and _uses(by_core.get(tile.at), fifo)]
+    pools = {
+        end.buffers
+        for at in (fifo.producer.at, *working)
+        if at in by_core
+        for end in by_core[at].ends.values()
+        if end.fifo == fifo.name
+    }
+    slack = -(-SLACK_WORDS * 4 // fifo.element.nbytes) if len(pools) > 1 else 0
+    return _Count(
+        fifo=fifo,
+        capacity=sum(map(len, pools)) + slack,
+        produced=len(fifo.init) if _uses(by_core.get(fifo.producer.at), fifo) else None,
+        consumed=dict.fromkeys(working, 0),
+    )
+
+
+def _uses(lowered: LoweredCore | None, fifo: Fifo) -> bool:
+    return lowered is not None and any(
+        is_fifo(operation) and operation.attributes["fifo"] == fifo.name for operation in walk(lowered.core.body)
+    )
+
+
+def _played(body: tuple[Operation, ...], known: Mapping[int, int]) -> Iterator[Operation]:
+    """The fifo operations of a body, loop by loop."""
+    for operation in body:
+        if is_fifo(operation):
+            yield operation
+        elif any(is_fifo(inner) for region in operation.regions for inner in walk(region)):
+            for _ in range(trip_count(operation, known) or 0):
+                yield from _played(operation.regions[0], known)
+
+
+def _circle(programs: Mapping[_At, _Program], counts: Mapping[str, _Count]) -> list[_At]:
+    """Cores that each wait for the next, the last for the first; empty if there are none."""
+    for start in programs:
+        path = [start]
+        while True:
+            operation = programs[path[-1]].at if path[-1] in programs else None
+            if operation is None:  # it has ended, or is no core
+                break
+            following = counts[str(operation.attributes["fifo"])].waits_for(operation)
+            if not following:
+                break
+            if following[0] in path:
+                return path[path.index(following[0]) :]
+            path.append(following[0])
+    return []
+
+
+def _waiting(program: _Program) -> str:
+    assert program.at is not None
+    attributes = program.at.attributes
+    return (
+        f"{program.core.tile} waits at {program.at.place} to "
+        f"{'fill' if attributes['port'] == 'Produce' else 'take'} {attributes['count']} of @{attributes['fifo']}"
+    )
+
+
+CHECKS = (wait_cycle,)

@@ -1,0 +1,549 @@
+"""Every check fires on a design made wrong by one change, and on nothing that is right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tileproof.check.catalogue import CATALOGUE, GROUPS
+from tileproof.check.finding import Finding
+from tileproof.check.report import as_sarif, as_text, catalogue_as_markdown
+from tileproof.check.run import check_design
+from tileproof.check.tile_code import TileCode
+from tileproof.cli import main
+from tileproof.prepare import Request, render_kernel
+
+ROOT = Path(__file__).parents[1]
+CONFORMANCE = ROOT.parent / "shared" / "conformance"
+NEWEST = "2026-08"
+
+GOOD = """\
+module {
+  aie.device(npu1) @main {
+    %shim = aie.tile(0, 0)
+    %mem = aie.tile(0, 1)
+    %core = aie.tile(0, 2)
+    %next = aie.tile(0, 3)
+
+    aie.objectfifo @x(%shim, {%core}, 2 : i32) : !aie.objectfifo<memref<64xi32>>
+    aie.objectfifo @y(%core, {%shim}, 2 : i32) : !aie.objectfifo<memref<64xi32>>
+    %scratch = aie.buffer(%core) {sym_name = "scratch"} : memref<32xi32>
+    func.func private @step(memref<64xi32>, memref<64xi32>, memref<32xi32>) attributes {link_with = "tile.o"}
+
+    %program = aie.core(%core) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %forever = arith.constant 4294967295 : index
+      scf.for %i = %c0 to %forever step %c1 {
+        %xv = aie.objectfifo.acquire @x(Consume, 1) : !aie.objectfifosubview<memref<64xi32>>
+        %xo = aie.objectfifo.subview.access %xv[0] : !aie.objectfifosubview<memref<64xi32>> -> memref<64xi32>
+        %yv = aie.objectfifo.acquire @y(Produce, 1) : !aie.objectfifosubview<memref<64xi32>>
+        %yo = aie.objectfifo.subview.access %yv[0] : !aie.objectfifosubview<memref<64xi32>> -> memref<64xi32>
+        func.call @step(%xo, %yo, %scratch) : (memref<64xi32>, memref<64xi32>, memref<32xi32>) -> ()
+        aie.objectfifo.release @x(Consume, 1)
+        aie.objectfifo.release @y(Produce, 1)
+      }
+      aie.end
+    } {stack_size = 1024 : i32}
+
+    aie.runtime_sequence @run(%a: memref<256xi32>, %b: memref<256xi32>) {
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 0 : i64, metadata = @y} : memref<256xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 1 : i64, metadata = @x} : memref<256xi32>
+      aiex.npu.dma_wait {symbol = @y}
+    }
+  }
+}
+"""
+GOOD_CODE = """\
+#include <cstdint>
+namespace {
+constexpr int count = 64;
+void doubled(const int32_t *x, int32_t *y) { for (int i = 0; i < count; ++i) y[i] = 2 * x[i]; }
+}
+extern "C" void step(int32_t *x, int32_t *y, int32_t *scratch) {
+    int32_t small[count];
+    doubled(x, small);
+    doubled(small, y);
+}
+"""
+X_PATTERN = "%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]"
+MOVE_X = f"aiex.npu.dma_memcpy_nd({X_PATTERN}) {{id = 1 : i64, metadata = @x}} : memref<256xi32>"
+MOVE_Y = MOVE_X.replace("%a", "%b").replace("id = 1", "id = 0").replace("@x", "@y")
+WAIT_Y = "aiex.npu.dma_wait {symbol = @y}"
+LINK_WITH = ' attributes {link_with = "tile.o"}'
+STEP = "    func.func private @step(memref<64xi32>, memref<64xi32>, memref<32xi32>)"
+FAR = "aie.tile(0, 3)"
+
+
+def changed(*changes: tuple[str, str], text: str = GOOD) -> str:
+    """The good text with every `old` replaced, each of which must be there."""
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def x_moves(pattern: str, type_: str = "256xi32") -> str:
+    """The good design with another transfer of @x from an argument of `type_`."""
+    move = MOVE_X.replace(X_PATTERN, "%a" + pattern).replace("256xi32", type_)
+    return changed((MOVE_X, move), ("%a: memref<256xi32>", f"%a: memref<{type_}>"))
+
+
+def pieces_of_x(count: int) -> str:
+    """@x in `count` transfers that nobody waits for in between."""
+    size = 256 // count
+    move = MOVE_X.replace("1, 256]", f"1, {size}]")
+    moves = [move.replace("[0, 0, 0, 0]", f"[0, 0, 0, {n * size}]").replace("id = 1", f"id = {n + 1}")
+             for n in range(count)]  # fmt: skip
+    return changed((MOVE_X, "\n".join(moves)))
+
+
+def linked(whole: int) -> str:
+    """@x from the mem tile, where @g brings objects of `whole` words."""
+    g = f"aie.objectfifo @g(%shim, {{%mem}}, 2 : i32) : !aie.objectfifo<memref<{whole}xi32>>\n    "
+    return changed(
+        ("aie.objectfifo @x(%shim", g + "aie.objectfifo @x(%mem"),
+        ("    %scratch", "    aie.objectfifo.link [@g] -> [@x] ([] [])\n    %scratch"),
+        (MOVE_X, MOVE_X.replace("@x", "@g").replace("256", str(2 * whole))),
+        ("%a: memref<256xi32>", f"%a: memref<{2 * whole}xi32>"),
+    )
+
+
+MOVE_Z = MOVE_Y.replace("id = 0", "id = 5").replace("@y", "@z")
+
+Z = "    aie.objectfifo @z(%core, {%next}, 2 : i32) : !aie.objectfifo<memref<64xi32>>\n"
+
+
+def acquire(use: str) -> str:
+    return f"%{use[1]}v = aie.objectfifo.acquire {use} : !aie.objectfifosubview<memref<64xi32>>\n"
+
+
+def two_cores(*second: str, depth: int = 2) -> str:
+    """The good design and a core that it sends @p to and gets @q from; `second` is what that core does in its loop."""
+    first = [*map(acquire, ["@q(Consume, 1)", "@p(Produce, 1)"]), "aie.objectfifo.release @q(Consume, 1)\n"]
+    loop = f"{GOOD[GOOD.index('%c0 =') : GOOD.index('%xv')]}{''.join(second)}}}\naie.end\n}}\n"
+    fifos = [Z.replace("@z", "@p"), Z.replace("@z(%core, {%next}", "@q(%next, {%core}")]
+    return changed(
+        ("    %scratch", "".join(fifos).replace("2 : i32", f"{depth} : i32") + "    %scratch"),
+        ("%xv = ", "".join(first) + "aie.objectfifo.release @p(Produce, 1)\n%xv = "),
+        ("    aie.runtime", f"%second = aie.core(%next) {{\n{loop}    aie.runtime"),
+    )
+
+
+TAKE_P = acquire("@p(Consume, 1)") + "aie.objectfifo.release @p(Consume, 1)\n"
+FILL_Q = acquire("@q(Produce, 1)") + "aie.objectfifo.release @q(Produce, 1)\n"
+
+BAD_DESIGNS = {
+    "TP001": changed(("aie.runtime_sequence", "aie.run_this")),
+    "TP002": changed(("%xv[0]", "%xv[1]")),
+    "TP003": changed(("id = 1 : i64", "id = 1 : i64, issue_tokn = true")),
+    "TP101": changed(("32xi32>", "20000xi32>")),
+    "TP102": changed(('"scratch"', '"scratch", address = 100 : i32')),
+    "TP103": changed(("memref<32xi32>", "memref<5000xi32>")),
+    "TP104": changed(("(npu1)", "(npu2)"), ("stack_size = 1024", "stack_size = 1056")),
+    "TP201": changed(("stack_size = 1024", "stack_size = 70000")),
+    "TP301": changed(("id = 1 ", "id = 16 ")),
+    "TP302": x_moves("[0, 0, 0, 64][1, 1, 1, 256][0, 0, 0, 1]"),
+    "TP303": x_moves("[0, 0, 0, 0][1, 1, 4, 128][0, 0, 129, 1]", "1024xi16"),
+    "TP304": x_moves("[0, 0, 0, 0][1, 1, 4, 64][0, 0, 0, 1]"),
+    "TP305": x_moves("[0, 0, 0, 0][1, 1, 2, 128][0, 0, 2000000, 1]", "2000128xi32"),
+    "TP306": changed(("256", "2048"), (X_PATTERN.replace("256", "2048"), "%a[0, 0, 0, 0][1, 1, 1, 2048][9, 9, 9, 1]")),
+    "TP307": x_moves("[0, 0, 0, 0][128, 1, 1, 2][2, 0, 0, 1]"),
+    "TP308": pieces_of_x(8),
+    "TP309": changed((WAIT_Y, WAIT_Y + "\n" + WAIT_Y.replace("@y", "@x"))),
+    "TP310": changed(("id = 1 ", "id = 0 ")),
+    "TP311": changed((WAIT_Y, "")),
+    "TP312": changed(("{%core}, 2 : i32", "{%core}, [2, 17]")),
+    "TP313": changed(("id = 1 : i64", "id = 1 : i64, burst_length = 32 : i64")),
+    "TP314": x_moves("[0, 0, 0, 0][1, 1, 1, 512][0, 0, 0, 2]", "1024xi16"),
+    "TP315": x_moves("[0, 0, 5, 0][1, 1, 1, 256][0, 0, 0, 1]"),
+    "TP316": changed(
+        ("256", "2048"),
+        ("64xi32", "512xi32"),
+        ("@y(%core,", "@y(%core dimensionsToStream [<size = 256, stride = 2>, <size = 2, stride = 1>],"),
+    ),
+    "TP317": changed(("@y(%core,", "@y(%core dimensionsToStream [<size = 4, stride = 8>, <size = 8, stride = 1>],")),
+    "TP318": changed(
+        ("64xi32", "32xi8"),
+        ("@y(%core,", f"@y(%core dimensionsToStream [{'<size = 4, stride = 4>, ' * 2}<size = 2, stride = 1>],"),
+    ),
+    "TP401": changed(("1, 256]", "1, 250]")),
+    "TP402": x_moves("[0, 0, 0, 0][1, 1, 1, 128][0, 0, 0, 1]"),
+    "TP403": changed(("acquire @x(Consume, 1)", "acquire @x(Consume, 3)")),
+    "TP404": changed(("{%core}, 2 : i32", "{%core}, [2, 2]"), ("acquire @x(Consume, 1)", "acquire @x(Consume, 3)")),
+    "TP405": changed(("release @x(Consume, 1)", "release @x(Consume, 2)")),
+    "TP406": changed(("aie.objectfifo.release @x(Consume, 1)", "")),
+    "TP407": changed((MOVE_Y, ""), (WAIT_Y, "")),
+    "TP408": changed(("64xi32", "63xi8"), ("256", "252")),
+    "TP409": linked(96),
+    "TP410": two_cores(TAKE_P, FILL_Q),
+    "TP501": changed((LINK_WITH, "")),
+    "TP505": changed((STEP + LINK_WITH, "")),
+    "TP601": changed(("@x(Consume", "@x(Produce")),
+    "TP602": changed((FAR, "aie.tile(9, 3)")),
+    "TP603": changed((f"    %next = {FAR}\n", ""), ("    aie.runtime", f"    %next = {FAR}\n    aie.runtime")),
+    "TP604": changed(("@y", "@x")),
+    "TP605": changed(("aie.core(%core)", "aie.core(%mem)")),
+    "TP606": changed((FAR, "aie.tile(2, 2)"), ("aie.buffer(%core)", "aie.buffer(%next)")),
+    "TP607": changed(("(npu1)", "(npu7)")),
+    "TP608": changed(("    %scratch", Z + "    %scratch"), (WAIT_Y, MOVE_Z + WAIT_Y + WAIT_Y.replace("@y", "@z"))),
+}  # fmt: skip
+
+BAD_CODE = {
+    "TP202": changed(("small[count]", "small[8 * count]"), text=GOOD_CODE),
+    "TP203": changed(("small[count];", "small[2 * count], more[150];"), text=GOOD_CODE),
+    "TP502": changed(('extern "C" ', ""), text=GOOD_CODE),
+    "TP503": changed((", int32_t *scratch", ""), text=GOOD_CODE),
+    "TP504": changed(("int32_t *scratch", "int8_t *scratch"), text=GOOD_CODE),
+}
+
+
+def found(design: str, code: str | None = None) -> tuple[Finding, ...]:
+    return check_design(design, "d.mlir", {} if code is None else {"tile.cc": code})
+
+
+def ids(findings: tuple[Finding, ...]) -> set[str]:
+    return {finding.check.id for finding in findings}
+
+
+# The catalogue
+
+
+def test_every_check_has_a_bad_design_or_bad_tile_code() -> None:
+    assert sorted([*BAD_DESIGNS, *BAD_CODE]) == [check.id for check in CATALOGUE]
+
+
+def test_ids_and_names_are_unique_and_each_belongs_to_a_group() -> None:
+    assert len({check.id for check in CATALOGUE}) == len({check.name for check in CATALOGUE}) == len(CATALOGUE)
+    assert {check.id[:3] for check in CATALOGUE} == set(GROUPS)
+
+
+def test_the_page_of_checks_is_the_catalogue() -> None:
+    assert (ROOT / "docs" / "checks.md").read_text() == catalogue_as_markdown()
+
+
+# Bad and good
+
+
+@pytest.mark.parametrize("id_", BAD_DESIGNS)
+def test_a_bad_design_is_found_by_its_check_and_by_no_other(id_: str) -> None:
+    assert ids(found(BAD_DESIGNS[id_])) == {id_}
+
+
+@pytest.mark.parametrize("id_", BAD_CODE)
+def test_bad_tile_code_is_found_by_its_check_and_by_no_other(id_: str) -> None:
+    assert ids(found(GOOD, BAD_CODE[id_])) == {id_}
+
+
+def test_nothing_is_found_in_what_is_good() -> None:
+    assert found(GOOD) == found(GOOD, GOOD_CODE) == ()
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        pytest.param(pieces_of_x(4), id="a full queue"),
+        pytest.param(two_cores(FILL_Q, TAKE_P), id="two cores that hand on before they wait"),
+        pytest.param(linked(128), id="a link of two objects to one"),
+        pytest.param(x_moves("[0, 0, 0, 0][4, 1, 1, 64][0, 0, 0, 1]", "64xi32"), id="a repeat"),
+        pytest.param(x_moves("[0, 0, 0, 0][64, 1, 1, 4][4, 0, 0, 1]"), id="64 iterations"),
+        pytest.param(changed((MOVE_X, MOVE_X.replace("}", ", issue_token = true}")),
+                             (WAIT_Y, WAIT_Y + WAIT_Y.replace("@y", "@x"))), id="a wait for an input's token"),
+        pytest.param(changed((WAIT_Y, WAIT_Y + MOVE_Y + MOVE_X + WAIT_Y)), id="BDs again after a wait"),
+        pytest.param(changed(("acquire @x(Consume, 1)", "acquire @x(Consume, 2)")), id="a sliding window"),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_mistake_and_is_none_is_not_found(good: str) -> None:
+    assert found(good) == ()
+
+
+@pytest.mark.parametrize("target", ["npu1", "npu2"])
+@pytest.mark.parametrize("kernel", ["attention", "mel"])
+def test_the_shipped_kernels_have_no_error(kernel: str, target: str) -> None:
+    texts = render_kernel(kernel, Request(target=target)).texts
+
+    assert [f for f in check_design(texts["design.mlir"], kernel, {"tile.cc": texts["tile.cc"]}) if f.is_error] == []
+
+
+# What a finding says
+
+
+def test_a_finding_has_the_place_the_numbers_of_both_sides_and_a_mend() -> None:
+    (finding,) = found(BAD_DESIGNS["TP302"])
+
+    assert str(finding.place) == f"d.mlir:{_line('%a[0', BAD_DESIGNS['TP302'])}:7"
+    assert finding.why == "it takes elements 64 to 319, and memref<256xi32> has 0 to 255"
+    assert finding.fix
+
+
+def test_a_memory_that_overflows_is_told_with_its_sum() -> None:
+    (finding,) = found(BAD_DESIGNS["TP101"])
+
+    assert "scratch 80,000" in finding.why
+    assert "65,536" in finding.why
+
+
+def test_an_array_beyond_the_stack_names_the_buffer_it_runs_over() -> None:
+    (finding,) = found(GOOD, BAD_CODE["TP202"])
+
+    assert str(finding.place) == "tile.cc:7:13"
+    assert finding.why.startswith("it has 2,048 bytes, and stack_size is 1,024; above it lie ")
+    assert "_buff_0 at 1,024" in finding.why
+
+
+def test_findings_come_in_the_order_of_their_places() -> None:
+    both = changed((LINK_WITH, ""), ("id = 1 ", "id = 16 "), (WAIT_Y, ""))
+    findings = found(both)
+
+    assert [finding.check.id for finding in findings] == ["TP501", "TP311", "TP301"]
+    assert [finding.place.line for finding in findings] == sorted(finding.place.line for finding in findings)
+
+
+def _line(text: str, design: str) -> int:
+    return next(number for number, line in enumerate(design.splitlines(), 1) if text in line)
+
+
+# Reading tile code
+
+
+def arrays(body: str, before: str = "") -> dict[str, int]:
+    code = TileCode("t.cc", before + '\nextern "C" void f(int8_t *x) {\n' + body + "\n}\n")
+    return {array.name: array.nbytes for function in code.defined("f") for array in function.arrays}
+
+
+@pytest.mark.parametrize(
+    ("body", "before", "sizes"),
+    [
+        ("int8_t a[4096];", "", {"a": 4096}),
+        ("alignas(32) int16_t a[2][3] = {};", "", {"a": 12}),
+        ("if (x) { float a[1'000u], b[0x10]; }", "", {"a": 4000, "b": 64}),
+        ("int32_t a[rows * 2 + (1 << 3)];", "constexpr int rows = 4, keys = 2;", {"a": 64}),
+        ("bfloat16 a[N];", "#define N 64\n", {"a": 128}),
+        ("element a[4];", "using element = int16;", {"a": 8}),
+        ("int a[n];", "namespace { constexpr int n = 8; }", {"a": 32}),
+    ],
+)
+def test_local_arrays_are_counted(body: str, before: str, sizes: dict[str, int]) -> None:
+    assert arrays(body, before) == sizes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "static int8_t a[4096];",
+        "static const int8_t a[4096] = {1};",
+        "constexpr int8_t a[4096] = {};",
+        "// int8_t a[4096];",
+        "/* int8_t a[4096]; */",
+        'say("int8_t a[4096];");',
+        "#if 0\nint8_t a[4096];\n#endif\n",
+        "int8_t a[unknown];",
+        "int b = x[4096];",
+        "return x[4096];",
+        "auto *b = new int8_t[4096];",
+        "mystery a[4096];",
+    ],
+)
+def test_what_is_not_on_the_stack_or_not_understood_is_not_counted(body: str) -> None:
+    assert arrays(body) == {}
+
+
+def test_a_name_with_two_meanings_is_no_number() -> None:
+    assert arrays("int8_t a[n];", "constexpr int n = 4096; template <int n> void g() {}") == {}
+
+
+def test_only_functions_that_the_core_reaches_count() -> None:
+    big = "void big() { int8_t a[4096]; use(a); }\n"
+
+    assert found(GOOD, big + GOOD_CODE) == ()
+    assert ids(found(GOOD, big + changed(("doubled(x, small);", "big();"), text=GOOD_CODE))) == {"TP202"}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "void step(int *a, int32 *__restrict b, std::int32_t *c)",
+        "void step(const int32_t *a, uint32_t b[64], int32_t const *c)",
+        "__attribute__((noinline)) void step(word *a, word *b, unknown *c)",
+        "MACRO(3) void step(int32_t a[], void *b, int *)",
+    ],
+)
+@pytest.mark.parametrize("before", ['extern "C" ', 'extern "C" { ', 'extern "C" { namespace n { '])
+def test_a_parameter_may_be_spelled_in_many_ways(head: str, before: str) -> None:
+    assert found(GOOD, f"using word = int32_t;\n{before}{head} {{ }}" + " }" * before.count("{")) == ()
+
+
+@pytest.mark.parametrize("third", ["int32_t c", "float *c", "bfloat16 *c", "int16_t *c"])
+def test_a_parameter_of_another_type_is_found(third: str) -> None:
+    (finding,) = found(GOOD, f'extern "C" void step(int *a, int *b, {third}) {{ }}')
+
+    assert (finding.check.id, finding.what) == ("TP504", f"parameter 3 of @step is `{third}` in the tile code")
+
+
+@given(st.text(alphabet=st.sampled_from("{}()[];,=<>\"'/*#\\\n ifab0918+") | st.characters(codec="utf-8"), max_size=80))
+@example('R"(')
+@example("constexpr int a = 1 << 99999, b = 9 % 0; int8_t c[a][b];")
+@example("void f() { int8_t a[" + "(" * 300 + "]; }")
+def test_no_text_of_tile_code_ends_in_a_traceback(text: str) -> None:
+    for function in TileCode("t.cc", 'extern "C" void f(int8_t *x) { ' + text).functions:
+        assert all(array.nbytes >= 0 for array in function.arrays)
+
+
+@given(
+    st.integers(0, len(GOOD) - 1),
+    st.integers(0, 12),
+    st.sampled_from(["", "}", "0", "-1", "@x", "memref<1xi8>", "99999999999"]),
+)
+def test_no_mangled_design_ends_in_a_traceback(at: int, length: int, instead: str) -> None:
+    for finding in found(GOOD[:at] + instead + GOOD[at + length :], GOOD_CODE):
+        assert finding.what
+        assert finding.fix
+
+
+# Against what mlir-aie accepts
+
+# Right by their own lights, with the errors that are still found and why.
+TOLERATED = {
+    "memtile_spill": ({"TP101"}, "buffers that spill to a neighbouring mem tile are not placed yet"),
+    "no_core_consumer": ({"TP407"}, "there is no core: only the declared depth is shown"),
+    "unaligned_sizes": ({"TP402"}, "only addresses are shown; its sequence waits for more than the core gives"),
+}
+NOT_READ = {"TP001", "TP003"}
+NOT_FOUND: dict[str, str] = {}  # silent faults that no check finds yet, with the reason
+
+
+def conformance(silent: bool) -> list[str]:
+    designs = sorted(CONFORMANCE.glob("*.json")) if CONFORMANCE.is_dir() else []
+    return [
+        path.stem for path in designs if path.stem.startswith("silent_") == silent and not path.stem.startswith("bad_")
+    ]
+
+
+def conformance_findings(name: str) -> tuple[tuple[Finding, ...], str]:
+    facts = json.loads((CONFORMANCE / f"{name}.json").read_text())
+    file = facts["files"][NEWEST]
+    return check_design((CONFORMANCE / file).read_text(), file, {}), facts["states"][NEWEST]["outcome"]
+
+
+@pytest.mark.parametrize("name", conformance(silent=False))
+def test_a_right_design_has_no_error(name: str) -> None:
+    findings, outcome = conformance_findings(name)
+    if outcome != "accepted":
+        return
+    errors = ids(tuple(finding for finding in findings if finding.is_error))
+    if errors and errors <= NOT_READ:
+        pytest.skip("not read yet")
+
+    assert errors <= TOLERATED.get(name, (set(), ""))[0]
+
+
+@pytest.mark.parametrize("name", conformance(silent=True))
+def test_a_silent_fault_is_found(name: str) -> None:
+    findings, _ = conformance_findings(name)
+    if ids(findings) == {"TP001"}:
+        pytest.skip("not read yet")
+
+    assert bool(findings) == (name not in NOT_FOUND)
+
+
+# The command line
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is where the command runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(folder: Path, design: str, code: str = GOOD_CODE) -> list[str]:
+    (folder / "d.mlir").write_text(design)
+    (folder / "tile.cc").write_text(code)
+    return ["check", "d.mlir", "--tile-code", "tile.cc"]
+
+
+def test_nothing_found_is_exit_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(write(folder, GOOD)) == 0
+    assert capsys.readouterr().out == f"d.mlir: nothing found by {len(CATALOGUE)} checks\n"
+
+
+def test_a_warning_is_exit_0_and_an_error_exit_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(write(folder, BAD_DESIGNS["TP403"])) == 0
+    assert "warning TP403 (beyond-depth)" in capsys.readouterr().out
+    assert main(write(folder, BAD_DESIGNS["TP302"])) == 1
+    assert "error TP302 (past-argument)" in capsys.readouterr().out
+    assert main(write(folder, BAD_DESIGNS["TP001"])) == 1
+    assert main(write(folder, GOOD, BAD_CODE["TP503"])) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["none.mlir"],
+        ["d.mlir", "--tile-code", "none.cc"],
+        ["d.mlir", "--tile-code", "bytes.cc"],
+        ["nokernel"],
+        ["attention", "--tile-code", "tile.cc"],
+        ["attention", "--set", "head=banana"],
+        [],
+    ],
+)
+def test_a_wrong_request_is_exit_2(arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder, GOOD)
+    (folder / "bytes.cc").write_bytes(b"\xff\xfe")
+
+    assert main(["check", *arguments]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_kernel_is_checked_with_its_tile_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "attention", "--target", "npu2"]) == 0
+    assert "attention: nothing found" in capsys.readouterr().out
+
+
+def test_json_has_every_field_of_a_finding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*write(folder, BAD_DESIGNS["TP301"]), "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+
+    assert set(answer) == {"tileproof", "subject", "findings"}
+    (finding,) = answer["findings"]
+    assert set(finding) == {"id", "name", "severity", "what", "place", "why", "fix"}
+    assert (finding["id"], finding["severity"], finding["place"]["file"]) == ("TP301", "error", "d.mlir")
+
+
+def test_sarif_has_rules_results_and_places(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*write(folder, BAD_DESIGNS["TP301"]), "--sarif"]) == 1
+    log = json.loads(capsys.readouterr().out)
+
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    assert run["tool"]["driver"]["name"] == "tileproof"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [check.id for check in CATALOGUE]
+    (result,) = run["results"]
+    assert (result["ruleId"], result["level"]) == ("TP301", "error")
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "TP301"
+    assert "there is no BD 16" in result["message"]["text"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "d.mlir"
+    assert place["region"]["startLine"] == _line("id = 16", BAD_DESIGNS["TP301"])
+
+
+def test_sarif_of_nothing_is_still_a_log() -> None:
+    assert json.loads(as_sarif(()))["runs"][0]["results"] == []
+
+
+def test_list_prints_the_catalogue(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--list"]) == 0
+    assert capsys.readouterr().out == catalogue_as_markdown()
+    assert main(["check", "--list", "--json"]) == 0
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)] == [check.id for check in CATALOGUE]
+
+
+def test_the_text_counts_errors_and_warnings() -> None:
+    findings = found(BAD_DESIGNS["TP302"])
+
+    assert as_text(findings, "d").endswith(f"d: 1 error, 0 warnings by {len(CATALOGUE)} checks")
