@@ -84,7 +84,7 @@ def mistakes() -> list[tuple[str, str, str]]:
 
 
 def test_the_page_has_mistakes() -> None:
-    assert len(mistakes()) == 5
+    assert len(mistakes()) == 6
 
 
 @pytest.mark.parametrize(("right", "wrong", "answer"), mistakes())

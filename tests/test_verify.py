@@ -71,6 +71,23 @@ def verdict(comparison: Comparison) -> str:
     return judge([comparison], COMPLETED, STATE, [])[0]
 
 
+def test_what_all_wrong_elements_share_names_the_mode_that_was_not_set() -> None:
+    exact = np.array([127, 127, -128, 5, 6, 7], np.int8)
+
+    def reason(actual: list[int]) -> str:
+        loose = Tolerance(absolute=255.0, because="only the integers count here")
+        return compare("y", np.array(actual, np.int8), exact, exact.astype(np.float64), loose).reason
+
+    assert reason([14, -3, 9, 5, 6, 7]).endswith(
+        "; all of them where it says -128 or 127, as without aie::set_saturation"
+    )
+    assert reason([127, 127, -128, 4, 5, 7]).endswith(
+        "; all of them by one step, as with another mode of aie::set_rounding"
+    )
+    assert reason([14, -3, 9, 4, 6, 7]).endswith("14 instead of 127")
+    assert reason([127, 127, -128, 4, 6, 7]).endswith("4 instead of 5")
+
+
 def test_a_stretch_of_the_fill_is_named_and_a_few_bytes_are_data() -> None:
     fills = {0xC3: "somebody filled it"}
     wrong = np.array([7, *[-61] * 9, 7, 7, *[-61] * 8], np.int8)
@@ -428,7 +445,8 @@ def test_one_wrong_output_of_two_fails_with_its_name() -> None:
 
     assert judge([good_comparison(), bad], COMPLETED, STATE, []) == (
         FAIL,
-        "weights: 4 of 4 elements differ from integer.py, the first at element [0]: 1 instead of 0",
+        "weights: 4 of 4 elements differ from integer.py, the first at element [0]: 1 instead of 0; "
+        "all of them by one step, as with another mode of aie::set_rounding",
     )
 
 

@@ -121,7 +121,7 @@ def _with_reason(
         first = tuple(int(i) for i in np.argwhere(~(actual == exact))[0])
         reasons.append(
             f"{comparison.mismatched:,} of {comparison.compared:,} elements differ from integer.py, the first at "
-            f"{_index(first)}: {actual[first]} instead of {exact[first]}"
+            f"{_index(first)}: {actual[first]} instead of {exact[first]}{_in_common(actual, exact)}"
         )
     if not within:
         worst = comparison.worst_index
@@ -133,6 +133,19 @@ def _with_reason(
         shown = "none" if comparison.correlation is None else f"{comparison.correlation:.5f}"
         reasons.append(f"correlation with golden is {shown}, {demanded} is demanded")
     return replace(comparison, reason="; ".join(reasons))
+
+
+def _in_common(actual: npt.NDArray[Any], exact: npt.NDArray[Any]) -> str:
+    """What all wrong elements share, where that is the mark of a mode that was not set; empty if nothing."""
+    wrong = actual != exact
+    if not np.issubdtype(actual.dtype, np.integer) or np.count_nonzero(wrong) < 2:
+        return ""
+    limits = np.iinfo(actual.dtype)
+    if np.all((exact[wrong] == limits.min) | (exact[wrong] == limits.max)):
+        return f"; all of them where it says {limits.min} or {limits.max}, as without aie::set_saturation"
+    if np.all(np.abs(actual[wrong].astype(np.int64) - exact[wrong].astype(np.int64)) == 1):
+        return "; all of them by one step, as with another mode of aie::set_rounding"
+    return ""
 
 
 # Shorter ones may be data.
