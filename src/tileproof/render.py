@@ -89,7 +89,9 @@ def _near_name(message: str, context: Mapping[str, Any]) -> str:
     """Jinja says `'heda' is undefined`."""
     quoted = message.split("'")[1] if message.count("'") > 1 else ""
     near = get_close_matches(quoted, context, n=1)
-    return f"did you mean {near[0]!r}?" if near else "names a template may use: " + ", ".join(sorted(context))
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"let constants.py return {quoted!r}, or use one of: " + ", ".join(sorted(context))
 
 
 def _template_place(error: BaseException, name: str, templates: Mapping[str, str]) -> str:
