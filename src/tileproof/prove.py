@@ -166,6 +166,8 @@ class _Proof:
         return tuple(comparisons)
 
     def _with_left_over(self, comparison: Comparison, actual: npt.NDArray[Any], result: RunResult) -> Comparison:
+        if comparison.passed:
+            return comparison
         from tileproof.verify import left_over
 
         fills: dict[int, str] = (
@@ -175,7 +177,7 @@ class _Proof:
             from tileproof.emulator.memory import TILE_POISON
 
             fills[TILE_POISON] = "the tile's memory was filled at the start"
-        hint = "" if comparison.passed else left_over(actual, fills)
+        hint = left_over(actual, fills)
         return replace(comparison, reason=f"{comparison.reason}; {hint}") if hint else comparison
 
     def _verdict(self, case: Case, result: RunResult, comparisons: tuple[Comparison, ...]) -> Verdict:
