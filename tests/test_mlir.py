@@ -193,6 +193,24 @@ def test_a_misspelt_attribute_is_refused_with_the_name_that_was_meant():
 
 
 @pytest.mark.parametrize(
+    ("text", "place", "why"),
+    [
+        ("", "1:1", "there is nothing in it"),
+        ("module {\n  aie.device(npu1) {\n", "3:1", "a bracket is not closed, or its last lines are missing"),
+    ],
+)
+def test_a_text_that_ends_too_early_says_so(text, place, why):
+    with pytest.raises(Problem) as caught:
+        read_design(text, "d.mlir")
+    assert str(caught.value) == (
+        "error: d.mlir cannot be read: it ends too early\n"
+        f"  where: d.mlir:{place}\n"
+        f"  why:   {why}\n"
+        "  fix:   let one `module { ... }` with an aie.device be the whole file"
+    )
+
+
+@pytest.mark.parametrize(
     ("operation", "attribute"),
     [
         ("aie.tile(0, 2)", "%tile = aie.tile(0, 2) {colour = 1 : i32}"),

@@ -105,6 +105,13 @@ def underlined(line: str, column: int, length: int) -> str:
 
 def _unreadable(error: ParseError, text: str, name: str) -> Problem:
     location = error.span.get_location()
+    if not text[error.span.start :].strip():
+        return Problem(
+            f"{name} cannot be read: it ends too early",
+            where=f"{name}:{location.line}:{location.col}",
+            why="a bracket is not closed, or its last lines are missing" if text.strip() else "there is nothing in it",
+            fix="let one `module { ... }` with an aie.device be the whole file",
+        )
     return Problem(
         f"{name} cannot be read: {error.msg.strip()}",
         where=f"{name}:{location.line}:{location.col}",
