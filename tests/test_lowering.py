@@ -276,19 +276,29 @@ def test_an_asked_bank_and_an_asked_address_are_kept():
 
 
 @pytest.mark.parametrize(
-    "wish", ["mem_bank = 4", "mem_bank = -1", "address = 65536", "address = 65532", "address = -4"]
+    ("wish", "words"),
+    [
+        ("mem_bank = 4", "asks for bank 4"),
+        ("mem_bank = -1", "asks for bank -1"),
+        ("address = 65536", "cannot lie at address 65536"),
+        ("address = 65532", "cannot lie at address 65532"),
+        ("address = -4", "cannot lie at address -4"),
+    ],
 )
-def test_a_wish_outside_the_tile_is_refused(wish):
-    refusal(f'%a = aie.buffer(%t2) {{sym_name = "a", {wish} : i32}} : memref<8xi32>', core("t2"))
+def test_a_wish_outside_the_tile_is_refused(wish, words):
+    assert f"buffer a {words}\n" in refusal(
+        f'%a = aie.buffer(%t2) {{sym_name = "a", {wish} : i32}} : memref<8xi32>', core("t2")
+    )
 
 
 def test_two_buffers_at_one_address_are_refused():
     two = [f'%b{k} = aie.buffer(%t2) {{sym_name = "b{k}", address = 4096 : i32}} : memref<8xi32>' for k in range(2)]
-    refusal(*two, core("t2"))
+    assert refusal(*two, core("t2")).startswith("error: buffers b0 and b1 lie on each other\n")
 
 
 def test_a_buffer_on_the_stack_is_refused():
-    refusal('%b = aie.buffer(%t2) {sym_name = "b", address = 512 : i32} : memref<8xi32>', core("t2"))
+    text = refusal('%b = aie.buffer(%t2) {sym_name = "b", address = 512 : i32} : memref<8xi32>', core("t2"))
+    assert text.startswith("error: buffer b cannot lie at address 512\n")
 
 
 def test_buffers_that_do_not_fit_are_refused_with_the_sum():
@@ -383,20 +393,21 @@ def test_a_core_may_not_acquire_a_fifo_that_there_is_not():
 
 @pytest.mark.parametrize("count", ["0", "-1"])
 def test_an_acquire_of_less_than_one_object_is_refused(count):
-    refusal(fifo("in", "shim", "t2"), core("t2", f"in Consume {count}"))
+    text = refusal(fifo("in", "shim", "t2"), core("t2", f"in Consume {count}"))
+    assert text.startswith(f"error: aie.objectfifo.acquire of {count} objects\n")
 
 
 def test_an_access_of_an_object_that_was_not_acquired_is_refused():
     view = "!aie.objectfifosubview<memref<64xi32>>"
     body = f"%c = aie.core(%t2) {{\n%v = aie.objectfifo.acquire @in(Consume, 1) : {view}\n"
     body += f"%e = aie.objectfifo.subview.access %v[1] : {view} -> memref<64xi32>\naie.end\n}}"
-    refusal(fifo("in", "shim", "t2"), body)
+    assert "an access takes object 1 of 1 acquired ones" in refusal(fifo("in", "shim", "t2"), body)
 
 
 def test_an_acquire_of_another_type_than_the_fifos_is_refused():
     view = "!aie.objectfifosubview<memref<64xi16>>"
     body = f"%c = aie.core(%t2) {{\n%v = aie.objectfifo.acquire @in(Consume, 1) : {view}\naie.end\n}}"
-    refusal(fifo("in", "shim", "t2"), body)
+    assert "the objects of @in are memref<64xi32>, not memref<64xi16>" in refusal(fifo("in", "shim", "t2"), body)
 
 
 # The sequence
@@ -484,7 +495,7 @@ def test_a_transfer_that_no_descriptor_can_hold_says_which_and_why():
 @pytest.mark.parametrize("number", ["16", "-1"])
 def test_a_descriptor_that_the_shim_does_not_have_is_refused(number):
     """mlir-aie checks it nowhere, and 16 overwrites the DMA's control registers."""
-    refusal(*FIFOS, sequence(memcpy(id=f"{number} : i64")))
+    assert f"there is no BD {number} on a shim tile" in refusal(*FIFOS, sequence(memcpy(id=f"{number} : i64")))
 
 
 def test_a_transfer_of_a_fifo_that_ends_at_no_shim_is_refused():

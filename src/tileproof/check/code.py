@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.tile_code import CppFunction, Parameter
+from tileproof.dtypes import DTYPES
 from tileproof.lowering.fifos import walk
 from tileproof.mlir.design import Core, Design, Function, MemRef
-
-_SCALARS = {"i8": ("i", 1), "i16": ("i", 2), "i32": ("i", 4), "i64": ("i", 8), "f32": ("f", 4), "bf16": ("b", 2)}
 
 
 def no_link_with(checked: Checked) -> Iterator[Finding]:
@@ -96,12 +95,13 @@ def _agree(declared: MemRef | str, written: Parameter) -> bool:
         return written.type is None
     if written.type is None:
         return True
-    if isinstance(declared, MemRef):
-        kind = "b" if declared.dtype.name == "bf16" else "i" if declared.dtype.is_integer else "f"
-        return written.type == (kind, declared.dtype.nbytes)
     if declared == "index":
         return written.type[0] == "i"
-    return written.type == _SCALARS.get(declared, written.type)
+    dtype = declared.dtype if isinstance(declared, MemRef) else DTYPES.get(declared)
+    if dtype is None:
+        return True
+    kind = "b" if dtype.name == "bf16" else "i" if dtype.is_integer else "f"
+    return written.type == (kind, dtype.nbytes)
 
 
 CHECKS = (no_link_with, not_defined, parameter_count, parameter_type)

@@ -523,8 +523,11 @@ def _type(op: XdslOperation, type_: Attribute) -> MemRef | str:
                 _refuse(op, f"{type_} has a layout of its own", "use a plain memref; tileproof reads no others yet")
             shape = tuple(type_.get_shape())
             name = str(type_.get_element_type())
-            if name not in DTYPES or any(extent < 1 for extent in shape):
-                _refuse(op, f"{type_} has no fixed size", "use a fixed shape of " + ", ".join(DTYPES))
+            known = "use a fixed shape of " + ", ".join(DTYPES)
+            if any(extent < 1 for extent in shape):
+                _refuse(op, f"{type_} has no fixed size", known)
+            if name not in DTYPES:
+                _refuse(op, f"{type_} has elements that tileproof does not know", known)
             return MemRef(shape, DTYPES[name])
         case SubviewType():
             return _type(op, type_.element)
