@@ -229,7 +229,12 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
         (LINKED + "    aie.objectfifo.link [@a] -> [] ([] [])\n", "the link has fifos on one side only"),
         (fifo("a", "%core", "%far", 4) + "    aie.objectfifo.allocate @a(%far)\n", "cannot lie on core (2, 5)"),
         (fifo("a", "%core dimensionsToStream [<size = 9, stride = 8>]", "%shim", 64), "an element at index 64"),
-        (fifo("a", "%core dimensionsToStream [<size = 300, stride = 1>]", "%shim", 300), "sizes are 1 to 256 words"),
+        (fifo("a", "%core dimensionsToStream [<size = 256, stride = 1>]", "%shim", 256), "mlir-aie lets 256 pass"),
+        (fifo("a", "%mem dimensionsToStream [<size = 600, stride = 1>]", "%shim", 600), "sizes are 1 to 512 words"),
+        (
+            fifo("a", "%core dimensionsToStream [<size = 300, stride = 1>]", "%shim", 300),
+            "size 300 is 300 in the field, which holds 255",
+        ),
         (
             fifo("a", f"%core dimensionsToStream [{', '.join(['<size = 2, stride = 1>'] * 4)}]", "%shim", 64),
             "4 dimensions",

@@ -528,7 +528,7 @@ LATER = {
     "tiles without a place": "logical_tile",
     "DMA tasks": "tasks_chain tasks_dims_repeat tasks_start_await tasks_twenty",
     "a scheme per tile": "tile_scheme",
-    "wrong, and refused on purpose": "silent_alloc_far silent_misspelt_attribute silent_bd_id_16",
+    "wrong, and refused on purpose": "silent_alloc_far silent_misspelt_attribute silent_bd_id_16 silent_wrap_256",
 }
 # Refused by mlir-aie, and here by the emulator when the core gets there.
 ACCEPTED_HERE = {

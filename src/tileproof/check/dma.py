@@ -7,14 +7,13 @@ from math import prod
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
-from tileproof.device_model import CORE, SHIM, TILE_KINDS
+from tileproof.device_model import SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import ShimTransfer, transfer_operations
 from tileproof.insts.shim import ITERATION_LIMIT, WORD_BYTES
 from tileproof.mlir.design import Design, Dimensions, Fifo, MemRef, Tile, Transfer
 
 _WORD = 1 << 32
-CORE_WRAP = 255  # aie-rt: 8 bits in a core tile's BD
 
 
 def transfers(design: Design) -> Iterator[tuple[Transfer, MemRef]]:
@@ -136,22 +135,6 @@ def bd_field(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def core_wrap(checked: Checked) -> Iterator[Finding]:
-    for fifo, tile, dimensions in _layouts(checked.design):
-        if tile.kind != CORE:
-            continue
-        # The outermost of a core's three dimensions has no wrap field; it ends with the length.
-        for number, (size, _) in enumerate(reversed(dimensions[-2:])):
-            words = size * fifo.element.dtype.nbytes // WORD_BYTES if number == 0 else size
-            if words > CORE_WRAP:
-                yield finding(
-                    "TP316",
-                    f"dimension {number} of @{fifo.name} is too long for {tile}",
-                    fifo.place,
-                    f"size {size:,} is {words:,} in the field, which holds {CORE_WRAP}",
-                )
-
-
 def dimensions_product(checked: Checked) -> Iterator[Finding]:
     # The dimensions of a whole that is joined or distributed walk its parts.
     wholes = {
@@ -254,7 +237,6 @@ CHECKS = (
     inner_stride,
     lost_offset,
     bd_field,
-    core_wrap,
     dimensions_product,
     dimensions_not_whole_words,
 )

@@ -16,6 +16,7 @@ _CHECK_OF_SENTENCE = tuple(
         (r"asks for bank|cannot lie at address|lie on each other", "TP102"),
         (r"^the stack of the core", "TP201"),
         (r"needs more .* than it has|channel \d+ of .* is taken", "TP312"),
+        (r"^dimension \d+ of @.* is too long for", "TP316"),
         (r"is not a whole number of 32-bit words", "TP408"),
         (r"^there is no function|is called with other arguments|^func\.call is not well formed", "TP505"),
         (r"is not the (?:producing|consuming) end|goes through a link", "TP601"),

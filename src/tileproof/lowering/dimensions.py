@@ -6,10 +6,10 @@ from tileproof.device_model import CORE, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.mlir.design import Dimensions, Fifo, Tile
 
-# Wrap fields of 8 and 10 bits (aie-rt reginit); the outermost possible dimension has none. mlir-aie's own limit is 512
-# for every kind, and on a core tile exactly 256 slips through it as 0.
-_LARGEST_SIZE = {CORE: 256}
-_LARGEST_ELSEWHERE = 512
+# A core tile's wrap field has 8 bits, the others' 10 (aie-rt reginit); the outermost possible dimension has none.
+# mlir-aie checks one limit of its own for every kind, 512, so that exactly 256 slips through on a core tile, as 0.
+_CORE_WRAP = 255
+_LARGEST_SIZE = 512
 
 
 def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: Fifo) -> None:
@@ -21,9 +21,12 @@ def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: Fifo)
         _refuse(fifo, tile, f"{len(dimensions)} dimensions", f"a BD there has {kind.dimensions}")
     nbytes = fifo.element.dtype.nbytes
     for number, (size, stride) in enumerate(reversed(dimensions)):
-        largest = _LARGEST_SIZE.get(tile.kind, _LARGEST_ELSEWHERE)
-        if size < 1 or stride < 1 or (number < kind.dimensions - 1 and _words(size, number, nbytes) > largest):
-            _refuse(fifo, tile, f"size {size}, stride {stride}", f"sizes are 1 to {largest} words, strides from 1 up")
+        wrapped = _words(size, number, nbytes) if number < kind.dimensions - 1 else 1
+        if tile.kind == CORE and wrapped > _CORE_WRAP:
+            raise _too_long(fifo, tile, number, size, wrapped)
+        if size < 1 or stride < 1 or wrapped > _LARGEST_SIZE:
+            allowed = f"sizes are 1 to {_LARGEST_SIZE} words, strides from 1 up"
+            _refuse(fifo, tile, f"size {size}, stride {stride}", allowed)
         if (number or stride != 1) and stride * nbytes % 4:
             _refuse(fifo, tile, f"stride {stride} of {nbytes}-byte elements", "steps are multiples of 4 bytes")
     last = sum((size - 1) * stride for size, stride in dimensions)
@@ -34,6 +37,17 @@ def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: Fifo)
 def _words(size: int, dimension: int, nbytes: int) -> int:
     """The innermost dimension counts words, the others steps."""
     return -(-size * nbytes // 4) if dimension == 0 else size
+
+
+def _too_long(fifo: Fifo, tile: Tile, number: int, size: int, words: int) -> Problem:
+    return Problem(
+        f"dimension {number} of @{fifo.name} is too long for {tile}",
+        where=str(fifo.place),
+        why=f"size {size:,} is {words:,} in the field, which holds {_CORE_WRAP}; "
+        "mlir-aie lets 256 pass, and it becomes 0",
+        fix=f"keep each size but the outermost of three at most {_CORE_WRAP} words, "
+        "or let the mem tile's end have the dimensions",
+    )
 
 
 def _refuse(fifo: Fifo, tile: Tile, asked: str, limit: str) -> None:
