@@ -230,7 +230,7 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
         (fifo("a", "%core", "%far", 4) + "    aie.objectfifo.allocate @a(%far)\n", "cannot lie on core (2, 5)"),
         (fifo("a", "%core dimensionsToStream [<size = 9, stride = 8>]", "%shim", 64), "an element at index 64"),
         (fifo("a", "%core dimensionsToStream [<size = 256, stride = 1>]", "%shim", 256), "mlir-aie lets 256 pass"),
-        (fifo("a", "%mem dimensionsToStream [<size = 600, stride = 1>]", "%shim", 600), "sizes are 1 to 512 words"),
+        (fifo("a", "%mem dimensionsToStream [<size = 600, stride = 1>]", "%shim", 600), "sizes are 1 to 512, strides"),
         (
             fifo("a", "%core dimensionsToStream [<size = 300, stride = 1>]", "%shim", 300),
             "size 300 is 300 in the field, which holds 255",
@@ -241,11 +241,7 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
         ),
         (fifo("a", "%mem", "%shim", 4, init=" = [dense<1> : memref<4xi32>]"), "the initial values do not fit the fifo"),
         (fifo("a", "%mem", "%shim", 4, more="{repeat_count = 0 : i32} "), "repeat_count cannot be 0"),
-        (fifo("a", "%mem", "%shim", 4, more="{repeat_cout = 2 : i32} "), "did you mean 'repeat_count'?"),
-        (
-            fifo("a", "%mem", "%shim", 70_000, "3 : i32"),
-            "mlir-aie would try a neighbouring mem tile, this version does not",
-        ),
+        (fifo("a", "%mem", "%shim", 70_000, "6 : i32"), "the buffers of mem (0, 1) do not fit in its memory"),
         (fifo("a", "%mem", "%shim", 4, more="{plio = true} "), "plio is not read by this version"),
     ],
 )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from pathlib import Path
-
 import pytest
 
 from tileproof.errors import Problem
@@ -14,9 +10,6 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
-
-CONFORMANCE = Path(__file__).parents[2] / "shared" / "conformance"
-STATE = "2026-08"
 
 # Tiles a design below may use: name to (column, row).
 TILES = {
@@ -516,138 +509,3 @@ def test_a_design_without_a_sequence_cannot_be_run():
         "  why:   nothing would move data between the host and the array\n"
         "  fix:   add an aie.runtime_sequence"
     )
-
-
-# The conformance corpus: what mlir-aie itself made of 153 designs.
-
-# Accepted by mlir-aie and refused here, by what this version does not read yet.
-LATER = {
-    "objects spilled to a neighbour mem tile": "memtile_spill",
-    "locks and DMA programs written by hand": "explicit_core_dma explicit_memtile_dma packet_in rtp_and_locks",
-    "cascades": "cascade_pair",
-    "tiles without a place": "logical_tile",
-    "DMA tasks": "tasks_chain tasks_dims_repeat tasks_start_await tasks_twenty",
-    "a scheme per tile": "tile_scheme",
-    "wrong, and refused on purpose": "silent_alloc_far silent_misspelt_attribute silent_bd_id_16 silent_wrap_256",
-}
-# Refused by mlir-aie, and here by the emulator when the core gets there.
-ACCEPTED_HERE = {
-    "bad_release_more": "a release of more than is held",
-}
-
-
-def corpus() -> list[str]:
-    return sorted(path.stem for path in CONFORMANCE.glob("*.json"))
-
-
-def facts(name: str) -> tuple[str, dict]:
-    found = json.loads((CONFORMANCE / f"{name}.json").read_text())
-    return (CONFORMANCE / found["files"][STATE]).read_text(), found["states"][STATE]
-
-
-needs_corpus = pytest.mark.skipif(not corpus(), reason=f"needs mlir-aie's answers in {CONFORMANCE}, which is not here")
-
-
-@needs_corpus
-def test_what_mlir_aie_accepts_is_refused_only_where_this_version_says_later():
-    refused = set()
-    for name in corpus():
-        if facts(name)[1]["outcome"] == "accepted":
-            try:
-                built(facts(name)[0])
-            except Problem:
-                refused.add(name)
-    assert refused == {name for names in LATER.values() for name in names.split()}
-
-
-@needs_corpus
-def test_what_mlir_aie_refuses_is_accepted_only_where_it_is_known():
-    accepted = set()
-    for name in corpus():
-        if facts(name)[1]["outcome"] != "accepted":
-            try:
-                built(facts(name)[0])
-            except Problem:
-                continue
-            accepted.add(name)
-    assert accepted == set(ACCEPTED_HERE)
-
-
-@needs_corpus
-def test_every_design_that_both_accept_becomes_the_same():
-    later = {name for names in LATER.values() for name in names.split()}
-    compared = [name for name in corpus() if facts(name)[1]["outcome"] == "accepted" and name not in later]
-    different = {name: difference for name in compared for difference in differences(name)}
-    assert different == {}
-    assert len(compared) >= 90
-
-
-def differences(name: str) -> list[str]:
-    """The kinds of facts in which our lowering is not mlir-aie's."""
-    design, state = built(facts(name)[0]), facts(name)[1]
-    kinds = {
-        "buffers": (our_buffers(design), their_buffers(state)),
-        "locks": (
-            {(lock.tile.at, lock.id, lock.name, lock.init) for lock in design.locks},
-            {(tuple(lock["tile"]), lock["id"], lock["name"], lock["init"]) for lock in state["locks"]},
-        ),
-        "dmas": (our_chains(design), their_chains(state)),
-        "flows": (
-            sorted((f.source.at, f.source_channel, f.destination.at, f.destination_channel) for f in design.flows),
-            sorted((*their_port(flow, "from"), *their_port(flow, "to")) for flow in state["flows"]),
-        ),
-        "shim_allocations": (
-            {(f"{s.fifo}_shim_alloc", s.tile.at, s.direction, s.channel) for s in design.shim_allocations},
-            {(s["symbol"], tuple(s["tile"]), s["direction"], s["channel"]) for s in state["shim_allocations"]},
-        ),
-        "insts": (our_digest(design), state.get("insts_sha256")),
-    }
-    return [kind for kind, (mine, theirs) in kinds.items() if mine != theirs]
-
-
-def our_buffers(design: LoweredDesign) -> set[tuple[object, ...]]:
-    return {(buffer.tile.at, buffer.name, buffer.address, buffer.nbytes) for buffer in design.buffers}
-
-
-def their_buffers(state: dict) -> set[tuple[object, ...]]:
-    # Not the bank, which is printed as it was asked for even where the buffer came to lie in another.
-    listed = state["schemes"]["default"]["buffers"]
-    return {(tuple(buffer["tile"]), buffer["name"], buffer["address"], buffer["bytes"]) for buffer in listed}
-
-
-def our_chains(design: LoweredDesign) -> dict[tuple[object, ...], list[object]]:
-    return {
-        (chain.tile.at, chain.direction, chain.channel): [
-            chain.repeat_count,
-            *(
-                (b.bd_id, b.buffer, b.offset, b.length, b.sizes, b.strides, b.acquire, b.release, b.next)
-                for b in chain.bds
-            ),
-        ]
-        for chain in design.chains
-    }
-
-
-def their_chains(state: dict) -> dict[tuple[object, ...], list[object]]:
-    def one(bd: dict) -> tuple[object, ...]:
-        layout = (tuple(bd[key] or ()) for key in ("sizes", "strides"))
-        locks = (tuple(bd[key]) if bd[key] else None for key in ("acquire", "release"))
-        return (bd["bd_id"], bd["buffer"], bd["offset"], bd["length"], *layout, *locks, bd["next"])
-
-    return {
-        (tuple(dma["tile"]), dma["direction"], dma["channel"]): [
-            dma.get("repeat_count"),
-            *(one(bd) for bd in dma["bds"]),
-        ]
-        for dma in state["dmas"]
-    }
-
-
-def their_port(flow: dict, end: str) -> tuple[tuple[int, ...], int]:
-    return tuple(flow[end]), int(flow[f"{end}_port"].removeprefix("DMA:"))
-
-
-def our_digest(design: LoweredDesign) -> str | None:
-    if not design.sequences:
-        return None
-    return hashlib.sha256(sequence_words(design, main_sequence(design))).hexdigest()

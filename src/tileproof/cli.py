@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileproof import __version__, device_model, library
+from tileproof import __version__, device_model, library, mlir_aie
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tileproof {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for command in (
-        *(_add_list, _add_show, _add_render, _add_build, _add_verify, _add_check, _add_doctor),
+        *(_add_list, _add_show, _add_render, _add_build, _add_verify, _add_check, _add_inspect, _add_doctor),
         *(_add_lower, _add_package),
     ):
         command(commands)
@@ -373,6 +373,86 @@ def _text_of(path: Path) -> str:
             why="it is not UTF-8",
             fix="name a design or tile code in text",
         ) from None
+
+
+# inspect
+
+
+def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "inspect", _inspect, "show a design: who feeds whom, and what mlir-aie makes of it")
+    parser.add_argument("subject", metavar="KERNEL|FILE.mlir")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--lowered", action="store_true", help="buffers with addresses, locks, DMA chains, circuits")
+    what.add_argument("--print", action="store_true", help="the design itself, in the spelling of --mlir-aie")
+    parser.add_argument(
+        "--mlir-aie", choices=mlir_aie.STATES, metavar="STATE", help="which mlir-aie: " + ", ".join(mlir_aie.STATES)
+    )
+    parser.add_argument(
+        "--scheme", choices=("default", "bank-aware", "basic-sequential"), help="how buffers are placed"
+    )
+    parser.add_argument("--json", action="store_true", help="with --lowered: every fact, instruction words included")
+    _common(parser)
+    parser.set_defaults(tile_code=[])
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    name, text, _ = _subject(arguments)
+    if arguments.print:
+        from tileproof.mlir.printer import respelled
+
+        _answer(respelled(text, name, arguments.mlir_aie or mlir_aie.NEWEST).rstrip("\n"))
+        return 0
+    if arguments.lowered:
+        return _inspect_lowered(arguments, name, text)
+    for option, given in (
+        ("--json", arguments.json),
+        ("--mlir-aie", arguments.mlir_aie),
+        ("--scheme", arguments.scheme),
+    ):
+        if given:
+            raise Problem(
+                f"{option} is for what a design becomes",
+                where=f"tileproof inspect {option}",
+                why="the picture of a design is the same for every mlir-aie, and is for people",
+                fix=f"write --lowered {option}",
+            )
+    from tileproof.drawing import design_text
+    from tileproof.lowering.lower import lower_design
+    from tileproof.mlir.reader import read_design
+
+    design = read_design(text, name)
+    try:
+        lowered, refusal = lower_design(design), None
+    except Problem as problem:
+        lowered, refusal = None, problem
+    _answer(design_text(design, lowered, name).rstrip("\n"))
+    if refusal is not None:
+        _say(f"it cannot be lowered, so nothing is known of its pools and addresses:\n{refusal}")
+    return 0
+
+
+def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int:
+    state = arguments.mlir_aie or mlir_aie.NEWEST
+    if state not in mlir_aie.LOWERED_STATES:
+        raise Problem(
+            f"what mlir-aie of {state} makes of a design is not known here",
+            where=f"--mlir-aie {state}",
+            why="of that state we know the spelling only",
+            fix="choose one of " + ", ".join(mlir_aie.LOWERED_STATES) + ", or --print",
+        )
+    if arguments.json:
+        from tileproof.lowering.facts import design_facts
+
+        facts = design_facts(text, name, state, arguments.scheme)
+        _answer(json.dumps(facts, indent=1))
+        return 0 if facts["outcome"] == "accepted" else EXIT_KERNEL_WRONG
+    from tileproof.drawing import lowered_text
+    from tileproof.lowering.lower import lower_design
+    from tileproof.mlir.reader import read_design
+
+    lowered = lower_design(read_design(text, name), state=arguments.mlir_aie, scheme=arguments.scheme or "default")
+    _answer(lowered_text(lowered, name).rstrip("\n"))
+    return 0
 
 
 # doctor, and the steps of a build

@@ -91,5 +91,6 @@ def device_named(name: str, *, where: str | None = None) -> Device:
             where=where,
             why="known devices: " + ", ".join(DEVICES),
             fix="use npu1 (Phoenix, Hawk Point) or npu2 (Strix, Strix Halo, Krackan)",
+            check="TP607",
         )
     return DEVICES[name]

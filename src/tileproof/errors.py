@@ -13,6 +13,7 @@ class Problem(Exception):  # noqa: N818  a problem is what the person has
     """Something a person can put right: what happened, where, why, and how to mend it.
 
     `exit_code` is the process's: 1 a kernel is wrong, 2 the request or the spec is, 3 a tool or a device is not here.
+    `check` is the id of the check of the catalogue that says the same of a design.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class Problem(Exception):  # noqa: N818  a problem is what the person has
         why: str | None = None,
         fix: str | None = None,
         exit_code: int = EXIT_REQUEST_WRONG,
+        check: str | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -30,6 +32,7 @@ class Problem(Exception):  # noqa: N818  a problem is what the person has
         self.why = why
         self.fix = fix
         self.exit_code = exit_code
+        self.check = check
 
     def __str__(self) -> str:
         return f"error: {self.text}"
@@ -41,7 +44,7 @@ class Problem(Exception):  # noqa: N818  a problem is what the person has
 
     def __reduce__(self) -> tuple[object, ...]:
         # Problems cross the process boundary between the emulator's child and its parent.
-        return (_rebuild, (self.what, self.where, self.why, self.fix, self.exit_code))
+        return (_rebuild, (self.what, self.where, self.why, self.fix, self.exit_code, self.check))
 
 
 def unreadable(path: Path, error: OSError) -> Problem:
@@ -60,5 +63,7 @@ def told(what: str, where: str | None, why: str | None, fix: str | None) -> str:
     return "\n".join(lines)
 
 
-def _rebuild(what: str, where: str | None, why: str | None, fix: str | None, exit_code: int) -> Problem:
-    return Problem(what, where=where, why=why, fix=fix, exit_code=exit_code)
+def _rebuild(
+    what: str, where: str | None, why: str | None, fix: str | None, exit_code: int, check: str | None
+) -> Problem:
+    return Problem(what, where=where, why=why, fix=fix, exit_code=exit_code, check=check)

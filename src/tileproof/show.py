@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tileproof.device_model import TILE_KINDS
+from tileproof.drawing import memory_map
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir.reader import read_design
@@ -28,7 +28,7 @@ def kernel_text(spec: KernelSpec, design: str) -> str:
         "tolerances, in steps of the output",
         *(f"  {name}: {entry.absolute:g}, because {entry.because}" for name, entry in spec.tolerances.items()),
         "",
-        *_memory_map(lower_design(read_design(design, "design.mlir"))),
+        *_memory_maps(lower_design(read_design(design, "design.mlir"))),
     ]
     return "\n".join(lines) + "\n"
 
@@ -43,14 +43,6 @@ def _buffers(spec: KernelSpec) -> Iterable[str]:
             )
 
 
-def _memory_map(lowered: LoweredDesign) -> Iterable[str]:
+def _memory_maps(lowered: LoweredDesign) -> Iterable[str]:
     for core in lowered.cores:
-        tile = core.core.tile
-        total = TILE_KINDS[tile.kind].memory_bytes
-        mine = sorted((b for b in lowered.buffers if b.tile.at == tile.at), key=lambda b: b.address)
-        used = core.stack_size + sum(buffer.nbytes for buffer in mine)
-        yield f"memory of {tile}: {used:,} of {total:,} bytes used"
-        yield f"  0x{0:05x}  {core.stack_size:>7,} B  bank 0  stack"
-        for buffer in mine:
-            bank = "-" if buffer.bank is None else str(buffer.bank)
-            yield f"  0x{buffer.address:05x}  {buffer.nbytes:>7,} B  bank {bank}  {buffer.name}"
+        yield from memory_map(lowered, core.core.tile)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 
 GROUPS = {
     "TP0": "the text",
@@ -44,6 +44,10 @@ def _warning(id_: str, name: str, sentence: str, fix: str) -> Check:
     return Check(id=id_, name=name, severity="warning", sentence=sentence, fix=fix)
 
 
+def _note(id_: str, name: str, sentence: str, fix: str) -> Check:
+    return Check(id=id_, name=name, severity="note", sentence=sentence, fix=fix)
+
+
 CATALOGUE = (
     _error("TP001", "unreadable", "The design cannot be read.", "correct the text at the place named"),
     _error(
@@ -52,11 +56,23 @@ CATALOGUE = (
         "The design cannot be lowered to buffers, locks and DMA descriptors.",
         "correct what is named",
     ),
-    _error(
+    _warning(
         "TP003",
         "unknown-attribute",
         "An operation has an attribute that does not exist; mlir-aie ignores it without a word.",
         "correct its name, or remove it",
+    ),
+    _warning(
+        "TP004",
+        "spelling",
+        "An operation is spelled as only some states of mlir-aie read it.",
+        "print the design in the spelling of the mlir-aie that is to read it: `tileproof inspect FILE --print`",
+    ),
+    _note(
+        "TP005",
+        "trace",
+        "A trace operation is kept and has no effect here.",
+        "leave it; it is kept when the design is printed",
     ),
     _error(
         "TP101",
@@ -197,6 +213,24 @@ CATALOGUE = (
         "dimensions-not-whole-words",
         "A stride or the innermost size of a fifo's dimensions is no multiple of 4 bytes; the BD gets it rounded down.",
         "let every piece begin and end at a multiple of 4 bytes, and let the core do what is finer",
+    ),
+    _error(
+        "TP319",
+        "step-field",
+        "A stride is longer than the step field of that tile's BDs; only aie-rt would say so.",
+        "lay the object out so that the steps are shorter, or let the mem tile's end have the dimensions",
+    ),
+    _error(
+        "TP320",
+        "length-field",
+        "A BD moves more words than the length field of its tile holds.",
+        "move it in several BDs",
+    ),
+    _error(
+        "TP321",
+        "past-buffer",
+        "A BD reaches beyond the buffer or the object that it moves.",
+        "correct offset, length, sizes and strides",
     ),
     _error(
         "TP401",

@@ -11,7 +11,8 @@ from tileproof.device_model import SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import ShimTransfer, transfer_operations
 from tileproof.insts.shim import ITERATION_LIMIT, WORD_BYTES
-from tileproof.mlir.design import Design, Dimensions, Fifo, MemRef, Tile, Transfer
+from tileproof.mlir.design import ConfigureTask, Design, Dimensions, Fifo, MemRef, Tile, Transfer
+from tileproof.mlir_aie import LoweredState
 
 _WORD = 1 << 32
 
@@ -45,10 +46,25 @@ def past_argument(checked: Checked) -> Iterator[Finding]:
         if first < 0 or last >= type_.count:
             yield finding(
                 "TP302",
-                f"the transfer of @{transfer.fifo} reaches beyond argument {transfer.argument}",
+                f"the transfer of @{transfer.shim} reaches beyond argument {transfer.argument}",
                 transfer.place,
                 f"it takes elements {first:,} to {last:,}, and {type_} has 0 to {type_.count - 1:,}",
             )
+
+
+def task_past_argument(checked: Checked) -> Iterator[Finding]:
+    for sequence in checked.design.sequences:
+        for task in (op for op in sequence.operations if isinstance(op, ConfigureTask)):
+            for bd in task.bds:
+                walked = zip(bd.sizes or (bd.length,), bd.strides or (1,), strict=True)
+                last = bd.offset + sum((size - 1) * stride for size, stride in walked)
+                if bd.offset < 0 or last >= bd.type.count:
+                    yield finding(
+                        "TP302",
+                        f"a BD of the task reaches beyond argument {bd.buffer}",
+                        bd.place,
+                        f"it takes elements {bd.offset:,} to {last:,}, and {bd.type} has 0 to {bd.type.count - 1:,}",
+                    )
 
 
 def not_whole_words(checked: Checked) -> Iterator[Finding]:
@@ -62,7 +78,7 @@ def not_whole_words(checked: Checked) -> Iterator[Finding]:
         if uneven:
             yield finding(
                 "TP303",
-                f"the transfer of @{transfer.fifo} is not made of whole words",
+                f"the transfer of @{transfer.shim} is not made of whole words",
                 transfer.place,
                 f"{', '.join(uneven)}; the DMA moves words of {WORD_BYTES}",
             )
@@ -74,7 +90,7 @@ def size_below_1(checked: Checked) -> Iterator[Finding]:
         if min(transfer.sizes) < 1 or transfer.strides[0] < 0 or any(n > 1 and stride < 1 for n, stride in walked):
             yield finding(
                 "TP304",
-                f"the transfer of @{transfer.fifo} stands still or moves nothing",
+                f"the transfer of @{transfer.shim} stands still or moves nothing",
                 transfer.place,
                 f"sizes {list(transfer.sizes)}, strides {list(transfer.strides)}",
             )
@@ -85,7 +101,7 @@ def iteration_field(checked: Checked) -> Iterator[Finding]:
         if _iterates_too_often(transfer):
             yield finding(
                 "TP307",
-                f"the outermost size of the transfer of @{transfer.fifo} wraps",
+                f"the outermost size of the transfer of @{transfer.shim} wraps",
                 transfer.place,
                 f"it is {transfer.sizes[0]:,} with stride {transfer.strides[0]:,}, and the iteration field holds "
                 f"{ITERATION_LIMIT}",
@@ -97,7 +113,7 @@ def inner_stride(checked: Checked) -> Iterator[Finding]:
         if type_.dtype.nbytes < WORD_BYTES and transfer.sizes[-1] > 1 and transfer.strides[-1] != 1:
             yield finding(
                 "TP314",
-                f"the transfer of @{transfer.fifo} cannot skip elements of {type_.dtype.nbytes} bytes",
+                f"the transfer of @{transfer.shim} cannot skip elements of {type_.dtype.nbytes} bytes",
                 transfer.place,
                 f"the innermost stride is {transfer.strides[-1]} elements of {type_.dtype.name}, "
                 f"and the DMA moves words of {WORD_BYTES} bytes",
@@ -109,7 +125,7 @@ def lost_offset(checked: Checked) -> Iterator[Finding]:
         if any(offset and not stride for offset, stride in zip(transfer.offsets, transfer.strides, strict=True)):
             yield finding(
                 "TP315",
-                f"an offset of the transfer of @{transfer.fifo} has no effect",
+                f"an offset of the transfer of @{transfer.shim} has no effect",
                 transfer.place,
                 f"offsets {list(transfer.offsets)} count in strides {list(transfer.strides)}",
             )
@@ -121,18 +137,17 @@ def bd_field(checked: Checked) -> Iterator[Finding]:
         request = _request(checked.design, transfer, type_)
         if request is None or _iterates_too_often(transfer):
             continue
-        broken = _refused(checked.design, request, new=True)
-        if broken is not None and _other_check_says(broken):
-            continue
+        broken = _refused(checked.design, request, "2026-08")
         if broken is not None:
-            id_ = "TP305" if "field holds" in broken or "iteration count" in broken else "TP313"
-            yield finding(id_, f"the transfer of @{transfer.fifo} cannot be written", transfer.place, broken)
+            # TP302, TP303 and TP304 say theirs already, of every field at once.
+            if broken.check in ("TP305", "TP313"):
+                what = f"the transfer of @{transfer.shim} cannot be written"
+                yield finding(broken.check, what, transfer.place, broken.why or broken.what)
             continue
-        old = _refused(checked.design, request, new=False)
+        old = _refused(checked.design, request, "2026-03")
         if old is not None:
-            yield finding(
-                "TP306", f"the transfer of @{transfer.fifo} needs mlir-aie of July 2026 or later", transfer.place, old
-            )
+            what = f"the transfer of @{transfer.shim} needs mlir-aie of July 2026 or later"
+            yield finding("TP306", what, transfer.place, old.why or old.what)
 
 
 def dimensions_product(checked: Checked) -> Iterator[Finding]:
@@ -191,13 +206,12 @@ def _iterates_too_often(transfer: Transfer) -> bool:
 
 def _request(design: Design, transfer: Transfer, type_: MemRef) -> ShimTransfer | None:
     """The transfer as the writer of words takes it; None where it would be another check's finding."""
-    fifo = design.fifo(transfer.fifo)
     numbers = (*transfer.sizes, *transfer.strides, *transfer.offsets)
-    if fifo is None or not all(0 <= number < _WORD for number in numbers) or prod(transfer.sizes) >= _WORD:
+    if not all(0 <= number < _WORD for number in numbers) or prod(transfer.sizes) >= _WORD:
         return None
     (d3, d2, d1, d0), (s3, s2, s1, s0) = transfer.sizes, transfer.strides
     return ShimTransfer(
-        column=fifo.producer.column,
+        column=0,
         direction="MM2S",
         channel=0,
         bd_id=0,
@@ -210,27 +224,19 @@ def _request(design: Design, transfer: Transfer, type_: MemRef) -> ShimTransfer 
     )
 
 
-def _refused(design: Design, request: ShimTransfer, *, new: bool) -> str | None:
+def _refused(design: Design, request: ShimTransfer, state: LoweredState) -> Problem | None:
     generation = "npu1" if design.device.generation == "npu1" else "npu2"
     try:
-        transfer_operations(
-            request,
-            generation=generation,  # type: ignore[arg-type]
-            mlir_aie_state="2026-08" if new else "2026-03",
-        )
+        transfer_operations(request, generation=generation, mlir_aie_state=state)  # type: ignore[arg-type]
     except Problem as problem:
-        return problem.why or problem.what
+        return problem
     return None
-
-
-def _other_check_says(broken: str) -> bool:
-    """TP303 and TP304 say these already, of every field at once."""
-    return any(words in broken for words in ("moves words of", "at least 1", "outermost stride may be 0"))
 
 
 CHECKS = (
     bd_id,
     past_argument,
+    task_past_argument,
     not_whole_words,
     size_below_1,
     iteration_field,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 
@@ -12,7 +13,22 @@ from tileproof.check.finding import Finding, finding
 from tileproof.check.loops import ACQUIRE, RELEASE, endless_loops, per_iteration, unheld_releases
 from tileproof.device_model import CORE, SHIM
 from tileproof.lowering.fifos import walk
-from tileproof.mlir.design import Core, Design, Fifo, Operation, Sequence, Tile, Transfer
+from tileproof.mlir.design import (
+    Channel,
+    ConfigureTask,
+    Core,
+    Design,
+    Fifo,
+    Operation,
+    Place,
+    PushQueue,
+    Sequence,
+    SequenceOperation,
+    Tile,
+    Transfer,
+    UseTask,
+    Wait,
+)
 
 
 def part_of_an_object(checked: Checked) -> Iterator[Finding]:
@@ -23,7 +39,7 @@ def part_of_an_object(checked: Checked) -> Iterator[Finding]:
                 yield finding(
                     "TP401",
                     f"the sequence moves part of an object of @{name}",
-                    _first(sequence, name).place,
+                    next(move.place for move in host_moves(sequence) if move.shim == name),
                     f"{nbytes:,} bytes are {nbytes // fifo.element.nbytes} objects of {fifo.element.nbytes:,} "
                     f"and {nbytes % fifo.element.nbytes:,} bytes more",
                 )
@@ -154,17 +170,35 @@ def _parts(whole: Fifo, parts: list[Fifo], offsets: tuple[int, ...]) -> list[str
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class HostMove:
+    """Bytes that a sequence moves through a shim end, in one transfer or one start of a task."""
+
+    shim: str
+    nbytes: int
+    place: Place
+
+
+def host_moves(sequence: Sequence) -> Iterator[HostMove]:
+    """Everything that is moved through a named shim end; None of what writes the queues itself."""
+    tasks = {op.task: op for op in sequence.operations if isinstance(op, ConfigureTask)}
+    for operation in sequence.operations:
+        if isinstance(operation, Transfer) and min(operation.sizes) > 0:
+            nbytes = prod(operation.sizes) * sequence.arguments[operation.argument].dtype.nbytes
+            yield HostMove(operation.shim, nbytes, operation.place)
+        elif isinstance(operation, UseTask) and operation.action == "start":
+            task = tasks[operation.task]
+            if isinstance(task.channel, str):
+                once = sum(bd.length * bd.type.dtype.nbytes for bd in task.bds)
+                yield HostMove(task.channel, once * (task.repeat_count + 1), task.place)
+
+
 def _moved(sequence: Sequence) -> Counter[str]:
     """Bytes that a sequence moves, by fifo."""
     moved: Counter[str] = Counter()
-    for operation in sequence.operations:
-        if isinstance(operation, Transfer) and min(operation.sizes) > 0:
-            moved[operation.fifo] += prod(operation.sizes) * sequence.arguments[operation.argument].dtype.nbytes
+    for move in host_moves(sequence):
+        moved[move.shim] += move.nbytes
     return moved
-
-
-def _first(sequence: Sequence, name: str) -> Transfer:
-    return next(op for op in sequence.operations if isinstance(op, Transfer) and op.fifo == name)
 
 
 def _iterations(design: Design, core: Core, moved: Counter[str]) -> dict[str, Fraction]:
@@ -203,18 +237,25 @@ def _behind_dma(checked: Checked, fifo: Fifo) -> bool:
 def _works(design: Design, fifo: Fifo, tile: Tile) -> bool:
     """Whether someone at `tile` moves objects of the fifo: a sequence, or the tile's core."""
     if tile.kind == SHIM:
-        # An operation that is not read in full may name any fifo.
-        return any(
-            getattr(operation, "fifo", fifo.name) == fifo.name
-            for sequence in design.sequences
-            for operation in sequence.operations
-        )
+        return any(_may_move(operation, fifo.name) for seq in design.sequences for operation in seq.operations)
     return any(
         operation.attributes.get("fifo") == fifo.name
         for core in design.cores
         if core.tile.at == tile.at
         for operation in walk(core.body)
     )
+
+
+def _may_move(operation: SequenceOperation, name: str) -> bool:
+    """Whether an operation of a sequence moves objects of the fifo; one that names a channel itself may."""
+    match operation:
+        case Transfer() | Wait():
+            return operation.shim == name
+        case ConfigureTask():
+            return operation.channel == name or isinstance(operation.channel, Channel)
+        case PushQueue():
+            return True
+    return False
 
 
 def _count(operation: Operation) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from urllib.parse import quote
@@ -17,10 +18,13 @@ _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 def as_text(findings: Sequence[Finding], subject: str) -> str:
     """One paragraph per finding, and a line that counts them."""
-    errors = sum(finding.is_error for finding in findings)
     parts = [paragraph(finding) for finding in findings]
-    warnings = len(findings) - errors
-    total = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}" if findings else "nothing found"
+    counts = Counter(finding.check.severity for finding in findings)
+    total = f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}"
+    if counts["note"]:
+        total += f", {_counted(counts['note'], 'note')}"
+    if not findings:
+        total = "nothing found"
     return "\n".join([*parts, f"{subject}: {total} by {len(CATALOGUE)} checks"])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tileproof.check import code, dma, fifos, in_flight, memory, stack, waits
 from tileproof.check.checked import Checked, Checking
 from tileproof.check.finding import Finding
-from tileproof.check.refusals import refusal
+from tileproof.check.refusals import noted, refusal
 from tileproof.check.tile_code import TileCode
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
@@ -42,7 +42,10 @@ def check_design(text: str, name: str, tile_code: Mapping[str, str]) -> tuple[Fi
     files = tuple(TileCode(file, source) for file, source in tile_code.items())
     checked = Checked(design=design, lowered=lowered, code=files)
     # Two cores may share a function, and one finding about it is enough.
-    found = dict.fromkeys([*refusals, *(finding for check in CHECKS for finding in check(checked))])
+    found = dict.fromkeys([*map(noted, design.notes), *(finding for check in CHECKS for finding in check(checked))])
+    # What is refused and what a check says of the same place is one thing, and the check says it better.
+    said = {(finding.check.id, finding.place.line) for finding in found}
+    found |= dict.fromkeys(one for one in refusals if (one.check.id, one.place.line) not in said)
     if lowered is not None and not any(finding.is_error for finding in found):
         found |= dict.fromkeys(_unwritable(design, lowered, name))
     return tuple(sorted(found, key=_order))

@@ -24,6 +24,7 @@ class Array:
     """A lowered design, running. `library` is the compiled tile code, None for a design without any."""
 
     def __init__(self, design: LoweredDesign, library: bytes | None, breadcrumb: Callable[[str], None]) -> None:
+        _refuse_what_is_not_run(design)
         self.design = design
         self.engine = Engine()
         self.faults: list[Fault] = []
@@ -32,7 +33,9 @@ class Array:
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
         self._ends = [
-            (flow, StreamEnd(f"@{flow.fifo} from {flow.source} to {flow.destination}")) for flow in design.flows
+            (flow, StreamEnd(f"@{flow.fifo} from {flow.source} to {flow.destination}"))
+            for flow in design.flows
+            if flow.source_bundle == flow.destination_bundle == "DMA"
         ]
         self.channels = {_key(shim): self._shim_channel(shim) for shim in design.shim_allocations}
         self.cores = [self._core(core, library, breadcrumb) for core in design.cores]
@@ -144,6 +147,17 @@ class Array:
     def _moved(self, key: ChannelKey) -> int:
         """Bytes that have passed the channel since the context began, as its slowest circuit has them."""
         return min((end.moved for end in self.channels[key].ends), default=0)
+
+
+def _refuse_what_is_not_run(design: LoweredDesign) -> None:
+    places = [flow.place for flow in design.design.packet_flows] + [flow.place for flow in design.design.cascade_flows]
+    if places:
+        raise Problem(
+            "the emulator does not run packet flows and cascades yet",
+            where=str(places[0]),
+            why="it runs circuits between DMAs, and the memory that neighbours share",
+            fix="check the design with `tileproof check`, and run it on the device",
+        )
 
 
 def _no_sync(channel: ShimChannel) -> Fault:

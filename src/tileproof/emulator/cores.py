@@ -167,6 +167,23 @@ class CoreProgram:
         assert isinstance(index, int)
         self._values[operation.results[0]] = view[index]
 
+    # Locks written out
+
+    def _use_lock(self, operation: Operation) -> Work:
+        lock = self.locks[self.lowered.core.locks[operation.operands[0]]]
+        count = operation.attributes.get("value", 1)
+        assert isinstance(count, int)
+        self.calls_since_progress = 0
+        if operation.attributes["action"] == "Release":
+            lock.value += count
+            self.engine.wake(lock)
+            return
+        exactly = operation.attributes["action"] == "Acquire"
+        while lock.value != count if exactly else lock.value < count:
+            wanted = f"{'exactly' if exactly else 'at least'} {count}"
+            yield Blocked(lock, f"waits for lock {lock.name}: wants {wanted}, it is {lock.value}", str(operation.place))
+        lock.value -= count
+
     # Functions and memory
 
     def _call(self, operation: Operation) -> None:
@@ -341,10 +358,12 @@ _SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
     "arith.cmpi": CoreProgram._compare,
     "arith.select": CoreProgram._select,
     "aie.end": CoreProgram._nothing,
+    "aie.event": CoreProgram._nothing,
     **dict.fromkeys(_BINARY, CoreProgram._binary),
 }
 _WAITING: dict[str, Callable[[CoreProgram, Operation], Work]] = {
     "scf.for": CoreProgram._for,
     "scf.if": CoreProgram._if,
     "aie.objectfifo.acquire": CoreProgram._acquire,
+    "aie.use_lock": CoreProgram._use_lock,
 }

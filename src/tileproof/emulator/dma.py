@@ -72,7 +72,9 @@ class ChainProgram:
 
     def work(self) -> Work:
         by_id = {bd.bd_id: bd for bd in self.chain.bds}
-        endless = self.chain.repeat_count is None or self.chain.bds[-1].next is not None
+        if not self.ends:
+            return  # no circuit is there, so nothing ever comes or goes
+        endless = self.chain.bds[-1].next is not None
         for _ in count() if endless else range(1 + (self.chain.repeat_count or 0)):
             bd: Bd | None = self.chain.bds[0]
             while bd is not None:

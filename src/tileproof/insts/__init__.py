@@ -31,7 +31,6 @@ from tileproof.insts.model import (
     tile_of,
 )
 from tileproof.insts.shim import (
-    MlirAieState,
     Packet,
     QueuePush,
     ShimBd,
@@ -53,7 +52,6 @@ __all__ = [
     "Generation",
     "InstructionStream",
     "MaskWrite",
-    "MlirAieState",
     "Operation",
     "Packet",
     "PatchBd",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Literal
 
 from tileproof.errors import Problem
 from tileproof.insts.model import (
@@ -24,8 +23,8 @@ from tileproof.insts.model import (
     tile_address,
     tile_of,
 )
+from tileproof.mlir_aie import LoweredState
 
-MlirAieState = Literal["2026-03", "2026-08"]
 Pattern = tuple[int, int, int, int]
 
 SHIM_ROW = 0
@@ -149,7 +148,7 @@ class QueuePush:
 
 
 def transfer_operations(
-    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: MlirAieState = "2026-08"
+    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: LoweredState = "2026-08"
 ) -> tuple[Operation, ...]:
     """The operations of one `dma_memcpy_nd`, the words exactly those of the given mlir-aie.
 
@@ -173,7 +172,7 @@ def transfer_operations(
 
 
 def task_bd_operations(
-    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: MlirAieState = "2026-08"
+    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: LoweredState = "2026-08"
 ) -> tuple[Operation, ...]:
     """The operations of one `aie.dma_bd` of a task: nothing starts before its `push_operations`.
 
@@ -202,12 +201,12 @@ def wait_operation(column: int, channel: int, direction: Direction) -> Sync:
     return Sync(column=column, row=SHIM_ROW, direction=direction, channel=channel)
 
 
-def _aperture(argument: int, state: MlirAieState) -> int:
+def _aperture(argument: int, state: LoweredState) -> int:
     return DDR_APERTURE if state == "2026-08" and argument >= PATCHED_BY_FIRMWARE else 0
 
 
 def _set_bd(
-    transfer: ShimTransfer, generation: Generation, state: MlirAieState, *, address_word: int
+    transfer: ShimTransfer, generation: Generation, state: LoweredState, *, address_word: int
 ) -> tuple[Operation, ...]:
     bd = tile_address(transfer.column, SHIM_ROW, BD_BASE + BD_STRIDE * transfer.bd_id)
     offset = transfer.byte_offset + _aperture(transfer.argument, state)
@@ -218,7 +217,7 @@ def _set_bd(
 
 
 def _bd_words(
-    transfer: ShimTransfer, generation: Generation, state: MlirAieState, address_word: int
+    transfer: ShimTransfer, generation: Generation, state: LoweredState, address_word: int
 ) -> tuple[int, ...]:
     sizes, strides, linear = _lowered_pattern(transfer, state)
     repeat, _, rows, row = sizes
@@ -258,6 +257,7 @@ def _burst_code(transfer: ShimTransfer, generation: Generation) -> int:
             transfer,
             f"a burst of {transfer.burst_length} bytes is none of {generation}'s {lengths}",
             "leave burst_length out, or take one of these",
+            "TP313",
         )
     return lengths.index(transfer.burst_length)
 
@@ -265,7 +265,7 @@ def _burst_code(transfer: ShimTransfer, generation: Generation) -> int:
 # --- which pattern reaches the hardware ---------------------------------------------------------------------
 
 
-def _lowered_pattern(transfer: ShimTransfer, state: MlirAieState) -> tuple[Pattern, Pattern, bool]:
+def _lowered_pattern(transfer: ShimTransfer, state: LoweredState) -> tuple[Pattern, Pattern, bool]:
     """Sizes, strides, and whether the transfer is written as one run without dimensions."""
     sizes, strides = transfer.sizes, transfer.strides
     _refuse_bytes(transfer)
@@ -321,10 +321,11 @@ def _refuse_bytes(transfer: ShimTransfer) -> None:
     """What no lowering can mend: counts below 1, and pieces that are not whole words."""
     sizes, strides, nbytes = transfer.sizes, transfer.strides, transfer.element_bytes
     if min(sizes) < 1:
-        raise _refusal(transfer, f"sizes {list(sizes)}: each must be at least 1", "write 1 for a dimension without use")
+        why = f"sizes {list(sizes)}: each must be at least 1"
+        raise _refusal(transfer, why, "write 1 for a dimension without use", "TP304")
     if any(size > 1 and stride < 1 for size, stride in zip(sizes[1:], strides[1:], strict=True)) or strides[0] < 0:
         why = f"strides {list(strides)}, sizes {list(sizes)}: only the outermost stride may be 0"
-        raise _refusal(transfer, why, "give every dimension that is walked a positive stride")
+        raise _refusal(transfer, why, "give every dimension that is walked a positive stride", "TP304")
     pieces = {"innermost size": sizes[3] * nbytes, "offset": transfer.byte_offset}
     pieces |= {
         f"stride {3 - index}": stride * nbytes
@@ -332,18 +333,19 @@ def _refuse_bytes(transfer: ShimTransfer) -> None:
         if not (index == 3 and stride == 1)
     }
     if transfer.byte_offset < 0:
-        raise _refusal(transfer, f"its offset is {transfer.byte_offset:,} bytes", "begin inside the buffer")
+        raise _refusal(transfer, f"its offset is {transfer.byte_offset:,} bytes", "begin inside the buffer", "TP302")
     for what, size in pieces.items():
         if size % WORD_BYTES:
             why = f"its {what} is {size:,} bytes, and the DMA moves words of {WORD_BYTES}"
-            raise _refusal(transfer, why, f"make it a multiple of {WORD_BYTES} bytes, by padding rows if need be")
+            fix = f"make it a multiple of {WORD_BYTES} bytes, by padding rows if need be"
+            raise _refusal(transfer, why, fix, "TP303")
 
 
 def _refuse_limits(transfer: ShimTransfer, sizes: Pattern, strides: Pattern, linear: bool) -> None:
     broken = _limit_broken(transfer, sizes, strides, linear=linear)
     if broken:
         fix = "lay the data out so that rows follow each other without a gap, or write several transfers"
-        raise _refusal(transfer, broken, fix)
+        raise _refusal(transfer, broken, fix, "TP305")
 
 
 def _limit_broken(transfer: ShimTransfer, sizes: Pattern, strides: Pattern, *, linear: bool) -> str | None:
@@ -361,8 +363,9 @@ def _limit_broken(transfer: ShimTransfer, sizes: Pattern, strides: Pattern, *, l
     return None
 
 
-def _refusal(transfer: ShimTransfer, why: str, fix: str) -> Problem:
-    return Problem("a transfer between host and array cannot be written", where=transfer.place, why=why, fix=fix)
+def _refusal(transfer: ShimTransfer, why: str, fix: str, check: str) -> Problem:
+    what = "a transfer between host and array cannot be written"
+    return Problem(what, where=transfer.place, why=why, fix=fix, check=check)
 
 
 # --- from words back ----------------------------------------------------------------------------------------

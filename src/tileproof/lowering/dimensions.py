@@ -1,37 +1,111 @@
-"""What the BDs of a tile can address: dimensions, wraps and steps by kind of tile."""
+"""What the BDs of a tile can hold: dimensions, wraps, steps and lengths by kind of tile."""
 
 from __future__ import annotations
 
-from tileproof.device_model import CORE, TILE_KINDS
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tileproof.device_model import CORE, MEM, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.mlir.design import Dimensions, Fifo, Tile
+from tileproof.mlir.design import Bd, Dimensions, Fifo, Place, Tile
 
 # A core tile's wrap field has 8 bits, the others' 10 (aie-rt reginit); the outermost possible dimension has none.
 # mlir-aie checks one limit of its own for every kind, 512, so that exactly 256 slips through on a core tile, as 0.
 _CORE_WRAP = 255
 _LARGEST_SIZE = 512
+# Step and length fields, in words (aie-rt reginit): 13 and 14 bits on a core tile, 17 on a mem tile.
+_LARGEST_STEP = {CORE: 8_192, MEM: 131_072}
+_LARGEST_LENGTH = {CORE: 16_383, MEM: 131_071}
 
 
-def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: Fifo) -> None:
-    """Refuse dimensions that the BDs of `tile` cannot hold, or that leave the object of `pool`."""
-    if not dimensions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    """What one BD walks: (size, stride) in elements, outermost first, in an object of `count` elements."""
+
+    what: str
+    place: Place
+    tile: Tile
+    dimensions: Dimensions
+    nbytes: int
+    count: int
+    offset: int = 0
+
+
+def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: Fifo) -> Iterator[Problem]:
+    """What is wrong with the dimensions of one end of a fifo, whose objects are those of `pool`."""
+    walk = _Walk(
+        what=f"@{fifo.name}",
+        place=fifo.place,
+        tile=tile,
+        dimensions=dimensions,
+        nbytes=fifo.element.dtype.nbytes,
+        count=pool.element.count,
+    )
+    return _problems(walk)
+
+
+def check_bd(bd: Bd, tile: Tile) -> Iterator[Problem]:
+    """What is wrong with a BD that is written out, as far as its fields go."""
+    nbytes = bd.type.dtype.nbytes
+    words = -(-bd.length * nbytes // 4)
+    if bd.length < 0 or words > _LARGEST_LENGTH[tile.kind]:
+        yield Problem(
+            f"the BD of {bd.buffer} is too long for {tile}",
+            where=str(bd.place),
+            why=f"{bd.length:,} elements are {words:,} words, and its length field goes to "
+            f"{_LARGEST_LENGTH[tile.kind]:,}",
+            fix="move it in several BDs",
+            check="TP320",
+        )
+    if bd.offset * nbytes % 4 or bd.length * nbytes % 4:
+        yield Problem(
+            f"the BD of {bd.buffer} is not made of whole words",
+            where=str(bd.place),
+            why=f"offset {bd.offset * nbytes:,} and length {bd.length * nbytes:,} bytes; a DMA moves words of 4",
+            fix="let it begin and end at a multiple of 4 bytes",
+            check="TP318",
+        )
+    if bd.offset < 0 or bd.offset + (0 if bd.sizes else bd.length) > bd.type.count:
+        yield Problem(
+            f"the BD of {bd.buffer} reaches beyond its buffer",
+            where=str(bd.place),
+            why=f"it moves {bd.length:,} elements from {bd.offset:,} on, and {bd.type} has {bd.type.count:,}",
+            fix="correct offset and length",
+            check="TP321",
+        )
+    walk = _Walk(
+        what=str(bd.buffer),
+        place=bd.place,
+        tile=tile,
+        dimensions=tuple(zip(bd.sizes, bd.strides, strict=True)),
+        nbytes=nbytes,
+        count=bd.type.count,
+        offset=bd.offset,
+    )
+    yield from _problems(walk)
+
+
+def _problems(walk: _Walk) -> Iterator[Problem]:
+    if not walk.dimensions:
         return
-    kind = TILE_KINDS[tile.kind]
-    if len(dimensions) > kind.dimensions:
-        _refuse(fifo, tile, f"{len(dimensions)} dimensions", f"a BD there has {kind.dimensions}")
-    nbytes = fifo.element.dtype.nbytes
-    for number, (size, stride) in enumerate(reversed(dimensions)):
-        wrapped = _words(size, number, nbytes) if number < kind.dimensions - 1 else 1
-        if tile.kind == CORE and wrapped > _CORE_WRAP:
-            raise _too_long(fifo, tile, number, size, wrapped)
-        if size < 1 or stride < 1 or wrapped > _LARGEST_SIZE:
-            allowed = f"sizes are 1 to {_LARGEST_SIZE} words, strides from 1 up"
-            _refuse(fifo, tile, f"size {size}, stride {stride}", allowed)
-        if (number or stride != 1) and stride * nbytes % 4:
-            _refuse(fifo, tile, f"stride {stride} of {nbytes}-byte elements", "steps are multiples of 4 bytes")
-    last = sum((size - 1) * stride for size, stride in dimensions)
-    if last >= pool.element.count:
-        _refuse(fifo, tile, f"an element at index {last}", f"an object has {pool.element.count} elements")
+    kind = TILE_KINDS[walk.tile.kind]
+    if len(walk.dimensions) > kind.dimensions:
+        yield _misfit(walk, f"{len(walk.dimensions)} dimensions", f"a BD there has {kind.dimensions}")
+    for number, (size, stride) in enumerate(reversed(walk.dimensions)):
+        words = _words(size, number, walk.nbytes) if number < kind.dimensions - 1 else 1
+        if walk.tile.kind == CORE and _CORE_WRAP < words <= _LARGEST_SIZE:
+            yield _too_long(walk, number, size, words)
+        if size < 1 or stride < 1 or size > _LARGEST_SIZE:
+            allowed = f"sizes are 1 to {_LARGEST_SIZE}, strides from 1 up"
+            yield _misfit(walk, f"size {size}, stride {stride}", allowed)
+        if (number or stride != 1) and stride * walk.nbytes % 4:
+            asked = f"stride {stride} of {walk.nbytes}-byte elements"
+            yield _misfit(walk, asked, "steps are multiples of 4 bytes", "TP318")
+        if size > 1 and stride * walk.nbytes // 4 > _LARGEST_STEP[walk.tile.kind]:
+            yield _too_far(walk, number, stride)
+    last = walk.offset + sum((size - 1) * stride for size, stride in walk.dimensions)
+    if last >= walk.count:
+        yield _misfit(walk, f"an element at index {last}", f"an object has {walk.count} elements", "TP321")
 
 
 def _words(size: int, dimension: int, nbytes: int) -> int:
@@ -39,21 +113,40 @@ def _words(size: int, dimension: int, nbytes: int) -> int:
     return -(-size * nbytes // 4) if dimension == 0 else size
 
 
-def _too_long(fifo: Fifo, tile: Tile, number: int, size: int, words: int) -> Problem:
-    return Problem(
-        f"dimension {number} of @{fifo.name} is too long for {tile}",
-        where=str(fifo.place),
+class WrapsToZeroProblem(Problem):
+    """A core tile's dimension of exactly 256 words, which mlir-aie lets pass."""
+
+
+def _too_long(walk: _Walk, number: int, size: int, words: int) -> Problem:
+    kind = WrapsToZeroProblem if words == _CORE_WRAP + 1 else Problem
+    return kind(
+        f"dimension {number} of {walk.what} is too long for {walk.tile}",
+        where=str(walk.place),
         why=f"size {size:,} is {words:,} in the field, which holds {_CORE_WRAP}; "
         "mlir-aie lets 256 pass, and it becomes 0",
         fix=f"keep each size but the outermost of three at most {_CORE_WRAP} words, "
         "or let the mem tile's end have the dimensions",
+        check="TP316",
     )
 
 
-def _refuse(fifo: Fifo, tile: Tile, asked: str, limit: str) -> None:
-    raise Problem(
-        f"the dimensions of @{fifo.name} do not fit a BD of {tile}",
-        where=str(fifo.place),
+def _too_far(walk: _Walk, number: int, stride: int) -> Problem:
+    limit = _LARGEST_STEP[walk.tile.kind]
+    return Problem(
+        f"a step of dimension {number} of {walk.what} is too long for {walk.tile}",
+        where=str(walk.place),
+        why=f"stride {stride:,} is {stride * walk.nbytes // 4:,} words, and the step field goes to {limit:,}; "
+        "only aie-rt would say so, when the configuration is written",
+        fix="lay the object out so that the steps are shorter, or let the mem tile's end have the dimensions",
+        check="TP319",
+    )
+
+
+def _misfit(walk: _Walk, asked: str, limit: str, check: str | None = None) -> Problem:
+    return Problem(
+        f"the dimensions of {walk.what} do not fit a BD of {walk.tile}",
+        where=str(walk.place),
         why=f"{asked}; {limit}",
         fix="give sizes and strides in elements, outermost first, inside the object",
+        check=check,
     )

@@ -6,42 +6,99 @@ from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.fifos import lower_fifos, reached_by
 from tileproof.lowering.model import LoweredCore, LoweredDesign, PlacedBuffer
-from tileproof.lowering.placement import place_buffers
-from tileproof.mlir.design import Buffer, Core, Design, Tile
+from tileproof.lowering.placement import Scheme, check_bd_addresses, place_buffers
+from tileproof.lowering.programs import (
+    claim_channels,
+    lower_allocations,
+    lower_flows,
+    lower_programs,
+    number_locks,
+)
+from tileproof.lowering.resources import Resources
+from tileproof.mlir.design import Buffer, Core, Design, RegisteredBuffers, Tile
+from tileproof.mlir_aie import NEWEST, LoweredState
 
 
-def lower_design(design: Design) -> LoweredDesign:
-    """Everything the array is set up with; a `Problem` where the design cannot be."""
-    fifos = lower_fifos(design)
+def lower_design(
+    design: Design,
+    *,
+    state: LoweredState | None = None,
+    scheme: Scheme = "default",
+    as_silent: bool = False,
+) -> LoweredDesign:
+    """Everything the array is set up with; a `Problem` where the design cannot be.
+
+    Without a `state`, as the newest mlir-aie would, and whatever the spelling. `as_silent` lets pass what that
+    mlir-aie lets pass although it is wrong; nothing runs such a design.
+    """
+    if state is not None:
+        _check_spelling(design, state)
+    state = state or NEWEST
+    resources = Resources()
+    locks = number_locks(design, resources)
+    claim_channels(design, resources)
+    programs = lower_programs(design, resources)
+    fifos = lower_fifos(design, resources, state=state, as_silent=as_silent)
     for core in design.cores:
         _check_reach(design, core)
+    for registered in design.registered:
+        raise _no_external(registered)
     stacks = {core.tile.at: _stack_size(core) for core in design.cores}
     last_tile = max((tile.place.line for tile in design.tiles), default=0)
     early = [buffer for buffer in design.buffers if buffer.place.line < last_tile]
     late = [buffer for buffer in design.buffers if buffer.place.line >= last_tile]
+    placed = _place(design, [*early, *fifos.buffers, *late], stacks, state, scheme)
+    chains = (*programs, *fifos.chains)
+    check_bd_addresses(chains, placed)
     return LoweredDesign(
         name=design.name,
         device=design.device,
-        buffers=_place(design, [*early, *fifos.buffers, *late], stacks),
-        locks=tuple(fifos.locks),
-        chains=tuple(fifos.chains),
-        flows=tuple(fifos.flows),
-        shim_allocations=tuple(fifos.shim_allocations),
+        buffers=placed,
+        locks=(*locks, *fifos.locks),
+        chains=chains,
+        flows=(*lower_flows(design), *fifos.flows),
+        shim_allocations=(*lower_allocations(design), *fifos.shim_allocations),
         cores=tuple(
             LoweredCore(core=core, stack_size=stacks[core.tile.at], ends=dict(fifos.ends[core.tile.at]))
             for core in design.cores
         ),
         sequences=design.sequences,
         design=design,
+        state=state,
     )
 
 
-def _place(design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], int]) -> tuple[PlacedBuffer, ...]:
+def _check_spelling(design: Design, state: LoweredState) -> None:
+    for note in design.notes:
+        if note.states is not None and state not in note.states:
+            raise Problem(
+                f"mlir-aie of {state} does not read this",
+                where=str(note.place),
+                why=f"{note.what}; {note.why}",
+                fix=note.fix,
+                check="TP004",
+            )
+
+
+def _no_external(registered: RegisteredBuffers) -> Problem:
+    return Problem(
+        f"the external buffers of @{registered.fifo} have no place in a runtime sequence",
+        where=str(registered.place),
+        why="an NPU's host buffers are arguments of its runtime sequence; external buffers are for other devices",
+        fix="move the data with aiex.npu.dma_memcpy_nd",
+    )
+
+
+def _place(
+    design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], int], state: LoweredState, scheme: Scheme
+) -> tuple[PlacedBuffer, ...]:
     placed: list[PlacedBuffer] = []
-    for tile in design.tiles:
+    # A mem tile that only took what another could not hold is not in the design's text.
+    tiles = {tile.at: tile for tile in (*design.tiles, *(buffer.tile for buffer in buffers))}
+    for tile in tiles.values():
         mine = [buffer for buffer in buffers if buffer.tile.at == tile.at]
         if mine:
-            placed += place_buffers(_known(tile), mine, stacks.get(tile.at, 0))
+            placed += place_buffers(_known(tile), mine, stacks.get(tile.at, 0), scheme=scheme, state=state)
     return tuple(placed)
 
 
@@ -56,6 +113,16 @@ def _check_reach(design: Design, core: Core) -> None:
                 where=str(core.place),
                 why="a core reaches its own memory and that of its west, north and south neighbours",
                 fix="put the buffer on one of those tiles, or move the data through a fifo",
+                check="TP606",
+            )
+    for lock in design.locks:
+        if lock.name in core.locks.values() and lock.tile.at not in reached_by(core.tile):
+            raise Problem(
+                f"the core on {core.tile} cannot reach lock {lock.name} on {lock.tile}",
+                where=str(core.place),
+                why="a core reaches its own locks and those of its west, north and south neighbours",
+                fix="put the lock on one of those tiles",
+                check="TP606",
             )
 
 
@@ -66,6 +133,7 @@ def _known(tile: Tile) -> Tile:
             where=str(tile.place),
             why="a shim tile holds no data; its DMA moves host memory",
             fix="put the buffer on a mem tile or a core tile",
+            check="TP605",
         )
     return tile
 
@@ -79,5 +147,6 @@ def _stack_size(core: Core) -> int:
             where=str(core.place),
             why=f"the tile's memory has {memory:,}",
             fix="give stack_size a number of bytes that the tile function's frames need, for instance 1024",
+            check="TP201",
         )
     return size

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tileproof.device_model import Device
-from tileproof.mlir.design import Core, Design, MemRef, Place, Sequence, Tile
+from tileproof.mlir.design import Core, Design, Direction, MemRef, Place, Sequence, Tile
+from tileproof.mlir_aie import LoweredState
 
 S2MM: Literal["S2MM"] = "S2MM"
 MM2S: Literal["MM2S"] = "MM2S"
-Direction = Literal["S2MM", "MM2S"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class PlacedBuffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class PlacedLock:
     """A semaphore lock and its value at start."""
 
     tile: Tile
@@ -77,20 +77,23 @@ class DmaChain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A circuit from one MM2S channel to one S2MM channel."""
+    """A circuit from one MM2S channel to one S2MM channel; the bundles are others than DMA only by hand."""
 
     source: Tile
     source_channel: int
     destination: Tile
     destination_channel: int
     fifo: str
+    source_bundle: str = "DMA"
+    destination_bundle: str = "DMA"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShimAllocation:
-    """The shim channel that stands for a fifo in the runtime sequence."""
+    """The shim channel that stands for a fifo in the runtime sequence; `symbol` is mlir-aie's name for it."""
 
     fifo: str
+    symbol: str
     tile: Tile
     direction: Direction
     channel: int
@@ -130,13 +133,14 @@ class LoweredDesign:
     name: str
     device: Device
     buffers: tuple[PlacedBuffer, ...]
-    locks: tuple[Lock, ...]
+    locks: tuple[PlacedLock, ...]
     chains: tuple[DmaChain, ...]
     flows: tuple[Flow, ...]
     shim_allocations: tuple[ShimAllocation, ...]
     cores: tuple[LoweredCore, ...]
     sequences: tuple[Sequence, ...]
     design: Design
+    state: LoweredState
 
     @property
     def place(self) -> Place:

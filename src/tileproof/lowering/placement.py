@@ -1,56 +1,187 @@
 """Where buffers lie: mlir-aie's two allocators and its default, which tries the first and falls back to the second.
 
-Facts: AIEAssignBuffers.cpp of 2026-08. Sizes go from large to small, equal sizes keep their order; a core's buffers
-are aligned to 32 bytes and begin right above the stack.
+Facts: AIEAssignBuffers.cpp of March and August 2026. Sizes go from large to small, equal sizes keep their order; a
+core's buffers begin right above the stack. August aligns those of a core tile to 32 bytes, March aligns nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS
+from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.lowering.model import PlacedBuffer
+from tileproof.lowering.model import DmaChain, PlacedBuffer
 from tileproof.mlir.design import Buffer, Tile
+from tileproof.mlir_aie import NEWEST, LoweredState
+
+Scheme = Literal["default", "bank-aware", "basic-sequential"]
+SCHEMES: tuple[Scheme, ...] = ("default", "bank-aware", "basic-sequential")
 
 
 class _DoesNotFitError(Exception):
-    """The bank-aware allocator gave up; what it had placed stays placed."""
+    """The bank-aware allocator gave up: why. Wishes that it had met stay met, the rest is placed anew."""
 
 
-def place_buffers(tile: Tile, buffers: Sequence[Buffer], stack_size: int) -> tuple[PlacedBuffer, ...]:
-    """Addresses for the buffers of one tile under the default scheme; a `Problem` with the sum if they do not fit."""
-    placed: list[PlacedBuffer] = []
-    try:
-        _bank_aware(tile, buffers, stack_size, placed)
-    except _DoesNotFitError:
-        _sequential(tile, buffers, stack_size, placed)
-    order = {buffer.name: number for number, buffer in enumerate(buffers)}
-    return tuple(sorted(placed, key=lambda buffer: order[buffer.name]))
+def place_buffers(
+    tile: Tile,
+    buffers: Sequence[Buffer],
+    stack_size: int,
+    *,
+    scheme: Scheme = "default",
+    state: LoweredState = NEWEST,
+) -> tuple[PlacedBuffer, ...]:
+    """Addresses for the buffers of one tile, whose own scheme comes first; a `Problem` with the sum if they do not
+    fit."""
+    placement = _Placement(tile, buffers, stack_size, state)
+    chosen = tile.scheme or scheme
+    if chosen == "basic-sequential":
+        placement.sequential()
+    else:
+        try:
+            placement.bank_aware()
+        except _DoesNotFitError as why:
+            if chosen == "bank-aware":
+                raise _no_bank(tile, buffers, str(why)) from None
+            placement.sequential()
+    return tuple(placement.placed[buffer.name] for buffer in buffers)
 
 
-def _bank_aware(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: list[PlacedBuffer]) -> None:
-    kind = TILE_KINDS[tile.kind]
-    free = [max(bank * kind.bank_bytes, stack_size) for bank in range(kind.banks)]
-    asked = [buffer for buffer in buffers if buffer.address is not None or buffer.bank is not None]
-    for buffer in asked:
-        _check_wish(tile, buffer, stack_size)
+def check_bd_addresses(chains: Iterable[DmaChain], buffers: Iterable[PlacedBuffer]) -> None:
+    """A DMA moves words, so each BD must begin at one; without alignment a buffer may lie between two."""
+    by_name = {buffer.name: buffer for buffer in buffers}
+    for chain in chains:
+        for bd in chain.bds:
+            buffer = by_name[bd.buffer]
+            address = buffer.address + bd.offset * buffer.type.dtype.nbytes
+            if address % 4:
+                raise Problem(
+                    f"BD {bd.bd_id} of {chain.tile} begins between two words",
+                    where=str(chain.tile.place),
+                    why=f"{buffer.name} lies at {buffer.address:,}, and the BD begins at {address:,}",
+                    fix="make the sizes of the buffers before it multiples of 4 bytes",
+                    check="TP102",
+                )
+
+
+@dataclass
+class _Placement:
+    """One tile being filled."""
+
+    tile: Tile
+    buffers: Sequence[Buffer]
+    stack_size: int
+    state: LoweredState
+    placed: dict[str, PlacedBuffer] = field(default_factory=dict)
+    free: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        kind = TILE_KINDS[self.tile.kind]
+        starts = [bank * kind.bank_bytes for bank in range(kind.banks)]
+        # March looks at the stack in bank 0 only.
+        above = [self.stack_size] + ([0] * (kind.banks - 1) if self.state == "2026-03" else [self.stack_size] * 8)
+        self.free = [max(start, stack) for start, stack in zip(starts, above, strict=False)]
+
+    @property
+    def alignment(self) -> int:
+        return 1 if self.state == "2026-03" else BUFFER_ALIGNMENT[self.tile.kind]
+
+    def bank_aware(self) -> None:
+        kind = TILE_KINDS[self.tile.kind]
+        asked = [buffer for buffer in self.buffers if buffer.address is not None or buffer.bank is not None]
+        for buffer in asked:
+            self._wish(buffer)
+        others = [buffer for buffer in self.buffers if buffer not in asked]
+        bank = 0
+        for buffer in _by_size(others):
+            for attempt in range(kind.banks):
+                candidate = (bank + attempt) % kind.banks
+                if self._take(buffer, candidate):
+                    bank = (candidate + 1) % kind.banks
+                    break
+            else:
+                for other in others:
+                    self.placed.pop(other.name, None)
+                raise _DoesNotFitError(f"no bank has {buffer.type.nbytes:,} bytes left for {buffer.name}")
+        for number, end in enumerate(self.free):
+            if end > (number + 1) * kind.bank_bytes and self.state == "2026-03":
+                # What is placed stays, and nothing is left for the other allocator to do.
+                raise _DoesNotFitError(
+                    f"bank {number} ends at {(number + 1) * kind.bank_bytes:,}, and is full to {end:,}"
+                )
+
+    def _wish(self, buffer: Buffer) -> None:
+        _check_wish(self.tile, buffer, self.stack_size, self.state)
+        bank = buffer.bank
+        if buffer.address is not None and self.state == "2026-08":
+            self._fix(buffer, buffer.address)
+            return
         if buffer.address is not None:
-            _fix(tile, buffer, buffer.address, free, placed)
-        elif not _take(tile, buffer, buffer.bank or 0, free, placed):
-            raise _DoesNotFitError
-    bank = 0
-    for buffer in _by_size(buffer for buffer in buffers if buffer not in asked):
-        for attempt in range(kind.banks):
-            candidate = (bank + attempt) % kind.banks
-            if _take(tile, buffer, candidate, free, placed):
-                bank = (candidate + 1) % kind.banks
-                break
-        else:
-            raise _DoesNotFitError
+            # March finds the bank of the address, and puts the buffer behind itself there.
+            bank = buffer.address // TILE_KINDS[self.tile.kind].bank_bytes
+            if buffer.address < self.free[bank]:
+                raise _DoesNotFitError(f"{buffer.name} would lie on an earlier buffer")
+            self.free[bank] = buffer.address + buffer.type.nbytes
+        if not self._take(buffer, bank or 0):
+            raise _DoesNotFitError(f"bank {bank} has no {buffer.type.nbytes:,} bytes left for {buffer.name}")
+
+    def _fix(self, buffer: Buffer, address: int) -> None:
+        """Place a buffer where it asks to be, and take it out of every bank it lies in."""
+        end = address + buffer.type.nbytes
+        for other in self.placed.values():
+            if address < other.address + other.nbytes and other.address < end:
+                raise Problem(
+                    f"buffers {other.name} and {buffer.name} lie on each other",
+                    where=str(buffer.place),
+                    why=f"{other.name} has {other.address} to {other.address + other.nbytes - 1}, "
+                    f"{buffer.name} asks for {address} to {end - 1}",
+                    fix="give them different addresses",
+                    check="TP102",
+                )
+        bank_bytes = TILE_KINDS[self.tile.kind].bank_bytes
+        for bank in range(address // bank_bytes, (end - 1) // bank_bytes + 1):
+            self.free[bank] = max(self.free[bank], end)
+        self._put(buffer, address, address // bank_bytes)
+
+    def _take(self, buffer: Buffer, bank: int) -> bool:
+        """Place `buffer` at the end of what `bank` already holds, if it still fits there."""
+        address = self._aligned(self.free[bank])
+        if address + buffer.type.nbytes > (bank + 1) * TILE_KINDS[self.tile.kind].bank_bytes:
+            return False
+        self.free[bank] = address + buffer.type.nbytes
+        self._put(buffer, address, bank)
+        return True
+
+    def sequential(self) -> None:
+        for buffer in self.buffers:
+            if buffer.address is not None and buffer.name not in self.placed:
+                _check_wish(self.tile, buffer, self.stack_size, self.state)
+                if self.state == "2026-08":
+                    self._fix(buffer, buffer.address)
+                self._put(buffer, buffer.address, None)
+        fixed = sorted((buffer.address, buffer.address + buffer.nbytes) for buffer in self.placed.values())
+        address = self.stack_size
+        for buffer in _by_size(buffer for buffer in self.buffers if buffer.name not in self.placed):
+            address = self._aligned(address)
+            for begin, end in fixed:
+                if address < end and begin < address + buffer.type.nbytes:
+                    address = self._aligned(end)
+            self._put(buffer, address, None)
+            address += buffer.type.nbytes
+        if address > TILE_KINDS[self.tile.kind].memory_bytes:
+            raise _overflow(self.tile, self.buffers, self.stack_size, address)
+
+    def _aligned(self, address: int) -> int:
+        return -(-address // self.alignment) * self.alignment
+
+    def _put(self, buffer: Buffer, address: int, bank: int | None) -> None:
+        self.placed[buffer.name] = PlacedBuffer(
+            tile=self.tile, name=buffer.name, type=buffer.type, address=address, bank=bank, initial=buffer.initial
+        )
 
 
-def _check_wish(tile: Tile, buffer: Buffer, stack_size: int) -> None:
+def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, state: LoweredState) -> None:
     kind, where = TILE_KINDS[tile.kind], str(buffer.place)
     if buffer.bank is not None and not 0 <= buffer.bank < kind.banks:
         raise Problem(
@@ -58,86 +189,47 @@ def _check_wish(tile: Tile, buffer: Buffer, stack_size: int) -> None:
             where=where,
             why=f"a {tile.kind} tile has banks 0 to {kind.banks - 1}",
             fix="ask for one of those, or for none",
+            check="TP102",
         )
     if buffer.address is None:
         return
     end = buffer.address + buffer.type.nbytes
-    if buffer.address < stack_size or end > kind.memory_bytes or buffer.address % BUFFER_ALIGNMENT[tile.kind]:
+    alignment = BUFFER_ALIGNMENT[tile.kind] if state == "2026-08" else 1
+    if buffer.address < stack_size or end > kind.memory_bytes or buffer.address % alignment:
         raise Problem(
             f"buffer {buffer.name} cannot lie at address {buffer.address}",
             where=where,
-            why=f"it would end at {end:,}; the stack takes the first {stack_size:,} of {kind.memory_bytes:,} bytes, "
-            f"and addresses are multiples of {BUFFER_ALIGNMENT[tile.kind]}",
+            why=f"it would end at {end:,}; the stack takes the first {stack_size:,} of {kind.memory_bytes:,} bytes"
+            + (f", and addresses are multiples of {alignment}" if alignment > 1 else ""),
             fix="choose an address above the stack, or leave the choice to the allocator",
+            check="TP102",
         )
 
 
-def _fix(tile: Tile, buffer: Buffer, address: int, free: list[int], placed: list[PlacedBuffer]) -> None:
-    """Place a buffer where it asks to be, and take it out of every bank it lies in."""
-    end = address + buffer.type.nbytes
-    for other in placed:
-        if address < other.address + other.nbytes and other.address < end:
-            raise Problem(
-                f"buffers {other.name} and {buffer.name} lie on each other",
-                where=str(buffer.place),
-                why=f"{other.name} has {other.address} to {other.address + other.nbytes - 1}, "
-                f"{buffer.name} asks for {address} to {end - 1}",
-                fix="give them different addresses",
-            )
-    bank_bytes = TILE_KINDS[tile.kind].bank_bytes
-    for bank in range(address // bank_bytes, (end - 1) // bank_bytes + 1):
-        free[bank] = max(free[bank], end)
-    placed.append(_placed(tile, buffer, address, address // bank_bytes))
+def _no_bank(tile: Tile, buffers: Sequence[Buffer], why: str) -> Problem:
+    largest = _by_size(buffers)[0]
+    return Problem(
+        f"the buffers of {tile} do not fit its banks",
+        where=str(largest.place),
+        why=f"{why}; a bank has {TILE_KINDS[tile.kind].bank_bytes:,} bytes, and bank-aware lets no buffer cross one",
+        fix="make the objects smaller, or take the scheme basic-sequential",
+        check="TP101",
+    )
 
 
-def _take(tile: Tile, buffer: Buffer, bank: int, free: list[int], placed: list[PlacedBuffer]) -> bool:
-    """Place `buffer` at the end of what `bank` already holds, if it still fits there."""
-    address = _aligned(free[bank], tile)
-    if address + buffer.type.nbytes > (bank + 1) * TILE_KINDS[tile.kind].bank_bytes:
-        return False
-    free[bank] = address + buffer.type.nbytes
-    placed.append(_placed(tile, buffer, address, bank))
-    return True
-
-
-def _sequential(tile: Tile, buffers: Sequence[Buffer], stack_size: int, placed: list[PlacedBuffer]) -> None:
-    fixed = sorted((buffer.address, buffer.address + buffer.nbytes) for buffer in placed)
-    done = {buffer.name for buffer in placed}
-    address = stack_size
-    for buffer in _by_size(buffer for buffer in buffers if buffer.name not in done):
-        address = _aligned(address, tile)
-        for begin, end in fixed:
-            if address < end and begin < address + buffer.type.nbytes:
-                address = _aligned(end, tile)
-        placed.append(_placed(tile, buffer, address, None))
-        address += buffer.type.nbytes
-    _check_total(tile, buffers, stack_size, address)
-
-
-def _check_total(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: int) -> None:
-    memory = TILE_KINDS[tile.kind].memory_bytes
-    if end <= memory:
-        return
+def _overflow(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: int) -> Problem:
     largest = _by_size(buffers)[0]
     parts = " + ".join(f"{buffer.name} {buffer.type.nbytes:,}" for buffer in _by_size(buffers))
-    spill = "; mlir-aie would try a neighbouring mem tile, this version does not" if tile.kind == "mem" else ""
-    raise Problem(
+    stack = f" + stack {stack_size:,}" if tile.kind == CORE else ""
+    return Problem(
         f"the buffers of {tile} do not fit in its memory",
         where=str(largest.place),
-        why=f"{parts} + stack {stack_size:,} need {end:,} bytes with alignment, and the tile has {memory:,}{spill}",
+        why=f"{parts}{stack} need {end:,} bytes with alignment, "
+        f"and the tile has {TILE_KINDS[tile.kind].memory_bytes:,}",
         fix=f"make the objects smaller ([sizes], --set), or lower the depth of what is behind {largest.name!r}",
+        check="TP101",
     )
 
 
 def _by_size(buffers: Iterable[Buffer]) -> list[Buffer]:
     return sorted(buffers, key=lambda buffer: -buffer.type.nbytes)
-
-
-def _aligned(address: int, tile: Tile) -> int:
-    return -(-address // BUFFER_ALIGNMENT[tile.kind]) * BUFFER_ALIGNMENT[tile.kind]
-
-
-def _placed(tile: Tile, buffer: Buffer, address: int, bank: int | None) -> PlacedBuffer:
-    return PlacedBuffer(
-        tile=tile, name=buffer.name, type=buffer.type, address=address, bank=bank, initial=buffer.initial
-    )

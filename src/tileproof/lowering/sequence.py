@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from math import prod
 
 from tileproof.device_model import SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import (
+    BlockWrite,
+    DdrPatch,
     Generation,
     InstructionStream,
+    MaskWrite,
     Operation,
+    Packet,
     ShimTransfer,
+    Sync,
+    Write,
     encode,
+    push_operations,
     stream_for,
+    task_bd_operations,
+    tile_address,
     transfer_operations,
     wait_operation,
 )
-from tileproof.lowering.model import LoweredDesign, ShimAllocation
-from tileproof.mlir.design import Place, Sequence, Transfer
+from tileproof.lowering.model import LoweredDesign, PlacedBuffer, ShimAllocation
+from tileproof.mlir.design import (
+    AddressPatch,
+    Bd,
+    Channel,
+    ConfigureTask,
+    Place,
+    PushQueue,
+    RegisterWrite,
+    RtpWrite,
+    Sequence,
+    SetLock,
+    SyncWait,
+    Transfer,
+    UseTask,
+    Wait,
+)
+from tileproof.mlir.design import Packet as PacketHeader
 
 _WORD = 1 << 32
+_WORD_BYTES = 4
+# The first lock's value register of each kind of tile, and how far the next is (aie-rt, LOCK0_VALUE).
+_LOCK_REGISTERS = {"core": 0x1F000, "mem": 0xC0000, "shim": 0x14000}
+_LOCK_STRIDE = 0x10
 
 
-def sequence_words(design: LoweredDesign, sequence: Sequence) -> bytes:
-    """The bytes of insts.bin, word for word what mlir-aie of 2026-08 writes; a `Problem` where it would refuse."""
-    operations: list[Operation] = []
-    for operation in sequence.operations:
-        shim = _allocation(design, operation.fifo, operation.place)
-        if isinstance(operation, Transfer):
-            operations += _transfer_operations(design, sequence, operation, shim)
-        else:
-            operations.append(wait_operation(shim.tile.column, shim.channel, shim.direction))
-    return encode(_stream(design, tuple(operations)))
+def sequence_words(design: LoweredDesign, sequence: Sequence, *, as_silent: bool = False) -> bytes:
+    """The bytes of insts.bin, word for word what mlir-aie writes; a `Problem` where it would refuse.
+
+    `as_silent` writes what it lets pass although it is wrong.
+    """
+    writer = _Writer(design, sequence, as_silent)
+    operations = tuple(operation for written in sequence.operations for operation in writer.operations(written))
+    return encode(_stream(design, operations))
 
 
 def main_sequence(design: LoweredDesign) -> Sequence:
@@ -46,35 +76,241 @@ def main_sequence(design: LoweredDesign) -> Sequence:
     return design.sequences[0]
 
 
-def _transfer_operations(
-    design: LoweredDesign, sequence: Sequence, transfer: Transfer, shim: ShimAllocation
-) -> tuple[Operation, ...]:
-    _check_transfer(transfer)
-    type_ = sequence.arguments[transfer.argument]
-    elements = sum(offset * stride for offset, stride in zip(transfer.offsets, transfer.strides, strict=True))
-    request = ShimTransfer(
-        column=shim.tile.column,
-        direction=shim.direction,
-        channel=shim.channel,
-        bd_id=transfer.bd_id,
-        argument=transfer.argument,
-        byte_offset=elements * type_.dtype.nbytes,
-        sizes=_four(transfer.sizes),
-        strides=_four(transfer.strides),
-        element_bytes=type_.dtype.nbytes,
-        # An S2MM channel always issues its token (AIEDmaToNpu.cpp).
-        issue_token=transfer.issue_token or shim.direction == "S2MM",
-        burst_length=transfer.burst_length,
-    )
-    try:
-        return transfer_operations(request, generation=_generation(design))
-    except Problem as problem:
-        problem.where = f"{transfer.place}, {problem.where}" if problem.where else str(transfer.place)
-        raise
+@dataclass
+class _Task:
+    """A task that is configured: where it runs, and the BDs it has."""
+
+    configured: ConfigureTask
+    shim: ShimAllocation
+    bd_ids: list[int]
 
 
-def _check_transfer(transfer: Transfer) -> None:
-    """What mlir-aie passes without a word, and what no field of the instruction words can hold."""
+@dataclass
+class _Writer:
+    design: LoweredDesign
+    sequence: Sequence
+    as_silent: bool
+    _tasks: dict[int, _Task] = field(default_factory=dict)
+    _taken: dict[tuple[int, int], set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def operations(self, operation: object) -> tuple[Operation, ...]:
+        return _WRITE[type(operation)](self, operation)
+
+    # Transfers
+
+    def _transfer(self, transfer: Transfer) -> tuple[Operation, ...]:
+        if not self.as_silent:
+            _check_bd_id(transfer)
+        _check_numbers(transfer)
+        shim = _allocation(self.design, transfer.shim, transfer.place)
+        type_ = self.sequence.arguments[transfer.argument]
+        elements = sum(offset * stride for offset, stride in zip(transfer.offsets, transfer.strides, strict=True))
+        request = ShimTransfer(
+            column=shim.tile.column,
+            direction=shim.direction,
+            channel=shim.channel,
+            bd_id=transfer.bd_id,
+            argument=transfer.argument,
+            byte_offset=elements * type_.dtype.nbytes,
+            sizes=_four(transfer.sizes),
+            strides=_four(transfer.strides),
+            element_bytes=type_.dtype.nbytes,
+            # An S2MM channel always issues its token (AIEDmaToNpu.cpp).
+            issue_token=transfer.issue_token or shim.direction == "S2MM",
+            burst_length=transfer.burst_length,
+            packet=_packet(transfer.packet),
+        )
+        return self._located(transfer.place, lambda: self._written(request, transfer_operations))
+
+    def _written(self, request: ShimTransfer, write: Callable[..., tuple[Operation, ...]]) -> tuple[Operation, ...]:
+        return write(request, generation=_generation(self.design), mlir_aie_state=self.design.state)
+
+    def _located(self, place: Place, write: Callable[[], tuple[Operation, ...]]) -> tuple[Operation, ...]:
+        try:
+            return write()
+        except Problem as problem:
+            problem.where = f"{place}, {problem.where}" if problem.where else str(place)
+            raise
+
+    def _wait(self, wait: Wait) -> tuple[Operation, ...]:
+        shim = _allocation(self.design, wait.shim, wait.place)
+        return (wait_operation(shim.tile.column, shim.channel, shim.direction),)
+
+    # Tasks
+
+    def _configure(self, task: ConfigureTask) -> tuple[Operation, ...]:
+        shim = self._end_of(task)
+        taken = self._taken[shim.tile.at]
+        # Ids that the design gives itself are taken from the start.
+        written = {bd.bd_id for bd in _task_bds(self.sequence) if bd.bd_id is not None}
+        ids: list[int] = []
+        for bd in task.bds:
+            free = (n for n in range(TILE_KINDS[SHIM].bds) if n not in taken and n not in written)
+            number = next(free, None) if bd.bd_id is None else bd.bd_id
+            if number is None:
+                raise _no_bd_left(task, shim)
+            taken.add(number)
+            ids.append(number)
+        self._tasks[task.task] = _Task(task, shim, ids)
+        requests = [self._request(task, shim, ids, number) for number in range(len(task.bds))]
+        return tuple(
+            operation
+            for bd, request in zip(task.bds, requests, strict=True)
+            for operation in self._located(bd.place, lambda r=request: self._written(r, task_bd_operations))  # type: ignore[misc]
+        )
+
+    def _end_of(self, task: ConfigureTask) -> ShimAllocation:
+        if not isinstance(task.channel, Channel):
+            return _allocation(self.design, task.channel, task.place)
+        tile = task.channel.tile
+        if tile.kind != SHIM:
+            raise Problem(
+                f"a task on {tile} is not written by this version of tileproof",
+                where=str(task.place),
+                why="it knows the registers of a shim tile's DMA",
+                fix="let aie.mem or aie.memtile_dma start that channel",
+                check="TP313",
+            )
+        return ShimAllocation(
+            fifo="", symbol="", tile=tile, direction=task.channel.direction, channel=task.channel.channel
+        )
+
+    def _request(self, task: ConfigureTask, shim: ShimAllocation, ids: list[int], number: int) -> ShimTransfer:
+        bd = task.bds[number]
+        if not isinstance(bd.buffer, int):
+            raise Problem(
+                f"a shim tile's BD cannot move buffer {bd.buffer}",
+                where=str(bd.place),
+                why="a shim tile has no memory of its own; its DMA moves arguments of the sequence",
+                fix="name an argument",
+                check="TP313",
+            )
+        sizes, strides = _walk(bd)
+        return ShimTransfer(
+            column=shim.tile.column,
+            direction=shim.direction,
+            channel=shim.channel,
+            bd_id=ids[number],
+            argument=bd.buffer,
+            byte_offset=bd.offset * bd.type.dtype.nbytes,
+            sizes=sizes,
+            strides=strides,
+            element_bytes=bd.type.dtype.nbytes,
+            burst_length=bd.burst_length,
+            packet=_packet(bd.packet),
+            next_bd=None if bd.next is None else ids[bd.next],
+        )
+
+    def _use_task(self, use: UseTask) -> tuple[Operation, ...]:
+        task = self._tasks[use.task]
+        shim = task.shim
+        if use.action == "start":
+            return push_operations(
+                shim.tile.column,
+                shim.channel,
+                shim.direction,
+                task.bd_ids[0],
+                runs=task.configured.repeat_count + 1,
+                issue_token=task.configured.issue_token,
+            )
+        self._taken[shim.tile.at] -= set(task.bd_ids)
+        if use.action == "free":
+            return ()
+        if not task.configured.issue_token:
+            raise Problem(
+                "a task is awaited that issues no token",
+                where=str(use.place),
+                why=f"it is configured at {task.configured.place} without issue_token",
+                fix="write {issue_token = true} behind its configuration",
+                check="TP309",
+            )
+        return (wait_operation(shim.tile.column, shim.channel, shim.direction),)
+
+    # Registers, locks and parameters
+
+    def _rtp_write(self, write: RtpWrite) -> tuple[Operation, ...]:
+        buffer = self._buffer(write.buffer)
+        if not 0 <= write.index * _WORD_BYTES < buffer.nbytes:
+            raise Problem(
+                f"there is no word {write.index} in {buffer.name}",
+                where=str(write.place),
+                why=f"{buffer.type} has {buffer.nbytes // _WORD_BYTES} words",
+                fix="correct the index",
+                check="TP302",
+            )
+        address = _address(buffer, write.index * _WORD_BYTES)
+        return (Write(address=address, value=write.value % _WORD),)
+
+    def _buffer(self, name: str) -> PlacedBuffer:
+        return next(buffer for buffer in self.design.buffers if buffer.name == name)
+
+    def _set_lock(self, write: SetLock) -> tuple[Operation, ...]:
+        lock = next(lock for lock in self.design.locks if lock.name == write.lock)
+        offset = _LOCK_REGISTERS[lock.tile.kind] + _LOCK_STRIDE * lock.id
+        return (Write(address=tile_address(lock.tile.column, lock.tile.row, offset), value=write.value % _WORD),)
+
+    def _register_write(self, write: RegisterWrite) -> tuple[Operation, ...]:
+        address = write.address
+        if write.buffer is not None:
+            address = _address(self._buffer(write.buffer), write.address * _WORD_BYTES)
+        elif write.tile is not None:
+            address = tile_address(*write.tile, write.address)
+        if write.block:
+            return (BlockWrite(address=address, words=write.words),)
+        if write.mask is not None:
+            return (MaskWrite(address=address, value=write.words[0], mask=write.mask),)
+        return (Write(address=address, value=write.words[0]),)
+
+    def _sync(self, wait: SyncWait) -> tuple[Operation, ...]:
+        return (
+            Sync(
+                column=wait.column,
+                row=wait.row,
+                direction=wait.direction,
+                channel=wait.channel,
+                columns=wait.columns,
+                rows=wait.rows,
+            ),
+        )
+
+    def _push(self, push: PushQueue) -> tuple[Operation, ...]:
+        if push.row != 0 or not 0 <= push.channel < TILE_KINDS[SHIM].channels:
+            raise Problem(
+                f"a push to channel {push.channel} of tile ({push.column}, {push.row}) is not written by this version",
+                where=str(push.place),
+                why="tileproof knows the registers of a shim tile's two channels per direction",
+                fix="use a channel of a tile on row 0",
+                check="TP313",
+            )
+        return push_operations(
+            push.column,
+            push.channel,
+            push.direction,
+            push.bd_id,
+            runs=push.repeat_count + 1,
+            issue_token=push.issue_token,
+        )
+
+    def _patch(self, patch: AddressPatch) -> tuple[Operation, ...]:
+        return (DdrPatch(address=patch.address, argument=patch.argument, byte_offset=patch.byte_offset % _WORD),)
+
+
+_WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
+    Transfer: _Writer._transfer,
+    Wait: _Writer._wait,
+    ConfigureTask: _Writer._configure,
+    UseTask: _Writer._use_task,
+    RtpWrite: _Writer._rtp_write,
+    SetLock: _Writer._set_lock,
+    RegisterWrite: _Writer._register_write,
+    SyncWait: _Writer._sync,
+    PushQueue: _Writer._push,
+    AddressPatch: _Writer._patch,
+}
+
+
+def _check_bd_id(transfer: Transfer) -> None:
+    """What mlir-aie passes without a word."""
     bds = TILE_KINDS[SHIM].bds
     if not 0 <= transfer.bd_id < bds:
         raise Problem(
@@ -82,7 +318,12 @@ def _check_transfer(transfer: Transfer) -> None:
             where=str(transfer.place),
             why=f"it has BDs 0 to {bds - 1}; mlir-aie lets this pass, and the write lands on the channels' registers",
             fix="give the transfer an id that no transfer under way has",
+            check="TP301",
         )
+
+
+def _check_numbers(transfer: Transfer) -> None:
+    """What no field of the instruction words can hold."""
     for name in ("offsets", "sizes", "strides"):
         values = getattr(transfer, name)
         if not all(0 <= value < _WORD for value in values) or prod(transfer.sizes) >= _WORD:
@@ -91,18 +332,62 @@ def _check_transfer(transfer: Transfer) -> None:
                 where=str(transfer.place),
                 why=f"{name} {list(values)}, sizes {list(transfer.sizes)}: each, and their product, is below 2^32",
                 fix="split the transfer, or correct the numbers",
+                check="TP313",
             )
 
 
-def _allocation(design: LoweredDesign, fifo: str, place: Place) -> ShimAllocation:
+def _walk(bd: Bd) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """Sizes and strides of a task's BD, four each."""
+    if not bd.sizes:
+        return (1, 1, 1, bd.length), (0, 0, 0, 1)
+    missing = 4 - len(bd.sizes)
+    sizes, strides = (1,) * missing + bd.sizes, (0,) * missing + bd.strides
+    if missing < 0 or prod(sizes[1:]) != bd.length:
+        raise Problem(
+            "the sizes of the BD do not make its length",
+            where=str(bd.place),
+            why=f"sizes {list(bd.sizes)}, length {bd.length:,}: the inner three multiply to the length, "
+            "and the outermost repeats",
+            fix="let both say the same",
+            check="TP317",
+        )
+    return _four(sizes), _four(strides)
+
+
+def _task_bds(sequence: Sequence) -> Iterator[Bd]:
+    for operation in sequence.operations:
+        if isinstance(operation, ConfigureTask):
+            yield from operation.bds
+
+
+def _no_bd_left(task: ConfigureTask, shim: ShimAllocation) -> Problem:
+    return Problem(
+        f"the tasks of {shim.tile} need more BDs than it has",
+        where=str(task.place),
+        why=f"it has {TILE_KINDS[SHIM].bds}, and none of those in use is awaited or freed before this task",
+        fix="write aiex.dma_await_task or aiex.dma_free_task for earlier tasks first",
+        check="TP312",
+    )
+
+
+def _packet(header: PacketHeader | None) -> Packet | None:
+    return None if header is None else Packet(id=header.id, type=header.type)
+
+
+def _address(buffer: PlacedBuffer, offset: int) -> int:
+    return tile_address(buffer.tile.column, buffer.tile.row, buffer.address + offset)
+
+
+def _allocation(design: LoweredDesign, name: str, place: Place) -> ShimAllocation:
     for allocation in design.shim_allocations:
-        if allocation.fifo == fifo:
+        if allocation.fifo == name:
             return allocation
     raise Problem(
-        f"@{fifo} does not end at a shim tile",
+        f"@{name} does not end at a shim tile",
         where=str(place),
         why="a runtime sequence moves data between host memory and the shim end of a fifo",
         fix="name a fifo with one end on row 0",
+        check="TP608",
     )
 
 

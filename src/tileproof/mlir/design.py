@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
+from typing import Literal
 
 from tileproof.device_model import Device
 from tileproof.dtypes import DType
+from tileproof.mlir_aie import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,13 @@ class MemRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A tile of the array. `kind` is shim, mem or core."""
+    """A tile of the array. `kind` is shim, mem or core; `scheme` the allocation scheme that it asks for itself."""
 
     column: int
     row: int
     kind: str
     place: Place
+    scheme: str | None = None
 
     @property
     def at(self) -> tuple[int, int]:
@@ -57,6 +60,8 @@ class Tile:
     def __str__(self) -> str:
         return f"{self.kind} ({self.column}, {self.row})"
 
+
+Direction = Literal["S2MM", "MM2S"]
 
 # Layout of a stream: (size, stride) in elements, outermost first; empty for the order of memory.
 Dimensions = tuple[tuple[int, int], ...]
@@ -124,6 +129,123 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """An `aie.lock`. `id` is None where the design leaves it to mlir-aie; `init` is its value at the start."""
+
+    name: str
+    tile: Tile
+    id: int | None
+    init: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    """The header in front of what a DMA sends on a packet-switched stream: 5 bits of id, 3 of type."""
+
+    id: int
+    type: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bd:
+    """An `aie.dma_bd` as it is written: `offset`, `length`, `sizes` and `strides` in elements, outermost first.
+
+    `buffer` is the name of a buffer, or the number of an argument of the sequence the BD stands in. `acquire` and
+    `release` are (lock, value). `next` is the position of the BD that follows in the chain, None at its end.
+    `bd_id` is None where the design leaves it to mlir-aie.
+    """
+
+    buffer: str | int
+    type: MemRef
+    offset: int
+    length: int
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    acquire: tuple[str, int] | None
+    release: tuple[str, int] | None
+    next: int | None
+    bd_id: int | None
+    packet: Packet | None
+    burst_length: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DmaProgram:
+    """What one DMA channel runs from the start, written out in `aie.mem` or `aie.memtile_dma`."""
+
+    tile: Tile
+    direction: Direction
+    channel: int
+    bds: tuple[Bd, ...]
+    repeat_count: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """Where a stream leaves or enters a tile: `bundle` is DMA, Core, Trace and so on."""
+
+    tile: Tile
+    bundle: str
+    channel: int
+
+    def __str__(self) -> str:
+        return f"{self.tile} {self.bundle}:{self.channel}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """An `aie.flow`: a circuit from one port to another."""
+
+    source: Port
+    destination: Port
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketFlow:
+    """An `aie.packet_flow`: the packets with `id` go from every source to every destination."""
+
+    id: int
+    sources: tuple[Port, ...]
+    destinations: tuple[Port, ...]
+    keep_header: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeFlow:
+    """An `aie.cascade_flow` from one core tile to its south or east neighbour."""
+
+    source: Tile
+    destination: Tile
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShimAllocation:
+    """An `aie.shim_dma_allocation`: the name of a shim channel in the runtime sequence."""
+
+    name: str
+    tile: Tile
+    direction: Direction
+    channel: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredBuffers:
+    """An `objectfifo.register_external_buffers`: host buffers of a design without a runtime sequence."""
+
+    fifo: str
+    tile: Tile
+    types: tuple[MemRef, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """A declared tile function. Parameters are memrefs or the name of a scalar type ("i32", "index")."""
 
@@ -137,8 +259,10 @@ class Function:
 class Operation:
     """One operation of a core's body. Values are numbers, unique in the core; a region is a list of operations.
 
-    `types` are those of the results, `operand_types` of the operands: a memref, or a scalar type's name.
-    `arguments` are the values a region's block receives, region by region.
+    `types` are those of the results, `operand_types` of the operands: a memref, or another type's name.
+    `arguments` are the values a region's block receives, region by region. Where a region has several blocks, each
+    begins with an operation named "block" whose results are the block's arguments, and a branch has the positions
+    of these in `successors`.
     """
 
     name: str
@@ -150,13 +274,15 @@ class Operation:
     regions: tuple[tuple[Operation, ...], ...]
     arguments: tuple[tuple[int, ...], ...]
     place: Place
+    successors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """The program of one core tile. `stack_size` in bytes, None where the design is silent.
 
-    `buffers` maps the values that stand for an `aie.buffer` to its name.
+    `buffers` maps the values that stand for an `aie.buffer` to its name, `locks` those for an `aie.lock`.
+    `elf_file` is a program that is already linked; the body is then empty.
     """
 
     tile: Tile
@@ -165,6 +291,11 @@ class Core:
     body: tuple[Operation, ...]
     buffers: Mapping[int, str]
     place: Place
+    locks: Mapping[int, str] = field(default_factory=dict)
+    elf_file: str | None = None
+
+
+# What stands in a runtime sequence. `shim` is the name of a fifo that ends at a shim tile, or of a shim allocation.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,19 +306,130 @@ class Transfer:
     offsets: tuple[int, ...]
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
-    fifo: str
+    shim: str
     bd_id: int
     issue_token: bool
     burst_length: int
     place: Place
+    packet: Packet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """An `aiex.npu.dma_wait` for the channel of a fifo's shim end."""
+    """An `aiex.npu.dma_wait` for the channel of a shim end."""
 
-    fifo: str
+    shim: str
     place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A DMA channel that a task names itself."""
+
+    tile: Tile
+    direction: Direction
+    channel: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigureTask:
+    """An `aiex.dma_configure_task`, or `_for` a shim end. `task` is its number in the sequence, from 0.
+
+    It runs its BDs `repeat_count` times more.
+    """
+
+    task: int
+    channel: str | Channel
+    bds: tuple[Bd, ...]
+    issue_token: bool
+    repeat_count: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseTask:
+    """An `aiex.dma_start_task`, `dma_await_task` or `dma_free_task`."""
+
+    action: Literal["start", "await", "free"]
+    task: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtpWrite:
+    """An `aiex.npu.rtp_write`: 32-bit word `index` of a buffer takes `value`."""
+
+    buffer: str
+    index: int
+    value: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLock:
+    """An `aiex.set_lock`."""
+
+    lock: str
+    value: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterWrite:
+    """An `aiex.npu.write32`, `maskwrite32` or `blockwrite`: `words` from `address` on, only the bits of `mask`.
+
+    With a `buffer` the address counts its 32-bit words, with a `tile` (column, row) it is a byte offset in that tile.
+    """
+
+    address: int
+    words: tuple[int, ...]
+    mask: int | None
+    buffer: str | None
+    tile: tuple[int, int] | None
+    block: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncWait:
+    """An `aiex.npu.sync`: a token from each of `columns` x `rows` tiles from (column, row) on."""
+
+    column: int
+    row: int
+    direction: Direction
+    channel: int
+    columns: int
+    rows: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushQueue:
+    """An `aiex.npu.push_queue`: BD `bd_id` enters a channel's task queue, and runs `repeat_count` times more."""
+
+    column: int
+    row: int
+    direction: Direction
+    channel: int
+    bd_id: int
+    repeat_count: int
+    issue_token: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPatch:
+    """An `aiex.npu.address_patch`: the register pair at `address` takes that of an argument, plus an offset."""
+
+    address: int
+    argument: int
+    byte_offset: int
+    place: Place
+
+
+SequenceOperation = (
+    Transfer | Wait | ConfigureTask | UseTask | RtpWrite | SetLock | RegisterWrite | SyncWait | PushQueue | AddressPatch
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +438,23 @@ class Sequence:
 
     name: str
     arguments: tuple[MemRef, ...]
-    operations: tuple[Transfer | Wait, ...]
+    operations: tuple[SequenceOperation, ...]
     place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What the reader read over: an attribute that mlir-aie ignores too, a trace, an old spelling.
+
+    `states` are the states of mlir-aie that read the operation as it is spelled; None for all of them.
+    """
+
+    about: Literal["attribute", "trace", "spelling"]
+    what: str
+    why: str
+    fix: str
+    place: Place
+    states: tuple[State, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +472,14 @@ class Design:
     cores: tuple[Core, ...]
     sequences: tuple[Sequence, ...]
     place: Place
+    locks: tuple[Lock, ...] = ()
+    programs: tuple[DmaProgram, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    packet_flows: tuple[PacketFlow, ...] = ()
+    cascade_flows: tuple[CascadeFlow, ...] = ()
+    shim_allocations: tuple[ShimAllocation, ...] = ()
+    registered: tuple[RegisteredBuffers, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def fifo(self, name: str) -> Fifo | None:
         return next((fifo for fifo in self.fifos if fifo.name == name), None)

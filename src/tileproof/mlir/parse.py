@@ -6,25 +6,34 @@ import re
 from bisect import bisect_right
 
 from xdsl.context import Context
-from xdsl.dialects import arith, builtin, func, memref, scf
+from xdsl.dialects import affine, arith, builtin, cf, func, math, memref, scf, vector
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.ir import Operation
-from xdsl.parser import Parser
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from tileproof.errors import Problem
+from tileproof.mlir.aie import Aie, DeviceOp
+from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.design import Place
-from tileproof.mlir.dialects import Aie, Aiex, DeviceOp
+from tileproof.mlir.index import Index
+from tileproof.mlir.syntax import FoldingParser
 
 # Deeper nesting than this is no design; Python's own limit would end in a traceback.
 _MAX_NESTING = 50
 
 
-class _LocatingParser(Parser):
+_DIALECTS = (
+    *(builtin.Builtin, arith.Arith, func.Func, scf.Scf, memref.MemRef, cf.Cf, vector.Vector),
+    *(affine.Affine, math.Math, Index, Aie, Aiex),
+)
+
+
+class _LocatingParser(FoldingParser):
     """xDSL's parser, which notes on each operation where it began."""
 
     def __init__(self, context: Context, text: str, name: str) -> None:
         super().__init__(context, text, name)
+        self.folded = []
         self._name = StringAttr(name)
         # xDSL counts newlines from the top for every location; a table keeps long designs linear.
         self._line_starts = [0, *(number + 1 for number, character in enumerate(text) if character == "\n")]
@@ -42,7 +51,7 @@ class _LocatingParser(Parser):
 
     def _get_op_by_name(self, name: str) -> type[Operation]:
         operation = self.ctx.get_optional_op(name, dialect_stack=self._parser_state.dialect_stack)
-        if operation is None:
+        if operation is None or issubclass(operation, builtin.UnregisteredOp):
             # The name has been read already; point at it, and not behind it.
             start = self.lexer.input.content.rfind(name, 0, self._current_token.span.start)
             self.raise_error(f"tileproof does not know the operation {name}", start, start + len(name))
@@ -52,11 +61,13 @@ class _LocatingParser(Parser):
 def parse_module(text: str, name: str) -> ModuleOp:
     """The module in `text`; a `Problem` with the line and an underline if it cannot be read."""
     _refuse_what_hurts_the_parser(text, name)
-    context = Context()
-    for dialect in (builtin.Builtin, arith.Arith, func.Func, scf.Scf, memref.MemRef, Aie, Aiex):
+    # Attributes of other dialects may stand anywhere; operations of theirs are refused by name.
+    context = Context(allow_unregistered=True)
+    for dialect in _DIALECTS:
         context.load_dialect(dialect)
     try:
-        module = _LocatingParser(context, text, name).parse_module()
+        parser = _LocatingParser(context, text, name)
+        module = parser.parse_module()
     except ParseError as error:
         raise _unreadable(error, text, name) from None
     except (DiagnosticException, ValueError) as error:
@@ -67,6 +78,11 @@ def parse_module(text: str, name: str) -> ModuleOp:
             why=f"{type(error).__name__}: {error}".splitlines()[0],
             fix="compare with the syntax that mlir-aie prints; `aie-opt` names the place if you have it",
         ) from None
+    for constant in parser.folded:
+        # Written for one operation, which now has the number itself.
+        if constant.parent is not None and not constant.result.uses:
+            constant.detach()  # type: ignore[no-untyped-call]
+            constant.erase()
     _verify(module, name)
     return module
 
@@ -84,6 +100,7 @@ def _verify(module: ModuleOp, name: str) -> None:
                 where=str(place_of(operation)) if operation.parent_op() else name,
                 why=str(error).splitlines()[0],
                 fix="compare with the syntax that mlir-aie prints",
+                check="TP505" if isinstance(operation, func.CallOp) else None,
             ) from None
 
 

@@ -2,67 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import NoReturn
 
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    BFloat16Type,
-    DenseArrayBase,
-    DenseIntOrFPElementsAttr,
-    Float16Type,
-    Float32Type,
-    Float64Type,
-    FloatAttr,
-    IndexType,
-    IntegerAttr,
-    IntegerType,
-    MemRefType,
-    NoneAttr,
-    StringAttr,
-    SymbolRefAttr,
-)
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Attribute, Block, OpResult, SSAValue
+from xdsl.dialects.memref import GlobalOp
+from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
 from tileproof.device_model import Device, device_named
-from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
-from tileproof.mlir.design import (
-    Allocate,
-    Buffer,
-    Core,
-    Design,
-    Fifo,
-    Function,
-    Link,
-    MemRef,
-    Operation,
-    Place,
-    Sequence,
-    Tile,
-    Transfer,
-    Wait,
-)
-from tileproof.mlir.dialects import (
+from tileproof.mlir.aie import (
     AllocateOp,
     BufferOp,
+    CascadeFlowOp,
     CoreOp,
     DeviceOp,
     EndOp,
+    ExternalBufferOp,
     FifoOp,
     FifoType,
+    FlowOp,
     LinkOp,
-    MemcpyOp,
+    LockOp,
+    LogicalTileOp,
+    MemOp,
+    MemTileDmaOp,
+    OldSequenceOp,
+    PacketDestOp,
+    PacketFlowOp,
+    PacketSourceOp,
+    RegisterBuffersOp,
     SequenceOp,
-    SubviewType,
+    ShimAllocationOp,
     TileOp,
-    WaitOp,
+    TraceOp,
+    numbers_of_pairs,
 )
+from tileproof.mlir.attributes import (
+    array,
+    count,
+    dense_values,
+    flag,
+    integer,
+    integers,
+    memref,
+    optional_integer,
+    optional_string,
+    refuse,
+    string,
+    strings,
+    texts,
+    type_of,
+    unknown_attributes,
+)
+from tileproof.mlir.body import Body
+from tileproof.mlir.design import (
+    Allocate,
+    Buffer,
+    CascadeFlow,
+    Core,
+    Design,
+    DmaProgram,
+    Fifo,
+    Flow,
+    Function,
+    Link,
+    Lock,
+    MemRef,
+    Note,
+    PacketFlow,
+    Place,
+    Port,
+    RegisteredBuffers,
+    Sequence,
+    ShimAllocation,
+    Tile,
+)
+from tileproof.mlir.dma import DmaReader, direction_of
+from tileproof.mlir.logical import place_logical_tiles
 from tileproof.mlir.parse import parse_module, place_of
+from tileproof.mlir.sequences import SequenceReader, trace_note
 
 
 def read_design(text: str, name: str) -> Design:
@@ -71,7 +92,7 @@ def read_design(text: str, name: str) -> Design:
     devices = [op for op in module.ops if isinstance(op, DeviceOp)]
     for op in module.ops:
         if not isinstance(op, DeviceOp):
-            _refuse(op, f"{op.name} cannot stand beside aie.device", "put it inside the device")
+            refuse(op, f"{op.name} cannot stand beside aie.device", "put it inside the device")
     if len(devices) != 1:
         raise Problem(
             f"{name} has {len(devices)} devices, and a design is one",
@@ -81,30 +102,14 @@ def read_design(text: str, name: str) -> Design:
     return _Reader(devices[0]).read()
 
 
-def _refuse(op: XdslOperation, what: str, fix: str, why: str | None = None) -> NoReturn:
-    raise Problem(what, where=str(place_of(op)), why=why, fix=fix)
-
-
-def _attributes(op: XdslOperation, known: Iterable[str]) -> dict[str, Attribute]:
-    """The attributes of `op`; one that this reader does not know would be silently lost, so it is refused."""
-    known = tuple(known)
-    for key in op.attributes:
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            _refuse(
-                op,
-                f"{op.name} has an attribute {key!r} that tileproof does not know",
-                f"did you mean {near[0]!r}?" if near else "remove it, or correct its name",
-                "mlir-aie would ignore a misspelt attribute without a word; known here: " + ", ".join(known),
-            )
-    return dict(op.attributes)
-
-
-_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padDimensions", "padValue", "packet")
 _FIFO_ATTRIBUTES = (
     *("sym_name", "depth", "dimensions", "type", "init_values", "via_DMA", "disable_synchronization"),
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels"),
-    *_FIFO_LATER,
+)
+_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padDimensions", "padValue", "packet", "via_shared_mem")
+_SCHEMES = ("basic-sequential", "bank-aware")
+_CORE_ATTRIBUTES = (
+    *("stack_size", "link_with", "link_files", "link_merge_files", "elf_file", "dynamic_objfifo_lowering"),
 )
 
 
@@ -115,21 +120,41 @@ class _Reader:
     op: DeviceOp
     tiles: dict[SSAValue, Tile] = field(default_factory=dict)
     buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
+    locks: dict[SSAValue, Lock] = field(default_factory=dict)
+    external: dict[SSAValue, MemRef] = field(default_factory=dict)
     symbols: dict[str, Place] = field(default_factory=dict)
     fifos: list[Fifo] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     allocates: list[Allocate] = field(default_factory=list)
+    registered: list[RegisteredBuffers] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     cores: list[Core] = field(default_factory=list)
+    programs: list[DmaProgram] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    packet_flows: list[PacketFlow] = field(default_factory=list)
+    cascade_flows: list[CascadeFlow] = field(default_factory=list)
+    allocations: list[ShimAllocation] = field(default_factory=list)
     sequences: list[Sequence] = field(default_factory=list)
+    globals: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
     device: Device = field(init=False)
+    logical: dict[SSAValue, tuple[int, int]] = field(init=False)
 
     def read(self) -> Design:
-        self.device = device_named(_string(self.op, "device"), where=str(place_of(self.op)))
-        for op in _operations(self.op.bodies[0].blocks):
-            self._read_one(op)
+        self.device = device_named(string(self.op, "device"), where=str(place_of(self.op)))
+        operations = list(_operations(self.op))
+        self.logical = place_logical_tiles(self.device, operations)
+        for op in operations:
+            read = _READ.get(type(op))
+            if read is None:
+                refuse(op, f"{op.name} cannot stand directly in a device", "move it into a core, or remove it")
+            read(self, op)
+        # Fifos may stand behind the sequence that names them.
+        for op in operations:
+            if isinstance(op, SequenceOp | OldSequenceOp):
+                self._sequence(op)
         return Design(
-            name=_string(self.op, "sym_name"),
+            name=string(self.op, "sym_name"),
             device=self.device,
             tiles=tuple(self.tiles.values()),
             fifos=tuple(self.fifos),
@@ -140,416 +165,428 @@ class _Reader:
             cores=tuple(self.cores),
             sequences=tuple(self.sequences),
             place=place_of(self.op),
+            locks=tuple(self.locks.values()),
+            programs=tuple(self.programs),
+            flows=tuple(self.flows),
+            packet_flows=tuple(self.packet_flows),
+            cascade_flows=tuple(self.cascade_flows),
+            shim_allocations=tuple(self.allocations),
+            registered=tuple(self.registered),
+            notes=tuple(sorted(self.notes, key=lambda note: (note.place.line, note.place.column))),
         )
 
-    def _read_one(self, op: XdslOperation) -> None:
-        match op:
-            case TileOp():
-                self._tile(op)
-            case FifoOp():
-                self.fifos.append(self._fifo(op))
-            case LinkOp():
-                self.links.append(self._link(op))
-            case AllocateOp():
-                self.allocates.append(self._allocate(op))
-            case BufferOp():
-                self._buffer(op)
-            case FuncOp():
-                self.functions.append(self._function(op))
-            case CoreOp():
-                self.cores.append(self._core(op))
-            case SequenceOp():
-                self.sequences.append(self._sequence(op))
-            case EndOp():
-                pass
-            case _:
-                _refuse(op, f"{op.name} cannot stand directly in a device", "move it into a core, or remove it")
+    def _known(self, op: XdslOperation, *keys: str) -> None:
+        self.notes += unknown_attributes(op, keys)
 
     def _symbol(self, op: XdslOperation, name: str) -> str:
         if name in self.symbols:
-            _refuse(
+            refuse(
                 op,
                 f"the name @{name} is taken",
                 "give one of the two another name",
                 f"first at {self.symbols[name]}",
+                check="TP604",
             )
         self.symbols[name] = place_of(op)
         return name
 
-    def _tile(self, op: TileOp) -> None:
-        attributes = _attributes(op, ("col", "row", "allocation_scheme"))
-        if "allocation_scheme" in attributes:
-            _refuse(op, "allocation_scheme is not read by this version of tileproof", "remove it")
-        column, row = _integer(op, "col"), _integer(op, "row")
+    # Tiles and what lies in them
+
+    def _tile(self, op: XdslOperation) -> None:
+        self._known(op, "col", "row", "allocation_scheme", "tile_type")
+        column, row = (
+            self.logical[op.results[0]]
+            if op.results[0] in self.logical
+            else (
+                integer(op, "col"),
+                integer(op, "row"),
+            )
+        )
         kind = self.device.kind(column, row)
         if kind is None:
-            _refuse(
+            refuse(
                 op,
                 f"there is no tile ({column}, {row})",
                 "use row 0 for the shim, 1 for the mem tile, 2 to 5 for cores",
                 f"{self.device.name} has columns 0 to {self.device.columns - 1} and rows 0 to 5",
+                check="TP602",
             )
+        scheme = optional_string(op, "allocation_scheme")
+        if scheme not in (None, *_SCHEMES):
+            refuse(op, f"there is no allocation scheme {scheme!r}", f"write one of {', '.join(_SCHEMES)}")
         if self.cores:
-            _refuse(
+            refuse(
                 op,
                 "a tile is declared after a core",
                 "move all aie.tile operations above the first aie.core",
                 "mlir-aie puts buffers and locks behind the last tile, where the core above does not see them",
+                check="TP603",
             )
+        if isinstance(op, LogicalTileOp):
+            self.notes.append(_placed_note(op, column, row))
         self._only_once(op, [tile for tile in self.tiles.values() if tile.at == (column, row)], "aie.tile")
-        self.tiles[op.outs[0]] = Tile(column=column, row=row, kind=kind, place=place_of(op))
+        self.tiles[op.results[0]] = Tile(column=column, row=row, kind=kind, place=place_of(op), scheme=scheme)
 
     def _only_once(self, op: XdslOperation, earlier: list[Tile], what: str) -> None:
         if earlier:
-            _refuse(op, f"there are two {what} at {earlier[0].at}", "keep one of them", f"first at {earlier[0].place}")
+            refuse(
+                op,
+                f"there are two {what} at {earlier[0].at}",
+                "keep one of them",
+                f"first at {earlier[0].place}",
+                check="TP604",
+            )
 
     def _tile_of(self, op: XdslOperation, value: SSAValue) -> Tile:
         if value not in self.tiles:
-            _refuse(op, f"{op.name} wants a tile here", "name the result of an aie.tile operation")
+            refuse(op, f"{op.name} wants a tile here", "name the result of an aie.tile operation")
         return self.tiles[value]
 
-    def _fifo(self, op: FifoOp) -> Fifo:
-        attributes = _attributes(op, _FIFO_ATTRIBUTES)
-        type_ = attributes["type"]
-        if not isinstance(type_, FifoType):
-            _refuse(op, f"the type of a fifo is not {type_}", "write `!aie.objectfifo<memref<...>>`")
+    def _buffer(self, op: XdslOperation) -> None:
+        self._known(op, "sym_name", "address", "mem_bank", "initial_value", "aligned")
+        type_ = memref(op, op.results[0].type)
+        self.buffers[op.results[0]] = Buffer(
+            name=self._symbol(op, optional_string(op, "sym_name") or f"buffer_{len(self.buffers)}"),
+            tile=self._tile_of(op, op.operands[0]),
+            type=type_,
+            address=optional_integer(op, "address"),
+            bank=optional_integer(op, "mem_bank"),
+            place=place_of(op),
+            initial=dense_values(op.attributes.get("initial_value"), type_),
+        )
+
+    def _lock(self, op: XdslOperation) -> None:
+        self._known(op, "lockID", "init", "sym_name")
+        self.locks[op.results[0]] = Lock(
+            name=self._symbol(op, optional_string(op, "sym_name") or f"lock_{len(self.locks)}"),
+            tile=self._tile_of(op, op.operands[0]),
+            id=optional_integer(op, "lockID"),
+            init=optional_integer(op, "init") or 0,
+            place=place_of(op),
+        )
+
+    def _external_buffer(self, op: XdslOperation) -> None:
+        self._known(op, "sym_name", "address")
+        self.external[op.results[0]] = memref(op, op.results[0].type)
+
+    def _global(self, op: XdslOperation) -> None:
+        assert isinstance(op, GlobalOp)
+        values = op.initial_value
+        if isinstance(values, DenseIntOrFPElementsAttr):
+            self.globals[op.sym_name.data] = tuple(int(value) for value in values.get_values())
+
+    # Fifos
+
+    def _fifo(self, op: XdslOperation) -> None:
+        self._known(op, *_FIFO_ATTRIBUTES, *_FIFO_LATER)
         for key in _FIFO_LATER:
-            if key in attributes:
-                _refuse(op, f"{key} is not read by this version of tileproof", "remove it")
-        producer, *consumers = (self._tile_of(op, value) for value in op.ins)
-        depths = _integers(attributes["depth"])
+            if key in op.attributes:
+                refuse(op, f"{key} is not read by this version of tileproof", "remove it")
+        type_ = op.attributes["type"]
+        if not isinstance(type_, FifoType):
+            refuse(op, f"the type of a fifo is not {type_}", "write `!aie.objectfifo<memref<...>>`")
+        producer, *consumers = (self._tile_of(op, value) for value in op.operands)
+        depths = integers(op, "depth")
         if len(depths) not in (1, 1 + len(consumers)) or min(depths) < 1:
-            _refuse(
+            refuse(
                 op,
                 "the depths do not fit the ends of the fifo",
                 "write one depth for all ends, or one per end with the producer's first, each at least 1",
                 f"{len(consumers) + 1} ends, depths {list(depths)}",
             )
-        element = _memref(op, type_.element)
-        to_stream, *from_stream = (_pairs(dimensions) for dimensions in _array(attributes["dimensions"]))
-        return Fifo(
-            name=self._symbol(op, _string(op, "sym_name")),
-            producer=producer,
-            consumers=tuple(consumers),
-            depths=depths,
-            element=element,
-            place=place_of(op),
-            to_stream=to_stream,
-            from_stream=tuple(from_stream),
-            init=_init_values(op, attributes.get("init_values"), element, depths[0]),
-            via_dma=_flag(op, "via_DMA"),
-            synchronized=not _flag(op, "disable_synchronization"),
-            repeat_count=_count(op, "repeat_count", 256) or 1,
-            iter_count=_count(op, "iter_count", 256),
-            producer_channel=_integer(op, "prod_dma_channel") if "prod_dma_channel" in attributes else -1,
-            consumer_channels=_dense(op, attributes.get("cons_dma_channels")),
-        )
-
-    def _link(self, op: LinkOp) -> Link:
-        attributes = _attributes(op, ("inputs", "outputs", "input_offsets", "output_offsets"))
-        names = {key: tuple(_known_text(e) for e in _array(attributes[key])) for key in ("inputs", "outputs")}
-        if not names["inputs"] or not names["outputs"]:
-            _refuse(op, "the link has fifos on one side only", "write `aie.objectfifo.link [@from] -> [@to] ([] [])`")
-        for name in (*names["inputs"], *names["outputs"]):
-            if name not in (fifo.name for fifo in self.fifos):
-                _refuse(op, f"there is no fifo @{name}", "declare it above the link")
-        return Link(
-            inputs=names["inputs"],
-            outputs=names["outputs"],
-            input_offsets=_integers(attributes["input_offsets"]),
-            output_offsets=_integers(attributes["output_offsets"]),
-            place=place_of(op),
-        )
-
-    def _allocate(self, op: AllocateOp) -> Allocate:
-        attributes = _attributes(op, ("fifo",))
-        name = _known_text(attributes["fifo"])
-        if name not in (fifo.name for fifo in self.fifos):
-            _refuse(op, f"there is no fifo @{name}", "declare it above")
-        return Allocate(fifo=name, tile=self._tile_of(op, op.ins[0]), place=place_of(op))
-
-    def _buffer(self, op: BufferOp) -> None:
-        attributes = _attributes(op, ("sym_name", "address", "mem_bank", "initial_value"))
-        name = _string(op, "sym_name") if "sym_name" in attributes else f"buffer_{len(self.buffers)}"
-        self.buffers[op.outs[0]] = Buffer(
-            name=self._symbol(op, name),
-            tile=self._tile_of(op, op.ins[0]),
-            type=_memref(op, op.outs[0].type),
-            address=_integer(op, "address") if "address" in attributes else None,
-            bank=_integer(op, "mem_bank") if "mem_bank" in attributes else None,
-            place=place_of(op),
-            initial=_dense_values(attributes.get("initial_value"), _memref(op, op.outs[0].type)),
-        )
-
-    def _function(self, op: FuncOp) -> Function:
-        attributes = _attributes(op, ("link_with", "sym_name", "function_type", "sym_visibility"))
-        if op.body.blocks:
-            _refuse(op, f"function @{op.sym_name.data} has a body", "declare it, and write it in the tile code")
-        if op.function_type.outputs.data:
-            _refuse(op, f"function @{op.sym_name.data} returns a value", "let it write its result into a buffer")
-        link_with = attributes.get("link_with")
-        return Function(
-            name=self._symbol(op, op.sym_name.data),
-            parameters=tuple(_type(op, type_) for type_ in op.function_type.inputs),
-            link_with=link_with.data if isinstance(link_with, StringAttr) else None,
-            place=place_of(op),
-        )
-
-    def _core(self, op: CoreOp) -> Core:
-        attributes = _attributes(op, ("stack_size", "link_with"))
-        tile = self._tile_of(op, op.ins[0])
-        if tile.kind != "core":
-            _refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5")
-        self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
-        link_with = attributes.get("link_with")
-        body = _Body({value: buffer.name for value, buffer in self.buffers.items()})
-        return Core(
-            tile=tile,
-            stack_size=_integer(op, "stack_size") if "stack_size" in attributes else None,
-            link_with=link_with.data if isinstance(link_with, StringAttr) else None,
-            body=body.operations(op.bodies[0].blocks),
-            buffers=body.buffers,
-            place=place_of(op),
-        )
-
-    def _sequence(self, op: SequenceOp) -> Sequence:
-        _attributes(op, ("sym_name",))
-        arguments = op.bodies[0].block.args
-        numbers: dict[SSAValue, int] = {value: index for index, value in enumerate(arguments)}
-        return Sequence(
-            name=self._symbol(op, _string(op, "sym_name")),
-            arguments=tuple(_memref(op, argument.type) for argument in arguments),
-            operations=tuple(self._sequence_operation(child, numbers) for child in _operations(op.bodies[0].blocks)),
-            place=place_of(op),
-        )
-
-    def _sequence_operation(self, op: XdslOperation, arguments: dict[SSAValue, int]) -> Transfer | Wait:
-        match op:
-            case MemcpyOp():
-                return self._transfer(op, arguments)
-            case WaitOp():
-                attributes = _attributes(op, ("symbol",))
-                return Wait(fifo=self._fifo_named(op, attributes.get("symbol"), "symbol"), place=place_of(op))
-        _refuse(op, f"{op.name} cannot stand in a runtime sequence", "a sequence holds dma_memcpy_nd and dma_wait")
-
-    def _transfer(self, op: MemcpyOp, arguments: dict[SSAValue, int]) -> Transfer:
-        known = ("offsets", "sizes", "strides", "id", "metadata", "issue_token", "burst_length")
-        attributes = _attributes(op, known)
-        if op.ins[0] not in arguments:
-            _refuse(op, "dma_memcpy_nd moves something that is no argument of the sequence", "name an argument")
-        token = attributes.get("issue_token")
-        if token is not None and not isinstance(token, IntegerAttr):
-            _refuse(op, "issue_token is true or false", "write `issue_token = true`", f"it is {token}")
-        return Transfer(
-            argument=arguments[op.ins[0]],
-            offsets=_integers(attributes["offsets"]),
-            sizes=_integers(attributes["sizes"]),
-            strides=_integers(attributes["strides"]),
-            fifo=self._fifo_named(op, attributes.get("metadata"), "metadata"),
-            bd_id=_integer(op, "id"),
-            issue_token=isinstance(token, IntegerAttr) and bool(token.value.data),
-            burst_length=_integer(op, "burst_length") if "burst_length" in attributes else 0,
-            place=place_of(op),
-        )
-
-    def _fifo_named(self, op: XdslOperation, symbol: Attribute | None, key: str) -> str:
-        names = [fifo.name for fifo in self.fifos]
-        if not isinstance(symbol, SymbolRefAttr):
-            _refuse(op, f"{op.name} needs `{key} = @fifo`", f"fifos here: {', '.join(names) or 'none'}")
-        name = symbol.root_reference.data
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            _refuse(
-                op,
-                f"there is no fifo @{name}",
-                f"did you mean @{near[0]}?" if near else f"fifos here: {', '.join(names)}",
+        element = memref(op, type_.element)
+        to_stream, *from_stream = (_pairs(layout) for layout in array(op.attributes["dimensions"]))
+        self.fifos.append(
+            Fifo(
+                name=self._symbol(op, string(op, "sym_name")),
+                producer=producer,
+                consumers=tuple(consumers),
+                depths=depths,
+                element=element,
+                place=place_of(op),
+                to_stream=to_stream,
+                from_stream=tuple(from_stream),
+                init=_init_values(op, element, depths[0]),
+                via_dma=flag(op, "via_DMA"),
+                synchronized=not flag(op, "disable_synchronization"),
+                repeat_count=count(op, "repeat_count", 256) or 1,
+                iter_count=count(op, "iter_count", 256),
+                producer_channel=integer(op, "prod_dma_channel") if "prod_dma_channel" in op.attributes else -1,
+                consumer_channels=integers(op, "cons_dma_channels"),
             )
+        )
+
+    def _fifo_named(self, op: XdslOperation, name: str) -> str:
+        if name not in (fifo.name for fifo in self.fifos):
+            refuse(op, f"there is no fifo @{name}", "declare it above")
         return name
 
-
-_DEVICE_LEVEL = (TileOp, FifoOp, BufferOp, FuncOp, CoreOp, SequenceOp, DeviceOp, MemcpyOp, WaitOp)
-
-
-class _Body:
-    """Numbers the values of one core's body."""
-
-    def __init__(self, buffers: dict[SSAValue, str]) -> None:
-        self._known = buffers
-        self._numbers: dict[SSAValue, int] = {}
-        self.buffers: dict[int, str] = {}
-
-    def operations(self, blocks: Iterable[Block]) -> tuple[Operation, ...]:
-        return tuple(self._operation(op) for op in _operations(blocks))
-
-    def _number(self, value: SSAValue) -> int:
-        if value not in self._numbers:
-            self._numbers[value] = len(self._numbers)
-            if value in self._known:
-                self.buffers[self._numbers[value]] = self._known[value]
-        return self._numbers[value]
-
-    def _operation(self, op: XdslOperation) -> Operation:
-        if isinstance(op, _DEVICE_LEVEL):
-            _refuse(op, f"{op.name} cannot stand in a core", "move it out, directly into the device")
-        arguments = tuple(
-            tuple(self._number(argument) for block in region.blocks for argument in block.args) for region in op.regions
+    def _link(self, op: XdslOperation) -> None:
+        self._known(op, "inputs", "outputs", "input_offsets", "output_offsets")
+        inputs, outputs = (
+            tuple(self._fifo_named(op, name) for name in texts(op.attributes[key])) for key in ("inputs", "outputs")
         )
-        return Operation(
-            name=op.name,
-            operands=tuple(self._operand(op, value) for value in op.operands),
-            results=tuple(self._number(result) for result in op.results),
-            types=tuple(_type(op, result.type) for result in op.results),
-            operand_types=tuple(_type(op, operand.type) for operand in op.operands),
-            attributes={key: _plain(op, value) for key, value in {**op.attributes, **op.properties}.items()},
-            regions=tuple(self.operations(region.blocks) for region in op.regions),
-            arguments=arguments,
-            place=place_of(op),
+        if not inputs or not outputs:
+            refuse(op, "the link has fifos on one side only", "write `aie.objectfifo.link [@from] -> [@to] ([] [])`")
+        self.links.append(
+            Link(
+                inputs=inputs,
+                outputs=outputs,
+                input_offsets=integers(op, "input_offsets"),
+                output_offsets=integers(op, "output_offsets"),
+                place=place_of(op),
+            )
         )
 
-    def _operand(self, op: XdslOperation, value: SSAValue) -> int:
-        foreign = isinstance(value, OpResult) and isinstance(value.op, TileOp)
-        if foreign:
-            _refuse(op, f"{op.name} cannot use a tile", "use a buffer of that tile")
-        return self._number(value)
+    def _allocate(self, op: XdslOperation) -> None:
+        self._known(op, "fifo")
+        name = self._fifo_named(op, string(op, "fifo"))
+        self.allocates.append(Allocate(fifo=name, tile=self._tile_of(op, op.operands[0]), place=place_of(op)))
+
+    def _register_buffers(self, op: XdslOperation) -> None:
+        self._known(op, "fifo")
+        tile, *buffers = op.operands
+        for value in buffers:
+            if value not in self.external:
+                refuse(op, "only external buffers can be registered", "name the result of aie.external_buffer")
+        self.registered.append(
+            RegisteredBuffers(
+                fifo=self._fifo_named(op, string(op, "fifo")),
+                tile=self._tile_of(op, tile),
+                types=tuple(self.external[value] for value in buffers),
+                place=place_of(op),
+            )
+        )
+
+    # Programs
+
+    def _function(self, op: XdslOperation) -> None:
+        assert isinstance(op, FuncOp)
+        self._known(op, "link_with", "link_with_mode", "sym_name", "function_type", "sym_visibility")
+        name = op.sym_name.data
+        if op.body.blocks:
+            refuse(op, f"function @{name} has a body", "declare it, and write it in the tile code")
+        if op.function_type.outputs.data:
+            refuse(op, f"function @{name} returns a value", "let it write its result into a buffer")
+        self.functions.append(
+            Function(
+                name=self._symbol(op, name),
+                parameters=tuple(type_of(op, type_) for type_ in op.function_type.inputs),
+                link_with=optional_string(op, "link_with"),
+                place=place_of(op),
+            )
+        )
+
+    def _core(self, op: XdslOperation) -> None:
+        self._known(op, *_CORE_ATTRIBUTES)
+        tile = self._tile_of(op, op.operands[0])
+        if tile.kind != "core":
+            refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", check="TP605")
+        self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
+        body = Body(self.buffers, self.locks)
+        files = (*strings(op, "link_files"), *strings(op, "link_merge_files"))
+        self.cores.append(
+            Core(
+                tile=tile,
+                stack_size=optional_integer(op, "stack_size"),
+                link_with=optional_string(op, "link_with") or (", ".join(files) or None),
+                body=body.operations(op.regions[0].blocks),
+                buffers=body.buffers,
+                locks=body.locks,
+                place=place_of(op),
+                elf_file=optional_string(op, "elf_file"),
+            )
+        )
+
+    def _program(self, op: XdslOperation) -> None:
+        self._known(op)
+        tile = self._tile_of(op, op.operands[0])
+        kind = "mem" if isinstance(op, MemTileDmaOp) else "core"
+        if tile.kind != kind:
+            refuse(op, f"{op.name} cannot be on {tile}", f"it is the DMA of a {kind} tile", check="TP605")
+        reader = DmaReader({value: buffer.name for value, buffer in self.buffers.items()}, self.locks)
+        self.programs += reader.programs(op, tile)
+        self.notes += reader.notes
+
+    def _sequence(self, op: XdslOperation) -> None:
+        if isinstance(op, OldSequenceOp):
+            self.notes.append(_old_sequence_note(op))
+        reader = SequenceReader(
+            shims=[*(fifo.name for fifo in self.fifos), *(allocation.name for allocation in self.allocations)],
+            tiles=self.tiles,
+            buffers=self.buffers,
+            locks=self.locks,
+            globals=self.globals,
+        )
+        self.sequences.append(reader.read(op, self._symbol(op, string(op, "sym_name"))))
+        self.notes += reader.notes
+
+    # Streams
+
+    def _port(self, op: XdslOperation, value: SSAValue, prefix: str) -> Port:
+        return Port(
+            tile=self._tile_of(op, value),
+            bundle=string(op, f"{prefix}_bundle"),
+            channel=integer(op, f"{prefix}_channel"),
+        )
+
+    def _flow(self, op: XdslOperation) -> None:
+        self._known(op, "source_bundle", "source_channel", "dest_bundle", "dest_channel")
+        source, destination = op.operands
+        self.flows.append(
+            Flow(
+                source=self._port(op, source, "source"),
+                destination=self._port(op, destination, "dest"),
+                place=place_of(op),
+            )
+        )
+
+    def _packet_flow(self, op: XdslOperation) -> None:
+        self._known(op, "ID", "keep_pkt_header", "priority_route")
+        ends = [end for block in op.regions[0].blocks for end in block.ops if not isinstance(end, EndOp)]
+        for end in ends:
+            if not isinstance(end, PacketSourceOp | PacketDestOp):
+                refuse(end, f"{end.name} cannot stand in a packet flow", "it has packet_source and packet_dest")
+        id_ = integer(op, "ID")
+        if not 0 <= id_ < 32:
+            refuse(op, f"there is no packet id {id_}", "use 0 to 31")
+        self.packet_flows.append(
+            PacketFlow(
+                id=id_,
+                sources=tuple(self._port(e, e.operands[0], "port") for e in ends if isinstance(e, PacketSourceOp)),
+                destinations=tuple(self._port(e, e.operands[0], "port") for e in ends if isinstance(e, PacketDestOp)),
+                keep_header=flag(op, "keep_pkt_header"),
+                place=place_of(op),
+            )
+        )
+
+    def _cascade_flow(self, op: XdslOperation) -> None:
+        self._known(op)
+        source, destination = (self._tile_of(op, value) for value in op.operands)
+        step = (destination.column - source.column, destination.row - source.row)
+        if source.kind != "core" or destination.kind != "core" or step not in ((1, 0), (0, -1)):
+            refuse(
+                op,
+                f"there is no cascade from {source} to {destination}",
+                "let it go from a core to its south or east neighbour",
+                "the cascade wires run from north to south and from west to east",
+                check="TP606",
+            )
+        self.cascade_flows.append(CascadeFlow(source=source, destination=destination, place=place_of(op)))
+
+    def _allocation(self, op: XdslOperation) -> None:
+        assert isinstance(op, ShimAllocationOp)
+        self._known(op, "sym_name", "direction", "channel", "col", "plio", "packet")
+        column = integer(op, "col") if not op.ins else self._tile_of(op, op.ins[0]).column
+        if self.device.kind(column, 0) is None:
+            refuse(op, f"there is no shim tile in column {column}", f"{self.device.name} has {self.device.columns}")
+        if not op.ins:
+            self.notes.append(_old_allocation_note(op))
+        known = next((tile for tile in self.tiles.values() if tile.at == (column, 0)), None)
+        if op.ins and self._tile_of(op, op.ins[0]).kind != "shim":
+            refuse(op, f"{self._tile_of(op, op.ins[0])} is no shim tile", "name a tile of row 0", check="TP605")
+        self.allocations.append(
+            ShimAllocation(
+                name=self._symbol(op, string(op, "sym_name")),
+                tile=known or Tile(column=column, row=0, kind="shim", place=place_of(op)),
+                direction=direction_of(op),
+                channel=integer(op, "channel"),
+                place=place_of(op),
+            )
+        )
+
+    # What is read over
+
+    def _trace(self, op: XdslOperation) -> None:
+        self.notes.append(trace_note(op))
+
+    def _nothing(self, op: XdslOperation) -> None:
+        pass
 
 
-def _operations(blocks: Iterable[Block]) -> Iterator[XdslOperation]:
-    blocks = tuple(blocks)
+_READ: dict[type[XdslOperation], Callable[[_Reader, XdslOperation], None]] = {
+    TileOp: _Reader._tile,
+    LogicalTileOp: _Reader._tile,
+    BufferOp: _Reader._buffer,
+    ExternalBufferOp: _Reader._external_buffer,
+    GlobalOp: _Reader._global,
+    LockOp: _Reader._lock,
+    FifoOp: _Reader._fifo,
+    LinkOp: _Reader._link,
+    AllocateOp: _Reader._allocate,
+    RegisterBuffersOp: _Reader._register_buffers,
+    FuncOp: _Reader._function,
+    CoreOp: _Reader._core,
+    MemOp: _Reader._program,
+    MemTileDmaOp: _Reader._program,
+    FlowOp: _Reader._flow,
+    PacketFlowOp: _Reader._packet_flow,
+    CascadeFlowOp: _Reader._cascade_flow,
+    ShimAllocationOp: _Reader._allocation,
+    TraceOp: _Reader._trace,
+    SequenceOp: _Reader._nothing,
+    OldSequenceOp: _Reader._nothing,
+    EndOp: _Reader._nothing,
+}
+
+
+def _operations(op: DeviceOp) -> Iterator[XdslOperation]:
+    blocks: tuple[Block, ...] = tuple(op.bodies[0].blocks)
     if len(blocks) > 1:
-        first = next(iter(blocks[1].ops), None) or next(iter(blocks[0].ops))
-        _refuse(
-            first,
-            "several blocks in one region are not read by this version of tileproof",
-            "use scf.for and scf.if",
-        )
+        first = next(iter(blocks[1].ops), None) or op
+        refuse(first, "a device has no blocks", "remove the label")
     for block in blocks:
         yield from block.ops
 
 
-def _string(op: XdslOperation, key: str) -> str:
-    value = op.attributes.get(key)
-    if not isinstance(value, StringAttr):
-        _refuse(op, f"{op.name}: {key} must be a text", f'write `{key} = "..."`')
-    return value.data
+def _pairs(attribute: object) -> tuple[tuple[int, int], ...]:
+    return tuple((size, stride) for size, stride in numbers_of_pairs(attribute))  # type: ignore[arg-type]
 
 
-def _integer(op: XdslOperation, key: str) -> int:
-    value = op.attributes.get(key)
-    if not isinstance(value, IntegerAttr):
-        _refuse(op, f"{op.name}: {key} must be a whole number", f"write `{key} = ...`")
-    return int(value.value.data)
-
-
-def _flag(op: XdslOperation, key: str) -> bool:
-    value = op.attributes.get(key)
-    if value is not None and not isinstance(value, IntegerAttr):
-        _refuse(op, f"{key} is true or false", f"write `{key} = true`", f"it is {value}")
-    return value is not None and bool(value.value.data)
-
-
-def _count(op: XdslOperation, key: str, limit: int) -> int | None:
-    """A number from 1 to `limit`, or None where it is not written."""
-    if key not in op.attributes:
-        return None
-    value = _integer(op, key)
-    if not 1 <= value <= limit:
-        _refuse(op, f"{key} cannot be {value}", f"give it a number from 1 to {limit}")
-    return value
-
-
-def _array(attribute: Attribute) -> tuple[Attribute, ...]:
-    assert isinstance(attribute, ArrayAttr)
-    return tuple(attribute)
-
-
-def _pairs(attribute: Attribute) -> tuple[tuple[int, int], ...]:
-    return tuple((size, stride) for size, stride in map(_integers, _array(attribute)))
-
-
-def _known_text(attribute: Attribute) -> str:
-    assert isinstance(attribute, StringAttr)
-    return attribute.data
-
-
-def _dense(op: XdslOperation, attribute: Attribute | None) -> tuple[int, ...]:
-    if attribute is None:
-        return ()
-    if not isinstance(attribute, DenseArrayBase):
-        _refuse(op, "cons_dma_channels is a list of numbers", "write `cons_dma_channels = array<i32: 0>`")
-    return tuple(int(value) for value in attribute.get_values())
-
-
-def _init_values(
-    op: XdslOperation, attribute: Attribute | None, element: MemRef, depth: int
-) -> tuple[tuple[int | float, ...], ...]:
+def _init_values(op: XdslOperation, element: MemRef, depth: int) -> tuple[tuple[int | float, ...], ...]:
     """One flat tuple per object."""
+    attribute = op.attributes.get("init_values")
     if attribute is None:
         return ()
     entries = list(attribute) if isinstance(attribute, ArrayAttr) else []
     if len(entries) != depth or not all(isinstance(entry, DenseIntOrFPElementsAttr) for entry in entries):
-        _refuse(
+        refuse(
             op,
             "the initial values do not fit the fifo",
             "write one dense<...> per object: `= [dense<0> : memref<...>, ...]`",
             f"it has depth {depth}",
         )
-    return tuple(_dense_values(entry, element) for entry in entries)
+    return tuple(dense_values(entry, element) for entry in entries)
 
 
-def _dense_values(attribute: Attribute | None, type_: MemRef) -> tuple[int | float, ...]:
-    """The values of `dense<...>`, one per element; a single one stands for all."""
-    if not isinstance(attribute, DenseIntOrFPElementsAttr):
-        return ()
-    values = tuple(attribute.get_values())
-    return values * type_.count if len(values) == 1 else values
+def _placed_note(op: XdslOperation, column: int, row: int) -> Note:
+    return Note(
+        about="spelling",
+        what=f"a tile without a place goes to ({column}, {row})",
+        why="aie-place-tiles of mlir-aie 2026-08 would put it there; 2026-03 has no such pass",
+        fix="write aie.tile with column and row for an older mlir-aie",
+        place=place_of(op),
+        states=("2026-08",),
+    )
 
 
-def _integers(attribute: Attribute) -> tuple[int, ...]:
-    assert isinstance(attribute, ArrayAttr)
-    return tuple(int(entry.value.data) for entry in attribute)
+def _old_sequence_note(op: XdslOperation) -> Note:
+    return Note(
+        about="spelling",
+        what="aiex.runtime_sequence is what mlir-aie called it until November 2025",
+        why="it is aie.runtime_sequence since, and the old name is an unknown operation",
+        fix="write aie.runtime_sequence, or print the design with `tileproof inspect FILE --print`",
+        place=place_of(op),
+        states=(),
+    )
 
 
-def _memref(op: XdslOperation, type_: Attribute) -> MemRef:
-    result = _type(op, type_)
-    if not isinstance(result, MemRef):
-        _refuse(op, f"{op.name} wants a memref here, not {type_}", "write memref<...> with a fixed shape")
-    return result
-
-
-def _type(op: XdslOperation, type_: Attribute) -> MemRef | str:
-    match type_:
-        case MemRefType():
-            if not isinstance(type_.layout, NoneAttr):
-                _refuse(op, f"{type_} has a layout of its own", "use a plain memref; tileproof reads no others yet")
-            shape = tuple(type_.get_shape())
-            name = str(type_.get_element_type())
-            known = "use a fixed shape of " + ", ".join(DTYPES)
-            if any(extent < 1 for extent in shape):
-                _refuse(op, f"{type_} has no fixed size", known)
-            if name not in DTYPES:
-                _refuse(op, f"{type_} has elements that tileproof does not know", known)
-            return MemRef(shape, DTYPES[name])
-        case SubviewType():
-            return _type(op, type_.element)
-        case IntegerType() | IndexType() | BFloat16Type() | Float16Type() | Float32Type() | Float64Type():
-            return str(type_)
-    _refuse(op, f"{op.name} uses the type {type_}", "use memrefs, integers, index and floats")
-
-
-def _plain(op: XdslOperation, attribute: Attribute) -> object:
-    match attribute:
-        case IntegerAttr():
-            return int(attribute.value.data)
-        case FloatAttr():
-            return float(attribute.value.data)
-        case StringAttr():
-            return attribute.data
-        case SymbolRefAttr():
-            return attribute.root_reference.data
-        case ArrayAttr():
-            return tuple(_plain(op, entry) for entry in attribute)
-        case DenseArrayBase():
-            return tuple(attribute.get_values())
-        case NoneAttr():
-            return None
-    return str(attribute)
+def _old_allocation_note(op: XdslOperation) -> Note:
+    return Note(
+        about="spelling",
+        what="aie.shim_dma_allocation names a column, as until December 2025",
+        why="it is aie.shim_dma_allocation @name(%tile, MM2S, 0) since",
+        fix="name the shim tile, or print the design with `tileproof inspect FILE --print`",
+        place=place_of(op),
+        states=("2025-11",),
+    )

@@ -1,0 +1,263 @@
+"""A design as a picture in text: the array with what stands where, who feeds whom, and what lies at which address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tileproof.device_model import CORE, ROWS, SHIM, TILE_KINDS
+from tileproof.lowering.model import DmaChain, LoweredDesign, PlacedBuffer
+from tileproof.mlir.design import (
+    Bd,
+    ConfigureTask,
+    Design,
+    Fifo,
+    Link,
+    Sequence,
+    SequenceOperation,
+    Tile,
+    Transfer,
+    UseTask,
+    Wait,
+)
+
+
+def design_text(design: Design, lowered: LoweredDesign | None, name: str) -> str:
+    """`tileproof inspect`: the array, fifos, links and sequences. Without `lowered`, no sizes of pools."""
+    counts = f"{len(design.tiles)} tiles, {len(design.fifos)} fifos, {len(design.cores)} cores"
+    sections = [
+        [f"{name}: {design.device.name}, {design.device.columns} columns; {counts}"],
+        list(_array(design, lowered)),
+        list(_fifos(design, lowered)),
+        list(_links(design)),
+        list(_written_out(design)),
+        *(list(_sequence(sequence)) for sequence in design.sequences),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def lowered_text(lowered: LoweredDesign, name: str) -> str:
+    """`tileproof inspect --lowered`: memory maps with their banks, locks, DMA chains and circuits."""
+    sections = [
+        [f"{name}: as mlir-aie of {lowered.state} lowers it"],
+        *(list(memory_map(lowered, tile)) for tile in _tiles_with_memory(lowered)),
+        ["locks", *(f"  {x.tile!s:<14} {x.id:>2}  begins at {x.init:<3} {x.name}" for x in lowered.locks)],
+        ["DMA chains", *(line for chain in lowered.chains for line in _chain(chain))],
+        ["circuits", *_circuits(lowered)],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if len(lines) > 1 or lines[0].startswith(name)) + "\n"
+
+
+# The array
+
+
+def _array(design: Design, lowered: LoweredDesign | None) -> Iterator[str]:
+    """One box per declared tile, the shim at the bottom as in the field's drawings."""
+    columns = sorted({tile.column for tile in design.tiles})
+    rows = sorted({tile.row for tile in design.tiles}, reverse=True)
+    boxes = {tile.at: _box(design, lowered, tile) for tile in design.tiles}
+    width = max((len(line) for box in boxes.values() for line in box), default=0)
+    if not columns:
+        return
+    rule = "       +" + "+".join("-" * (width + 2) for _ in columns) + "+"
+    yield "        " + " ".join(f"column {column}".ljust(width + 2) for column in columns).rstrip()
+    yield rule
+    for row in rows:
+        height = max(len(boxes.get((column, row), [])) for column in columns)
+        for line in range(height):
+            cells = (boxes.get((column, row), []) for column in columns)
+            texts = [(cell[line] if line < len(cell) else "").ljust(width) for cell in cells]
+            yield f"{f'row {row}' if line == 0 else '':<6} | " + " | ".join(texts) + " |"
+        yield rule
+
+
+def _box(design: Design, lowered: LoweredDesign | None, tile: Tile) -> list[str]:
+    lines = [str(tile)]
+    if lowered is not None and tile.kind != SHIM:
+        used = sum(buffer.nbytes for buffer in lowered.buffers if buffer.tile.at == tile.at)
+        stack = sum(core.stack_size for core in lowered.cores if core.core.tile.at == tile.at)
+        lines.append(f"{used + stack:,} of {TILE_KINDS[tile.kind].memory_bytes:,} B")
+    if any(core.tile.at == tile.at for core in design.cores):
+        called = _called(design, tile)
+        lines.append("runs " + (", ".join(called) if called else "its own code"))
+    lines += [f"<- @{fifo.name}" for fifo in design.fifos if tile.at in [end.at for end in fifo.consumers]]
+    lines += [f"-> @{fifo.name}" for fifo in design.fifos if tile.at == fifo.producer.at]
+    return lines
+
+
+def _called(design: Design, tile: Tile) -> list[str]:
+    from tileproof.lowering.fifos import walk
+
+    bodies = [core.body for core in design.cores if core.tile.at == tile.at]
+    names = (str(op.attributes["callee"]) for body in bodies for op in walk(body) if op.name == "func.call")
+    return list(dict.fromkeys(names))
+
+
+# Who feeds whom
+
+
+def _fifos(design: Design, lowered: LoweredDesign | None) -> Iterator[str]:
+    if design.fifos:
+        yield "fifos"
+    for fifo in design.fifos:
+        ends = ", ".join(map(str, fifo.consumers))
+        yield f"  @{fifo.name}: {fifo.producer} -> {ends}"
+        yield f"      {fifo.element}, {fifo.element.nbytes:,} B an object, {_depth(fifo)}" + _way(fifo, lowered)
+        for what, dimensions in _layouts(fifo):
+            yield f"      {what} {' '.join(f'<{size} by {stride}>' for size, stride in dimensions)}"
+
+
+def _depth(fifo: Fifo) -> str:
+    return "depth " + (str(fifo.depths[0]) if len(fifo.depths) == 1 else str(list(fifo.depths)))
+
+
+def _layouts(fifo: Fifo) -> Iterator[tuple[str, tuple[tuple[int, int], ...]]]:
+    if fifo.to_stream:
+        yield "sent as", fifo.to_stream
+    for tile, dimensions in zip(fifo.consumers, fifo.from_stream, strict=False):
+        if dimensions:
+            yield f"stored at {tile} as", dimensions
+
+
+def _way(fifo: Fifo, lowered: LoweredDesign | None) -> str:
+    """How the objects go, and how many there really are at each end."""
+    if lowered is None:
+        return ""
+    made = [buffer for buffer in lowered.buffers if _is_pool_of(buffer, fifo)]
+    pools = ", ".join(
+        f"{len([b for b in made if b.tile.at == at])} at {next(b.tile for b in made if b.tile.at == at)}"
+        for at in dict.fromkeys(buffer.tile.at for buffer in made)
+    )
+    by_dma = any(flow.fifo == fifo.name for flow in lowered.flows)
+    how = "by DMA" if by_dma else "in shared memory"
+    return f", {how}; objects: {pools or 'those of the fifo it is linked with'}"
+
+
+def _is_pool_of(buffer: PlacedBuffer, fifo: Fifo) -> bool:
+    head, _, number = buffer.name.rpartition("_buff_")
+    ends = [fifo.name, f"{fifo.name}_cons", *(f"{fifo.name}_{k}_cons" for k in range(len(fifo.consumers)))]
+    return number.isdigit() and head in ends
+
+
+def _links(design: Design) -> Iterator[str]:
+    if design.links:
+        yield "links"
+    for link in design.links:
+        inputs, outputs = (" + ".join(f"@{name}" for name in names) for names in (link.inputs, link.outputs))
+        yield f"  {inputs} -> {outputs}{_parts(link)}"
+
+
+def _parts(link: Link) -> str:
+    offsets = link.output_offsets if len(link.outputs) > 1 else link.input_offsets if len(link.inputs) > 1 else ()
+    return f", parts from elements {', '.join(f'{offset:,}' for offset in offsets)}" if offsets else ""
+
+
+def _written_out(design: Design) -> Iterator[str]:
+    """What the design says without fifos."""
+    lines = [
+        *(f"  buffer {b.name}: {b.tile}, {b.type}, {b.type.nbytes:,} B" for b in design.buffers),
+        *(f"  lock {lock.name}: {lock.tile}, begins at {lock.init}" for lock in design.locks),
+        *(
+            f"  DMA {p.tile} {p.direction} {p.channel}: " + " -> ".join(str(bd.buffer) for bd in p.bds) + _end(p.bds)
+            for p in design.programs
+        ),
+        *(f"  flow {flow.source} -> {flow.destination}" for flow in design.flows),
+        *(
+            f"  packets {flow.id}: {', '.join(map(str, flow.sources))} -> {', '.join(map(str, flow.destinations))}"
+            for flow in design.packet_flows
+        ),
+        *(f"  cascade {flow.source} -> {flow.destination}" for flow in design.cascade_flows),
+    ]
+    if lines:
+        yield "written out"
+        yield from lines
+
+
+def _end(bds: tuple[Bd, ...]) -> str:
+    following = bds[-1].next
+    return ", then stops" if following is None else f" -> {bds[following].buffer} ..."
+
+
+# Sequences
+
+
+def _sequence(sequence: Sequence) -> Iterator[str]:
+    yield f"sequence @{sequence.name}"
+    for number, type_ in enumerate(sequence.arguments):
+        yield f"  argument {number} (kernel argument {number + 3}): {type_}, {type_.nbytes:,} B"
+    for operation in sequence.operations:
+        yield f"  {operation.place.line:>4}: {_operation(operation)}"
+
+
+def _operation(operation: SequenceOperation) -> str:
+    match operation:
+        case Transfer():
+            walk = f"{list(operation.offsets)}{list(operation.sizes)}{list(operation.strides)}"
+            token = ", with token" if operation.issue_token else ""
+            return f"BD {operation.bd_id} moves argument {operation.argument} {walk} through @{operation.shim}{token}"
+        case Wait():
+            return f"wait for @{operation.shim}"
+        case ConfigureTask():
+            where = f"@{operation.channel}" if isinstance(operation.channel, str) else str(operation.channel.tile)
+            return f"task {operation.task} for {where}: {len(operation.bds)} BDs, {operation.repeat_count + 1} times"
+        case UseTask():
+            return f"{operation.action} task {operation.task}"
+    return type(operation).__name__
+
+
+# Lowered
+
+
+def memory_map(lowered: LoweredDesign, tile: Tile) -> Iterator[str]:
+    """Every byte of a tile with its owner, bank by bank, what is free included."""
+    kind = TILE_KINDS[tile.kind]
+    owned = list(_owners(lowered, tile))
+    used = sum(nbytes for _, nbytes, _ in owned)
+    yield f"memory of {tile}: {used:,} of {kind.memory_bytes:,} bytes used"
+    address = 0
+    for begin, nbytes, owner in [*owned, (kind.memory_bytes, 0, "")]:
+        yield from _free(address, begin, kind.bank_bytes)
+        if nbytes:
+            yield _line(begin, nbytes, begin // kind.bank_bytes, owner)
+        address = max(address, begin + nbytes)
+
+
+def _owners(lowered: LoweredDesign, tile: Tile) -> Iterable[tuple[int, int, str]]:
+    stacks = [(0, core.stack_size, "stack") for core in lowered.cores if core.core.tile.at == tile.at]
+    buffers = [(b.address, b.nbytes, b.name) for b in lowered.buffers if b.tile.at == tile.at]
+    return sorted([*stacks, *buffers])
+
+
+def _free(begin: int, end: int, bank_bytes: int) -> Iterator[str]:
+    while begin < end:
+        bank = begin // bank_bytes
+        stop = min(end, (bank + 1) * bank_bytes)
+        yield _line(begin, stop - begin, bank, "free")
+        begin = stop
+
+
+def _line(address: int, nbytes: int, bank: int, owner: str) -> str:
+    return f"  0x{address:05x}  {nbytes:>7,} B  bank {bank}  {owner}"
+
+
+def _tiles_with_memory(lowered: LoweredDesign) -> list[Tile]:
+    tiles = {tile.at: tile for tile in (*lowered.design.tiles, *(buffer.tile for buffer in lowered.buffers))}
+    used = {buffer.tile.at for buffer in lowered.buffers} | {core.core.tile.at for core in lowered.cores}
+    order = sorted(used, key=lambda at: (at[0], ROWS - at[1]))
+    return [tiles[at] for at in order if tiles[at].kind == CORE or tiles[at].kind != SHIM]
+
+
+def _chain(chain: DmaChain) -> Iterator[str]:
+    repeat = "" if chain.repeat_count is None else f", {chain.repeat_count + 1} times"
+    yield f"  {chain.tile} {chain.direction} {chain.channel} of @{chain.fifo}{repeat}"
+    for bd in chain.bds:
+        locks = [f"{what} {use[1]} of {use[0]}" for what, use in (("takes", bd.acquire), ("gives", bd.release)) if use]
+        walk = f" as {list(bd.sizes)} by {list(bd.strides)}" if bd.sizes else ""
+        following = "stops" if bd.next is None else f"then BD {bd.next}"
+        what = f"{bd.length:,} of {bd.buffer} from {bd.offset:,}{walk}"
+        yield f"      BD {bd.bd_id:>2}: " + ", ".join([what, *locks, following])
+
+
+def _circuits(lowered: LoweredDesign) -> Iterator[str]:
+    for flow in lowered.flows:
+        source = f"{flow.source} {flow.source_bundle}:{flow.source_channel}"
+        yield f"  {source} -> {flow.destination} {flow.destination_bundle}:{flow.destination_channel}  @{flow.fifo}"

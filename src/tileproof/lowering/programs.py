@@ -1,0 +1,171 @@
+"""What a design writes out itself: locks, DMA programs, circuits and shim allocations, numbered as mlir-aie does."""
+
+from __future__ import annotations
+
+from tileproof.device_model import MAX_LOCK_VALUE, SHIM, TILE_KINDS
+from tileproof.errors import Problem
+from tileproof.lowering.dimensions import check_bd
+from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, Flow, PlacedLock, ShimAllocation
+from tileproof.lowering.resources import Resources
+from tileproof.mlir.design import Bd as WrittenBd
+from tileproof.mlir.design import Design, Direction, DmaProgram, Port, Tile
+
+
+def number_locks(design: Design, resources: Resources) -> list[PlacedLock]:
+    """Those with an id first, so that the others and those of fifos go around them."""
+    ids: dict[str, int] = {}
+    for lock in design.locks:
+        if not 0 <= lock.init <= MAX_LOCK_VALUE:
+            raise Problem(
+                f"lock {lock.name} cannot begin at {lock.init}",
+                where=str(lock.place),
+                why=f"a lock counts from 0 to {MAX_LOCK_VALUE}",
+                fix="give it an init in that range",
+                check="TP312",
+            )
+        if lock.id is not None:
+            resources.this_lock(lock.tile, lock.id, lock.place)
+            ids[lock.name] = lock.id
+    for lock in design.locks:
+        if lock.id is None:
+            ids[lock.name] = resources.lock(lock.tile, lock.place)
+    return [PlacedLock(tile=lock.tile, id=ids[lock.name], name=lock.name, init=lock.init) for lock in design.locks]
+
+
+def claim_channels(design: Design, resources: Resources) -> None:
+    """Channels that a DMA program or a shim allocation has are not given to fifos (AIEDMAChannelAnalysis.cpp)."""
+    for program in design.programs:
+        resources.claim_channel(program.tile, program.direction, program.channel)
+    for allocation in design.shim_allocations:
+        resources.claim_channel(allocation.tile, allocation.direction, allocation.channel)
+
+
+def lower_programs(design: Design, resources: Resources) -> list[DmaChain]:
+    """The chains, with ids for every BD (AIEAssignBufferDescriptorIDs.cpp)."""
+    for program in design.programs:
+        _check_program(design, program)
+        for bd in program.bds:
+            if bd.bd_id is not None:
+                resources.this_bd(program.tile, program.channel, bd.bd_id, bd.place)
+    return [_chain(program, resources) for program in design.programs]
+
+
+def _chain(program: DmaProgram, resources: Resources) -> DmaChain:
+    wanted = sum(bd.bd_id is None for bd in program.bds)
+    free = iter(resources.bds(program.tile, program.channel, wanted, program.place))
+    ids = [next(free) if bd.bd_id is None else bd.bd_id for bd in program.bds]
+    return DmaChain(
+        tile=program.tile,
+        direction=program.direction,
+        channel=program.channel,
+        bds=tuple(_bd(bd, ids, number) for number, bd in enumerate(program.bds)),
+        fifo=str(program.bds[0].buffer),
+        repeat_count=program.repeat_count or None,
+    )
+
+
+def _bd(bd: WrittenBd, ids: list[int], number: int) -> Bd:
+    return Bd(
+        bd_id=ids[number],
+        buffer=str(bd.buffer),
+        offset=bd.offset,
+        length=bd.length,
+        acquire=bd.acquire,
+        release=bd.release,
+        next=None if bd.next is None else ids[bd.next],
+        sizes=bd.sizes,
+        strides=bd.strides,
+    )
+
+
+def _check_program(design: Design, program: DmaProgram) -> None:
+    tile = program.tile
+    channels = TILE_KINDS[tile.kind].channels
+    if not 0 <= program.channel < channels:
+        raise Problem(
+            f"there is no {program.direction} channel {program.channel} on {tile}",
+            where=str(program.place),
+            why=f"a {tile.kind} tile has {program.direction} channels 0 to {channels - 1}",
+            fix="use one of those",
+            check="TP312",
+        )
+    buffers = {buffer.name: buffer for buffer in design.buffers}
+    locks = {lock.name: lock for lock in design.locks}
+    for bd in program.bds:
+        buffer = buffers[str(bd.buffer)]
+        if not _reaches(tile, buffer.tile):
+            raise _out_of_reach(tile, f"buffer {buffer.name} on {buffer.tile}", bd)
+        for use in (bd.acquire, bd.release):
+            if use is not None and not _reaches(tile, locks[use[0]].tile):
+                raise _out_of_reach(tile, f"lock {use[0]} on {locks[use[0]].tile}", bd)
+        for problem in check_bd(bd, tile):
+            raise problem
+
+
+def _reaches(dma: Tile, other: Tile) -> bool:
+    """A core tile's DMA has its own memory, a mem tile's also that of the mem tiles beside it (AM020 chapter 5)."""
+    if dma.at == other.at:
+        return True
+    return dma.kind == other.kind == "mem" and abs(dma.column - other.column) == 1
+
+
+def _out_of_reach(tile: Tile, what: str, bd: WrittenBd) -> Problem:
+    return Problem(
+        f"the DMA of {tile} does not reach {what}",
+        where=str(bd.place),
+        why="a DMA has the memory and the locks of its own tile; that of a mem tile also those of its neighbours",
+        fix="put both on one tile",
+        check="TP606",
+    )
+
+
+def lower_flows(design: Design) -> list[Flow]:
+    names = {(a.tile.at, a.direction, a.channel): a.name for a in design.shim_allocations}
+    flows = []
+    for flow in design.flows:
+        _check_port(flow.source, MM2S)
+        _check_port(flow.destination, S2MM)
+        name = names.get((flow.source.tile.at, MM2S, flow.source.channel)) or names.get(
+            (flow.destination.tile.at, S2MM, flow.destination.channel)
+        )
+        flows.append(
+            Flow(
+                source=flow.source.tile,
+                source_channel=flow.source.channel,
+                destination=flow.destination.tile,
+                destination_channel=flow.destination.channel,
+                fifo=name or f"flow of line {flow.place.line}",
+                source_bundle=flow.source.bundle,
+                destination_bundle=flow.destination.bundle,
+            )
+        )
+    return flows
+
+
+def _check_port(port: Port, direction: Direction) -> None:
+    channels = TILE_KINDS[port.tile.kind].channels
+    if port.bundle == "DMA" and not 0 <= port.channel < channels:
+        raise Problem(
+            f"there is no {direction} channel {port.channel} on {port.tile}",
+            where=str(port.tile.place),
+            why=f"a {port.tile.kind} tile has channels 0 to {channels - 1}, and a flow names this one",
+            fix="use one of those",
+            check="TP312",
+        )
+
+
+def lower_allocations(design: Design) -> list[ShimAllocation]:
+    limit = TILE_KINDS[SHIM].channels
+    for allocation in design.shim_allocations:
+        if not 0 <= allocation.channel < limit:
+            raise Problem(
+                f"there is no {allocation.direction} channel {allocation.channel} on {allocation.tile}",
+                where=str(allocation.place),
+                why=f"a shim tile has {allocation.direction} channels 0 to {limit - 1}",
+                fix="use one of those",
+                check="TP312",
+            )
+    return [
+        ShimAllocation(fifo=a.name, symbol=a.name, tile=a.tile, direction=a.direction, channel=a.channel)
+        for a in design.shim_allocations
+    ]

@@ -1,0 +1,459 @@
+"""The aiex dialect for xDSL: what stands in a runtime sequence. What the operations mean is the reader's business.
+
+Syntax: AIEX.td of mlir-aie from November 2025 to August 2026, every spelling of that time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr, SymbolRefAttr, i64
+from xdsl.ir import Attribute, Dialect
+from xdsl.irdl import irdl_op_definition
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+
+from tileproof.mlir.aie import DIRECTIONS, OldSequenceOp
+from tileproof.mlir.syntax import (
+    HANDLE,
+    OLD_SPELLING,
+    LooseOp,
+    PacketInfo,
+    attributes,
+    data,
+    handle,
+    integer,
+    merge,
+    number,
+    numbers,
+    print_rest,
+    print_values,
+    scalar,
+    word,
+)
+
+
+@irdl_op_definition
+class MemcpyOp(LooseOp):
+    """Operands: the host buffer. Offsets, sizes and strides must be constants here."""
+
+    name = "aiex.npu.dma_memcpy_nd"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> MemcpyOp:
+        own: dict[str, Attribute] = {}
+        with parser.in_parens():
+            buffer = parser.parse_unresolved_operand()
+            for key in _MEMCPY_LISTS:
+                own[key] = _four(parser, key)
+            if parser.parse_optional_punctuation(","):
+                parser.parse_keyword("packet")
+                parser.parse_punctuation("=")
+                own["packet"] = _packet(parser)
+        attrs = merge(parser, own)
+        parser.parse_punctuation(":")
+        return cls.make([parser.resolve_operand(buffer, parser.parse_type())], attributes=attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        printer.print_ssa_value(self.ins[0])
+        printer.print_string("".join(str(list(numbers(self.attributes[key]))) for key in _MEMCPY_LISTS))
+        if "packet" in self.attributes:
+            printer.print_string(", packet = ")
+            _print_packet(printer, self.attributes["packet"])
+        printer.print_string(")")
+        print_rest(printer, self, *_MEMCPY_LISTS, "packet")
+        printer.print_string(" : ")
+        printer.print_attribute(self.ins[0].type)
+
+
+_MEMCPY_LISTS = ("offsets", "sizes", "strides")
+
+
+def _four(parser: Parser, key: str) -> ArrayAttr[IntegerAttr]:
+    values = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: scalar(parser, i64), f" {key}")
+    if len(values) != 4:
+        parser.raise_error(f"dma_memcpy_nd takes four {key}, outermost first, and this has {len(values)}")
+    return ArrayAttr(values)
+
+
+def _packet(parser: Parser) -> PacketInfo:
+    """`<pkt_type = 0, pkt_id = 3>`, or with `#aie.packet_info` in front."""
+    written = parser.parse_optional_attribute()
+    if written is None:
+        return PacketInfo.new(PacketInfo.parse_parameters(parser))
+    if not isinstance(written, PacketInfo):
+        parser.raise_error("a packet is written <pkt_type = 0, pkt_id = 3>")
+    return written
+
+
+def _print_packet(printer: Printer, packet: Attribute) -> None:
+    assert isinstance(packet, PacketInfo)
+    packet.print_parameters(printer)
+
+
+@irdl_op_definition
+class WaitOp(LooseOp):
+    name = "aiex.npu.dma_wait"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> WaitOp:
+        return cls.make(attributes=attributes(parser))
+
+    def print(self, printer: Printer) -> None:
+        print_rest(printer, self)
+
+
+# Tasks
+
+
+@irdl_op_definition
+class ConfigureTaskOp(LooseOp):
+    """Operands: the tile."""
+
+    name = "aiex.dma_configure_task"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConfigureTaskOp:
+        own: dict[str, Attribute] = {}
+        with parser.in_parens():
+            tile = handle(parser)
+            parser.parse_punctuation(",")
+            own["direction"] = word(parser, DIRECTIONS)
+            parser.parse_punctuation(",")
+            own["channel"] = integer(parser)
+            if parser.parse_optional_punctuation(","):
+                own["packet"] = _packet(parser)
+        own |= _repeat(parser)
+        region = parser.parse_region()
+        return cls.make([tile], [HANDLE], merge(parser, own), [region])
+
+    def print(self, printer: Printer) -> None:
+        attrs = self.attributes
+        printer.print_string("(")
+        printer.print_ssa_value(self.ins[0])
+        printer.print_string(f", {data(attrs['direction'])}, {number(attrs['channel'])}")
+        if "packet" in attrs:
+            printer.print_string(", ")
+            _print_packet(printer, attrs["packet"])
+        printer.print_string(") ")
+        printer.print_region(self.bodies[0])
+        print_rest(printer, self, "direction", "channel", "packet")
+
+
+@irdl_op_definition
+class ConfigureTaskForOp(LooseOp):
+    name = "aiex.dma_configure_task_for"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConfigureTaskForOp:
+        own: dict[str, Attribute] = {"alloc": SymbolRefAttr(parser.parse_symbol_name()), **_repeat(parser)}
+        region = parser.parse_region()
+        return cls.make(results=[HANDLE], attributes=merge(parser, own), regions=[region])
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_attribute(self.attributes["alloc"])
+        printer.print_string(" ")
+        printer.print_region(self.bodies[0])
+        print_rest(printer, self, "alloc")
+
+
+def _repeat(parser: Parser) -> dict[str, Attribute]:
+    """`repeat %r : i32`, since July 2026."""
+    if parser.parse_optional_keyword("repeat") is None:
+        return {}
+    repeat = scalar(parser)
+    parser.parse_punctuation(":")
+    parser.parse_type()
+    return {"repeat_count": repeat}
+
+
+class _TaskOp(LooseOp):
+    """Operands: the task."""
+
+    @classmethod
+    def parse(cls, parser: Parser) -> _TaskOp:
+        with parser.in_parens():
+            task = handle(parser)
+        return cls.make([task], attributes=attributes(parser))
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        print_values(printer, self.ins)
+        printer.print_string(")")
+        print_rest(printer, self)
+
+
+@irdl_op_definition
+class StartTaskOp(_TaskOp):
+    name = "aiex.dma_start_task"
+
+
+@irdl_op_definition
+class AwaitTaskOp(_TaskOp):
+    name = "aiex.dma_await_task"
+
+
+@irdl_op_definition
+class FreeTaskOp(_TaskOp):
+    name = "aiex.dma_free_task"
+
+
+# Registers, locks and parameters
+
+
+@irdl_op_definition
+class SetLockOp(LooseOp):
+    """Operands: the lock."""
+
+    name = "aiex.set_lock"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> SetLockOp:
+        with parser.in_parens():
+            lock = handle(parser)
+            parser.parse_punctuation(",")
+            value = scalar(parser)
+        return cls.make([lock], attributes=merge(parser, {"value": value}))
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        printer.print_ssa_value(self.ins[0])
+        printer.print_string(f", {number(self.attributes['value'])})")
+        print_rest(printer, self, "value")
+
+
+class ScalarOp(LooseOp):
+    """An operation on numbers: attributes until July 2026, then SSA values, which are its operands.
+
+    `SCALARS` are their names, in the order of the operands; each has its value in an attribute of that name.
+    """
+
+    SCALARS: ClassVar[Sequence[str]] = ()
+    # How many bits and which sign the attribute had in the old spelling.
+    TYPES: ClassVar[Sequence[str]] = ()
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ScalarOp:
+        own: dict[str, Attribute] = {}
+        if parser.parse_optional_punctuation("("):
+            for position, key in enumerate(cls.SCALARS):
+                if position:
+                    parser.parse_punctuation(",")
+                own[key] = scalar(parser)
+            parser.parse_punctuation(")")
+            attrs = merge(parser, own)
+            parser.parse_punctuation(":")
+            parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+            return cls.make(attributes=attrs)
+        attrs = attributes(parser)
+        for key in cls.SCALARS:
+            if not isinstance(attrs.get(key), IntegerAttr):
+                parser.raise_error(f"{cls.name} needs {key}: write `{{{key} = ...}}` or an SSA value")
+        return cls.make(attributes={**attrs, OLD_SPELLING: StringAttr("before July 2026")})
+
+    def print(self, printer: Printer) -> None:
+        if self.ins:
+            printer.print_string("(")
+            print_values(printer, self.ins)
+            printer.print_string(")")
+            print_rest(printer, self, *self.SCALARS, OLD_SPELLING)
+            printer.print_string(" : " + ", ".join(["i32"] * len(self.ins)))
+            return
+        written = [
+            f"{key} = {_unsigned(number(self.attributes[key]), type_)} : {type_}"
+            for key, type_ in zip(self.SCALARS, self.TYPES, strict=True)
+        ]
+        rest = {key: value for key, value in self.attributes.items() if key not in (*self.SCALARS, OLD_SPELLING)}
+        printer.print_string(" {" + ", ".join(written))
+        for key, value in rest.items():
+            printer.print_string(f", {key} = ")
+            printer.print_attribute(value)
+        printer.print_string("}")
+
+
+def _unsigned(value: int, type_: str) -> int:
+    return value & 0xFFFFFFFF if type_ == "ui32" else value
+
+
+@irdl_op_definition
+class Write32Op(ScalarOp):
+    name = "aiex.npu.write32"
+    SCALARS: ClassVar[Sequence[str]] = ("address", "value")
+    TYPES: ClassVar[Sequence[str]] = ("ui32", "ui32")
+
+
+@irdl_op_definition
+class MaskWrite32Op(ScalarOp):
+    name = "aiex.npu.maskwrite32"
+    SCALARS: ClassVar[Sequence[str]] = ("address", "value", "mask")
+    TYPES: ClassVar[Sequence[str]] = ("ui32", "ui32", "ui32")
+
+
+@irdl_op_definition
+class SyncOp(ScalarOp):
+    name = "aiex.npu.sync"
+    SCALARS: ClassVar[Sequence[str]] = ("column", "row", "direction", "channel", "column_num", "row_num")
+    TYPES: ClassVar[Sequence[str]] = ("i32",) * 6
+
+
+@irdl_op_definition
+class AddressPatchOp(LooseOp):
+    """Operands: the offset, where a state of mlir-aie wants it so."""
+
+    name = "aiex.npu.address_patch"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> AddressPatchOp:
+        own: dict[str, Attribute] = {}
+        if parser.parse_optional_punctuation("("):
+            own["arg_plus"] = scalar(parser)
+            parser.parse_punctuation(":")
+            parser.parse_type()
+            parser.parse_punctuation(")")
+        attrs = merge(parser, own)
+        if not own:
+            attrs[OLD_SPELLING] = StringAttr("before July 2026")
+        for key in ("addr", "arg_idx", "arg_plus"):
+            if not isinstance(attrs.get(key), IntegerAttr):
+                parser.raise_error(f"{cls.name} needs {key}")
+        return cls.make(attributes=attrs)
+
+    def print(self, printer: Printer) -> None:
+        attrs = self.attributes
+        own = {key: number(attrs[key]) for key in ("addr", "arg_idx", "arg_plus")}
+        head = f"addr = {_unsigned(own['addr'], 'ui32')} : ui32, arg_idx = {own['arg_idx']} : i32"
+        if self.ins:
+            printer.print_string("(")
+            printer.print_ssa_value(self.ins[0])
+            printer.print_string(f" : i32) {{{head}}}")
+        else:
+            printer.print_string(f" {{{head}, arg_plus = {own['arg_plus']} : i32}}")
+
+
+@irdl_op_definition
+class RtpWriteOp(LooseOp):
+    """Operands: the value, where a state of mlir-aie wants it so."""
+
+    name = "aiex.npu.rtp_write"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> RtpWriteOp:
+        with parser.in_parens():
+            own: dict[str, Attribute] = {"buffer": SymbolRefAttr(parser.parse_symbol_name())}
+            parser.parse_punctuation(",")
+            own["index"] = integer(parser)
+            parser.parse_punctuation(",")
+            own["value"] = scalar(parser)
+        attrs = merge(parser, own)
+        if parser.parse_optional_punctuation(":"):
+            parser.parse_type()
+        else:
+            attrs[OLD_SPELLING] = StringAttr("before July 2026")
+        return cls.make(attributes=attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        printer.print_attribute(self.attributes["buffer"])
+        printer.print_string(f", {number(self.attributes['index'])}, ")
+        if self.ins:
+            printer.print_ssa_value(self.ins[0])
+        else:
+            printer.print_string(str(number(self.attributes["value"])))
+        printer.print_string(")")
+        print_rest(printer, self, "buffer", "index", "value", OLD_SPELLING)
+        if self.ins:
+            printer.print_string(" : i32")
+
+
+@irdl_op_definition
+class PushQueueOp(LooseOp):
+    """Operands: BD id and repeat count, where a state of mlir-aie wants them so."""
+
+    name = "aiex.npu.push_queue"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> PushQueueOp:
+        own: dict[str, Attribute] = {}
+        with parser.in_parens():
+            own["column"] = integer(parser)
+            parser.parse_punctuation(",")
+            own["row"] = integer(parser)
+            parser.parse_punctuation(",")
+            own["direction"] = word(parser, DIRECTIONS)
+            parser.parse_punctuation(":")
+            own["channel"] = integer(parser)
+        new = parser.parse_optional_keyword("bd_id") is not None
+        if new:
+            own["bd_id"] = scalar(parser)
+            parser.parse_keyword("repeat")
+            own["repeat_count"] = scalar(parser)
+        attrs = merge(parser, own)
+        if new:
+            parser.parse_punctuation(":")
+            parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+        else:
+            attrs[OLD_SPELLING] = StringAttr("before July 2026")
+        for key in ("bd_id", "repeat_count"):
+            if not isinstance(attrs.get(key), IntegerAttr):
+                parser.raise_error(f"{cls.name} needs {key}")
+        return cls.make(attributes=attrs)
+
+    def print(self, printer: Printer) -> None:
+        attrs = self.attributes
+        where = f"{number(attrs['column'])}, {number(attrs['row'])}"
+        printer.print_string(f"({where}, {data(attrs['direction'])} : {number(attrs['channel'])})")
+        own = ("column", "row", "direction", "channel", OLD_SPELLING)
+        if self.ins:
+            printer.print_string(" bd_id ")
+            printer.print_ssa_value(self.ins[0])
+            printer.print_string(" repeat ")
+            printer.print_ssa_value(self.ins[1])
+            print_rest(printer, self, *own, "bd_id", "repeat_count")
+            printer.print_string(" : i32, i32")
+        else:
+            print_rest(printer, self, *own)
+
+
+@irdl_op_definition
+class BlockWriteOp(LooseOp):
+    """Operands: the words, a `memref.get_global`."""
+
+    name = "aiex.npu.blockwrite"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> BlockWriteOp:
+        with parser.in_parens():
+            words = parser.parse_unresolved_operand()
+        attrs = attributes(parser)
+        parser.parse_punctuation(":")
+        return cls.make([parser.resolve_operand(words, parser.parse_type())], attributes=attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        printer.print_ssa_value(self.ins[0])
+        printer.print_string(")")
+        print_rest(printer, self)
+        printer.print_string(" : ")
+        printer.print_attribute(self.ins[0].type)
+
+
+# The scalars that are SSA values since July 2026, in the order of the operands.
+SSA_SCALARS: dict[type[LooseOp], Sequence[str]] = {
+    **{op: op.SCALARS for op in (Write32Op, MaskWrite32Op, SyncOp)},
+    AddressPatchOp: ("arg_plus",),
+    RtpWriteOp: ("value",),
+    PushQueueOp: ("bd_id", "repeat_count"),
+}
+
+Aiex = Dialect(
+    "aiex",
+    [
+        *(MemcpyOp, WaitOp, OldSequenceOp),
+        *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp),
+        *(SetLockOp, Write32Op, MaskWrite32Op, SyncOp, AddressPatchOp, RtpWriteOp, PushQueueOp, BlockWriteOp),
+    ],
+    [],
+)

@@ -1,0 +1,222 @@
+"""Attributes and types of an operation as plain values, or a `Problem` that points at the operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    BFloat16Type,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    FloatAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    NoneAttr,
+    StringAttr,
+    SymbolRefAttr,
+    VectorType,
+)
+from xdsl.ir import Attribute
+from xdsl.ir import Operation as XdslOperation
+
+from tileproof.dtypes import DTYPES
+from tileproof.errors import Problem
+from tileproof.mlir.aie import SubviewType
+from tileproof.mlir.design import MemRef, Note, Packet
+from tileproof.mlir.parse import place_of
+from tileproof.mlir.syntax import OLD_SPELLING, PacketInfo
+
+
+def refuse(op: XdslOperation, what: str, fix: str, why: str | None = None, check: str | None = None) -> NoReturn:
+    raise Problem(what, where=str(place_of(op)), why=why, fix=fix, check=check)
+
+
+def unknown_attributes(op: XdslOperation, known: Iterable[str]) -> list[Note]:
+    """A note per attribute that mlir-aie does not know either, and would ignore without a word."""
+    known = tuple(known)
+    return [
+        _unknown(op, key, known)
+        for key in op.attributes
+        # A name with a dot belongs to another dialect, which may attach what it likes.
+        if key not in known and "." not in key
+    ]
+
+
+def _unknown(op: XdslOperation, key: str, known: tuple[str, ...]) -> Note:
+    near = get_close_matches(key, known, n=1)
+    return Note(
+        about="attribute",
+        what=f"{op.name} has an attribute {key!r} that does not exist",
+        why="mlir-aie ignores it without a word, and so does tileproof; it knows " + ", ".join(known),
+        fix=f"did you mean {near[0]!r}?" if near else "remove it, or correct its name",
+        place=place_of(op),
+    )
+
+
+def string(op: XdslOperation, key: str) -> str:
+    value = op.attributes.get(key)
+    if not isinstance(value, StringAttr):
+        refuse(op, f"{op.name}: {key} must be a text", f'write `{key} = "..."`')
+    return value.data
+
+
+def optional_string(op: XdslOperation, key: str) -> str | None:
+    return string(op, key) if key in op.attributes else None
+
+
+def strings(op: XdslOperation, key: str) -> tuple[str, ...]:
+    """A list of texts; empty where it is not written."""
+    value = op.attributes.get(key, ArrayAttr([]))
+    if not isinstance(value, ArrayAttr) or not all(isinstance(entry, StringAttr) for entry in value):
+        refuse(op, f"{op.name}: {key} must be a list of texts", f'write `{key} = ["..."]`')
+    return tuple(entry.data for entry in value)
+
+
+def integer(op: XdslOperation, key: str) -> int:
+    value = op.attributes.get(key)
+    if not isinstance(value, IntegerAttr):
+        refuse(op, f"{op.name}: {key} must be a whole number", f"write `{key} = ...`")
+    return int(value.value.data)
+
+
+def optional_integer(op: XdslOperation, key: str) -> int | None:
+    return integer(op, key) if key in op.attributes else None
+
+
+def flag(op: XdslOperation, key: str) -> bool:
+    value = op.attributes.get(key)
+    if value is not None and not isinstance(value, IntegerAttr):
+        refuse(op, f"{key} is true or false", f"write `{key} = true`", f"it is {value}")
+    return value is not None and bool(value.value.data)
+
+
+def count(op: XdslOperation, key: str, limit: int) -> int | None:
+    """A number from 1 to `limit`, or None where it is not written."""
+    value = optional_integer(op, key)
+    if value is not None and not 1 <= value <= limit:
+        refuse(op, f"{key} cannot be {value}", f"give it a number from 1 to {limit}")
+    return value
+
+
+def symbol(op: XdslOperation, key: str) -> str | None:
+    """The name behind `@`; None where none is written."""
+    value = op.attributes.get(key)
+    return value.root_reference.data if isinstance(value, SymbolRefAttr) else None
+
+
+def array(attribute: Attribute) -> tuple[Attribute, ...]:
+    assert isinstance(attribute, ArrayAttr)
+    return tuple(attribute)
+
+
+def texts(attribute: Attribute) -> tuple[str, ...]:
+    """The symbols of a list that the parser has made."""
+    entries = array(attribute)
+    return tuple(entry.data for entry in entries if isinstance(entry, StringAttr))
+
+
+def integers(op: XdslOperation, key: str) -> tuple[int, ...]:
+    """A list of numbers; empty where it is not written."""
+    value = op.attributes.get(key, ArrayAttr([]))
+    if isinstance(value, DenseArrayBase):
+        return tuple(int(entry) for entry in value.get_values())
+    if not isinstance(value, ArrayAttr) or not all(isinstance(entry, IntegerAttr) for entry in value):
+        refuse(op, f"{op.name}: {key} is a list of numbers", f"write `{key} = array<i32: 0>`")
+    return tuple(int(entry.value.data) for entry in value)
+
+
+def packet(op: XdslOperation) -> Packet | None:
+    value = op.attributes.get("packet")
+    if value is None:
+        return None
+    if not isinstance(value, PacketInfo):
+        refuse(op, "this is no packet header", "write `packet = #aie.packet_info<pkt_type = 0, pkt_id = 1>`")
+    found = Packet(id=int(value.id_.value.data), type=int(value.type_.value.data))
+    if not (0 <= found.id < 32 and 0 <= found.type < 8):
+        refuse(op, f"there is no packet of id {found.id} and type {found.type}", "ids go to 31, types to 7")
+    return found
+
+
+def old_spelling(op: XdslOperation, new: str) -> list[Note]:
+    """A note if the text has what mlir-aie stopped reading in July 2026."""
+    if OLD_SPELLING not in op.attributes:
+        return []
+    return [
+        Note(
+            about="spelling",
+            what=f"{op.name} is spelled as mlir-aie did until July 2026",
+            why=f"it is {new} since",
+            fix="print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
+            place=place_of(op),
+            states=("2025-11", "2026-03"),
+        )
+    ]
+
+
+# Types
+
+
+def memref(op: XdslOperation, type_: Attribute) -> MemRef:
+    result = type_of(op, type_)
+    if not isinstance(result, MemRef):
+        refuse(op, f"{op.name} wants a memref here, not {type_}", "write memref<...> with a fixed shape")
+    return result
+
+
+def type_of(op: XdslOperation, type_: Attribute) -> MemRef | str:
+    """A memref with a fixed shape and no layout of its own; any other type by its name."""
+    match type_:
+        case MemRefType():
+            if not isinstance(type_.layout, NoneAttr):
+                return str(type_)
+            shape = tuple(type_.get_shape())
+            name = str(type_.get_element_type())
+            known = "use a fixed shape of " + ", ".join(DTYPES)
+            if any(extent < 1 for extent in shape):
+                refuse(op, f"{type_} has no fixed size", known)
+            if name not in DTYPES:
+                refuse(op, f"{type_} has elements that tileproof does not know", known)
+            return MemRef(shape, DTYPES[name])
+        case SubviewType():
+            return type_of(op, type_.element)
+        case IntegerType() | IndexType() | BFloat16Type() | Float16Type() | Float32Type() | Float64Type():
+            return str(type_)
+        case VectorType():
+            return str(type_)
+    refuse(op, f"{op.name} uses the type {type_}", "use memrefs, vectors, integers, index and floats")
+
+
+def dense_values(attribute: Attribute | None, type_: MemRef) -> tuple[int | float, ...]:
+    """The values of `dense<...>`, one per element; a single one stands for all."""
+    if not isinstance(attribute, DenseIntOrFPElementsAttr):
+        return ()
+    values = tuple(attribute.get_values())
+    return values * type_.count if len(values) == 1 else values
+
+
+def plain(attribute: Attribute) -> object:
+    """An attribute of a core's operation as a Python value; what has none, as its text."""
+    match attribute:
+        case IntegerAttr():
+            return int(attribute.value.data)
+        case FloatAttr():
+            return float(attribute.value.data)
+        case StringAttr():
+            return attribute.data
+        case SymbolRefAttr():
+            return attribute.root_reference.data
+        case ArrayAttr():
+            return tuple(plain(entry) for entry in attribute)
+        case DenseArrayBase():
+            return tuple(attribute.get_values())
+        case NoneAttr():
+            return None
+    return str(attribute)

@@ -1,0 +1,110 @@
+"""The program of a core as plain operations with numbered values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from xdsl.ir import Block, OpResult, SSAValue
+from xdsl.ir import Operation as XdslOperation
+
+from tileproof.mlir.aie import (
+    BufferOp,
+    CoreOp,
+    DeviceOp,
+    FifoOp,
+    FlowOp,
+    LockOp,
+    LogicalTileOp,
+    MemOp,
+    MemTileDmaOp,
+    SequenceOp,
+    TileOp,
+)
+from tileproof.mlir.aiex import Aiex
+from tileproof.mlir.attributes import plain, refuse, type_of
+from tileproof.mlir.design import Buffer, Lock, MemRef, Operation
+from tileproof.mlir.parse import place_of
+
+_NOT_IN_CORES: tuple[type[XdslOperation], ...] = (
+    *(DeviceOp, TileOp, LogicalTileOp, FifoOp, BufferOp, LockOp, CoreOp, SequenceOp, FlowOp, MemOp, MemTileDmaOp),
+    *Aiex.operations,
+)
+
+
+class Body:
+    """Numbers the values of one core's body. `buffers` and `locks` say which of them stand for something outside."""
+
+    def __init__(self, buffers: dict[SSAValue, Buffer], locks: dict[SSAValue, Lock]) -> None:
+        self._known_buffers = buffers
+        self._known_locks = locks
+        self._numbers: dict[SSAValue, int] = {}
+        self.buffers: dict[int, str] = {}
+        self.locks: dict[int, str] = {}
+
+    def operations(self, blocks: Iterable[Block]) -> tuple[Operation, ...]:
+        blocks = tuple(blocks)
+        if len(blocks) == 1:
+            return tuple(self._operation(op, {}) for op in blocks[0].ops)
+        return tuple(self._several(blocks))
+
+    def _several(self, blocks: tuple[Block, ...]) -> Iterator[Operation]:
+        starts: dict[Block, int] = {}
+        position = 0
+        for block in blocks:
+            starts[block] = position
+            position += 1 + len(block.ops)
+        for block in blocks:
+            first = next(iter(block.ops), None)
+            if first is None:
+                continue  # xDSL refuses a jump to a block without a terminator
+            yield Operation(
+                name="block",
+                operands=(),
+                results=tuple(self._number(argument) for argument in block.args),
+                types=tuple(type_of(first, argument.type) for argument in block.args),
+                operand_types=(),
+                attributes={},
+                regions=(),
+                arguments=(),
+                place=place_of(first),
+            )
+            yield from (self._operation(op, starts) for op in block.ops)
+
+    def _number(self, value: SSAValue) -> int:
+        if value not in self._numbers:
+            number = self._numbers[value] = len(self._numbers)
+            if value in self._known_buffers:
+                self.buffers[number] = self._known_buffers[value].name
+            if value in self._known_locks:
+                self.locks[number] = self._known_locks[value].name
+        return self._numbers[value]
+
+    def _operation(self, op: XdslOperation, starts: dict[Block, int]) -> Operation:
+        if isinstance(op, _NOT_IN_CORES):
+            refuse(op, f"{op.name} cannot stand in a core", "move it out, directly into the device")
+        arguments = tuple(
+            tuple(self._number(argument) for block in region.blocks for argument in block.args)
+            if len(region.blocks) == 1
+            else ()
+            for region in op.regions
+        )
+        return Operation(
+            name=op.name,
+            operands=tuple(self._operand(op, value) for value in op.operands),
+            results=tuple(self._number(result) for result in op.results),
+            types=tuple(type_of(op, result.type) for result in op.results),
+            operand_types=tuple(self._type(op, operand) for operand in op.operands),
+            attributes={key: plain(value) for key, value in {**op.attributes, **op.properties}.items()},
+            regions=tuple(self.operations(region.blocks) for region in op.regions),
+            arguments=arguments,
+            place=place_of(op),
+            successors=tuple(starts[block] for block in op.successors if block in starts),
+        )
+
+    def _operand(self, op: XdslOperation, value: SSAValue) -> int:
+        if isinstance(value, OpResult) and isinstance(value.op, TileOp | LogicalTileOp):
+            refuse(op, f"{op.name} cannot use a tile", "use a buffer of that tile")
+        return self._number(value)
+
+    def _type(self, op: XdslOperation, value: SSAValue) -> MemRef | str:
+        return "lock" if value in self._known_locks else type_of(op, value.type)

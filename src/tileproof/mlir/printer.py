@@ -1,0 +1,156 @@
+"""A design as text again, in the spelling of one state of mlir-aie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i32
+from xdsl.dialects.func import CallOp, FuncOp
+from xdsl.ir import Block, Operation
+
+from tileproof.errors import Problem
+from tileproof.mlir.aie import (
+    CoreOp,
+    DeviceOp,
+    LogicalTileOp,
+    OldSequenceOp,
+    SequenceOp,
+    ShimAllocationOp,
+    TileOp,
+    UseLockOp,
+)
+from tileproof.mlir.aiex import SSA_SCALARS
+from tileproof.mlir.parse import parse_module, place_of
+from tileproof.mlir.syntax import HANDLE, DialectPrinter, LooseOp, number
+from tileproof.mlir_aie import NEWEST, State
+
+
+def respelled(text: str, name: str, state: State = NEWEST) -> str:
+    """The design in `text` as mlir-aie of `state` writes it, without its comments.
+
+    `name` is what messages call the text. Raises `Problem` if it cannot be read, or if that state has no word for
+    what it says.
+    """
+    module = parse_module(text, name)
+    _Respeller(state).respell(module)
+    stream = StringIO()
+    printer = DialectPrinter(stream)
+    printer.state = state
+    printer.print_op(module)
+    return stream.getvalue() + "\n"
+
+
+@dataclass
+class _Respeller:
+    """Changes what the spellings say with other operations; the rest is the printing of each operation."""
+
+    state: State
+    # One constant per value and block, in the order of their use, as a person would write it.
+    _constants: dict[Block, dict[int, ConstantOp]] = field(default_factory=dict)
+
+    def respell(self, module: ModuleOp) -> None:
+        operations = list(module.walk())
+        if self.state < "2026-03":
+            _link_with_on_cores(operations)
+        for operation in operations:
+            self._one(operation)
+
+    def _one(self, operation: Operation) -> None:
+        match operation:
+            case OldSequenceOp():
+                _rename(operation)
+            case ShimAllocationOp() if self.state > "2025-11" and not operation.ins:
+                operation.operands = [_shim_tile(operation).outs[0]]
+            case LogicalTileOp() if self.state < "2026-03":
+                raise Problem(
+                    "a tile without a place cannot be spelled for mlir-aie of November 2025",
+                    where=str(place_of(operation)),
+                    why="aie.logical_tile came in March 2026",
+                    fix="give the tile its column and row with aie.tile",
+                )
+            case UseLockOp() if self.state > "2026-03" and "value" in operation.attributes:
+                self._with_operands(operation, ("value",))
+            case LooseOp() if self.state > "2026-03" and type(operation) in SSA_SCALARS:
+                self._with_operands(operation, SSA_SCALARS[type(operation)])
+
+    def _with_operands(self, operation: LooseOp, keys: Sequence[str]) -> None:
+        """The numbers as constants at the head of the core, DMA program or sequence around."""
+        entry = _entry(operation)
+        made = [self._constant(entry, number(operation.attributes[key])) for key in keys]
+        operation.operands = [*operation.operands, *(constant.result for constant in made)]
+
+    def _constant(self, entry: Block, value: int) -> ConstantOp:
+        wrapped = value - (1 << 32) if value >= 1 << 31 else value
+        made = self._constants.setdefault(entry, {})
+        if wrapped not in made:
+            constant = ConstantOp(IntegerAttr(wrapped, i32))
+            first = entry.first_op
+            assert first is not None
+            if made:
+                entry.insert_op_after(constant, list(made.values())[-1])
+            else:
+                entry.insert_op_before(constant, first)
+            made[wrapped] = constant
+        return made[wrapped]
+
+
+def _entry(operation: Operation) -> Block:
+    """The first block of what stands in the device and holds `operation`."""
+    outer = operation.parent_op()
+    while outer is not None and not isinstance(outer.parent_op(), DeviceOp):
+        outer = outer.parent_op()
+    entry = outer.regions[0].blocks.first if outer is not None else operation.parent_block()
+    assert entry is not None
+    return entry
+
+
+def _rename(operation: OldSequenceOp) -> None:
+    renamed = SequenceOp.make(
+        attributes=dict(operation.attributes), regions=[operation.detach_region(operation.bodies[0])]
+    )
+    renamed.location = operation.location
+    block = operation.parent_block()
+    assert block is not None
+    block.insert_op_before(renamed, operation)
+    operation.detach()  # type: ignore[no-untyped-call]
+    operation.erase()
+
+
+def _shim_tile(operation: ShimAllocationOp) -> TileOp:
+    """The tile of the column that an allocation names; declared if no other operation does."""
+    block = operation.parent_block()
+    assert block is not None
+    column = operation.column()
+    for tile in block.ops:
+        if isinstance(tile, TileOp) and (number(tile.attributes["col"]), number(tile.attributes["row"])) == (column, 0):
+            return tile
+    first = block.first_op
+    assert first is not None
+    made = TileOp.make(results=[HANDLE], attributes={"col": IntegerAttr(column, i32), "row": IntegerAttr(0, i32)})
+    block.insert_op_before(made, first)
+    return made
+
+
+def _link_with_on_cores(operations: Sequence[Operation]) -> None:
+    """Until March 2026 the object file of a core's functions stood on the core, and there was one."""
+    functions = {op.sym_name.data: op for op in operations if isinstance(op, FuncOp)}
+    for core in operations:
+        if not isinstance(core, CoreOp):
+            continue
+        called = {op.callee.root_reference.data for op in core.walk() if isinstance(op, CallOp)}
+        linked = [functions[name].attributes.get("link_with") for name in sorted(called) if name in functions]
+        objects = list(dict.fromkeys(entry.data for entry in linked if isinstance(entry, StringAttr)))
+        if len(objects) > 1:
+            raise Problem(
+                "a core with several object files cannot be spelled for mlir-aie of November 2025",
+                where=str(place_of(core)),
+                why=f"its functions are in {', '.join(objects)}, and link_with stood on the core until March 2026",
+                fix="put the tile functions of this core into one file",
+            )
+        if objects:
+            core.attributes.setdefault("link_with", StringAttr(objects[0]))
+    for function in functions.values():
+        function.attributes.pop("link_with", None)

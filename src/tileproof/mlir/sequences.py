@@ -1,0 +1,310 @@
+"""Runtime sequences as plain operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import SymbolRefAttr
+from xdsl.dialects.memref import GetGlobalOp
+from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Operation as XdslOperation
+
+from tileproof.mlir.aie import EndOp, TraceLineOp
+from tileproof.mlir.aiex import (
+    AddressPatchOp,
+    AwaitTaskOp,
+    BlockWriteOp,
+    ConfigureTaskForOp,
+    ConfigureTaskOp,
+    FreeTaskOp,
+    MaskWrite32Op,
+    MemcpyOp,
+    PushQueueOp,
+    RtpWriteOp,
+    SetLockOp,
+    StartTaskOp,
+    SyncOp,
+    WaitOp,
+    Write32Op,
+)
+from tileproof.mlir.attributes import (
+    flag,
+    integer,
+    integers,
+    memref,
+    old_spelling,
+    optional_integer,
+    packet,
+    refuse,
+    symbol,
+    unknown_attributes,
+)
+from tileproof.mlir.design import (
+    AddressPatch,
+    Buffer,
+    Channel,
+    ConfigureTask,
+    Lock,
+    Note,
+    PushQueue,
+    RegisterWrite,
+    RtpWrite,
+    Sequence,
+    SequenceOperation,
+    SetLock,
+    SyncWait,
+    Tile,
+    Transfer,
+    UseTask,
+    Wait,
+)
+from tileproof.mlir.dma import DmaReader, direction_of
+from tileproof.mlir.parse import place_of
+
+_WORD = 0xFFFF_FFFF
+
+
+@dataclass
+class SequenceReader:
+    """Reads the sequences of one device. `shims` are the names that stand for a shim channel."""
+
+    shims: list[str]
+    tiles: Mapping[SSAValue, Tile]
+    buffers: Mapping[SSAValue, Buffer]
+    locks: Mapping[SSAValue, Lock]
+    globals: Mapping[str, tuple[int, ...]]
+    notes: list[Note] = field(default_factory=list)
+    _arguments: dict[SSAValue, int] = field(default_factory=dict)
+    _tasks: dict[SSAValue, int] = field(default_factory=dict)
+
+    def read(self, op: XdslOperation, name: str) -> Sequence:
+        self.notes += unknown_attributes(op, ("sym_name",))
+        block = op.regions[0].blocks.first
+        arguments = block.args if block is not None else ()
+        self._arguments = {value: index for index, value in enumerate(arguments)}
+        self._tasks = {}
+        children = list(block.ops) if block is not None else []
+        read = (self._one(child) for child in children)
+        return Sequence(
+            name=name,
+            arguments=tuple(memref(op, argument.type) for argument in arguments),
+            operations=tuple(operation for operation in read if operation is not None),
+            place=place_of(op),
+        )
+
+    def _one(self, op: XdslOperation) -> SequenceOperation | None:
+        if isinstance(op, TraceLineOp):
+            self.notes.append(trace_note(op))
+            return None
+        if isinstance(op, ConstantOp | GetGlobalOp | EndOp):
+            return None  # what uses them has their values
+        read = _READ.get(type(op))
+        if read is None:
+            known = ", ".join(sorted(kind.name for kind in _READ))
+            refuse(op, f"{op.name} cannot stand in a runtime sequence", f"a sequence holds {known}")
+        return read(self, op)
+
+    def _known(self, op: XdslOperation, *keys: str) -> None:
+        self.notes += unknown_attributes(op, keys)
+
+    # Transfers and tasks
+
+    def _transfer(self, op: XdslOperation) -> Transfer:
+        self._known(
+            op, "offsets", "sizes", "strides", "packet", "id", "metadata", "issue_token", "burst_length", *_ZEROS
+        )
+        if any(optional_integer(op, key) for key in _ZEROS):
+            refuse(op, "padding of a transfer is not read by this version of tileproof", "pad the buffer")
+        if op.operands[0] not in self._arguments:
+            refuse(op, "dma_memcpy_nd moves something that is no argument of the sequence", "name an argument")
+        return Transfer(
+            argument=self._arguments[op.operands[0]],
+            offsets=integers(op, "offsets"),
+            sizes=integers(op, "sizes"),
+            strides=integers(op, "strides"),
+            shim=self._shim(op, op.attributes.get("metadata"), "metadata"),
+            bd_id=integer(op, "id"),
+            issue_token=flag(op, "issue_token"),
+            burst_length=optional_integer(op, "burst_length") or 0,
+            place=place_of(op),
+            packet=packet(op),
+        )
+
+    def _wait(self, op: XdslOperation) -> Wait:
+        self._known(op, "symbol")
+        return Wait(shim=self._shim(op, op.attributes.get("symbol"), "symbol"), place=place_of(op))
+
+    def _shim(self, op: XdslOperation, reference: Attribute | None, key: str) -> str:
+        listed = ", ".join(self.shims) or "none"
+        if not isinstance(reference, SymbolRefAttr):
+            refuse(op, f"{op.name} needs `{key} = @fifo`", f"fifos here: {listed}")
+        name = reference.root_reference.data
+        if name not in self.shims:
+            near = get_close_matches(name, self.shims, n=1)
+            refuse(op, f"there is no fifo @{name}", f"did you mean @{near[0]}?" if near else f"fifos here: {listed}")
+        return name
+
+    def _configure(self, op: XdslOperation) -> ConfigureTask:
+        self._known(op, "alloc", "direction", "channel", "issue_token", "repeat_count")
+        channel: str | Channel
+        if isinstance(op, ConfigureTaskForOp):
+            channel = self._shim(op, op.attributes.get("alloc"), "alloc")
+        else:
+            if op.operands[0] not in self.tiles:
+                refuse(op, f"{op.name} wants a tile here", "name the result of an aie.tile operation")
+            tile = self.tiles[op.operands[0]]
+            channel = Channel(tile=tile, direction=direction_of(op), channel=integer(op, "channel"))
+        movable: dict[SSAValue, str | int] = {value: buffer.name for value, buffer in self.buffers.items()}
+        reader = DmaReader({**movable, **self._arguments}, self.locks)
+        task = self._tasks[op.results[0]] = len(self._tasks)
+        bds = reader.chain(op, op.regions[0].blocks.first)
+        self.notes += reader.notes
+        return ConfigureTask(
+            task=task,
+            channel=channel,
+            bds=bds,
+            issue_token=flag(op, "issue_token"),
+            repeat_count=optional_integer(op, "repeat_count") or 0,
+            place=place_of(op),
+        )
+
+    def _use_task(self, op: XdslOperation) -> UseTask:
+        self._known(op)
+        if op.operands[0] not in self._tasks:
+            refuse(op, f"{op.name} wants a task here", "name the result of aiex.dma_configure_task_for")
+        action = _ACTIONS[type(op)]
+        return UseTask(action=action, task=self._tasks[op.operands[0]], place=place_of(op))
+
+    # Registers, locks and parameters
+
+    def _spelled(self, op: XdslOperation, new: str) -> None:
+        self.notes += old_spelling(op, new)
+
+    def _rtp_write(self, op: XdslOperation) -> RtpWrite:
+        self._spelled(op, "aiex.npu.rtp_write(@buffer, 0, %value) : i32")
+        self._known(op, "buffer", "index", "value")
+        return RtpWrite(
+            buffer=self._buffer_named(op), index=integer(op, "index"), value=integer(op, "value"), place=place_of(op)
+        )
+
+    def _buffer_named(self, op: XdslOperation) -> str:
+        name = symbol(op, "buffer")
+        names = [buffer.name for buffer in self.buffers.values()]
+        if name is None or name not in names:
+            refuse(op, f"there is no buffer @{name}", f"buffers here: {', '.join(names) or 'none'}")
+        return name
+
+    def _set_lock(self, op: XdslOperation) -> SetLock:
+        self._known(op, "value")
+        lock = self.locks.get(op.operands[0])
+        if lock is None:
+            refuse(op, "aiex.set_lock wants a lock here", "name the result of an aie.lock operation")
+        return SetLock(lock=lock.name, value=integer(op, "value"), place=place_of(op))
+
+    def _write(self, op: XdslOperation) -> RegisterWrite:
+        self._spelled(op, f"{op.name}(%address, %value) : i32, i32")
+        self._known(op, "address", "value", "mask", "buffer", "column", "row")
+        mask = integer(op, "mask") & _WORD if isinstance(op, MaskWrite32Op) else None
+        return self._register_write(op, (integer(op, "value") & _WORD,), mask, block=False)
+
+    def _block_write(self, op: XdslOperation) -> RegisterWrite:
+        self._known(op, "address", "buffer", "column", "row")
+        source = op.operands[0].owner
+        name = source.name_.root_reference.data if isinstance(source, GetGlobalOp) else None
+        if name is None or name not in self.globals:
+            refuse(op, "aiex.npu.blockwrite writes a memref.global", "name the result of memref.get_global")
+        return self._register_write(op, tuple(word & _WORD for word in self.globals[name]), None, block=True)
+
+    def _register_write(
+        self, op: XdslOperation, words: tuple[int, ...], mask: int | None, *, block: bool
+    ) -> RegisterWrite:
+        column, row = optional_integer(op, "column"), optional_integer(op, "row")
+        if (column is None) != (row is None):
+            refuse(op, f"{op.name} has one of column and row", "write both, or none and a full address")
+        return RegisterWrite(
+            address=integer(op, "address") & _WORD,
+            words=words,
+            mask=mask,
+            buffer=self._buffer_named(op) if "buffer" in op.attributes else None,
+            tile=None if column is None or row is None else (column, row),
+            block=block,
+            place=place_of(op),
+        )
+
+    def _sync(self, op: XdslOperation) -> SyncWait:
+        self._spelled(op, "aiex.npu.sync(%column, %row, %direction, %channel, %columns, %rows) : i32, ...")
+        self._known(op, *SyncOp.SCALARS)
+        return SyncWait(
+            column=integer(op, "column"),
+            row=integer(op, "row"),
+            direction="MM2S" if integer(op, "direction") else "S2MM",
+            channel=integer(op, "channel"),
+            columns=integer(op, "column_num"),
+            rows=integer(op, "row_num"),
+            place=place_of(op),
+        )
+
+    def _push(self, op: XdslOperation) -> PushQueue:
+        self._spelled(op, "aiex.npu.push_queue(0, 0, MM2S : 0) bd_id %bd repeat %count : i32, i32")
+        self._known(op, "column", "row", "direction", "channel", "bd_id", "repeat_count", "issue_token")
+        return PushQueue(
+            column=integer(op, "column"),
+            row=integer(op, "row"),
+            direction=direction_of(op),
+            channel=integer(op, "channel"),
+            bd_id=integer(op, "bd_id"),
+            repeat_count=integer(op, "repeat_count"),
+            issue_token=flag(op, "issue_token"),
+            place=place_of(op),
+        )
+
+    def _patch(self, op: XdslOperation) -> AddressPatch:
+        self._spelled(op, "aiex.npu.address_patch(%offset : i32) {addr = ..., arg_idx = ...}")
+        self._known(op, "addr", "arg_idx", "arg_plus")
+        return AddressPatch(
+            address=integer(op, "addr") & _WORD,
+            argument=integer(op, "arg_idx"),
+            byte_offset=integer(op, "arg_plus"),
+            place=place_of(op),
+        )
+
+
+def trace_note(op: XdslOperation) -> Note:
+    return Note(
+        about="trace",
+        what=f"{op.name} has no effect here",
+        why="tracing writes what the array's event units saw, and tileproof does not model them",
+        fix="leave it in the design; it is kept when the design is printed",
+        place=place_of(op),
+    )
+
+
+_TRANSFER_ATTRIBUTES = (
+    *("offsets", "sizes", "strides", "packet", "id", "metadata", "issue_token", "burst_length"),
+    *("offset_parameter", "offset_state_table_idx"),
+)
+_ZEROS = tuple(f"d{dimension}_zero_{side}" for dimension in range(3) for side in ("before", "after"))
+_ACTIONS: dict[type[XdslOperation], Literal["start", "await", "free"]] = {
+    StartTaskOp: "start",
+    AwaitTaskOp: "await",
+    FreeTaskOp: "free",
+}
+_READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], SequenceOperation]] = {
+    MemcpyOp: SequenceReader._transfer,
+    WaitOp: SequenceReader._wait,
+    ConfigureTaskOp: SequenceReader._configure,
+    ConfigureTaskForOp: SequenceReader._configure,
+    **dict.fromkeys(_ACTIONS, SequenceReader._use_task),
+    RtpWriteOp: SequenceReader._rtp_write,
+    SetLockOp: SequenceReader._set_lock,
+    Write32Op: SequenceReader._write,
+    MaskWrite32Op: SequenceReader._write,
+    BlockWriteOp: SequenceReader._block_write,
+    SyncOp: SequenceReader._sync,
+    PushQueueOp: SequenceReader._push,
+    AddressPatchOp: SequenceReader._patch,
+}

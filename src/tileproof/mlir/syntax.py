@@ -1,0 +1,233 @@
+"""What the operations of both dialects share: how their parts are parsed and printed.
+
+An operation prints itself in the spelling of one state of mlir-aie, which the printer carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Self, TypeVar
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, IntegerType, StringAttr, i32
+from xdsl.ir import Attribute, Block, OpResult, ParametrizedAttribute, Region, SSAValue, TypeAttribute
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_attr_definition,
+    param_def,
+    var_operand_def,
+    var_region_def,
+    var_result_def,
+    var_successor_def,
+)
+from xdsl.parser import AttrParser, Parser
+from xdsl.printer import Printer
+
+from tileproof.mlir_aie import NEWEST, State
+
+_T = TypeVar("_T", bound=Attribute)
+
+
+class LooseOp(IRDLOperation):
+    """Operands, results, regions and successors of any number: what is wrong with them is said in words, later."""
+
+    ins = var_operand_def()
+    outs = var_result_def()
+    bodies = var_region_def()
+    nexts = var_successor_def()
+
+    @classmethod
+    def make(
+        cls,
+        operands: Sequence[SSAValue] = (),
+        results: Sequence[Attribute] = (),
+        attributes: dict[str, Attribute] | None = None,
+        regions: Sequence[Region] = (),
+        successors: Sequence[Block] = (),
+    ) -> Self:
+        return cls.create(
+            operands=operands,
+            result_types=results,
+            attributes=attributes or {},
+            regions=regions,
+            successors=successors,
+        )
+
+    def print(self, printer: Printer) -> None:
+        raise NotImplementedError(self.name)
+
+
+@irdl_attr_definition
+class HandleType(ParametrizedAttribute, TypeAttribute):
+    """The type of a tile, a core, a lock or a task: mlir-aie types them all as `index`; here they stay apart."""
+
+    name = "aie.handle"
+
+
+@irdl_attr_definition
+class PacketInfo(ParametrizedAttribute):
+    """`#aie.packet_info<pkt_type = 0, pkt_id = 5>`."""
+
+    name = "aie.packet_info"
+    type_: IntegerAttr = param_def()
+    id_: IntegerAttr = param_def()
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            type_ = named_integer(parser, "pkt_type")
+            parser.parse_punctuation(",")
+            return [type_, named_integer(parser, "pkt_id")]
+
+    def print_parameters(self, printer: Printer) -> None:
+        printer.print_string(f"<pkt_type = {self.type_.value.data}, pkt_id = {self.id_.value.data}>")
+
+
+HANDLE = HandleType()
+
+# Marks an operation whose text had the spelling from before July 2026; an attribute of ours, never printed.
+OLD_SPELLING = "tileproof.old_spelling"
+
+
+class DialectPrinter(Printer):
+    """xDSL's printer, which knows the state of mlir-aie that is to read the text."""
+
+    state: State = NEWEST
+
+
+def newer_than(printer: Printer, state: State) -> bool:
+    return isinstance(printer, DialectPrinter) and printer.state > state
+
+
+# Parsing
+
+
+class FoldingParser(Parser):
+    """A parser that remembers the constants whose values it has put into operations."""
+
+    folded: list[ConstantOp]
+
+
+def handle(parser: Parser) -> SSAValue:
+    return parser.parse_operand(HANDLE)
+
+
+def integer(parser: AttrParser) -> IntegerAttr:
+    return _sized(parser, parser.parse_integer(allow_boolean=False), i32)
+
+
+def _sized(parser: AttrParser, value: int, type_: IntegerType) -> IntegerAttr:
+    """Signed or not, a number has at most the bits of its type."""
+    bits = type_.width.data
+    if not -(1 << (bits - 1)) <= value < 1 << bits:
+        parser.raise_error(f"{value} has more than {bits} bits")
+    return IntegerAttr(value, type_)
+
+
+def named_integer(parser: AttrParser, name: str) -> IntegerAttr:
+    """`pkt_id = 3`."""
+    parser.parse_keyword(name)
+    parser.parse_punctuation("=")
+    return integer(parser)
+
+
+def scalar(parser: Parser, type_: IntegerType = i32) -> IntegerAttr:
+    """A number: a literal, or since July 2026 an SSA value, which must be a constant here."""
+    literal = parser.parse_optional_integer(allow_boolean=False)
+    if literal is not None:
+        return _sized(parser, literal, type_)
+    value = parser.resolve_operand(parser.parse_unresolved_operand(), type_)
+    constant = value.op if isinstance(value, OpResult) else None
+    if not isinstance(constant, ConstantOp) or not isinstance(constant.value, IntegerAttr):
+        parser.raise_error("a number that is known only at run time is not read by this version of tileproof")
+    if isinstance(parser, FoldingParser):
+        parser.folded.append(constant)
+    return IntegerAttr(constant.value.value.data, type_)
+
+
+def word(parser: AttrParser, allowed: Sequence[str]) -> StringAttr:
+    """One of the words; designs of 2024 wrote them in quotes."""
+    quoted = parser.parse_optional_str_literal()
+    if quoted is None:
+        quoted = parser.parse_identifier("one of " + ", ".join(allowed))
+    if quoted not in allowed:
+        parser.raise_error(f"this is one of {', '.join(allowed)}, not {quoted!r}")
+    return StringAttr(quoted)
+
+
+def attributes(parser: Parser) -> dict[str, Attribute]:
+    return dict(parser.parse_optional_attr_dict())
+
+
+def merge(parser: Parser, own: dict[str, Attribute]) -> dict[str, Attribute]:
+    """`own`, and the attributes that are written behind."""
+    written = attributes(parser)
+    for key in written:
+        if key in own:
+            parser.raise_error(f"attribute {key!r} is part of the operation's syntax and cannot be written again")
+    return {**own, **written}
+
+
+def listed(parser: AttrParser, one: Callable[[], _T]) -> ArrayAttr[_T]:
+    """`[a, b]`."""
+    return ArrayAttr(parser.parse_comma_separated_list(parser.Delimiter.SQUARE, one))
+
+
+def dimensions(parser: AttrParser) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
+    """`[<size = 16, stride = 8>, ...]`, outermost first."""
+    return listed(parser, lambda: _dimension(parser))
+
+
+def _dimension(parser: AttrParser) -> ArrayAttr[IntegerAttr]:
+    with parser.in_angle_brackets():
+        size = named_integer(parser, "size")
+        parser.parse_punctuation(",")
+        return ArrayAttr([size, named_integer(parser, "stride")])
+
+
+BUNDLES = ("Core", "DMA", "FIFO", "South", "West", "North", "East", "PLIO", "NOC", "Trace", "TileControl")
+
+
+def port(parser: Parser, prefix: str) -> dict[str, Attribute]:
+    """`DMA : 0`, as `<prefix>_bundle` and `<prefix>_channel`."""
+    bundle = word(parser, BUNDLES)
+    parser.parse_punctuation(":")
+    return {f"{prefix}_bundle": bundle, f"{prefix}_channel": integer(parser)}
+
+
+# Printing
+
+
+def number(attribute: Attribute) -> int:
+    assert isinstance(attribute, IntegerAttr)
+    return int(attribute.value.data)
+
+
+def numbers(attribute: Attribute) -> tuple[int, ...]:
+    assert isinstance(attribute, ArrayAttr)
+    return tuple(number(entry) for entry in attribute)
+
+
+def data(attribute: Attribute) -> str:
+    assert isinstance(attribute, StringAttr)
+    return attribute.data
+
+
+def print_values(printer: Printer, values: Iterable[SSAValue]) -> None:
+    printer.print_list(values, lambda value: printer.print_ssa_value(value))
+
+
+def print_dimensions(printer: Printer, attribute: Attribute) -> None:
+    assert isinstance(attribute, ArrayAttr)
+    pairs = (numbers(entry) for entry in attribute)
+    printer.print_string("[" + ", ".join(f"<size = {size}, stride = {stride}>" for size, stride in pairs) + "]")
+
+
+def port_text(operation: LooseOp, prefix: str) -> str:
+    attrs = operation.attributes
+    return f"{data(attrs[f'{prefix}_bundle'])} : {number(attrs[f'{prefix}_channel'])}"
+
+
+def print_rest(printer: Printer, operation: LooseOp, *own: str) -> None:
+    """The attributes that are not part of the syntax."""
+    printer.print_op_attributes(operation.attributes, reserved_attr_names=own)
