@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tileproof.check.catalogue import CATALOGUE, GROUPS
+from tileproof.check.checked import BuiltFile
 from tileproof.check.finding import Finding
 from tileproof.check.report import as_sarif, as_text, catalogue_as_markdown
 from tileproof.check.run import check_design
 from tileproof.check.tile_code import TileCode
 from tileproof.cli import main
-from tileproof.prepare import Request, render_kernel
+from tileproof.errors import Problem
+from tileproof.prepare import Request, build_kernel, render_kernel
 
 ROOT = Path(__file__).parents[1]
 CONFORMANCE = ROOT.parent / "shared" / "conformance"
@@ -151,6 +155,11 @@ def two_cores(*second: str, depth: int = 2) -> str:
     )
 
 
+def in_bank_2(name: str) -> str:
+    """A buffer of three quarters of a bank."""
+    return f'    %{name} = aie.buffer(%core) {{sym_name = "{name}", mem_bank = 2 : i32}} : memref<3072xi32>\n'
+
+
 TAKE_P = acquire("@p(Consume, 1)") + "aie.objectfifo.release @p(Consume, 1)\n"
 FILL_Q = acquire("@q(Produce, 1)") + "aie.objectfifo.release @q(Produce, 1)\n"
 
@@ -164,6 +173,7 @@ BAD_DESIGNS = {
     "TP102": changed(('"scratch"', '"scratch", address = 100 : i32')),
     "TP103": changed(("memref<32xi32>", "memref<5000xi32>")),
     "TP104": changed(("(npu1)", "(npu2)"), ("stack_size = 1024", "stack_size = 1056")),
+    "TP105": changed(("    %scratch", in_bank_2("one") + in_bank_2("two") + "    %scratch")),
     "TP201": changed(("stack_size = 1024", "stack_size = 70000")),
     "TP301": changed(("id = 1 ", "id = 16 ")),
     "TP302": x_moves("[0, 0, 0, 64][1, 1, 1, 256][0, 0, 0, 1]"),
@@ -193,6 +203,7 @@ BAD_DESIGNS = {
     "TP319": written_out("offset = 0 len = 2 sizes = [2, 1] strides = [8193, 1]", "16000xi32"),
     "TP320": written_out("offset = 0 len = 16384", "16384xi32"),
     "TP321": written_out("offset = 32 len = 64"),
+    "TP322": written_out("offset = 0 len = 64").replace("^b, ^e)", "^b, ^e, repeat_count = 256)"),
     "TP401": changed(("1, 256]", "1, 250]")),
     "TP402": x_moves("[0, 0, 0, 0][1, 1, 1, 128][0, 0, 0, 1]"),
     "TP403": changed(("acquire @x(Consume, 1)", "acquire @x(Consume, 3)")),
@@ -218,14 +229,24 @@ BAD_DESIGNS = {
 BAD_CODE = {
     "TP202": changed(("small[count]", "small[8 * count]"), text=GOOD_CODE),
     "TP203": changed(("small[count];", "small[2 * count], more[150];"), text=GOOD_CODE),
+    "TP204": changed(
+        ("#include <cstdint>", "#include <array>\n#include <cstdint>"),
+        ("int32_t small[count];", "std::array<int32_t, 300> big;"),
+        ("doubled(x, small);", "doubled(x, big.data());"),
+        ("doubled(small, y);", "doubled(big.data(), y);"),
+        text=GOOD_CODE,
+    ),
     "TP502": changed(('extern "C" ', ""), text=GOOD_CODE),
     "TP503": changed((", int32_t *scratch", ""), text=GOOD_CODE),
     "TP504": changed(("int32_t *scratch", "int8_t *scratch"), text=GOOD_CODE),
 }
 
 
+BUILT = {"TP701", "TP702", "TP703"}  # what is found in files that a build has made
+
+
 def found(design: str, code: str | None = None) -> tuple[Finding, ...]:
-    return check_design(design, "d.mlir", {} if code is None else {"tile.cc": code})
+    return check_design(design, "d.mlir", {} if code is None else {"tile.cc": code}, compile_code=True)
 
 
 def ids(findings: tuple[Finding, ...]) -> set[str]:
@@ -236,7 +257,7 @@ def ids(findings: tuple[Finding, ...]) -> set[str]:
 
 
 def test_every_check_has_a_bad_design_or_bad_tile_code() -> None:
-    assert sorted([*BAD_DESIGNS, *BAD_CODE]) == [check.id for check in CATALOGUE]
+    assert sorted([*BAD_DESIGNS, *BAD_CODE, *BUILT]) == [check.id for check in CATALOGUE]
 
 
 def test_ids_and_names_are_unique_and_each_belongs_to_a_group() -> None:
@@ -271,6 +292,7 @@ def test_nothing_is_found_in_what_is_good() -> None:
         pytest.param(pieces_of_x(4), id="a full queue"),
         pytest.param(two_cores(FILL_Q, TAKE_P), id="two cores that hand on before they wait"),
         pytest.param(linked(128), id="a link of two objects to one"),
+        pytest.param(written_out("offset = 0 len = 64"), id="a DMA program of its own"),
         pytest.param(x_moves("[0, 0, 0, 0][4, 1, 1, 64][0, 0, 0, 1]", "64xi32"), id="a repeat"),
         pytest.param(x_moves("[0, 0, 0, 0][64, 1, 1, 4][4, 0, 0, 1]"), id="64 iterations"),
         pytest.param(changed((MOVE_X, MOVE_X.replace("}", ", issue_token = true}")),
@@ -315,6 +337,16 @@ def test_an_array_beyond_the_stack_names_the_buffer_it_runs_over() -> None:
     assert str(finding.place) == "tile.cc:7:13"
     assert finding.why.startswith("it has 2,048 bytes, and stack_size is 1,024; above it lie ")
     assert "_buff_0 at 1,024" in finding.why
+
+
+def test_a_circle_through_a_mem_tile_is_found() -> None:
+    """@q waits for what the second core makes of @p, which goes round by the mem tile, and is filled behind @q."""
+    relayed = two_cores(TAKE_P, FILL_Q).replace("aie.objectfifo @p(%core, {%next}", "aie.objectfifo @pin(%core, {%mem}")
+    fifo_p = Z.replace("@z(%core", "@p(%mem")
+    link = "    aie.objectfifo.link [@pin] -> [@p] ([] [])\n"
+    text = relayed.replace("    %scratch", fifo_p + link + "    %scratch", 1).replace("@p(Produce", "@pin(Produce")
+
+    assert ids(found(text)) == {"TP410"}
 
 
 def test_findings_come_in_the_order_of_their_places() -> None:
@@ -464,6 +496,64 @@ def test_a_silent_fault_is_found(name: str) -> None:
     findings, _ = conformance_findings(name)
 
     assert bool(findings) == (name not in NOT_FOUND)
+
+
+# What was built
+
+
+def test_a_pair_that_was_built_of_the_design_has_nothing_to_find(built: Built) -> None:
+    assert built.findings() == ()
+
+
+def test_instructions_of_another_design_are_found_at_the_word_that_differs(built: Built) -> None:
+    found_ = built.findings(design=changed(("id = 1 ", "id = 2 "), text=built.design))
+
+    assert ids(found_) == {"TP701"}
+    assert found_[0].what == "insts.bin was not made of this design"
+    assert found_[0].why == (
+        "it has 75 words, and the design gives 75; word 43 is 0001d020 and should be 0001d040, "
+        "in the operation of word 41, which writes a BD"
+    )
+
+
+def test_an_xclbin_of_fewer_buffers_or_columns_is_found(built: Built) -> None:
+    more = "".join(f", %more{number}: memref<4xi32>" for number in range(4))
+    sixth = built.design.replace("%out: memref<4096xi8>)", f"%out: memref<4096xi8>{more})")
+    wide = built.design.replace("    %core", "    %far = aie.tile(5, 2)\n    %core", 1).replace("(npu1)", "(npu2)")
+
+    assert "it takes 5, and @sequence has 6 arguments" in [finding.why for finding in built.findings(design=sixth)]
+    assert "TP702" in ids(built.findings(design=wide))
+
+
+def test_instructions_of_another_build_are_found(built: Built) -> None:
+    other = BuiltFile("insts.bin", built.insts.data[:-4] + b"\1\0\0\0")
+
+    assert {"TP701", "TP703"} <= ids(built.findings(insts=other))
+
+
+def test_a_file_that_is_no_xclbin_is_refused_in_words(built: Built) -> None:
+    with pytest.raises(Problem, match=r"a\.xclbin"):
+        built.findings(xclbin=BuiltFile("a.xclbin", b"nothing"))
+
+
+@dataclass(frozen=True)
+class Built:
+    design: str
+    xclbin: BuiltFile
+    insts: BuiltFile
+
+    def findings(self, **other: Any) -> tuple[Finding, ...]:
+        files = {"design": self.design, "xclbin": self.xclbin, "insts": self.insts, **other}
+        return check_design(files.pop("design"), "d.mlir", {}, **files)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    request = Request(build_dir=tmp_path_factory.mktemp("build"))
+    rendered = render_kernel("attention", request)
+    artifacts = build_kernel(rendered, request, lambda _: None)
+    pair = (BuiltFile(path.name, path.read_bytes()) for path in (artifacts.xclbin, artifacts.insts))
+    return Built(rendered.texts["design.mlir"], *pair)
 
 
 # The command line

@@ -16,6 +16,7 @@ import pytest
 from small_kernel import write_kernel
 
 from tileproof.cli import main
+from tileproof.library import data_dir
 
 DOCUMENTED_KEYS = {
     *("kernel", "variant", "target", "toolchain", "device", "case", "seed", "outcome", "reason", "outputs"),
@@ -363,6 +364,21 @@ def test_a_failing_kernel_fails_even_if_nobody_reads_on(tmp_path: Path) -> None:
 
     assert done.stderr == ""
     assert done.returncode == 1
+
+
+def test_a_misspelt_attribute_of_a_design_is_told_at_every_build(run: Run, tmp_path: Path) -> None:
+    """mlir-aie ignores it without a word; so the design is built, and the build says it."""
+    kernels = write_kernel(tmp_path)
+    shared = (data_dir("templates") / "design.mlir.j2").read_text()
+    assert "stack_size =" in shared
+    misspelt = shared.replace("{stack_size =", "{stak_size = 64 : i32, stack_size =")
+    (kernels / "double" / "design.mlir.j2").write_text(misspelt)
+    warning = "has an attribute 'stak_size' that does not exist; did you mean 'stack_size'?"
+
+    for _ in range(2):
+        code, _, err = run("build", "double", "--kernels", kernels)
+        assert (code, err.count(warning)) == (0, 1)
+        assert err.startswith("warning: design.mlir:")
 
 
 def test_a_given_pair_is_verified_without_building(run: Run, tmp_path: Path) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +12,9 @@ import pytest
 from tileproof import golden
 from tileproof.device import open_device
 from tileproof.device.runner import LoadedKernel
-from tileproof.library import include_dir
 from tileproof.prepare import Rendered, Request, build_kernel, render_kernel
 from tileproof.prove import prove_kernel
+from tileproof.toolchain.frames import measure_frames
 
 RANDOM_INPUTS = 1000
 
@@ -117,30 +113,14 @@ def test_every_frame_of_a_recording_is_compared(build_dir: Path) -> None:
     assert bands.db_error["max"] <= 1.0
 
 
-def deepest_path(call_graph: str, function: str) -> int:
-    """Bytes of stack from `function` down, from what GCC writes with -fcallgraph-info=su."""
-    frames = {n: int(size) for n, size in re.findall(r'node: { title: "([^"]+)" label: "[^"]*?(\d+) bytes', call_graph)}
-    calls = re.findall(r'edge: { sourcename: "([^"]+)" targetname: "([^"]+)"', call_graph)
-
-    def depth(name: str) -> int:
-        return frames.get(name, 0) + max((depth(callee) for caller, callee in calls if caller == name), default=0)
-
-    assert function in frames
-    return depth(function)
-
-
 @pytest.mark.parametrize("name", ["attention", "mel"])
-def test_the_frames_of_the_tile_function_fit_its_stack(name: str, tmp_path: Path) -> None:
-    """The host's frames, as an estimate: without a red zone, which the AIE has not either."""
-    gxx = shutil.which("g++")
-    if gxx is None or "clang" in subprocess.run([gxx, "--version"], capture_output=True, text=True, check=True).stdout:
-        pytest.skip("needs g++, for -fcallgraph-info")
+def test_the_frames_of_the_tile_function_fit_its_stack(name: str) -> None:
+    """The host's frames, as an estimate."""
     rendered = render_kernel(name, Request())
-    (tmp_path / "tile.cc").write_text(rendered.texts["tile.cc"])
-    red_zone = "-mno-red-zone" if platform.machine() == "x86_64" else ""
-    flags = f"-std=c++20 -O2 -fcallgraph-info=su -fwrapv {red_zone} -D__AIE_ARCH__=20 -I {include_dir()}"
-    subprocess.run([gxx, *flags.split(), "-c", "tile.cc", "-o", "tile.o"], cwd=tmp_path, check=True)
+    frames = measure_frames(rendered.tile_code, aie_arch=20)
+    if frames is None:
+        pytest.skip("needs g++, for -fcallgraph-info")
 
     # Half of it: AIE frames differ from the host's, and spilt vectors are large.
     core = rendered.spec.core
-    assert 0 < deepest_path((tmp_path / "tile.ci").read_text(), core.function) <= core.stack_size // 2
+    assert 0 < sum(frame.nbytes for frame in frames.worst_path(core.function)) <= core.stack_size // 2

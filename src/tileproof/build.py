@@ -41,6 +41,7 @@ class Artifacts:
     insts: Path
     digest: str
     worked: bool
+    warnings: tuple[str, ...] = ()
 
 
 def build(

@@ -17,6 +17,7 @@ from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRON
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tileproof.check.checked import BuiltFile
     from tileproof.prepare import Request
     from tileproof.verify import Verdict
 
@@ -213,8 +214,11 @@ def _build(arguments: argparse.Namespace) -> int:
             "xclbin": str(artifacts.xclbin),
             "insts": str(artifacts.insts),
             "digest": artifacts.digest,
+            "warnings": list(artifacts.warnings),
         }
         listed.append(entry)
+        for warning in artifacts.warnings:
+            _say(f"warning: {warning}")
         if not arguments.json:
             done = "built" if artifacts.worked else "up to date"
             _answer(f"{name}: {done}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})")
@@ -316,6 +320,8 @@ def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--tile-code", metavar="FILE", type=Path, action="append", default=[], help="C++ of FILE.mlir; may be repeated"
     )
     _common(parser)
+    parser.add_argument("--xclbin", metavar="FILE", type=Path, help="what was built of it; with or without --insts")
+    parser.add_argument("--insts", metavar="FILE", type=Path, help="the instruction words that were built of it")
     answer = parser.add_mutually_exclusive_group()
     answer.add_argument("--json", action="store_true", help="print findings, or the catalogue, as JSON")
     answer.add_argument("--sarif", action="store_true", help="print findings as SARIF 2.1.0, for editors")
@@ -331,7 +337,8 @@ def _check(arguments: argparse.Namespace) -> int:
     from tileproof.check.run import check_design
 
     name, design, tile_code = _subject(arguments)
-    findings = check_design(design, name, tile_code)
+    built = {key: _built(getattr(arguments, key)) for key in ("xclbin", "insts")}
+    findings = check_design(design, name, tile_code, compile_code=True, **built)
     if arguments.json:
         _answer(report.as_json(findings, arguments.subject))
     elif arguments.sarif:
@@ -359,6 +366,17 @@ def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
 
     rendered = render_kernel(arguments.subject, _request(arguments))
     return "design.mlir", rendered.texts["design.mlir"], rendered.tile_code
+
+
+def _built(path: Path | None) -> BuiltFile | None:
+    from tileproof.check.checked import BuiltFile
+
+    if path is None:
+        return None
+    try:
+        return BuiltFile(path.name, path.read_bytes())
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def _text_of(path: Path) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,4 +94,7 @@ def plan_kernel(rendered: Rendered, request: Request) -> Plan:
 def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
     """The pair of xclbin and insts.bin, built if anything changed."""
     plan = plan_kernel(rendered, request)
-    return build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
+    artifacts = build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
+    # What lowering noted is told each time, for as long as it is so.
+    noted = json.loads((artifacts.folder / "interface.json").read_text())["warnings"]
+    return replace(artifacts, warnings=tuple(noted))

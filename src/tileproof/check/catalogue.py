@@ -18,6 +18,7 @@ GROUPS = {
     "TP4": "fifos",
     "TP5": "code",
     "TP6": "placement",
+    "TP7": "the built pair",
 }
 
 
@@ -98,6 +99,12 @@ CATALOGUE = (
         "A buffer of an npu2 core does not begin at a multiple of 64 bytes; a 512-bit access to it takes other bytes.",
         "make stack_size and the sizes of all buffers multiples of 64",
     ),
+    _warning(
+        "TP105",
+        "bank-not-kept",
+        "A buffer asks for a bank and lies in another: the default scheme fell back, and forgot the wish.",
+        "make room in that bank, or ask for bank-aware on the tile so that mlir-aie says so",
+    ),
     _error("TP201", "stack-too-large", "stack_size is more than the tile's memory.", "lower stack_size"),
     _error(
         "TP202",
@@ -108,8 +115,14 @@ CATALOGUE = (
     _warning(
         "TP203",
         "arrays-beyond-stack",
-        "The local arrays of one function together are larger than stack_size.",
+        "The local arrays of a function and of what it calls are larger than stack_size together.",
         "raise stack_size, or hand the tile function a buffer to work in",
+    ),
+    _warning(
+        "TP204",
+        "frames-beyond-stack",
+        "The stack frames of the deepest calls, as the host's GCC counts them, are larger than stack_size.",
+        "raise stack_size; the device's compiler has frames of its own, and nothing there notices an overflow",
     ),
     _error("TP301", "bd-id", "A shim tile has no BD of that id; the write lands on other registers.", "use 0 to 15"),
     _error(
@@ -233,6 +246,12 @@ CATALOGUE = (
         "correct offset, length, sizes and strides",
     ),
     _error(
+        "TP322",
+        "repeat-field",
+        "A repeat count is above 255; the queue's field cuts it off without a word.",
+        "repeat less often, or in two tasks",
+    ),
+    _error(
         "TP401",
         "part-of-an-object",
         "The sequence moves no whole number of a fifo's objects.",
@@ -354,6 +373,24 @@ CATALOGUE = (
         "no-shim-end",
         "The sequence moves data of a fifo that does not end at a shim tile.",
         "name a fifo with one end on row 0",
+    ),
+    _error(
+        "TP701",
+        "other-instructions",
+        "The instruction words are not those that mlir-aie makes of the design's sequence.",
+        "build both of the same design; `tileproof build KERNEL` makes a pair",
+    ),
+    _error(
+        "TP702",
+        "other-interface",
+        "The xclbin takes fewer buffers than the sequence has arguments, or has fewer columns than the design uses.",
+        "use the xclbin that was built of this design",
+    ),
+    _error(
+        "TP703",
+        "other-pair",
+        "The instructions were not built together with the xclbin.",
+        "take both files from one build; `tileproof build KERNEL` makes a pair",
     ),
 )
 

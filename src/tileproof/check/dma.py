@@ -15,6 +15,7 @@ from tileproof.mlir.design import ConfigureTask, Design, Dimensions, Fifo, MemRe
 from tileproof.mlir_aie import LoweredState
 
 _WORD = 1 << 32
+LARGEST_REPEAT = 255
 
 
 def transfers(design: Design) -> Iterator[tuple[Transfer, MemRef]]:
@@ -105,6 +106,25 @@ def iteration_field(checked: Checked) -> Iterator[Finding]:
                 transfer.place,
                 f"it is {transfer.sizes[0]:,} with stride {transfer.strides[0]:,}, and the iteration field holds "
                 f"{ITERATION_LIMIT}",
+            )
+
+
+def repeat_field(checked: Checked) -> Iterator[Finding]:
+    """A queue's repeat count has 8 bits (aie-rt MaxRepeatCount); what is above is cut off."""
+    tasks = [
+        (f"task {op.task}", op.repeat_count, op.place)
+        for sequence in checked.design.sequences
+        for op in sequence.operations
+        if isinstance(op, ConfigureTask)
+    ]
+    programs = [(f"{p.direction} {p.channel} of {p.tile}", p.repeat_count, p.place) for p in checked.design.programs]
+    for what, count, place in (*tasks, *programs):
+        if not 0 <= count <= LARGEST_REPEAT:
+            yield finding(
+                "TP322",
+                f"{what} is repeated more often than its queue can count",
+                place,
+                f"repeat_count is {count:,}, and the field holds {LARGEST_REPEAT}",
             )
 
 
@@ -240,6 +260,7 @@ CHECKS = (
     not_whole_words,
     size_below_1,
     iteration_field,
+    repeat_field,
     inner_stride,
     lost_offset,
     bd_field,

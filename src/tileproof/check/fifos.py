@@ -47,10 +47,8 @@ def part_of_an_object(checked: Checked) -> Iterator[Finding]:
 
 def unbalanced(checked: Checked) -> Iterator[Finding]:
     """Only cores whose body is one endless loop of which every pass takes and gives the same."""
-    if checked.design.links:
-        return
     for sequence in checked.design.sequences:
-        moved = _moved(sequence)
+        moved = _through_links(checked.design, _moved(sequence))
         for core in checked.design.cores:
             iterations = _iterations(checked.design, core, moved)
             if len(set(iterations.values())) > 1:
@@ -199,6 +197,31 @@ def _moved(sequence: Sequence) -> Counter[str]:
     for move in host_moves(sequence):
         moved[move.shim] += move.nbytes
     return moved
+
+
+def _through_links(design: Design, moved: Counter[str]) -> Counter[str]:
+    """`moved`, and the bytes that thereby pass each linked fifo: a forward hands all on, a part its share."""
+    passed = Counter(moved)
+    for link in design.links:
+        inputs = [fifo for name in link.inputs if (fifo := design.fifo(name))]
+        outputs = [fifo for name in link.outputs if (fifo := design.fifo(name))]
+        if any(fifo.repeat_count != 1 for fifo in (*inputs, *outputs)):
+            continue
+        for whole, parts in ((inputs, outputs), (outputs, inputs)):
+            if len(whole) == 1 and passed[whole[0].name] and _fit(whole[0], parts):
+                total = sum(part.element.nbytes for part in parts)
+                for part in parts:
+                    share = Fraction(part.element.nbytes, total) * passed[whole[0].name]
+                    if not passed[part.name] and share.denominator == 1:
+                        passed[part.name] = int(share)
+    return passed
+
+
+def _fit(whole: Fifo, parts: list[Fifo]) -> bool:
+    """Whether objects of one side are whole numbers of those of the other; TP409 says where not."""
+    if len(parts) == 1:
+        return _forward(whole, parts[0]) is None
+    return sum(part.element.nbytes for part in parts) == whole.element.nbytes
 
 
 def _iterations(design: Design, core: Core, moved: Counter[str]) -> dict[str, Fraction]:

@@ -41,6 +41,21 @@ def alignment(checked: Checked) -> Iterator[Finding]:
             )
 
 
+def bank_not_kept(checked: Checked) -> Iterator[Finding]:
+    asked = {buffer.name: buffer for buffer in checked.design.buffers if buffer.bank is not None}
+    for placed in _buffers(checked):
+        kind = TILE_KINDS[placed.tile.kind]
+        if placed.name in asked and placed.address // kind.bank_bytes != asked[placed.name].bank:
+            wish = asked[placed.name]
+            yield finding(
+                "TP105",
+                f"buffer {placed.name} of {placed.tile} does not lie in the bank that it asks for",
+                wish.place,
+                f"it asks for bank {wish.bank} and lies at {placed.address:,}, in bank "
+                f"{placed.address // kind.bank_bytes}",
+            )
+
+
 def _buffers(checked: Checked) -> tuple[PlacedBuffer, ...]:
     return checked.lowered.buffers if checked.lowered else ()
 
@@ -54,4 +69,4 @@ def _place(checked: Checked, placed: PlacedBuffer) -> Place:
     return max(behind, key=lambda fifo: len(fifo.name)).place if behind else placed.tile.place
 
 
-CHECKS = (bank_crossing, alignment)
+CHECKS = (bank_crossing, alignment, bank_not_kept)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tileproof.check import code, dma, fifos, in_flight, memory, stack, waits
-from tileproof.check.checked import Checked, Checking
+from tileproof.check import code, dma, fifos, in_flight, memory, pair, stack, waits
+from tileproof.check.checked import BuiltFile, Checked, Checking
 from tileproof.check.finding import Finding
 from tileproof.check.refusals import noted, refusal
 from tileproof.check.tile_code import TileCode
@@ -15,6 +15,7 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design
 from tileproof.mlir.reader import read_design
+from tileproof.toolchain.frames import measure_frames
 
 CHECKS: tuple[Checking, ...] = (
     *memory.CHECKS,
@@ -24,11 +25,24 @@ CHECKS: tuple[Checking, ...] = (
     *fifos.CHECKS,
     *waits.CHECKS,
     *code.CHECKS,
+    *pair.CHECKS,
 )
 
 
-def check_design(text: str, name: str, tile_code: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name."""
+def check_design(
+    text: str,
+    name: str,
+    tile_code: Mapping[str, str],
+    *,
+    compile_code: bool = False,
+    xclbin: BuiltFile | None = None,
+    insts: BuiltFile | None = None,
+) -> tuple[Finding, ...]:
+    """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name.
+
+    With `compile_code` the host's compiler counts the stack frames of the tile code, if there is one that can.
+    `xclbin` and `insts` are held against the design. Raises `Problem` for an xclbin that is none.
+    """
     try:
         design = read_design(text, name)
     except Problem as problem:
@@ -40,7 +54,8 @@ def check_design(text: str, name: str, tile_code: Mapping[str, str]) -> tuple[Fi
     except Problem as problem:
         refusals.append(refusal(problem, "TP002", name))
     files = tuple(TileCode(file, source) for file, source in tile_code.items())
-    checked = Checked(design=design, lowered=lowered, code=files)
+    frames = measure_frames(tile_code, design.device.aie_arch) if compile_code and tile_code else None
+    checked = Checked(design=design, lowered=lowered, code=files, frames=frames, xclbin=xclbin, insts=insts)
     # Two cores may share a function, and one finding about it is enough.
     found = dict.fromkeys([*map(noted, design.notes), *(finding for check in CHECKS for finding in check(checked))])
     # What is refused and what a check says of the same place is one thing, and the check says it better.

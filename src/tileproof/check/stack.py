@@ -1,4 +1,4 @@
-"""Stack: what the tile code's local arrays need at least, against what the core has."""
+"""Stack: what the tile code needs along its deepest calls, against what the core has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
-from tileproof.check.tile_code import CppFunction
+from tileproof.check.tile_code import CppFunction, LocalArray, TileCode
 from tileproof.device_model import DEFAULT_STACK_BYTES
 from tileproof.lowering.fifos import walk
 from tileproof.mlir.design import Core
@@ -26,17 +26,60 @@ def array_beyond_stack(checked: Checked) -> Iterator[Finding]:
 
 
 def arrays_beyond_stack(checked: Checked) -> Iterator[Finding]:
-    for core, function in _called(checked):
-        sizes = [array.nbytes for array in function.arrays]
-        if max(sizes, default=0) <= stack_bytes(core) < sum(sizes):
-            parts = " + ".join(f"{array.name} {array.nbytes:,}" for array in function.arrays)
-            yield finding(
-                "TP203",
-                f"the local arrays of {function.name} are larger than the stack of {core.tile}",
-                function.place,
-                f"{parts} = {sum(sizes):,} bytes, and stack_size is {stack_bytes(core):,}"
-                + _run_over(checked, core, sum(sizes)),
-            )
+    """The arrays of a call path that are alive together, of which none alone is too large."""
+    for core in checked.design.cores:
+        for code, name in _entries(checked, core):
+            path = _worst_arrays(code, name, frozenset())
+            sizes = [array.nbytes for _, array in path]
+            if max(sizes, default=0) <= stack_bytes(core) < sum(sizes):
+                parts = " + ".join(f"{array.name} {array.nbytes:,} of {function}" for function, array in path)
+                yield finding(
+                    "TP203",
+                    f"the local arrays of {name} and what it calls are larger than the stack of {core.tile}",
+                    code.defined(name)[0].place,
+                    f"{parts} = {sum(sizes):,} bytes, and stack_size is {stack_bytes(core):,}"
+                    + _run_over(checked, core, sum(sizes)),
+                )
+
+
+def frames_beyond_stack(checked: Checked) -> Iterator[Finding]:
+    """What the host's compiler counts, spilt registers and vectors included."""
+    for core in checked.design.cores if checked.frames else ():
+        for code, name in _entries(checked, core):
+            assert checked.frames is not None
+            path = checked.frames.worst_path(name)
+            arrays = sum(array.nbytes for _, array in _worst_arrays(code, name, frozenset()))
+            total = sum(frame.nbytes for frame in path)
+            if arrays <= stack_bytes(core) < total:
+                parts = " + ".join(f"{frame.nbytes:,} of {frame.function}" for frame in path)
+                yield finding(
+                    "TP204",
+                    f"the stack frames of {name} are larger than the stack of {core.tile}",
+                    code.defined(name)[0].place,
+                    f"{parts} = {total:,} bytes on this machine, and stack_size is {stack_bytes(core):,}"
+                    + _run_over(checked, core, total),
+                )
+
+
+def _entries(checked: Checked, core: Core) -> Iterator[tuple[TileCode, str]]:
+    """The tile functions that a core calls, with the file that defines each."""
+    for name in sorted({str(op.attributes["callee"]) for op in walk(core.body) if op.name == "func.call"}):
+        yield from ((code, name) for code in checked.code if code.defined(name))
+
+
+def _worst_arrays(code: TileCode, name: str, above: frozenset[str]) -> tuple[tuple[str, LocalArray], ...]:
+    """The local arrays of `name` and of the calls below it that are the largest together."""
+    worst: tuple[tuple[str, LocalArray], ...] = ()
+    for function in code.defined(name) if name not in above else ():
+        called = sorted({f.name for f in code.functions if f.name in function.words} - {name})
+        below = (_worst_arrays(code, callee, above | {name}) for callee in called)
+        mine = tuple((name, array) for array in function.arrays)
+        worst = max(worst, (*mine, *max(below, key=_nbytes, default=())), key=_nbytes)
+    return worst
+
+
+def _nbytes(path: tuple[tuple[str, LocalArray], ...]) -> int:
+    return sum(array.nbytes for _, array in path)
 
 
 def stack_bytes(core: Core) -> int:
@@ -61,4 +104,4 @@ def _run_over(checked: Checked, core: Core, nbytes: int) -> str:
     return "; above it lie " + ", ".join(f"{name} at {address:,}" for address, name in above)
 
 
-CHECKS = (array_beyond_stack, arrays_beyond_stack)
+CHECKS = (array_beyond_stack, arrays_beyond_stack, frames_beyond_stack)

@@ -16,7 +16,7 @@ from tileproof.check.loops import RELEASE, constants, is_fifo, trip_count
 from tileproof.device_model import CORE
 from tileproof.lowering.fifos import walk
 from tileproof.lowering.model import LoweredCore, LoweredDesign
-from tileproof.mlir.design import Core, Fifo, Operation
+from tileproof.mlir.design import Core, Design, Fifo, Operation
 
 STEPS = 20_000  # enough to come back to where a loop began; whoever moves for so long is not stuck
 SLACK_WORDS = 64  # more than the stream and the DMAs hold between two pools (AM020; xdna-emu's measurements)
@@ -24,7 +24,7 @@ SLACK_WORDS = 64  # more than the stream and the DMAs hold between two pools (AM
 _At = tuple[int, int]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Count:
     """Objects of one fifo: handed on by its producer, given back by each consumer; None where nobody is modelled."""
 
@@ -81,7 +81,7 @@ class _Program:
 def wait_cycle(checked: Checked) -> Iterator[Finding]:
     if checked.lowered is None or not _modelled(checked):
         return
-    counts = {fifo.name: _count(checked.lowered, fifo) for fifo in checked.design.fifos}
+    counts = _counts(checked.lowered)
     programs = {core.tile.at: _Program(core, _played(core.body, constants(core.body))) for core in checked.design.cores}
     left = STEPS
     while left > 0:
@@ -107,7 +107,9 @@ def wait_cycle(checked: Checked) -> Iterator[Finding]:
 def _modelled(checked: Checked) -> bool:
     """Whether the cores' order of operations is known, and no link or repeat makes other objects of them."""
     design = checked.design
-    if design.links or any(fifo.repeat_count != 1 or not fifo.synchronized for fifo in design.fifos):
+    if len(_forwards(design)) < len(design.links) or any(
+        fifo.repeat_count != 1 or not fifo.synchronized for fifo in design.fifos
+    ):
         return False
     names = {fifo.name for fifo in design.fifos}
     for core in design.cores:
@@ -119,6 +121,38 @@ def _modelled(checked: Checked) -> bool:
             if inside and trip_count(operation, known) is None:
                 return False
     return True
+
+
+def _forwards(design: Design) -> list[tuple[Fifo, Fifo]]:
+    """Links that hand each object on as it is, to one end: the two fifos are one, with more room between its ends."""
+    pairs = []
+    for link in design.links:
+        source, target = design.fifo(link.inputs[0]), design.fifo(link.outputs[0])
+        alone = len(link.inputs) == len(link.outputs) == 1
+        if (
+            alone
+            and source
+            and target
+            and len(source.consumers) == 1
+            and source.element.nbytes == target.element.nbytes
+        ):
+            pairs.append((source, target))
+    return pairs
+
+
+def _counts(lowered: LoweredDesign) -> dict[str, _Count]:
+    counts = {fifo.name: _count(lowered, fifo) for fifo in lowered.design.fifos}
+    for source, target in _forwards(lowered.design):
+        before, behind = counts[source.name], counts[target.name]
+        between = max(source.depths + target.depths)
+        one = _Count(
+            fifo=before.fifo,
+            capacity=before.capacity + behind.capacity + between,
+            produced=before.produced,
+            consumed=behind.consumed,
+        )
+        counts = {name: one if count in (before, behind) else count for name, count in counts.items()}
+    return counts
 
 
 def _count(lowered: LoweredDesign, fifo: Fifo) -> _Count:

@@ -10,8 +10,14 @@ from tileproof.package import Interface
 
 def lower_for_host(text: str, name: str) -> tuple[bytes, Interface]:
     """The bytes of insts.bin and the interface of the design in `text`; raises `Problem`."""
-    lowered = lower_design(read_design(text, name))
+    design = read_design(text, name)
+    lowered = lower_design(design)
     sequence = main_sequence(lowered)
     device = lowered.device
-    interface = Interface(generation=device.generation, columns=device.columns, buffers=len(sequence.arguments))
+    interface = Interface(
+        generation=device.generation,
+        columns=device.columns,
+        buffers=len(sequence.arguments),
+        warnings=tuple(f"{n.place}: {n.what}; {n.fix}" for n in design.notes if n.about == "attribute"),
+    )
     return sequence_words(lowered, sequence), interface
