@@ -364,8 +364,22 @@ def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
         )
     from tileproof.prepare import render_kernel
 
-    rendered = render_kernel(arguments.subject, _request(arguments))
-    return "design.mlir", rendered.texts["design.mlir"], rendered.tile_code
+    request = _request(arguments)
+    rendered = render_kernel(arguments.subject, request)
+    folder = request.build_dir / rendered.spec.name / rendered.spec.variant(request.target)
+    design = rendered.texts["design.mlir"]
+    tile_code = {_place_of(folder, name, text): text for name, text in rendered.tile_code.items()}
+    return _place_of(folder, "design.mlir", design), design, tile_code
+
+
+def _place_of(folder: Path, name: str, text: str) -> str:
+    """What messages call a rendered text: the file that a build wrote, if it is the same, so that an editor finds it."""
+    path = folder / name
+    try:
+        same = path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        same = False
+    return str(path) if same else name
 
 
 def _built(path: Path | None) -> BuiltFile | None:

@@ -14,7 +14,8 @@ from xdsl.irdl import irdl_op_definition
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
-from tileproof.mlir.aie import DIRECTIONS, OldSequenceOp
+from tileproof.mlir.aie import OldSequenceOp
+from tileproof.mlir.aie_dma import DIRECTIONS
 from tileproof.mlir.syntax import (
     HANDLE,
     OLD_SPELLING,

@@ -29,7 +29,7 @@ from xdsl.ir import Operation as XdslOperation
 
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
-from tileproof.mlir.aie import SubviewType
+from tileproof.mlir.aie_fifos import SubviewType
 from tileproof.mlir.design import MemRef, Note, Packet
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.syntax import OLD_SPELLING, PacketInfo

@@ -7,19 +7,9 @@ from collections.abc import Iterable, Iterator
 from xdsl.ir import Block, OpResult, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.mlir.aie import (
-    BufferOp,
-    CoreOp,
-    DeviceOp,
-    FifoOp,
-    FlowOp,
-    LockOp,
-    LogicalTileOp,
-    MemOp,
-    MemTileDmaOp,
-    SequenceOp,
-    TileOp,
-)
+from tileproof.mlir.aie import BufferOp, CoreOp, DeviceOp, LockOp, LogicalTileOp, SequenceOp, TileOp
+from tileproof.mlir.aie_dma import FlowOp, MemOp, MemTileDmaOp
+from tileproof.mlir.aie_fifos import FifoOp
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.attributes import plain, refuse, type_of
 from tileproof.mlir.design import Buffer, Lock, MemRef, Operation

@@ -8,7 +8,8 @@ from typing import Literal
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.mlir.aie import DmaBdOp, DmaStartOp, EndOp, NextBdOp, UseLockOp
+from tileproof.mlir.aie import EndOp, UseLockOp
+from tileproof.mlir.aie_dma import DmaBdOp, DmaStartOp, NextBdOp
 from tileproof.mlir.attributes import (
     integer,
     integers,

@@ -15,7 +15,9 @@ from xdsl.ir import Operation as XdslOperation
 from xdsl.ir import SSAValue
 
 from tileproof.device_model import CORE, MEM, ROWS, SHIM, TILE_KINDS, Device
-from tileproof.mlir.aie import FifoOp, FlowOp, LinkOp, LogicalTileOp, PacketFlowOp, PacketSourceOp
+from tileproof.mlir.aie import LogicalTileOp
+from tileproof.mlir.aie_dma import FlowOp, PacketFlowOp, PacketSourceOp
+from tileproof.mlir.aie_fifos import FifoOp, LinkOp
 from tileproof.mlir.attributes import optional_integer, refuse, string, texts
 
 KINDS = {"CoreTile": CORE, "MemTile": MEM, "ShimNOCTile": SHIM, "ShimPLTile": "shim PL"}

@@ -12,16 +12,8 @@ from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Block, Operation
 
 from tileproof.errors import Problem
-from tileproof.mlir.aie import (
-    CoreOp,
-    DeviceOp,
-    LogicalTileOp,
-    OldSequenceOp,
-    SequenceOp,
-    ShimAllocationOp,
-    TileOp,
-    UseLockOp,
-)
+from tileproof.mlir.aie import CoreOp, DeviceOp, LogicalTileOp, OldSequenceOp, SequenceOp, TileOp, UseLockOp
+from tileproof.mlir.aie_dma import ShimAllocationOp
 from tileproof.mlir.aiex import SSA_SCALARS
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.syntax import HANDLE, DialectPrinter, LooseOp, number

@@ -14,32 +14,29 @@ from xdsl.ir import Operation as XdslOperation
 from tileproof.device_model import Device, device_named
 from tileproof.errors import Problem
 from tileproof.mlir.aie import (
-    AllocateOp,
     BufferOp,
-    CascadeFlowOp,
     CoreOp,
     DeviceOp,
     EndOp,
     ExternalBufferOp,
-    FifoOp,
-    FifoType,
-    FlowOp,
-    LinkOp,
     LockOp,
     LogicalTileOp,
+    OldSequenceOp,
+    SequenceOp,
+    TileOp,
+)
+from tileproof.mlir.aie_dma import (
+    CascadeFlowOp,
+    FlowOp,
     MemOp,
     MemTileDmaOp,
-    OldSequenceOp,
     PacketDestOp,
     PacketFlowOp,
     PacketSourceOp,
-    RegisterBuffersOp,
-    SequenceOp,
     ShimAllocationOp,
-    TileOp,
-    TraceOp,
-    numbers_of_pairs,
 )
+from tileproof.mlir.aie_fifos import AllocateOp, FifoOp, FifoType, LinkOp, RegisterBuffersOp
+from tileproof.mlir.aie_trace import TraceOp
 from tileproof.mlir.attributes import (
     array,
     count,
@@ -84,6 +81,7 @@ from tileproof.mlir.dma import DmaReader, direction_of
 from tileproof.mlir.logical import place_logical_tiles
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.sequences import SequenceReader, trace_note
+from tileproof.mlir.syntax import numbers_of_pairs
 
 
 def read_design(text: str, name: str) -> Design:

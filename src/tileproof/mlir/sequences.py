@@ -13,7 +13,8 @@ from xdsl.dialects.memref import GetGlobalOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.mlir.aie import EndOp, TraceLineOp
+from tileproof.mlir.aie import EndOp
+from tileproof.mlir.aie_trace import TraceLineOp
 from tileproof.mlir.aiex import (
     AddressPatchOp,
     AwaitTaskOp,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Self, TypeVar
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, IntegerType, StringAttr, i32
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, StringAttr, i32
 from xdsl.ir import Attribute, Block, OpResult, ParametrizedAttribute, Region, SSAValue, TypeAttribute
 from xdsl.irdl import (
     IRDLOperation,
@@ -185,6 +185,13 @@ def _dimension(parser: AttrParser) -> ArrayAttr[IntegerAttr]:
         return ArrayAttr([size, named_integer(parser, "stride")])
 
 
+def tile_with_region(parser: Parser) -> tuple[list[SSAValue], list[Attribute], dict[str, Attribute], list[Region]]:
+    with parser.in_parens():
+        tile = handle(parser)
+    region = parser.parse_region()
+    return [tile], [HANDLE], attributes(parser), [region]
+
+
 BUNDLES = ("Core", "DMA", "FIFO", "South", "West", "North", "East", "PLIO", "NOC", "Trace", "TileControl")
 
 
@@ -206,6 +213,11 @@ def number(attribute: Attribute) -> int:
 def numbers(attribute: Attribute) -> tuple[int, ...]:
     assert isinstance(attribute, ArrayAttr)
     return tuple(number(entry) for entry in attribute)
+
+
+def numbers_of_pairs(attribute: Attribute) -> tuple[tuple[int, ...], ...]:
+    assert isinstance(attribute, ArrayAttr)
+    return tuple(numbers(pair) for pair in attribute)
 
 
 def data(attribute: Attribute) -> str:
@@ -231,3 +243,16 @@ def port_text(operation: LooseOp, prefix: str) -> str:
 def print_rest(printer: Printer, operation: LooseOp, *own: str) -> None:
     """The attributes that are not part of the syntax."""
     printer.print_op_attributes(operation.attributes, reserved_attr_names=own)
+
+
+def print_tile_with_region(printer: Printer, operation: LooseOp) -> None:
+    printer.print_string("(")
+    printer.print_ssa_value(operation.ins[0])
+    printer.print_string(") ")
+    printer.print_region(operation.bodies[0])
+    print_rest(printer, operation)
+
+
+def print_dense(printer: Printer, attribute: Attribute, *, with_type: bool) -> None:
+    assert isinstance(attribute, DenseIntOrFPElementsAttr)
+    (attribute.print_builtin if with_type else attribute.print_without_type)(printer)
