@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tileproof.check.catalogue import CATALOGUE, GROUPS
@@ -447,6 +447,7 @@ def test_no_text_of_tile_code_ends_in_a_traceback(text: str) -> None:
         assert all(array.nbytes >= 0 for array in function.arrays)
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, len(GOOD) - 1),
     st.integers(0, 12),

@@ -332,7 +332,7 @@ def test_a_third_input_of_a_core_is_refused():
     assert refusal(*third) == (
         "error: tile core (0, 2) needs more input DMA channels (S2MM) than it has\n"
         "  where: d.mlir:14:1\n"
-        "  why:   the fifos up to this one need 3, and a core tile has 2\n"
+        "  why:   with this one, 3 are needed, and a core tile has 2\n"
         "  fix:   join fifos, lower their depth, or move one to another tile"
     )
 
@@ -352,7 +352,7 @@ def test_more_objects_than_descriptors_are_refused():
     assert refusal(fifo("a", "shim", "t2", "17 : i32", "4xi32"), core("t2")).startswith(
         "error: tile core (0, 2) needs more buffer descriptors than it has\n"
         "  where: d.mlir:12:1\n"
-        "  why:   the fifos up to this one need 17, and a core tile has 16\n"
+        "  why:   with this one, 17 are needed, and a core tile has 16\n"
     )
 
 
@@ -361,7 +361,7 @@ def test_more_than_sixteen_locks_of_a_core_are_refused():
     assert refusal(*neighbours).startswith(
         "error: tile core (0, 2) needs more locks than it has\n"
         "  where: d.mlir:20:1\n"
-        "  why:   the fifos up to this one need 17, and a core tile has 16\n"
+        "  why:   with this one, 17 are needed, and a core tile has 16\n"
     )
 
 

@@ -373,7 +373,7 @@ def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
 
 
 def _place_of(folder: Path, name: str, text: str) -> str:
-    """What messages call a rendered text: the file that a build wrote, if it is the same, so that an editor finds it."""
+    """What messages call a rendered text: the file that a build wrote, if it is the same, for an editor to find."""
     path = folder / name
     try:
         same = path.read_text(encoding="utf-8") == text
@@ -429,6 +429,11 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _inspect(arguments: argparse.Namespace) -> int:
     name, text, _ = _subject(arguments)
+    if not arguments.lowered:
+        # Of a design as it is there is one picture, for people, and one text for each mlir-aie.
+        for option in ("json", "scheme") if arguments.print else ("json", "scheme", "mlir_aie"):
+            if getattr(arguments, option):
+                _refuse_option("--" + option.replace("_", "-"))
     if arguments.print:
         from tileproof.mlir.printer import respelled
 
@@ -436,18 +441,6 @@ def _inspect(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.lowered:
         return _inspect_lowered(arguments, name, text)
-    for option, given in (
-        ("--json", arguments.json),
-        ("--mlir-aie", arguments.mlir_aie),
-        ("--scheme", arguments.scheme),
-    ):
-        if given:
-            raise Problem(
-                f"{option} is for what a design becomes",
-                where=f"tileproof inspect {option}",
-                why="the picture of a design is the same for every mlir-aie, and is for people",
-                fix=f"write --lowered {option}",
-            )
     from tileproof.drawing import design_text
     from tileproof.lowering.lower import lower_design
     from tileproof.mlir.reader import read_design
@@ -463,19 +456,27 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_option(option: str) -> None:
+    raise Problem(
+        f"{option} is for what a design becomes",
+        where=f"tileproof inspect {option}",
+        why="a design as it is written is the same for every mlir-aie, and its picture is for people",
+        fix=f"write --lowered {option}",
+    )
+
+
 def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int:
-    state = arguments.mlir_aie or mlir_aie.NEWEST
-    if state not in mlir_aie.LOWERED_STATES:
+    if arguments.mlir_aie not in (None, *mlir_aie.LOWERED_STATES):
         raise Problem(
-            f"what mlir-aie of {state} makes of a design is not known here",
-            where=f"--mlir-aie {state}",
+            f"what mlir-aie of {arguments.mlir_aie} makes of a design is not known here",
+            where=f"--mlir-aie {arguments.mlir_aie}",
             why="of that state we know the spelling only",
             fix="choose one of " + ", ".join(mlir_aie.LOWERED_STATES) + ", or --print",
         )
     if arguments.json:
         from tileproof.lowering.facts import design_facts
 
-        facts = design_facts(text, name, state, arguments.scheme)
+        facts = design_facts(text, name, arguments.mlir_aie, arguments.scheme)
         _answer(json.dumps(facts, indent=1))
         return 0 if facts["outcome"] == "accepted" else EXIT_KERNEL_WRONG
     from tileproof.drawing import lowered_text

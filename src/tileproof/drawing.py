@@ -7,13 +7,19 @@ from collections.abc import Iterable, Iterator
 from tileproof.device_model import CORE, ROWS, SHIM, TILE_KINDS
 from tileproof.lowering.model import DmaChain, LoweredDesign, PlacedBuffer
 from tileproof.mlir.design import (
+    AddressPatch,
     Bd,
     ConfigureTask,
     Design,
     Fifo,
     Link,
+    PushQueue,
+    RegisterWrite,
+    RtpWrite,
     Sequence,
     SequenceOperation,
+    SetLock,
+    SyncWait,
     Tile,
     Transfer,
     UseTask,
@@ -23,9 +29,10 @@ from tileproof.mlir.design import (
 
 def design_text(design: Design, lowered: LoweredDesign | None, name: str) -> str:
     """`tileproof inspect`: the array, fifos, links and sequences. Without `lowered`, no sizes of pools."""
-    counts = f"{len(design.tiles)} tiles, {len(design.fifos)} fifos, {len(design.cores)} cores"
+    counted = ((len(design.tiles), "tile"), (len(design.fifos), "fifo"), (len(design.cores), "core"))
+    counts = ", ".join(_counted(*pair) for pair in counted)
     sections = [
-        [f"{name}: {design.device.name}, {design.device.columns} columns; {counts}"],
+        [f"{name}: {design.device.name}, {_counted(design.device.columns, 'column')}; {counts}"],
         list(_array(design, lowered)),
         list(_fifos(design, lowered)),
         list(_links(design)),
@@ -45,6 +52,10 @@ def lowered_text(lowered: LoweredDesign, name: str) -> str:
         ["circuits", *_circuits(lowered)],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if len(lines) > 1 or lines[0].startswith(name)) + "\n"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 # The array
@@ -198,10 +209,31 @@ def _operation(operation: SequenceOperation) -> str:
             return f"wait for @{operation.shim}"
         case ConfigureTask():
             where = f"@{operation.channel}" if isinstance(operation.channel, str) else str(operation.channel.tile)
-            return f"task {operation.task} for {where}: {len(operation.bds)} BDs, {operation.repeat_count + 1} times"
+            runs = _counted(operation.repeat_count + 1, "run")
+            return f"task {operation.task} for {where}: {_counted(len(operation.bds), 'BD')}, {runs}"
         case UseTask():
             return f"{operation.action} task {operation.task}"
-    return type(operation).__name__
+        case RtpWrite():
+            return f"word {operation.index} of {operation.buffer} becomes {operation.value}"
+        case SetLock():
+            return f"lock {operation.lock} becomes {operation.value}"
+        case RegisterWrite():
+            return f"{_counted(len(operation.words), 'word')} written to {_register(operation)}"
+        case SyncWait():
+            tiles = f"{operation.columns} x {operation.rows} tiles from ({operation.column}, {operation.row})"
+            return f"wait for {tiles}, {operation.direction} channel {operation.channel}"
+        case PushQueue():
+            where = f"{operation.direction} channel {operation.channel} of ({operation.column}, {operation.row})"
+            return f"BD {operation.bd_id} starts on {where}, {_counted(operation.repeat_count + 1, 'run')}"
+        case AddressPatch():
+            target = f"0x{operation.address:x}"
+            return f"address at {target} becomes that of argument {operation.argument} + {operation.byte_offset:,}"
+
+
+def _register(write: RegisterWrite) -> str:
+    if write.buffer is not None:
+        return f"{write.buffer}, from word {write.address} on"
+    return f"0x{write.address:x}" + ("" if write.tile is None else f" of tile {write.tile}")
 
 
 # Lowered
@@ -217,7 +249,8 @@ def memory_map(lowered: LoweredDesign, tile: Tile) -> Iterator[str]:
     for begin, nbytes, owner in [*owned, (kind.memory_bytes, 0, "")]:
         yield from _free(address, begin, kind.bank_bytes)
         if nbytes:
-            yield _line(begin, nbytes, begin // kind.bank_bytes, owner)
+            first, last = begin // kind.bank_bytes, (begin + nbytes - 1) // kind.bank_bytes
+            yield _line(begin, nbytes, f"{first}" if first == last else f"{first}-{last}", owner)
         address = max(address, begin + nbytes)
 
 
@@ -231,11 +264,11 @@ def _free(begin: int, end: int, bank_bytes: int) -> Iterator[str]:
     while begin < end:
         bank = begin // bank_bytes
         stop = min(end, (bank + 1) * bank_bytes)
-        yield _line(begin, stop - begin, bank, "free")
+        yield _line(begin, stop - begin, str(bank), "free")
         begin = stop
 
 
-def _line(address: int, nbytes: int, bank: int, owner: str) -> str:
+def _line(address: int, nbytes: int, bank: str, owner: str) -> str:
     return f"  0x{address:05x}  {nbytes:>7,} B  bank {bank}  {owner}"
 
 
@@ -247,8 +280,8 @@ def _tiles_with_memory(lowered: LoweredDesign) -> list[Tile]:
 
 
 def _chain(chain: DmaChain) -> Iterator[str]:
-    repeat = "" if chain.repeat_count is None else f", {chain.repeat_count + 1} times"
-    yield f"  {chain.tile} {chain.direction} {chain.channel} of @{chain.fifo}{repeat}"
+    repeat = "" if chain.repeat_count is None else f", {_counted(chain.repeat_count + 1, 'run')}"
+    yield f"  {chain.tile} {chain.direction} {chain.channel} of {chain.label}{repeat}"
     for bd in chain.bds:
         locks = [f"{what} {use[1]} of {use[0]}" for what, use in (("takes", bd.acquire), ("gives", bd.release)) if use]
         walk = f" as {list(bd.sizes)} by {list(bd.strides)}" if bd.sizes else ""

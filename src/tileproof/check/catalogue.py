@@ -218,7 +218,7 @@ CATALOGUE = (
     _error(
         "TP317",
         "dimensions-product",
-        "The sizes of a fifo's dimensions do not multiply to the length of its object.",
+        "The sizes of dimensions do not multiply to what a BD moves, which for a fifo is its object.",
         "make them walk the whole object",
     ),
     _error(

@@ -11,11 +11,11 @@ from tileproof.device_model import SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import ShimTransfer, transfer_operations
 from tileproof.insts.shim import ITERATION_LIMIT, WORD_BYTES
+from tileproof.lowering.programs import LARGEST_REPEAT
 from tileproof.mlir.design import ConfigureTask, Design, Dimensions, Fifo, MemRef, Tile, Transfer
 from tileproof.mlir_aie import LoweredState
 
 _WORD = 1 << 32
-LARGEST_REPEAT = 255
 
 
 def transfers(design: Design) -> Iterator[tuple[Transfer, MemRef]]:
@@ -178,6 +178,15 @@ def dimensions_product(checked: Checked) -> Iterator[Finding]:
         if len(link.inputs) != len(link.outputs)
         for name in (link.inputs if len(link.inputs) == 1 else link.outputs)
     }
+    for program in checked.design.programs:
+        for bd in program.bds:
+            if bd.sizes and prod(bd.sizes) != bd.length:
+                yield finding(
+                    "TP317",
+                    f"the dimensions of the BD of {bd.buffer} do not walk what it moves",
+                    bd.place,
+                    f"sizes {list(bd.sizes)} are {prod(bd.sizes):,} elements, and it moves {bd.length:,}",
+                )
     for fifo, _, dimensions in _layouts(checked.design):
         walked = prod(size for size, _ in dimensions)
         if fifo.name not in wholes and walked != fifo.element.count:

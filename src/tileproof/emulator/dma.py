@@ -105,7 +105,7 @@ class ChainProgram:
     def _unwritten(self, bd: Bd) -> Fault:
         return Fault(
             kind="unwritten",
-            what=f"an object of @{self.chain.fifo} is handed on, and no byte of it was ever written",
+            what=f"an object of {self.chain.label} is handed on, and no byte of it was ever written",
             where=f"{self.name}, BD {bd.bd_id}, {bd.buffer}",
             why="what arrives is what the memory held before: on the device, anything",
             fix="let the core write the object between acquire and release",
@@ -113,10 +113,10 @@ class ChainProgram:
 
     def _acquire(self, bd: Bd, name: str, count: int) -> Work:
         lock = self.locks[name]
-        while lock.value < count:
+        while lock.value < count or (bd.exactly and lock.value != count):
             what = "a filled object to send" if self.chain.direction == MM2S else "a free object to fill"
             text = (
-                f"waits for {what} of @{self.chain.fifo} (BD {bd.bd_id}, {bd.buffer}): wants {count}, {lock.describe()}"
+                f"waits for {what} of {self.chain.label} (BD {bd.bd_id}, {bd.buffer}): wants {count}, {lock.describe()}"
             )
             yield Blocked(lock, text)
         lock.value -= count

@@ -20,10 +20,11 @@ from tileproof.mlir_aie import LoweredState
 Facts = dict[str, Any]
 
 
-def design_facts(text: str, name: str, state: LoweredState, scheme: Scheme | None = None) -> Facts:
+def design_facts(text: str, name: str, state: LoweredState | None, scheme: Scheme | None = None) -> Facts:
     """What mlir-aie of `state` makes of the design in `text`, under one allocation scheme or under all of them.
 
-    A design that it accepts although it is wrong is accepted here too: that is what the facts are for.
+    Without a state: the newest, however the design is spelled. A design that it accepts although it is wrong is
+    accepted here too: that is what the facts are for.
     """
     try:
         design = read_design(text, name)
@@ -69,7 +70,7 @@ def _error(problem: Problem) -> str:
     return f"{problem.where}: {problem.what}" if problem.where else problem.what
 
 
-def _scheme(design: Design, state: LoweredState, scheme: Scheme) -> Facts:
+def _scheme(design: Design, state: LoweredState | None, scheme: Scheme) -> Facts:
     try:
         lowered = lower_design(design, state=state, scheme=scheme, as_silent=True)
     except Problem as problem:

@@ -6,7 +6,7 @@ from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.fifos import lower_fifos, reached_by
 from tileproof.lowering.model import LoweredCore, LoweredDesign, PlacedBuffer
-from tileproof.lowering.placement import Scheme, check_bd_addresses, place_buffers
+from tileproof.lowering.placement import Scheme, check_bd_addresses, check_overlaps, place_buffers
 from tileproof.lowering.programs import (
     claim_channels,
     lower_allocations,
@@ -37,7 +37,7 @@ def lower_design(
     resources = Resources()
     locks = number_locks(design, resources)
     claim_channels(design, resources)
-    programs = lower_programs(design, resources)
+    programs = lower_programs(design, resources, as_silent=as_silent)
     fifos = lower_fifos(design, resources, state=state, as_silent=as_silent)
     for core in design.cores:
         _check_reach(design, core)
@@ -48,6 +48,8 @@ def lower_design(
     early = [buffer for buffer in design.buffers if buffer.place.line < last_tile]
     late = [buffer for buffer in design.buffers if buffer.place.line >= last_tile]
     placed = _place(design, [*early, *fifos.buffers, *late], stacks, state, scheme)
+    if not as_silent:
+        check_overlaps(placed, design.buffers, stacks)
     chains = (*programs, *fifos.chains)
     check_bd_addresses(chains, placed)
     return LoweredDesign(
@@ -116,7 +118,8 @@ def _check_reach(design: Design, core: Core) -> None:
                 check="TP606",
             )
     for lock in design.locks:
-        if lock.name in core.locks.values() and lock.tile.at not in reached_by(core.tile):
+        reached = lock.tile.at in reached_by(core.tile) and lock.tile.kind == CORE
+        if lock.name in core.locks.values() and not reached:
             raise Problem(
                 f"the core on {core.tile} cannot reach lock {lock.name} on {lock.tile}",
                 where=str(core.place),

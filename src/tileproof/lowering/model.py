@@ -58,11 +58,12 @@ class Bd:
     next: int | None
     sizes: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
+    exactly: bool = False  # whether it waits for the lock to be equal, and not at least that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmaChain:
-    """What one DMA channel of a core or mem tile runs from the start. `fifo` is the design's name for it.
+    """What one DMA channel of a core or mem tile runs from the start. `fifo` is None for one that is written out.
 
     A chain without an end runs for ever; one with an end runs `repeat_count` times more.
     """
@@ -71,8 +72,13 @@ class DmaChain:
     direction: Direction
     channel: int
     bds: tuple[Bd, ...]
-    fifo: str
+    fifo: str | None
     repeat_count: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call it: its fifo, or the buffer that it begins with."""
+        return self.bds[0].buffer if self.fifo is None else f"@{self.fifo}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

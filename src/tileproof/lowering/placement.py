@@ -6,11 +6,11 @@ core's buffers begin right above the stack. August aligns those of a core tile t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS
+from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.model import DmaChain, PlacedBuffer
 from tileproof.mlir.design import Buffer, Tile
@@ -63,6 +63,34 @@ def check_bd_addresses(chains: Iterable[DmaChain], buffers: Iterable[PlacedBuffe
                     fix="make the sizes of the buffers before it multiples of 4 bytes",
                     check="TP102",
                 )
+
+
+def check_overlaps(
+    buffers: Iterable[PlacedBuffer], asked: Iterable[Buffer], stacks: Mapping[tuple[int, int], int]
+) -> None:
+    """March places buffers on each other, or on the stack, and moves what asks for an address that is taken."""
+    wishes = {buffer.name: buffer.address for buffer in asked if buffer.address is not None}
+    _check_apart(buffers, stacks)
+    _check_apart([replace(buffer, address=wishes[buffer.name]) for buffer in buffers if buffer.name in wishes], {})
+
+
+def _check_apart(buffers: Iterable[PlacedBuffer], stacks: Mapping[tuple[int, int], int]) -> None:
+    taken: dict[tuple[int, int], list[tuple[int, int, str]]] = {}
+    for at, nbytes in stacks.items():
+        taken.setdefault(at, []).append((0, nbytes, "the stack"))
+    for buffer in buffers:
+        end = buffer.address + buffer.nbytes
+        mine = taken.setdefault(buffer.tile.at, [])
+        for begin, other_end, other in mine:
+            if buffer.address < other_end and begin < end:
+                raise Problem(
+                    f"{other} and buffer {buffer.name} lie on each other",
+                    where=str(buffer.tile.place),
+                    why=f"{other} has {begin:,} to {other_end - 1:,}, {buffer.name} {buffer.address:,} to {end - 1:,}",
+                    fix="give them different addresses, or make room on the tile",
+                    check="TP102",
+                )
+        mine.append((buffer.address, end, f"buffer {buffer.name}"))
 
 
 @dataclass
@@ -220,7 +248,7 @@ def _no_bank(tile: Tile, buffers: Sequence[Buffer], why: str) -> Problem:
 def _overflow(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: int) -> Problem:
     largest = _by_size(buffers)[0]
     parts = " + ".join(f"{buffer.name} {buffer.type.nbytes:,}" for buffer in _by_size(buffers))
-    stack = f" + stack {stack_size:,}" if tile.kind == CORE else ""
+    stack = f" + stack {stack_size:,}" if stack_size else ""
     return Problem(
         f"the buffers of {tile} do not fit in its memory",
         where=str(largest.place),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from tileproof.device_model import MAX_LOCK_VALUE, SHIM, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.lowering.dimensions import check_bd
+from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, Flow, PlacedLock, ShimAllocation
-from tileproof.lowering.resources import Resources
+from tileproof.lowering.resources import NEIGHBOUR_CHANNELS, Resources
 from tileproof.mlir.design import Bd as WrittenBd
-from tileproof.mlir.design import Design, Direction, DmaProgram, Port, Tile
+from tileproof.mlir.design import Design, Direction, DmaProgram, Place, Port, Tile
+from tileproof.mlir.design import Flow as WrittenFlow
+
+# A start queue's repeat count has 8 bits (aie-rt MaxRepeatCount), and runs once more than it says.
+LARGEST_REPEAT = 255
 
 
 def number_locks(design: Design, resources: Resources) -> list[PlacedLock]:
@@ -40,10 +44,20 @@ def claim_channels(design: Design, resources: Resources) -> None:
         resources.claim_channel(allocation.tile, allocation.direction, allocation.channel)
 
 
-def lower_programs(design: Design, resources: Resources) -> list[DmaChain]:
+def lower_programs(design: Design, resources: Resources, *, as_silent: bool = False) -> list[DmaChain]:
     """The chains, with ids for every BD (AIEAssignBufferDescriptorIDs.cpp)."""
+    started: dict[tuple[object, ...], DmaProgram] = {}
     for program in design.programs:
-        _check_program(design, program)
+        _check_program(design, program, as_silent)
+        first = started.setdefault((program.tile.at, program.direction, program.channel), program)
+        if first is not program:
+            raise Problem(
+                f"{program.direction} channel {program.channel} of {program.tile} is started twice",
+                where=str(program.place),
+                why=f"first at {first.place}",
+                fix="put the BDs of both into one chain, or use another channel",
+                check="TP312",
+            )
         for bd in program.bds:
             if bd.bd_id is not None:
                 resources.this_bd(program.tile, program.channel, bd.bd_id, bd.place)
@@ -59,7 +73,7 @@ def _chain(program: DmaProgram, resources: Resources) -> DmaChain:
         direction=program.direction,
         channel=program.channel,
         bds=tuple(_bd(bd, ids, number) for number, bd in enumerate(program.bds)),
-        fifo=str(program.bds[0].buffer),
+        fifo=None,
         repeat_count=program.repeat_count or None,
     )
 
@@ -75,10 +89,11 @@ def _bd(bd: WrittenBd, ids: list[int], number: int) -> Bd:
         next=None if bd.next is None else ids[bd.next],
         sizes=bd.sizes,
         strides=bd.strides,
+        exactly=bd.exactly,
     )
 
 
-def _check_program(design: Design, program: DmaProgram) -> None:
+def _check_program(design: Design, program: DmaProgram, as_silent: bool) -> None:
     tile = program.tile
     channels = TILE_KINDS[tile.kind].channels
     if not 0 <= program.channel < channels:
@@ -89,31 +104,47 @@ def _check_program(design: Design, program: DmaProgram) -> None:
             fix="use one of those",
             check="TP312",
         )
+    if not 0 <= program.repeat_count <= LARGEST_REPEAT:
+        raise repeated_too_often(program.repeat_count, program.place)
     buffers = {buffer.name: buffer for buffer in design.buffers}
     locks = {lock.name: lock for lock in design.locks}
     for bd in program.bds:
         buffer = buffers[str(bd.buffer)]
-        if not _reaches(tile, buffer.tile):
-            raise _out_of_reach(tile, f"buffer {buffer.name} on {buffer.tile}", bd)
+        if not _reaches(program, buffer.tile):
+            raise _out_of_reach(program, f"buffer {buffer.name} on {buffer.tile}", bd)
         for use in (bd.acquire, bd.release):
-            if use is not None and not _reaches(tile, locks[use[0]].tile):
-                raise _out_of_reach(tile, f"lock {use[0]} on {locks[use[0]].tile}", bd)
+            if use is not None and not _reaches(program, locks[use[0]].tile):
+                raise _out_of_reach(program, f"lock {use[0]} on {locks[use[0]].tile}", bd)
         for problem in check_bd(bd, tile):
-            raise problem
+            if not (as_silent and isinstance(problem, WrapsToZeroProblem)):
+                raise problem
 
 
-def _reaches(dma: Tile, other: Tile) -> bool:
-    """A core tile's DMA has its own memory, a mem tile's also that of the mem tiles beside it (AM020 chapter 5)."""
+def repeated_too_often(count: int, place: Place) -> Problem:
+    return Problem(
+        f"a repeat count of {count} does not fit the queue",
+        where=str(place),
+        why=f"its field goes from 0 to {LARGEST_REPEAT}, and runs once more than it says",
+        fix="repeat less often, or in two tasks",
+        check="TP322",
+    )
+
+
+def _reaches(program: DmaProgram, other: Tile) -> bool:
+    """A core tile's DMA has its own memory, the first channels of a mem tile's also that of the mem tiles beside it
+    (AM020 chapter 5, getMaxChannelNumForAdjacentMemTile)."""
+    dma = program.tile
     if dma.at == other.at:
         return True
-    return dma.kind == other.kind == "mem" and abs(dma.column - other.column) == 1
+    beside = dma.kind == other.kind == "mem" and abs(dma.column - other.column) == 1
+    return beside and program.channel < NEIGHBOUR_CHANNELS
 
 
-def _out_of_reach(tile: Tile, what: str, bd: WrittenBd) -> Problem:
+def _out_of_reach(program: DmaProgram, what: str, bd: WrittenBd) -> Problem:
     return Problem(
-        f"the DMA of {tile} does not reach {what}",
+        f"{program.direction} channel {program.channel} of {program.tile} does not reach {what}",
         where=str(bd.place),
-        why="a DMA has the memory and the locks of its own tile; that of a mem tile also those of its neighbours",
+        why="a DMA has the memory and the locks of its own tile; channels 0 to 3 of a mem tile also its neighbours'",
         fix="put both on one tile",
         check="TP606",
     )
@@ -123,8 +154,8 @@ def lower_flows(design: Design) -> list[Flow]:
     names = {(a.tile.at, a.direction, a.channel): a.name for a in design.shim_allocations}
     flows = []
     for flow in design.flows:
-        _check_port(flow.source, MM2S)
-        _check_port(flow.destination, S2MM)
+        _check_port(flow, flow.source, MM2S)
+        _check_port(flow, flow.destination, S2MM)
         name = names.get((flow.source.tile.at, MM2S, flow.source.channel)) or names.get(
             (flow.destination.tile.at, S2MM, flow.destination.channel)
         )
@@ -142,12 +173,12 @@ def lower_flows(design: Design) -> list[Flow]:
     return flows
 
 
-def _check_port(port: Port, direction: Direction) -> None:
+def _check_port(flow: WrittenFlow, port: Port, direction: Direction) -> None:
     channels = TILE_KINDS[port.tile.kind].channels
     if port.bundle == "DMA" and not 0 <= port.channel < channels:
         raise Problem(
             f"there is no {direction} channel {port.channel} on {port.tile}",
-            where=str(port.tile.place),
+            where=str(flow.place),
             why=f"a {port.tile.kind} tile has channels 0 to {channels - 1}, and a flow names this one",
             fix="use one of those",
             check="TP312",

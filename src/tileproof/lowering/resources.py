@@ -68,7 +68,7 @@ class Resources:
             raise Problem(
                 f"{direction} channel {number} of {tile} is taken",
                 where=str(place),
-                why="an earlier fifo has it",
+                why="an earlier fifo, a DMA program or a shim allocation has it",
                 fix="pin another channel, or leave the choice to the compiler",
                 check="TP312",
             )
@@ -112,7 +112,7 @@ def limit(wanted: int, limit: int, what: str, tile: Tile, place: Place) -> None:
         raise Problem(
             f"tile {tile} needs more {what} than it has",
             where=str(place),
-            why=f"the fifos up to this one need {wanted}, and a {tile.kind} tile has {limit}",
+            why=f"with this one, {wanted} are needed, and a {tile.kind} tile has {limit}",
             fix="join fifos, lower their depth, or move one to another tile",
             check="TP312",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 
-from tileproof.device_model import SHIM, TILE_KINDS
+from tileproof.device_model import MAX_LOCK_VALUE, SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import (
     BlockWrite,
@@ -29,6 +29,7 @@ from tileproof.insts import (
     wait_operation,
 )
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer, ShimAllocation
+from tileproof.lowering.programs import LARGEST_REPEAT, repeated_too_often
 from tileproof.mlir.design import (
     AddressPatch,
     Bd,
@@ -49,6 +50,7 @@ from tileproof.mlir.design import Packet as PacketHeader
 
 _WORD = 1 << 32
 _WORD_BYTES = 4
+_SHIM_BDS = TILE_KINDS[SHIM].bds
 # The first lock's value register of each kind of tile, and how far the next is (aie-rt, LOCK0_VALUE).
 _LOCK_REGISTERS = {"core": 0x1F000, "mem": 0xC0000, "shim": 0x14000}
 _LOCK_STRIDE = 0x10
@@ -91,7 +93,8 @@ class _Writer:
     sequence: Sequence
     as_silent: bool
     _tasks: dict[int, _Task] = field(default_factory=dict)
-    _taken: dict[tuple[int, int], set[int]] = field(default_factory=lambda: defaultdict(set))
+    # Which task has which BD of which shim tile.
+    _owners: dict[tuple[int, int], dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
     def operations(self, operation: object) -> tuple[Operation, ...]:
         return _WRITE[type(operation)](self, operation)
@@ -99,8 +102,7 @@ class _Writer:
     # Transfers
 
     def _transfer(self, transfer: Transfer) -> tuple[Operation, ...]:
-        if not self.as_silent:
-            _check_bd_id(transfer)
+        _check_bd_id(transfer.bd_id, transfer.place, as_silent=self.as_silent)
         _check_numbers(transfer)
         shim = _allocation(self.design, transfer.shim, transfer.place)
         type_ = self.sequence.arguments[transfer.argument]
@@ -140,16 +142,19 @@ class _Writer:
 
     def _configure(self, task: ConfigureTask) -> tuple[Operation, ...]:
         shim = self._end_of(task)
-        taken = self._taken[shim.tile.at]
+        if not 0 <= task.repeat_count <= LARGEST_REPEAT:
+            raise repeated_too_often(task.repeat_count, task.place)
+        owners = self._owners[shim.tile.at]
         # Ids that the design gives itself are taken from the start.
-        written = {bd.bd_id for bd in _task_bds(self.sequence) if bd.bd_id is not None}
+        written = {bd.bd_id for other in self._configured(shim) for bd in other.bds if bd.bd_id is not None}
         ids: list[int] = []
         for bd in task.bds:
-            free = (n for n in range(TILE_KINDS[SHIM].bds) if n not in taken and n not in written)
+            free = (n for n in range(_SHIM_BDS) if n not in owners and n not in written)
             number = next(free, None) if bd.bd_id is None else bd.bd_id
             if number is None:
                 raise _no_bd_left(task, shim)
-            taken.add(number)
+            self._check_own_bd(bd, number, owners)
+            owners[number] = task.task
             ids.append(number)
         self._tasks[task.task] = _Task(task, shim, ids)
         requests = [self._request(task, shim, ids, number) for number in range(len(task.bds))]
@@ -159,10 +164,37 @@ class _Writer:
             for operation in self._located(bd.place, lambda r=request: self._written(r, task_bd_operations))  # type: ignore[misc]
         )
 
+    def _configured(self, shim: ShimAllocation) -> Iterator[ConfigureTask]:
+        """The tasks of the same shim tile."""
+        for operation in self.sequence.operations:
+            if isinstance(operation, ConfigureTask) and self._end_of(operation).tile.at == shim.tile.at:
+                yield operation
+
+    def _check_own_bd(self, bd: Bd, number: int, owners: dict[int, int]) -> None:
+        _check_bd_id(number, bd.place, as_silent=False)
+        if number in owners:
+            raise Problem(
+                f"BD {number} is in use",
+                where=str(bd.place),
+                why=f"task {owners[number]} of the sequence has it, and is neither awaited nor freed before",
+                fix="leave bd_id out, or await the other task first",
+                check="TP310",
+            )
+        if bd.acquire is not None or bd.release is not None:
+            raise Problem(
+                "a BD of a task uses a lock",
+                where=str(bd.place),
+                why="tileproof writes no locks into the BDs of a runtime sequence",
+                fix="let tokens keep the order: issue_token and dma_await_task",
+                check="TP313",
+            )
+
     def _end_of(self, task: ConfigureTask) -> ShimAllocation:
         if not isinstance(task.channel, Channel):
             return _allocation(self.design, task.channel, task.place)
         tile = task.channel.tile
+        if tile.kind == SHIM and not 0 <= task.channel.channel < TILE_KINDS[SHIM].channels:
+            raise _no_channel(task.channel, task.place)
         if tile.kind != SHIM:
             raise Problem(
                 f"a task on {tile} is not written by this version of tileproof",
@@ -197,7 +229,7 @@ class _Writer:
             strides=strides,
             element_bytes=bd.type.dtype.nbytes,
             burst_length=bd.burst_length,
-            packet=_packet(bd.packet),
+            packet=_packet(bd.packet or task.packet),
             next_bd=None if bd.next is None else ids[bd.next],
         )
 
@@ -213,7 +245,11 @@ class _Writer:
                 runs=task.configured.repeat_count + 1,
                 issue_token=task.configured.issue_token,
             )
-        self._taken[shim.tile.at] -= set(task.bd_ids)
+        owners = self._owners[shim.tile.at]
+        for number in task.bd_ids:
+            # A task that is freed again has nothing any more, and another may have its BDs.
+            if owners.get(number) == use.task:
+                del owners[number]
         if use.action == "free":
             return ()
         if not task.configured.issue_token:
@@ -229,22 +265,35 @@ class _Writer:
     # Registers, locks and parameters
 
     def _rtp_write(self, write: RtpWrite) -> tuple[Operation, ...]:
-        buffer = self._buffer(write.buffer)
-        if not 0 <= write.index * _WORD_BYTES < buffer.nbytes:
+        address = self._address_in(write.buffer, write.index, 1, write.place)
+        return (Write(address=address, value=write.value % _WORD),)
+
+    def _address_in(self, name: str, index: int, count: int, place: Place) -> int:
+        """The full address of `count` words of a buffer, from word `index` on."""
+        buffer = self._buffer(name)
+        words = buffer.nbytes // _WORD_BYTES
+        if not 0 <= index <= words - count:
             raise Problem(
-                f"there is no word {write.index} in {buffer.name}",
-                where=str(write.place),
-                why=f"{buffer.type} has {buffer.nbytes // _WORD_BYTES} words",
+                f"there is no word {index + count - 1} in {buffer.name}",
+                where=str(place),
+                why=f"{buffer.type} has {words} words",
                 fix="correct the index",
                 check="TP302",
             )
-        address = _address(buffer, write.index * _WORD_BYTES)
-        return (Write(address=address, value=write.value % _WORD),)
+        return _address(buffer, index * _WORD_BYTES)
 
     def _buffer(self, name: str) -> PlacedBuffer:
         return next(buffer for buffer in self.design.buffers if buffer.name == name)
 
     def _set_lock(self, write: SetLock) -> tuple[Operation, ...]:
+        if not 0 <= write.value <= MAX_LOCK_VALUE:
+            raise Problem(
+                f"lock {write.lock} cannot be set to {write.value}",
+                where=str(write.place),
+                why=f"a lock counts from 0 to {MAX_LOCK_VALUE}",
+                fix="give it a value in that range",
+                check="TP312",
+            )
         lock = next(lock for lock in self.design.locks if lock.name == write.lock)
         offset = _LOCK_REGISTERS[lock.tile.kind] + _LOCK_STRIDE * lock.id
         return (Write(address=tile_address(lock.tile.column, lock.tile.row, offset), value=write.value % _WORD),)
@@ -252,7 +301,7 @@ class _Writer:
     def _register_write(self, write: RegisterWrite) -> tuple[Operation, ...]:
         address = write.address
         if write.buffer is not None:
-            address = _address(self._buffer(write.buffer), write.address * _WORD_BYTES)
+            address = self._address_in(write.buffer, write.address, len(write.words), write.place)
         elif write.tile is not None:
             address = tile_address(*write.tile, write.address)
         if write.block:
@@ -262,6 +311,18 @@ class _Writer:
         return (Write(address=address, value=write.words[0]),)
 
     def _sync(self, wait: SyncWait) -> tuple[Operation, ...]:
+        last = (wait.column + wait.columns - 1, wait.row + wait.rows - 1)
+        if min(wait.columns, wait.rows) < 1 or None in (
+            self.design.device.kind(wait.column, wait.row),
+            self.design.device.kind(*last),
+        ):
+            raise Problem(
+                f"there are no {wait.columns} x {wait.rows} tiles from ({wait.column}, {wait.row}) on",
+                where=str(wait.place),
+                why=f"{self.design.device.name} has {self.design.device.columns} columns and 6 rows",
+                fix="wait for tiles of the device",
+                check="TP313",
+            )
         return (
             Sync(
                 column=wait.column,
@@ -282,6 +343,9 @@ class _Writer:
                 fix="use a channel of a tile on row 0",
                 check="TP313",
             )
+        _check_bd_id(push.bd_id, push.place, as_silent=self.as_silent)
+        if not 0 <= push.repeat_count <= LARGEST_REPEAT:
+            raise repeated_too_often(push.repeat_count, push.place)
         return push_operations(
             push.column,
             push.channel,
@@ -309,14 +373,13 @@ _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
 }
 
 
-def _check_bd_id(transfer: Transfer) -> None:
-    """What mlir-aie passes without a word."""
-    bds = TILE_KINDS[SHIM].bds
-    if not 0 <= transfer.bd_id < bds:
+def _check_bd_id(number: int, place: Place, *, as_silent: bool) -> None:
+    """mlir-aie lets 16 pass without a word; beyond that nothing is a BD's."""
+    if not 0 <= number < _SHIM_BDS + as_silent:
         raise Problem(
-            f"there is no BD {transfer.bd_id} on a shim tile",
-            where=str(transfer.place),
-            why=f"it has BDs 0 to {bds - 1}; mlir-aie lets this pass, and the write lands on the channels' registers",
+            f"there is no BD {number} on a shim tile",
+            where=str(place),
+            why="it has BDs 0 to 15; mlir-aie lets this pass, and the write lands on the channels' registers",
             fix="give the transfer an id that no transfer under way has",
             check="TP301",
         )
@@ -354,10 +417,14 @@ def _walk(bd: Bd) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
     return _four(sizes), _four(strides)
 
 
-def _task_bds(sequence: Sequence) -> Iterator[Bd]:
-    for operation in sequence.operations:
-        if isinstance(operation, ConfigureTask):
-            yield from operation.bds
+def _no_channel(channel: Channel, place: Place) -> Problem:
+    return Problem(
+        f"there is no {channel.direction} channel {channel.channel} on {channel.tile}",
+        where=str(place),
+        why=f"a shim tile has {channel.direction} channels 0 to {TILE_KINDS[SHIM].channels - 1}",
+        fix="use one of those",
+        check="TP312",
+    )
 
 
 def _no_bd_left(task: ConfigureTask, shim: ShimAllocation) -> Problem:

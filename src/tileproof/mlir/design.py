@@ -153,7 +153,8 @@ class Bd:
 
     `buffer` is the name of a buffer, or the number of an argument of the sequence the BD stands in. `acquire` and
     `release` are (lock, value). `next` is the position of the BD that follows in the chain, None at its end.
-    `bd_id` is None where the design leaves it to mlir-aie.
+    `bd_id` is None where the design leaves it to mlir-aie. `exactly` is whether it waits for a lock to be equal to the
+    value, and not at least that.
     """
 
     buffer: str | int
@@ -169,6 +170,7 @@ class Bd:
     packet: Packet | None
     burst_length: int
     place: Place
+    exactly: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +337,7 @@ class Channel:
 class ConfigureTask:
     """An `aiex.dma_configure_task`, or `_for` a shim end. `task` is its number in the sequence, from 0.
 
-    It runs its BDs `repeat_count` times more.
+    It runs its BDs `repeat_count` times more. `packet` is the header of those BDs that have none of their own.
     """
 
     task: int
@@ -344,6 +346,7 @@ class ConfigureTask:
     issue_token: bool
     repeat_count: int
     place: Place
+    packet: Packet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,7 @@ class DmaReader:
             packet=packet(bd),
             burst_length=optional_integer(bd, "burst_length") or 0,
             place=place_of(bd),
+            exactly=any(isinstance(use, UseLockOp) and string(use, "action") == "Acquire" for use in block.ops),
         )
 
     def _use(self, block: Block, what: Literal["acquire", "release"]) -> tuple[str, int] | None:

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 
 from xdsl.context import Context
-from xdsl.dialects import affine, arith, builtin, cf, func, math, memref, scf, vector
+from xdsl.dialects import affine, arith, builtin, cf, func, math, scf, vector
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import DiagnosticException, ParseError
@@ -16,14 +16,15 @@ from tileproof.mlir.aie import Aie, DeviceOp
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.design import Place
 from tileproof.mlir.index import Index
-from tileproof.mlir.syntax import FoldingParser
+from tileproof.mlir.memref import MemRef
+from tileproof.mlir.syntax import FoldingParser, LooseOp
 
 # Deeper nesting than this is no design; Python's own limit would end in a traceback.
 _MAX_NESTING = 50
 
 
 _DIALECTS = (
-    *(builtin.Builtin, arith.Arith, func.Func, scf.Scf, memref.MemRef, cf.Cf, vector.Vector),
+    *(builtin.Builtin, arith.Arith, func.Func, scf.Scf, MemRef, cf.Cf, vector.Vector),
     *(affine.Affine, math.Math, Index, Aie, Aiex),
 )
 
@@ -83,6 +84,11 @@ def parse_module(text: str, name: str) -> ModuleOp:
         if constant.parent is not None and not constant.result.uses:
             constant.detach()  # type: ignore[no-untyped-call]
             constant.erase()
+    for operation in module.walk():
+        if isinstance(operation, LooseOp) and operation.properties:
+            # Of the generic form; what our operations say stands in their attributes.
+            operation.attributes |= operation.properties
+            operation.properties = {}
     _verify(module, name)
     return module
 

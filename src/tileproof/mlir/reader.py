@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.dialects.memref import GlobalOp
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
@@ -79,6 +78,7 @@ from tileproof.mlir.design import (
 )
 from tileproof.mlir.dma import DmaReader, direction_of
 from tileproof.mlir.logical import place_logical_tiles
+from tileproof.mlir.memref import GlobalOp
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.sequences import SequenceReader, trace_note
 from tileproof.mlir.syntax import numbers_of_pairs
@@ -268,10 +268,10 @@ class _Reader:
         self.external[op.results[0]] = memref(op, op.results[0].type)
 
     def _global(self, op: XdslOperation) -> None:
-        assert isinstance(op, GlobalOp)
-        values = op.initial_value
+        values = op.attributes.get("initial_value")
+        name = self._symbol(op, string(op, "sym_name"))
         if isinstance(values, DenseIntOrFPElementsAttr):
-            self.globals[op.sym_name.data] = tuple(int(value) for value in values.get_values())
+            self.globals[name] = tuple(int(value) for value in dense_values(values, memref(op, op.attributes["type"])))
 
     # Fifos
 

@@ -150,7 +150,7 @@ class SequenceReader:
         return name
 
     def _configure(self, op: XdslOperation) -> ConfigureTask:
-        self._known(op, "alloc", "direction", "channel", "issue_token", "repeat_count")
+        self._known(op, "alloc", "direction", "channel", "issue_token", "repeat_count", "packet")
         channel: str | Channel
         if isinstance(op, ConfigureTaskForOp):
             channel = self._shim(op, op.attributes.get("alloc"), "alloc")
@@ -171,6 +171,7 @@ class SequenceReader:
             issue_token=flag(op, "issue_token"),
             repeat_count=optional_integer(op, "repeat_count") or 0,
             place=place_of(op),
+            packet=packet(op),
         )
 
     def _use_task(self, op: XdslOperation) -> UseTask:
