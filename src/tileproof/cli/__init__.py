@@ -1,0 +1,38 @@
+"""The command line: reads arguments, calls one function, answers with what it returns."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tileproof import __version__
+from tileproof.cli import designs, kernels, steps
+from tileproof.cli.shared import Parser, say
+from tileproof.errors import Problem
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Exit code 0, 1: a kernel is wrong, 2: the request is wrong, 3: something is not here."""
+    if sys.stdout is None:  # closed by the shell (`>&-`): nobody wants the answer
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except Problem as problem:
+        say(str(problem))
+        return problem.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="tileproof", description="Builds NPU kernels and proves each one against a golden model.")
+    parser.add_argument("--version", action="version", version=f"tileproof {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    for room in (kernels, designs, steps):
+        room.add_commands(commands)
+    return parser

@@ -1,0 +1,200 @@
+"""The commands for designs, a kernel's or anybody's: check, inspect."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileproof import mlir_aie
+from tileproof.cli.shared import add_command, answer, common_options, request_of, say
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
+
+if TYPE_CHECKING:
+    from tileproof.check.checked import BuiltFile
+    from tileproof.cli.shared import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    for add in (_add_check, _add_inspect):
+        add(commands)
+
+
+# check
+
+
+def _add_check(commands: Commands) -> None:
+    text = "find what is wrong with a kernel, or with any design, before it runs"
+    parser = add_command(commands, "check", _check, text)
+    parser.add_argument("subject", nargs="?", metavar="KERNEL|FILE.mlir")
+    parser.add_argument(
+        "--tile-code", metavar="FILE", type=Path, action="append", default=[], help="C++ of FILE.mlir; may be repeated"
+    )
+    common_options(parser)
+    parser.add_argument("--xclbin", metavar="FILE", type=Path, help="what was built of it; with or without --insts")
+    parser.add_argument("--insts", metavar="FILE", type=Path, help="the instruction words that were built of it")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print findings, or the catalogue, as JSON")
+    shape.add_argument("--sarif", action="store_true", help="print findings as SARIF 2.1.0, for editors")
+    parser.add_argument("--list", action="store_true", help="print every check there is, and end")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from tileproof.check import report
+
+    if arguments.list:
+        answer(report.catalogue_as_json() if arguments.json else report.catalogue_as_markdown())
+        return 0
+    from tileproof.check.run import check_design
+
+    name, design, tile_code = _subject(arguments)
+    built = {key: _built(getattr(arguments, key)) for key in ("xclbin", "insts")}
+    findings = check_design(design, name, tile_code, compile_code=True, **built)
+    if arguments.json:
+        answer(report.as_json(findings, arguments.subject))
+    elif arguments.sarif:
+        answer(report.as_sarif(findings))
+    else:
+        answer(report.as_text(findings, arguments.subject))
+    return EXIT_KERNEL_WRONG if any(finding.is_error for finding in findings) else 0
+
+
+def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
+    """What is to be checked: the design's name and text, and the texts of its tile code by name."""
+    if arguments.subject is None:
+        raise Problem("there is nothing to check", fix="name a kernel or a FILE.mlir; --list prints the checks")
+    if arguments.subject.endswith(".mlir"):
+        path = Path(arguments.subject)
+        return str(path), _text_of(path), {str(code): _text_of(code) for code in arguments.tile_code}
+    if arguments.tile_code:
+        raise Problem(
+            "--tile-code is for a FILE.mlir",
+            where=f"--tile-code {arguments.tile_code[0]}",
+            why=f"the kernel {arguments.subject!r} has its own",
+            fix="leave it out, or name a FILE.mlir",
+        )
+    from tileproof.prepare import render_kernel
+
+    request = request_of(arguments)
+    rendered = render_kernel(arguments.subject, request)
+    folder = request.build_dir / rendered.spec.name / rendered.spec.variant(request.target)
+    design = rendered.texts["design.mlir"]
+    tile_code = {_place_of(folder, name, text): text for name, text in rendered.tile_code.items()}
+    return _place_of(folder, "design.mlir", design), design, tile_code
+
+
+def _place_of(folder: Path, name: str, text: str) -> str:
+    """What messages call a rendered text: the file that a build wrote, if it is the same, for an editor to find."""
+    path = folder / name
+    try:
+        same = path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        same = False
+    return str(path) if same else name
+
+
+def _built(path: Path | None) -> BuiltFile | None:
+    from tileproof.check.checked import BuiltFile
+
+    if path is None:
+        return None
+    try:
+        return BuiltFile(path.name, path.read_bytes())
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError as error:
+        raise Problem(
+            f"{path.name} is no text",
+            where=f"{path}, byte {error.start}",
+            why="it is not UTF-8",
+            fix="name a design or tile code in text",
+        ) from None
+
+
+# inspect
+
+
+def _add_inspect(commands: Commands) -> None:
+    parser = add_command(commands, "inspect", _inspect, "show a design: who feeds whom, and what mlir-aie makes of it")
+    parser.add_argument("subject", metavar="KERNEL|FILE.mlir")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--lowered", action="store_true", help="buffers with addresses, locks, DMA chains, circuits")
+    what.add_argument("--print", action="store_true", help="the design itself, in the spelling of --mlir-aie")
+    parser.add_argument(
+        "--mlir-aie", choices=mlir_aie.STATES, metavar="STATE", help="which mlir-aie: " + ", ".join(mlir_aie.STATES)
+    )
+    parser.add_argument(
+        "--scheme", choices=("default", "bank-aware", "basic-sequential"), help="how buffers are placed"
+    )
+    parser.add_argument("--json", action="store_true", help="with --lowered: every fact, instruction words included")
+    common_options(parser)
+    parser.set_defaults(tile_code=[])
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    name, text, _ = _subject(arguments)
+    if not arguments.lowered:
+        # Of a design as it is there is one picture, for people, and one text for each mlir-aie.
+        for option in ("json", "scheme") if arguments.print else ("json", "scheme", "mlir_aie"):
+            if getattr(arguments, option):
+                _refuse_option("--" + option.replace("_", "-"))
+    if arguments.print:
+        from tileproof.mlir.printer import respelled
+
+        answer(respelled(text, name, arguments.mlir_aie or mlir_aie.NEWEST).rstrip("\n"))
+        return 0
+    if arguments.lowered:
+        return _inspect_lowered(arguments, name, text)
+    from tileproof.drawing import design_text
+    from tileproof.lowering.lower import lower_design
+    from tileproof.mlir.reader import read_design
+
+    design = read_design(text, name)
+    try:
+        lowered, refusal = lower_design(design), None
+    except Problem as problem:
+        lowered, refusal = None, problem
+    answer(design_text(design, lowered, name).rstrip("\n"))
+    if refusal is not None:
+        say(f"it cannot be lowered, so nothing is known of its pools and addresses:\n{refusal}")
+    return 0
+
+
+def _refuse_option(option: str) -> None:
+    raise Problem(
+        f"{option} is for what a design becomes",
+        where=f"tileproof inspect {option}",
+        why="a design as it is written is the same for every mlir-aie, and its picture is for people",
+        fix=f"write --lowered {option}",
+    )
+
+
+def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int:
+    if arguments.mlir_aie not in (None, *mlir_aie.LOWERED_STATES):
+        raise Problem(
+            f"what mlir-aie of {arguments.mlir_aie} makes of a design is not known here",
+            where=f"--mlir-aie {arguments.mlir_aie}",
+            why="of that state we know the spelling only",
+            fix="choose one of " + ", ".join(mlir_aie.LOWERED_STATES) + ", or --print",
+        )
+    if arguments.json:
+        from tileproof.lowering.facts import design_facts
+
+        facts = design_facts(text, name, arguments.mlir_aie, arguments.scheme)
+        answer(json.dumps(facts, indent=1))
+        return 0 if facts["outcome"] == "accepted" else EXIT_KERNEL_WRONG
+    from tileproof.drawing import lowered_text
+    from tileproof.lowering.lower import lower_design
+    from tileproof.mlir.reader import read_design
+
+    lowered = lower_design(read_design(text, name), state=arguments.mlir_aie, scheme=arguments.scheme or "default")
+    answer(lowered_text(lowered, name).rstrip("\n"))
+    return 0

@@ -1,0 +1,228 @@
+"""The commands for kernels: list, show, render, build, verify."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileproof import library
+from tileproof.cli.shared import add_command, answer, building_options, common_options, progress, request_of, say
+from tileproof.errors import Problem
+
+if TYPE_CHECKING:
+    from tileproof.cli.shared import Commands
+    from tileproof.prepare import Request
+    from tileproof.verify import Verdict
+
+
+def add_commands(commands: Commands) -> None:
+    for add in (_add_list, _add_show, _add_render, _add_build, _add_verify):
+        add(commands)
+
+
+# list, show, render
+
+
+def _add_list(commands: Commands) -> None:
+    parser = add_command(commands, "list", _list, "name all kernels")
+    parser.add_argument("--kernels", metavar="DIR", type=Path)
+    parser.add_argument("--json", action="store_true")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from tileproof.prepare import load_kernel
+
+    specs = [load_kernel(name, arguments.kernels, {}) for name in library.kernel_names(arguments.kernels)]
+    if arguments.json:
+        answer(json.dumps([{"name": spec.name, "about": spec.about, "targets": spec.targets} for spec in specs]))
+    else:
+        answer("\n".join(f"{spec.name:<12} {spec.about}" for spec in specs))
+    return 0
+
+
+def _add_show(commands: Commands) -> None:
+    text = "what a kernel is: buffers, scales, cases, and the memory map of its core"
+    parser = add_command(commands, "show", _show, text)
+    parser.add_argument("kernel")
+    common_options(parser)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from tileproof.prepare import render_kernel
+    from tileproof.show import kernel_text
+
+    rendered = render_kernel(arguments.kernel, request_of(arguments))
+    answer(kernel_text(rendered.spec, rendered.texts["design.mlir"]))
+    return 0
+
+
+def _add_render(commands: Commands) -> None:
+    parser = add_command(commands, "render", _render, "print the MLIR and C++ of a kernel, or write them with -o")
+    parser.add_argument("kernel")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, help="write the files here instead of printing them"
+    )
+    common_options(parser)
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from tileproof.build import write_if_changed
+    from tileproof.prepare import render_kernel
+
+    texts = render_kernel(arguments.kernel, request_of(arguments)).texts
+    for name, text in texts.items():
+        if arguments.output is None:
+            answer(f"// ==== {name} ====\n{text}")
+            continue
+        try:
+            arguments.output.mkdir(parents=True, exist_ok=True)
+            write_if_changed(arguments.output / name, text.encode())
+        except OSError as error:
+            raise Problem(
+                f"{name} cannot be written",
+                where=str(arguments.output),
+                why=error.strerror or str(error),
+                fix="choose another folder with -o",
+            ) from None
+        answer(str(arguments.output / name))
+    return 0
+
+
+# build, verify
+
+
+def _add_build(commands: Commands) -> None:
+    parser = add_command(commands, "build", _build, "make the xclbin and insts.bin of kernels")
+    parser.add_argument("kernel", nargs="+")
+    common_options(parser)
+    building_options(parser)
+    parser.add_argument("--json", action="store_true")
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from tileproof.prepare import build_kernel, render_kernel
+
+    request = request_of(arguments)
+    listed = []
+    for name in arguments.kernel:
+        artifacts = build_kernel(render_kernel(name, request), request, say)
+        entry = {
+            "kernel": name,
+            "xclbin": str(artifacts.xclbin),
+            "insts": str(artifacts.insts),
+            "digest": artifacts.digest,
+            "warnings": list(artifacts.warnings),
+        }
+        listed.append(entry)
+        for warning in artifacts.warnings:
+            say(f"warning: {warning}")
+        if not arguments.json:
+            done = "built" if artifacts.worked else "up to date"
+            answer(f"{name}: {done}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})")
+    if arguments.json:
+        answer(json.dumps(listed, indent=1))
+    return 0
+
+
+def _add_verify(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "verify",
+        _verify,
+        "build kernels, run every case, and compare every element; without names: all kernels",
+    )
+    parser.add_argument("kernel", nargs="*")
+    common_options(parser)
+    building_options(parser)
+    parser.add_argument("--device", choices=("auto", "npu", "emulator"), default="auto", help="default: %(default)s")
+    parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="draw every case from this seed instead of its own")
+    parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
+    parser.add_argument(
+        "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
+    )
+    parser.add_argument("--insts", metavar="FILE", type=Path, help="the instructions built with --xclbin")
+    parser.add_argument("--timeout", type=_seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from tileproof import report
+    from tileproof.verify import exit_code
+
+    request = request_of(arguments)
+    names = arguments.kernel or library.kernel_names(arguments.kernels)
+    if not names:
+        raise Problem(
+            "there is no kernel to verify",
+            where=str(arguments.kernels),
+            why="no folder below it has a kernel.toml",
+            fix="name a folder that holds one folder per kernel",
+        )
+    if arguments.junit is not None and not arguments.junit.parent.is_dir():
+        raise _no_report(arguments.junit, "there is no such folder")
+    verdicts, refused = _prove_all(names, request, arguments)
+    if arguments.json:
+        answer(report.as_json(verdicts, refused))
+    elif verdicts:
+        terminal = sys.stdout.isatty()
+        width = os.get_terminal_size().columns if terminal else 120
+        answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
+    if arguments.junit is not None:
+        _write_report(arguments.junit, report.as_junit(verdicts, refused))
+    # A wrong kernel outweighs a wrong request, which outweighs what is not here.
+    codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
+    return min([code for code in codes if code], default=0)
+
+
+def _prove_all(
+    names: Sequence[str], request: Request, arguments: argparse.Namespace
+) -> tuple[list[Verdict], dict[str, Problem]]:
+    """All verdicts, and why a kernel was refused."""
+    from tileproof.prove import prove_kernel
+
+    verdicts: list[Verdict] = []
+    refused: dict[str, Problem] = {}
+    with progress() as now:
+        for name in names:
+            try:
+                verdicts += prove_kernel(name, request, now, arguments.wav)
+            except Problem as problem:
+                say(str(problem))
+                refused[name] = problem
+    return verdicts, refused
+
+
+def _write_report(path: Path, text: str) -> None:
+    from tileproof.build import write_atomically
+
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise _no_report(path, error.strerror or str(error)) from None
+
+
+def _no_report(path: Path, why: str) -> Problem:
+    return Problem("the report cannot be written", where=str(path), why=why, fix="choose another path")

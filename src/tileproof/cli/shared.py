@@ -1,0 +1,125 @@
+"""What every command shares: its parser, its answer, and the flags that mean the same everywhere. Only this prints."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileproof import device_model
+from tileproof.errors import EXIT_REQUEST_WRONG, Problem
+
+if TYPE_CHECKING:
+    from tileproof.prepare import Request
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def answer(text: str) -> None:
+    """Print to standard output. A reader that has left (`| head`) has seen what it wanted; the exit code counts."""
+    try:
+        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise Problem("the answer cannot be written", where="standard output", why=error.strerror) from None
+
+
+def say(text: str) -> None:
+    """Print to standard error: what is not the answer."""
+    print(text, file=sys.stderr)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors look like ours."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        message = message.replace(", 'lower', 'package'", "")  # steps of a build, which no person asks for
+        say(str(Problem(message, fix=f"`{self.prog} --help` lists what can be asked")))
+        raise SystemExit(EXIT_REQUEST_WRONG)
+
+
+def add_command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    """A command that `--help` lists with one line of text."""
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def common_options(parser: argparse.ArgumentParser) -> None:
+    """The flags that mean the same everywhere."""
+    parser.add_argument(
+        "--target", choices=device_model.TARGETS, default=device_model.TARGETS[0], help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a size of the kernel; may be repeated",
+    )
+    parser.add_argument("--kernels", metavar="DIR", type=Path, help="look for kernels here instead of the shipped ones")
+
+
+def building_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s"
+    )
+    parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
+    parser.add_argument("-j", "--jobs", type=_positive, metavar="N", help="parallel steps; default: as ninja chooses")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def request_of(arguments: argparse.Namespace) -> Request:
+    from tileproof.prepare import Request
+
+    return Request(
+        target=arguments.target,
+        sizes=dict(_size(text) for text in arguments.set),
+        kernels=arguments.kernels,
+        toolchain=getattr(arguments, "toolchain", "auto"),
+        device=getattr(arguments, "device", "auto"),
+        cases=tuple(getattr(arguments, "case", ())),
+        seed=getattr(arguments, "seed", None),
+        build_dir=getattr(arguments, "build_dir", Path("build")),
+        jobs=getattr(arguments, "jobs", None),
+        xclbin=getattr(arguments, "xclbin", None),
+        insts=getattr(arguments, "insts", None),
+        timeout_s=getattr(arguments, "timeout", 30.0),
+    )
+
+
+def _size(text: str) -> tuple[str, int]:
+    key, sign, value = text.partition("=")
+    try:
+        return key.strip(), int(value)
+    except ValueError:
+        raise Problem(
+            f"--set {text} cannot be read",
+            why="there is no =" if not sign else f"{value!r} is not a whole number",
+            fix="write for instance --set head=32",
+        ) from None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is being done; nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status("") as status:
+        yield lambda text: status.update(Text(text))
