@@ -621,19 +621,19 @@ builtin.module {
     %rtp = aie.buffer(%core) {sym_name = "rtp"} : memref<8xi32>
     %full = aie.lock(%core, 1) {sym_name = "full"}
     %dma = aie.mem(%core) {
-      %0 = arith.constant 1 : i32
+      %c1_i32 = arith.constant 1 : i32
       %d = aie.dma_start(S2MM, 0, ^bd, ^end)
     ^bd:
       aie.dma_bd(%rtp : memref<8xi32> offset = 0 len = 8 sizes = [4, 2] strides = [2, 1])
-      aie.use_lock(%full, Release, %0)
+      aie.use_lock(%full, Release, %c1_i32)
       aie.next_bd ^bd
     ^end:
       aie.end
     }
     aie.shim_dma_allocation @feed(%shim, MM2S, 0)
     aie.runtime_sequence @sequence(%a: memref<8xi32>) {
-      %1 = arith.constant 7 : i32
-      aiex.npu.rtp_write(@rtp, 1, %1) : i32
+      %c7_i32 = arith.constant 7 : i32
+      aiex.npu.rtp_write(@rtp, 1, %c7_i32) : i32
     }
   }
 }

@@ -21,6 +21,7 @@ from tileproof.insts import (
     Sync,
     Write,
     encode,
+    operation_words,
     push_operations,
     stream_for,
     task_bd_operations,
@@ -40,6 +41,7 @@ from tileproof.mlir.design import (
     RegisterWrite,
     RtpWrite,
     Sequence,
+    SequenceOperation,
     SetLock,
     SyncWait,
     Transfer,
@@ -96,8 +98,24 @@ class _Writer:
     # Which task has which BD of which shim tile.
     _owners: dict[tuple[int, int], dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
-    def operations(self, operation: object) -> tuple[Operation, ...]:
-        return _WRITE[type(operation)](self, operation)
+    def operations(self, operation: SequenceOperation) -> tuple[Operation, ...]:
+        written: tuple[Operation, ...] = _WRITE[type(operation)](self, operation)
+        if not all(0 <= word < _WORD for found in written for word in operation_words(found)):
+            raise _no_word(operation.place)
+        return written
+
+    def _tile(self, column: int, row: int, place: Place) -> str:
+        """The kind of a tile that the device has."""
+        kind = self.design.device.kind(column, row)
+        if kind is None:
+            raise Problem(
+                f"there is no tile ({column}, {row})",
+                where=str(place),
+                why=f"{self.design.device.name} has columns 0 to {self.design.device.columns - 1} and rows 0 to 5",
+                fix="name a tile of the device",
+                check="TP602",
+            )
+        return kind
 
     # Transfers
 
@@ -303,6 +321,7 @@ class _Writer:
         if write.buffer is not None:
             address = self._address_in(write.buffer, write.address, len(write.words), write.place)
         elif write.tile is not None:
+            self._tile(*write.tile, write.place)
             address = tile_address(*write.tile, write.address)
         if write.block:
             return (BlockWrite(address=address, words=write.words),)
@@ -323,6 +342,15 @@ class _Writer:
                 fix="wait for tiles of the device",
                 check="TP313",
             )
+        channels = TILE_KINDS[self._tile(wait.column, wait.row, wait.place)].channels
+        if not 0 <= wait.channel < channels and not self.as_silent:
+            raise Problem(
+                f"there is no {wait.direction} channel {wait.channel} on tile ({wait.column}, {wait.row})",
+                where=str(wait.place),
+                why=f"it has channels 0 to {channels - 1}",
+                fix="wait for one of those",
+                check="TP312",
+            )
         return (
             Sync(
                 column=wait.column,
@@ -335,6 +363,7 @@ class _Writer:
         )
 
     def _push(self, push: PushQueue) -> tuple[Operation, ...]:
+        self._tile(push.column, push.row, push.place)
         if push.row != 0 or not 0 <= push.channel < TILE_KINDS[SHIM].channels:
             raise Problem(
                 f"a push to channel {push.channel} of tile ({push.column}, {push.row}) is not written by this version",
@@ -415,6 +444,16 @@ def _walk(bd: Bd) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
             check="TP317",
         )
     return _four(sizes), _four(strides)
+
+
+def _no_word(place: Place) -> Problem:
+    return Problem(
+        "a number of the operation cannot be written",
+        where=str(place),
+        why="one of the instruction words would have more than 32 bits, or be below 0",
+        fix="correct its addresses, offsets and indices",
+        check="TP313",
+    )
 
 
 def _no_channel(channel: Channel, place: Place) -> Problem:

@@ -5,7 +5,9 @@ Syntax: AIEOps.td of mlir-aie from November 2025 to August 2026, every spelling 
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr, i32
+from math import prod
+
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, MemRefType, StringAttr, i32
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, traits_def
 from xdsl.parser import Parser
@@ -33,6 +35,7 @@ from tileproof.mlir.syntax import (
     print_rest,
     print_tile_with_region,
     print_values,
+    refuse_text,
     scalar,
     tile_with_region,
     word,
@@ -137,7 +140,10 @@ class DmaBdOp(LooseOp):
         printer.print_ssa_value(self.ins[0])
         printer.print_string(" : ")
         printer.print_attribute(self.ins[0].type)
-        (_print_named_bd if newer_than(printer, "2026-03") else _print_positional_bd)(printer, self.attributes)
+        if newer_than(printer, "2026-03"):
+            _print_named_bd(printer, self.attributes)
+        else:
+            _print_positional_bd(printer, self.attributes, self.ins[0].type)
         printer.print_string(")")
         print_rest(printer, self, *BD_LAYOUT, OLD_SPELLING)
 
@@ -162,11 +168,14 @@ def _positional_bd(parser: Parser) -> dict[str, Attribute]:
 def _named_bd(parser: Parser) -> dict[str, Attribute]:
     """Since July 2026: `offset = 0 len = 1024 sizes = [4, 256] strides = [256, 1]`."""
     own: dict[str, Attribute] = {}
+    start = parser.pos
     while key := parser.parse_optional_keyword_in(BD_LAYOUT):
-        if key in own:
-            parser.raise_error(f"{key} is written twice")
         parser.parse_punctuation("=")
-        own[key] = scalar(parser) if key in ("offset", "len") else listed(parser, lambda: scalar(parser))
+        value = scalar(parser) if key in ("offset", "len") else listed(parser, lambda: scalar(parser))
+        if key in own:
+            refuse_text(parser, start, f"{key} is written twice")
+        own[key] = value
+        start = parser.pos
     return own
 
 
@@ -178,12 +187,14 @@ def _print_named_bd(printer: Printer, attrs: dict[str, Attribute]) -> None:
             printer.print_string(f" {key} = {text}")
 
 
-def _print_positional_bd(printer: Printer, attrs: dict[str, Attribute]) -> None:
+def _print_positional_bd(printer: Printer, attrs: dict[str, Attribute], buffer: Attribute) -> None:
     if not any(key in attrs for key in BD_LAYOUT):
         return
     printer.print_string(f", {number(attrs['offset']) if 'offset' in attrs else 0}")
     if "len" in attrs:
         printer.print_string(f", {number(attrs['len'])}")
+    elif "sizes" in attrs and isinstance(buffer, MemRefType):
+        printer.print_string(f", {prod(buffer.get_shape())}")  # a length stands in front of them
     if "sizes" in attrs and "strides" in attrs:
         pairs = zip(numbers(attrs["sizes"]), numbers(attrs["strides"]), strict=False)
         text = ", ".join(f"<size = {size}, stride = {stride}>" for size, stride in pairs)
@@ -325,7 +336,8 @@ class ShimAllocationOp(LooseOp):
             printer.print_string(f"{end}, {self.column()})")
         print_rest(printer, self, "sym_name", "direction", "channel", "col")
 
-    def column(self) -> int:
+    def column(self) -> int | None:
+        """None where it names no tile, or one without a place."""
         tile = self.ins[0].owner if self.ins else self
-        assert isinstance(tile, LooseOp)
-        return number(tile.attributes["col"])
+        column = tile.attributes.get("col") if isinstance(tile, LooseOp) else None
+        return None if column is None else number(column)

@@ -27,6 +27,7 @@ from tileproof.mlir.syntax import (
     print_dimensions,
     print_rest,
     print_values,
+    refuse_text,
 )
 
 
@@ -107,8 +108,9 @@ def _depth(parser: Parser) -> ArrayAttr[IntegerAttr]:
         return ArrayAttr(several)
     depth = integer(parser)
     parser.parse_punctuation(":", " after the depth: write `2 : i32`")
+    start = parser.pos
     if parser.parse_type() != i32:
-        parser.raise_error("a depth has type i32")
+        refuse_text(parser, start, "a depth has type i32")
     return ArrayAttr([depth])
 
 
@@ -144,15 +146,19 @@ class LinkOp(LooseOp):
 
     def print(self, printer: Printer) -> None:
         attrs = self.attributes
-        inputs, outputs = (_symbols_text(attrs[key]) for key in ("inputs", "outputs"))
+        printer.print_string(" ")
+        _print_symbols(printer, attrs["inputs"])
+        printer.print_string(" -> ")
+        _print_symbols(printer, attrs["outputs"])
         offsets = " ".join(str(list(numbers(attrs[key]))) for key in ("input_offsets", "output_offsets"))
-        printer.print_string(f" {inputs} -> {outputs}({offsets})")
+        printer.print_string(f"({offsets})")
         print_rest(printer, self, "inputs", "outputs", "input_offsets", "output_offsets")
 
 
-def _symbols_text(attribute: Attribute) -> str:
+def _print_symbols(printer: Printer, attribute: Attribute) -> None:
     assert isinstance(attribute, ArrayAttr)
-    return "[" + ", ".join(f"@{data(symbol)}" for symbol in attribute) + "]"
+    with printer.in_square_brackets():
+        printer.print_list(attribute, lambda symbol: printer.print_symbol_name(data(symbol)))
 
 
 @irdl_op_definition

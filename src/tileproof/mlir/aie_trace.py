@@ -5,6 +5,7 @@ Syntax: AIETraceOps.td of mlir-aie from November 2025 to August 2026.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from xdsl.dialects.builtin import StringAttr
@@ -58,6 +59,9 @@ class TraceLineOp(LooseOp):
         printer.print_string(data(self.attributes["text"]))
 
 
+_TEXT_OR_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*')
+
+
 def rest_of_line(parser: Parser) -> str:
     """The text up to the end of the line, which is where one of these operations ends."""
     text = parser.lexer.input.content
@@ -72,7 +76,7 @@ def rest_of_line(parser: Parser) -> str:
     if brace >= 0 and "{" not in text[start:brace]:
         end = brace  # `{ aie.trace.start_config @t }` on one line
     parser._resume_from(end)
-    return text[start:end].split("//")[0].rstrip()
+    return _TEXT_OR_COMMENT.sub(lambda match: match[1] or "", text[start:end]).rstrip()
 
 
 _TRACE_LINES = ("mode", "event", "packet", "port", "start", "stop", "combo_event", "edge_event", "reg")

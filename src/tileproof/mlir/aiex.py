@@ -30,6 +30,7 @@ from tileproof.mlir.syntax import (
     numbers,
     print_rest,
     print_values,
+    refuse_text,
     scalar,
     word,
 )
@@ -73,19 +74,21 @@ _MEMCPY_LISTS = ("offsets", "sizes", "strides")
 
 
 def _four(parser: Parser, key: str) -> ArrayAttr[IntegerAttr]:
+    start = parser.pos
     values = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: scalar(parser, i64), f" {key}")
     if len(values) != 4:
-        parser.raise_error(f"dma_memcpy_nd takes four {key}, outermost first, and this has {len(values)}")
+        refuse_text(parser, start, f"dma_memcpy_nd takes four {key}, outermost first, and this has {len(values)}")
     return ArrayAttr(values)
 
 
 def _packet(parser: Parser) -> PacketInfo:
     """`<pkt_type = 0, pkt_id = 3>`, or with `#aie.packet_info` in front."""
+    start = parser.pos
     written = parser.parse_optional_attribute()
     if written is None:
         return PacketInfo.new(PacketInfo.parse_parameters(parser))
     if not isinstance(written, PacketInfo):
-        parser.raise_error("a packet is written <pkt_type = 0, pkt_id = 3>")
+        refuse_text(parser, start, "a packet is written <pkt_type = 0, pkt_id = 3>")
     return written
 
 
@@ -249,10 +252,11 @@ class ScalarOp(LooseOp):
             parser.parse_punctuation(":")
             parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
             return cls.make(attributes=attrs)
+        start = parser.pos
         attrs = attributes(parser)
         for key in cls.SCALARS:
             if not isinstance(attrs.get(key), IntegerAttr):
-                parser.raise_error(f"{cls.name} needs {key}: write `{{{key} = ...}}` or an SSA value")
+                refuse_text(parser, start, f"{cls.name} needs {key}: write `{{{key} = ...}}` or an SSA value")
         return cls.make(attributes={**attrs, OLD_SPELLING: StringAttr("before July 2026")})
 
     def print(self, printer: Printer) -> None:
@@ -314,12 +318,13 @@ class AddressPatchOp(LooseOp):
             parser.parse_punctuation(":")
             parser.parse_type()
             parser.parse_punctuation(")")
+        start = parser.pos
         attrs = merge(parser, own)
         if not own:
             attrs[OLD_SPELLING] = StringAttr("before July 2026")
         for key in ("addr", "arg_idx", "arg_plus"):
             if not isinstance(attrs.get(key), IntegerAttr):
-                parser.raise_error(f"{cls.name} needs {key}")
+                refuse_text(parser, start, f"{cls.name} needs {key}")
         return cls.make(attributes=attrs)
 
     def print(self, printer: Printer) -> None:
@@ -391,6 +396,7 @@ class PushQueueOp(LooseOp):
             own["bd_id"] = scalar(parser)
             parser.parse_keyword("repeat")
             own["repeat_count"] = scalar(parser)
+        start = parser.pos
         attrs = merge(parser, own)
         if new:
             parser.parse_punctuation(":")
@@ -399,7 +405,7 @@ class PushQueueOp(LooseOp):
             attrs[OLD_SPELLING] = StringAttr("before July 2026")
         for key in ("bd_id", "repeat_count"):
             if not isinstance(attrs.get(key), IntegerAttr):
-                parser.raise_error(f"{cls.name} needs {key}")
+                refuse_text(parser, start, f"{cls.name} needs {key}")
         return cls.make(attributes=attrs)
 
     def print(self, printer: Printer) -> None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, OpResult, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.mlir.aie import BufferOp, CoreOp, DeviceOp, LockOp, LogicalTileOp, SequenceOp, TileOp
-from tileproof.mlir.aie_dma import FlowOp, MemOp, MemTileDmaOp
-from tileproof.mlir.aie_fifos import FifoOp
+from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp, PutCascadeOp, TileOp, UseLockOp
+from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.attributes import plain, refuse, type_of
 from tileproof.mlir.design import Buffer, Lock, MemRef, Operation
 from tileproof.mlir.parse import place_of
 
+_IN_CORES = (EndOp, UseLockOp, EventOp, GetCascadeOp, PutCascadeOp, AcquireOp, ReleaseOp, AccessOp)
 _NOT_IN_CORES: tuple[type[XdslOperation], ...] = (
-    *(DeviceOp, TileOp, LogicalTileOp, FifoOp, BufferOp, LockOp, CoreOp, SequenceOp, FlowOp, MemOp, MemTileDmaOp),
+    *(op for op in Aie.operations if op not in _IN_CORES),
     *Aiex.operations,
+    FuncOp,
 )
 
 

@@ -92,6 +92,8 @@ class DmaReader:
         if len(bds) != 1:
             refuse(block.first_op or op, "a block of a DMA program has one aie.dma_bd", f"this one has {len(bds)}")
         bd, last = bds[0], block.last_op
+        if not isinstance(last, NextBdOp | EndOp):
+            refuse(last or op, "a BD is followed by aie.next_bd or aie.end", "name the next BD with aie.next_bd")
         if bd.ins[0] not in self._buffers:
             refuse(bd, "a BD moves a buffer, or an argument of the sequence", "name one")
         self.notes += [

@@ -54,11 +54,13 @@ class _Placer:
                 if (column, row) in free:
                     free.remove((column, row))
             elif _kind(op) == CORE:
-                fits = [at for at in free if column in (None, at[0]) and row in (None, at[1])]
-                if not fits:
+                at = next((at for at in free if column in (None, at[0]) and row in (None, at[1])), None)
+                if at is None:
                     refuse(op, "no core tile is left for this logical tile", "use fewer cores, or a larger device")
-                free.remove(fits[0])
-                self._put(value, fits[0])
+                # The one that it passed over comes later, where this one stood.
+                free[free.index(at)] = free[0]
+                del free[0]
+                self._put(value, at)
 
     def group(self, members: Sequence[SSAValue]) -> None:
         columns = [self.placed[m][0] for m in members if m in self.placed and _kind(self.tiles[m]) == CORE]
@@ -114,13 +116,14 @@ def _wiring(operations: Sequence[XdslOperation]) -> tuple[Counter[SSAValue], Cou
         inputs.update(far)
         outputs[producer] += bool(far)
     for link in links:
-        shared = [fifos[name].ins[1] for name in texts(link.attributes["inputs"]) if name in fifos]
+        inward = [fifos[name].ins for name in texts(link.attributes["inputs"]) if name in fifos]
+        shared = [ends[1] for ends in inward if len(ends) > 1]
         if shared:
             inputs[shared[0]] += len(texts(link.attributes["inputs"]))
             outputs[shared[0]] += len(texts(link.attributes["outputs"]))
-    for source, destination in _flows(operations):
-        outputs[source] += 1
-        inputs[destination] += 1
+    for sources, destinations in _flows(operations):
+        outputs.update(sources)
+        inputs.update(destinations)
     return inputs, outputs
 
 
@@ -128,16 +131,18 @@ def _is_core(value: SSAValue) -> bool:
     return isinstance(value.owner, LogicalTileOp) and _kind(value.owner) == CORE
 
 
-def _flows(operations: Iterable[XdslOperation]) -> Iterator[tuple[SSAValue, SSAValue]]:
+def _flows(operations: Iterable[XdslOperation]) -> Iterator[tuple[list[SSAValue], list[SSAValue]]]:
+    """Per flow the tiles whose DMA it leaves, and those whose DMA it goes to."""
     dma = StringAttr("DMA")
     for op in operations:
-        if isinstance(op, FlowOp) and op.attributes["source_bundle"] == op.attributes["dest_bundle"] == dma:
-            yield op.ins[0], op.ins[1]
+        if isinstance(op, FlowOp):
+            ends = ((op.ins[0], op.attributes["source_bundle"]), (op.ins[1], op.attributes["dest_bundle"]))
+            source, destination = ([tile] if bundle == dma else [] for tile, bundle in ends)
+            yield source, destination
         elif isinstance(op, PacketFlowOp):
-            ends = [end for end in op.walk() if end.attributes.get("port_bundle") == dma]
-            sources = [end.operands[0] for end in ends if isinstance(end, PacketSourceOp)]
-            others = [end.operands[0] for end in ends if not isinstance(end, PacketSourceOp)]
-            yield from ((source, other) for source in sources for other in others)
+            packets = [end for end in op.walk() if end.attributes.get("port_bundle") == dma]
+            sources = [end.operands[0] for end in packets if isinstance(end, PacketSourceOp)]
+            yield sources, [end.operands[0] for end in packets if not isinstance(end, PacketSourceOp)]
 
 
 def _groups(operations: Sequence[XdslOperation]) -> list[list[SSAValue]]:
@@ -151,4 +156,11 @@ def _groups(operations: Sequence[XdslOperation]) -> list[list[SSAValue]]:
         if isinstance(op, FifoOp):
             name = string(op, "sym_name")
             groups.setdefault(group_of.get(name, name), []).extend(op.ins)
-    return [*groups.values(), *(list(pair) for pair in _flows(operations))]
+    connected: list[list[SSAValue]] = []
+    for sources, destinations in _flows(operations):
+        ends = [*sources, *destinations]
+        touched = [group for group in connected if any(end in group for end in ends)]
+        for group in touched:
+            connected.remove(group)
+        connected.append(list(dict.fromkeys([*(tile for group in touched for tile in group), *ends])))
+    return [*groups.values(), *connected]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from xdsl.context import Context
 from xdsl.dialects import affine, arith, builtin, cf, func, math, scf, vector
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
-from xdsl.ir import Operation
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.lexer import Span
 
 from tileproof.errors import Problem
 from tileproof.mlir.aie import Aie, DeviceOp
 from tileproof.mlir.aiex import Aiex
+from tileproof.mlir.casts import with_our_casts
+from tileproof.mlir.dense import DenseParser
 from tileproof.mlir.design import Place
 from tileproof.mlir.index import Index
 from tileproof.mlir.memref import MemRef
@@ -24,12 +28,12 @@ _MAX_NESTING = 50
 
 
 _DIALECTS = (
-    *(builtin.Builtin, arith.Arith, func.Func, scf.Scf, MemRef, cf.Cf, vector.Vector),
-    *(affine.Affine, math.Math, Index, Aie, Aiex),
+    *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, affine.Affine, math.Math, Index, Aie, Aiex),
+    *(with_our_casts(dialect) for dialect in (arith.Arith, MemRef, vector.Vector)),
 )
 
 
-class _LocatingParser(FoldingParser):
+class _LocatingParser(DenseParser, FoldingParser):
     """xDSL's parser, which notes on each operation where it began."""
 
     def __init__(self, context: Context, text: str, name: str) -> None:
@@ -49,6 +53,20 @@ class _LocatingParser(FoldingParser):
         column = start - self._line_starts[line - 1] + 1
         operation.location = FileLineColLoc(self._name, IntAttr(line), IntAttr(column))
         return operation
+
+    def _register_ssa_definition(self, name: str, values: Sequence[SSAValue], span: Span) -> None:
+        super()._register_ssa_definition(name, values, span)
+        for number, value in enumerate(values):
+            # xDSL keeps a name without its trailing numbers, and %tile_0_2 is no %tile.
+            value._name = name if len(values) == 1 else f"{name}_{number}"
+
+    def _parse_block(self) -> Block:
+        # xDSL breaks on a second label of a block that was named before the first.
+        label = self._current_token.span
+        name = label.text[1:]
+        if name in self.blocks and name not in self.forward_block_references:
+            self.raise_error(f"the label ^{name} is there already", label)
+        return super()._parse_block()
 
     def _get_op_by_name(self, name: str) -> type[Operation]:
         operation = self.ctx.get_optional_op(name, dialect_stack=self._parser_state.dialect_stack)
@@ -83,6 +101,7 @@ def parse_module(text: str, name: str) -> ModuleOp:
         # Written for one operation, which now has the number itself.
         if constant.parent is not None and not constant.result.uses:
             constant.detach()  # type: ignore[no-untyped-call]
+            constant.result._name = None
             constant.erase()
     for operation in module.walk():
         if isinstance(operation, LooseOp) and operation.properties:

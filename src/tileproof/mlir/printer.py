@@ -31,6 +31,8 @@ def respelled(text: str, name: str, state: State = NEWEST) -> str:
     stream = StringIO()
     printer = DialectPrinter(stream)
     printer.state = state
+    for device in module.ops:
+        printer.keep_names(device)
     printer.print_op(module)
     return stream.getvalue() + "\n"
 
@@ -56,6 +58,13 @@ class _Respeller:
                 _rename(operation)
             case ShimAllocationOp() if self.state > "2025-11" and not operation.ins:
                 operation.operands = [_shim_tile(operation).outs[0]]
+            case ShimAllocationOp() if self.state == "2025-11" and operation.column() is None:
+                raise Problem(
+                    "aie.shim_dma_allocation wants a tile here",
+                    where=str(place_of(operation)),
+                    why="mlir-aie of November 2025 wants its column",
+                    fix="name the result of an aie.tile operation",
+                )
             case LogicalTileOp() if self.state < "2026-03":
                 raise Problem(
                     "a tile without a place cannot be spelled for mlir-aie of November 2025",
@@ -75,16 +84,17 @@ class _Respeller:
         operation.operands = [*operation.operands, *(constant.result for constant in made)]
 
     def _constant(self, entry: Block, value: int) -> ConstantOp:
-        wrapped = value - (1 << 32) if value >= 1 << 31 else value
+        wrapped = (value + (1 << 31)) % (1 << 32) - (1 << 31)
         made = self._constants.setdefault(entry, {})
         if wrapped not in made:
             constant = ConstantOp(IntegerAttr(wrapped, i32))
-            first = entry.first_op
-            assert first is not None
+            constant.result._name = f"c{wrapped}_i32"
             if made:
                 entry.insert_op_after(constant, list(made.values())[-1])
+            elif entry.first_op is not None:
+                entry.insert_op_before(constant, entry.first_op)
             else:
-                entry.insert_op_before(constant, first)
+                entry.add_op(constant)
             made[wrapped] = constant
         return made[wrapped]
 
@@ -111,19 +121,28 @@ def _rename(operation: OldSequenceOp) -> None:
     operation.erase()
 
 
-def _shim_tile(operation: ShimAllocationOp) -> TileOp:
-    """The tile of the column that an allocation names; declared if no other operation does."""
+def _shim_tile(operation: ShimAllocationOp) -> LooseOp:
+    """The tile of the column that an allocation names, above it; declared if no other operation does."""
     block = operation.parent_block()
     assert block is not None
-    column = operation.column()
-    for tile in block.ops:
-        if isinstance(tile, TileOp) and (number(tile.attributes["col"]), number(tile.attributes["row"])) == (column, 0):
-            return tile
-    first = block.first_op
-    assert first is not None
-    made = TileOp.make(results=[HANDLE], attributes={"col": IntegerAttr(column, i32), "row": IntegerAttr(0, i32)})
-    block.insert_op_before(made, first)
-    return made
+    at = {"col": IntegerAttr(operation.column() or 0, i32), "row": IntegerAttr(0, i32)}
+    tile: LooseOp | None = None
+    below = False
+    for other in block.ops:
+        below |= other is operation
+        if isinstance(other, TileOp | LogicalTileOp) and all(other.attributes.get(key) == at[key] for key in at):
+            tile = other
+            break
+    if tile is None:
+        tile = TileOp.make(results=[HANDLE], attributes=dict(at))
+        tile.outs[0]._name = f"tile_{at['col'].value.data}_0"
+    elif below:
+        tile.detach()  # type: ignore[no-untyped-call]
+    else:
+        return tile
+    assert block.first_op is not None
+    block.insert_op_before(tile, block.first_op)
+    return tile
 
 
 def _link_with_on_cores(operations: Sequence[Operation]) -> None:
@@ -133,7 +152,8 @@ def _link_with_on_cores(operations: Sequence[Operation]) -> None:
         if not isinstance(core, CoreOp):
             continue
         called = {op.callee.root_reference.data for op in core.walk() if isinstance(op, CallOp)}
-        linked = [functions[name].attributes.get("link_with") for name in sorted(called) if name in functions]
+        linked = [core.attributes.get("link_with")]
+        linked += [functions[name].attributes.get("link_with") for name in sorted(called) if name in functions]
         objects = list(dict.fromkeys(entry.data for entry in linked if isinstance(entry, StringAttr)))
         if len(objects) > 1:
             raise Problem(
@@ -143,6 +163,6 @@ def _link_with_on_cores(operations: Sequence[Operation]) -> None:
                 fix="put the tile functions of this core into one file",
             )
         if objects:
-            core.attributes.setdefault("link_with", StringAttr(objects[0]))
+            core.attributes["link_with"] = StringAttr(objects[0])
     for function in functions.values():
         function.attributes.pop("link_with", None)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.device_model import Device, device_named
+from tileproof.device_model import MEM, SHIM, TILE_KINDS, Device, device_named
 from tileproof.errors import Problem
 from tileproof.mlir.aie import (
     BufferOp,
@@ -77,7 +78,7 @@ from tileproof.mlir.design import (
     Tile,
 )
 from tileproof.mlir.dma import DmaReader, direction_of
-from tileproof.mlir.logical import place_logical_tiles
+from tileproof.mlir.logical import KINDS, place_logical_tiles
 from tileproof.mlir.memref import GlobalOp
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.sequences import SequenceReader, trace_note
@@ -105,6 +106,8 @@ _FIFO_ATTRIBUTES = (
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels"),
 )
 _FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padDimensions", "padValue", "packet", "via_shared_mem")
+# As many as a mem tile has bytes; their names alone would fill the memory of the host.
+_MOST_OBJECTS = TILE_KINDS[MEM].memory_bytes
 _SCHEMES = ("basic-sequential", "bank-aware")
 _CORE_ATTRIBUTES = (
     *("stack_size", "link_with", "link_files", "link_merge_files", "elf_file", "dynamic_objfifo_lowering"),
@@ -137,11 +140,13 @@ class _Reader:
     notes: list[Note] = field(default_factory=list)
     device: Device = field(init=False)
     logical: dict[SSAValue, tuple[int, int]] = field(init=False)
+    written: set[str] = field(init=False)
 
     def read(self) -> Design:
         self.device = device_named(string(self.op, "device"), where=str(place_of(self.op)))
         operations = list(_operations(self.op))
         self.logical = place_logical_tiles(self.device, operations)
+        self.written = {text.data for op in operations if isinstance(text := op.attributes.get("sym_name"), StringAttr)}
         for op in operations:
             read = _READ.get(type(op))
             if read is None:
@@ -154,7 +159,7 @@ class _Reader:
         return Design(
             name=string(self.op, "sym_name"),
             device=self.device,
-            tiles=tuple(self.tiles.values()),
+            tiles=tuple(dict.fromkeys(self.tiles.values())),
             fifos=tuple(self.fifos),
             links=tuple(self.links),
             allocates=tuple(self.allocates),
@@ -188,6 +193,14 @@ class _Reader:
         self.symbols[name] = place_of(op)
         return name
 
+    def _symbol_or_next(self, op: XdslOperation, kind: str, number: int) -> str:
+        """The name of a buffer or lock, or one that the design gives to nothing."""
+        written = optional_string(op, "sym_name")
+        if written is not None:
+            return self._symbol(op, written)
+        names = (f"{kind}_{found}" for found in itertools.count(number))
+        return self._symbol(op, next(name for name in names if name not in self.symbols and name not in self.written))
+
     # Tiles and what lies in them
 
     def _tile(self, op: XdslOperation) -> None:
@@ -200,6 +213,11 @@ class _Reader:
                 integer(op, "row"),
             )
         )
+        earlier = [tile for tile in self.tiles.values() if tile.at == (column, row)]
+        if earlier and isinstance(op, LogicalTileOp):
+            # aie-place-tiles makes one tile of those that it puts in one place.
+            self.tiles[op.results[0]] = earlier[0]
+            return
         kind = self.device.kind(column, row)
         if kind is None:
             refuse(
@@ -210,6 +228,10 @@ class _Reader:
                 check="TP602",
             )
         scheme = optional_string(op, "allocation_scheme")
+        if isinstance(op, LogicalTileOp) and KINDS[string(op, "tile_type")] != kind:
+            refuse(op, f"there is no {string(op, 'tile_type')} at ({column}, {row})", f"that is a {kind} tile")
+        if scheme is not None and kind == SHIM:
+            refuse(op, "a shim tile has no allocation scheme", "remove it", "it has no memory")
         if scheme not in (None, *_SCHEMES):
             refuse(op, f"there is no allocation scheme {scheme!r}", f"write one of {', '.join(_SCHEMES)}")
         if self.cores:
@@ -222,7 +244,7 @@ class _Reader:
             )
         if isinstance(op, LogicalTileOp):
             self.notes.append(_placed_note(op, column, row))
-        self._only_once(op, [tile for tile in self.tiles.values() if tile.at == (column, row)], "aie.tile")
+        self._only_once(op, earlier, "aie.tile")
         self.tiles[op.results[0]] = Tile(column=column, row=row, kind=kind, place=place_of(op), scheme=scheme)
 
     def _only_once(self, op: XdslOperation, earlier: list[Tile], what: str) -> None:
@@ -244,7 +266,7 @@ class _Reader:
         self._known(op, "sym_name", "address", "mem_bank", "initial_value", "aligned")
         type_ = memref(op, op.results[0].type)
         self.buffers[op.results[0]] = Buffer(
-            name=self._symbol(op, optional_string(op, "sym_name") or f"buffer_{len(self.buffers)}"),
+            name=self._symbol_or_next(op, "buffer", len(self.buffers)),
             tile=self._tile_of(op, op.operands[0]),
             type=type_,
             address=optional_integer(op, "address"),
@@ -256,7 +278,7 @@ class _Reader:
     def _lock(self, op: XdslOperation) -> None:
         self._known(op, "lockID", "init", "sym_name")
         self.locks[op.results[0]] = Lock(
-            name=self._symbol(op, optional_string(op, "sym_name") or f"lock_{len(self.locks)}"),
+            name=self._symbol_or_next(op, "lock", len(self.locks)),
             tile=self._tile_of(op, op.operands[0]),
             id=optional_integer(op, "lockID"),
             init=optional_integer(op, "init") or 0,
@@ -285,6 +307,10 @@ class _Reader:
             refuse(op, f"the type of a fifo is not {type_}", "write `!aie.objectfifo<memref<...>>`")
         producer, *consumers = (self._tile_of(op, value) for value in op.operands)
         depths = integers(op, "depth")
+        if not consumers:
+            refuse(op, "the fifo has no consumer", "name the tile that reads from it: `{%tile}`")
+        if max(depths, default=0) > _MOST_OBJECTS:
+            refuse(op, f"a depth of {max(depths):,}", f"no tile has memory for more than {_MOST_OBJECTS:,} objects")
         if len(depths) not in (1, 1 + len(consumers)) or min(depths) < 1:
             refuse(
                 op,
@@ -382,17 +408,22 @@ class _Reader:
             refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", check="TP605")
         self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
         body = Body(self.buffers, self.locks)
+        linked, elf = optional_string(op, "link_with"), optional_string(op, "elf_file")
         files = (*strings(op, "link_files"), *strings(op, "link_merge_files"))
+        if linked is not None and files:
+            refuse(op, "a core has link_with or link_files, not both", "write all of them as link_files")
+        if elf is not None and any(not isinstance(inner, EndOp) for inner in op.walk() if inner is not op):
+            refuse(op, "a core that is built already has a body", "remove elf_file, or let aie.end be the whole body")
         self.cores.append(
             Core(
                 tile=tile,
                 stack_size=optional_integer(op, "stack_size"),
-                link_with=optional_string(op, "link_with") or (", ".join(files) or None),
+                link_with=linked or (", ".join(files) or None),
                 body=body.operations(op.regions[0].blocks),
                 buffers=body.buffers,
                 locks=body.locks,
                 place=place_of(op),
-                elf_file=optional_string(op, "elf_file"),
+                elf_file=elf,
             )
         )
 
@@ -448,6 +479,9 @@ class _Reader:
         id_ = integer(op, "ID")
         if not 0 <= id_ < 32:
             refuse(op, f"there is no packet id {id_}", "use 0 to 31")
+        for kind, name in ((PacketSourceOp, "source"), (PacketDestOp, "destination")):
+            if not any(isinstance(end, kind) for end in ends):
+                refuse(op, f"a packet flow without a {name}", f"write {kind.name}<%tile, DMA : 0>")
         self.packet_flows.append(
             PacketFlow(
                 id=id_,
@@ -547,14 +581,18 @@ def _init_values(op: XdslOperation, element: MemRef, depth: int) -> tuple[tuple[
     if attribute is None:
         return ()
     entries = list(attribute) if isinstance(attribute, ArrayAttr) else []
-    if len(entries) != depth or not all(isinstance(entry, DenseIntOrFPElementsAttr) for entry in entries):
+    if len(entries) != depth or not all(_is_of(op, entry, element) for entry in entries):
         refuse(
             op,
             "the initial values do not fit the fifo",
             "write one dense<...> per object: `= [dense<0> : memref<...>, ...]`",
-            f"it has depth {depth}",
+            f"it has depth {depth}, and objects of {element}" if len(entries) == depth else f"it has depth {depth}",
         )
     return tuple(dense_values(entry, element) for entry in entries)
+
+
+def _is_of(op: XdslOperation, values: object, type_: MemRef) -> bool:
+    return isinstance(values, DenseIntOrFPElementsAttr) and memref(op, values.type) == type_
 
 
 def _placed_note(op: XdslOperation, column: int, row: int) -> Note:

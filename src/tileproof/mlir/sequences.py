@@ -115,9 +115,7 @@ class SequenceReader:
     # Transfers and tasks
 
     def _transfer(self, op: XdslOperation) -> Transfer:
-        self._known(
-            op, "offsets", "sizes", "strides", "packet", "id", "metadata", "issue_token", "burst_length", *_ZEROS
-        )
+        self._known(op, *_TRANSFER_ATTRIBUTES, *_ZEROS)
         if any(optional_integer(op, key) for key in _ZEROS):
             refuse(op, "padding of a transfer is not read by this version of tileproof", "pad the buffer")
         if op.operands[0] not in self._arguments:
@@ -208,7 +206,8 @@ class SequenceReader:
         return SetLock(lock=lock.name, value=integer(op, "value"), place=place_of(op))
 
     def _write(self, op: XdslOperation) -> RegisterWrite:
-        self._spelled(op, f"{op.name}(%address, %value) : i32, i32")
+        operands = ("%address", "%value", "%mask") if isinstance(op, MaskWrite32Op) else ("%address", "%value")
+        self._spelled(op, f"{op.name}({', '.join(operands)}) : {', '.join(['i32'] * len(operands))}")
         self._known(op, "address", "value", "mask", "buffer", "column", "row")
         mask = integer(op, "mask") & _WORD if isinstance(op, MaskWrite32Op) else None
         return self._register_write(op, (integer(op, "value") & _WORD,), mask, block=False)

@@ -5,12 +5,13 @@ An operation prints itself in the spelling of one state of mlir-aie, which the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Self, TypeVar
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NoReturn, Self, TypeVar
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, StringAttr, i32
-from xdsl.ir import Attribute, Block, OpResult, ParametrizedAttribute, Region, SSAValue, TypeAttribute
+from xdsl.ir import Attribute, Block, Operation, OpResult, ParametrizedAttribute, Region, SSAValue, TypeAttribute
 from xdsl.irdl import (
     IRDLOperation,
     irdl_attr_definition,
@@ -94,6 +95,37 @@ class DialectPrinter(Printer):
 
     state: State = NEWEST
 
+    def keep_names(self, device: Operation) -> None:
+        """Values keep the names that the text gave them; those without one are called as their operation.
+
+        What stands in the device is seen everywhere; two cores, programs or sequences may use the same names.
+        """
+        children = [child for region in device.regions for block in region.blocks for child in block.ops]
+        outside = self._keep([value for child in children for value in child.results], set())
+        for child in children:
+            self._keep([value for op in child.walk() for value in _values_of(op) if value.owner is not child], outside)
+
+    def _keep(self, values: Sequence[SSAValue], outside: set[str]) -> set[str]:
+        """All names that are taken now."""
+        taken = set(outside)
+        for value in values:
+            if value.name_hint is not None and value.name_hint not in taken:
+                self._ssa_values[value] = value.name_hint
+                taken.add(value.name_hint)
+        for value in values:
+            if value not in self._ssa_values:
+                owner = value.owner
+                wanted = value.name_hint or (owner.name.split(".")[-1] if isinstance(owner, Operation) else "arg")
+                names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(1)))
+                self._ssa_values[value] = next(name for name in names if name not in taken)
+                taken.add(self._ssa_values[value])
+        return taken
+
+
+def _values_of(op: Operation) -> Iterator[SSAValue]:
+    yield from op.results
+    yield from (argument for region in op.regions for block in region.blocks for argument in block.args)
+
 
 def newer_than(printer: Printer, state: State) -> bool:
     return isinstance(printer, DialectPrinter) and printer.state > state
@@ -108,19 +140,26 @@ class FoldingParser(Parser):
     folded: list[ConstantOp]
 
 
+def refuse_text(parser: AttrParser, start: int, message: str) -> NoReturn:
+    """A parse error that points at what was read from `start` on; `parser.pos` is behind it."""
+    read = parser.lexer.input.content[start : parser.pos]
+    parser.raise_error(message, start, start + max(1, len(read.rstrip())))
+
+
 def handle(parser: Parser) -> SSAValue:
     return parser.parse_operand(HANDLE)
 
 
 def integer(parser: AttrParser) -> IntegerAttr:
-    return _sized(parser, parser.parse_integer(allow_boolean=False), i32)
+    start = parser.pos
+    return _sized(parser, start, parser.parse_integer(allow_boolean=False), i32)
 
 
-def _sized(parser: AttrParser, value: int, type_: IntegerType) -> IntegerAttr:
+def _sized(parser: AttrParser, start: int, value: int, type_: IntegerType) -> IntegerAttr:
     """Signed or not, a number has at most the bits of its type."""
     bits = type_.width.data
     if not -(1 << (bits - 1)) <= value < 1 << bits:
-        parser.raise_error(f"{value} has more than {bits} bits")
+        refuse_text(parser, start, f"{value} has more than {bits} bits")
     return IntegerAttr(value, type_)
 
 
@@ -133,13 +172,14 @@ def named_integer(parser: AttrParser, name: str) -> IntegerAttr:
 
 def scalar(parser: Parser, type_: IntegerType = i32) -> IntegerAttr:
     """A number: a literal, or since July 2026 an SSA value, which must be a constant here."""
+    start = parser.pos
     literal = parser.parse_optional_integer(allow_boolean=False)
     if literal is not None:
-        return _sized(parser, literal, type_)
+        return _sized(parser, start, literal, type_)
     value = parser.resolve_operand(parser.parse_unresolved_operand(), type_)
     constant = value.op if isinstance(value, OpResult) else None
     if not isinstance(constant, ConstantOp) or not isinstance(constant.value, IntegerAttr):
-        parser.raise_error("a number that is known only at run time is not read by this version of tileproof")
+        refuse_text(parser, start, "a number that is known only at run time is not read by this version of tileproof")
     if isinstance(parser, FoldingParser):
         parser.folded.append(constant)
     return IntegerAttr(constant.value.value.data, type_)
@@ -147,11 +187,12 @@ def scalar(parser: Parser, type_: IntegerType = i32) -> IntegerAttr:
 
 def word(parser: AttrParser, allowed: Sequence[str]) -> StringAttr:
     """One of the words; designs of 2024 wrote them in quotes."""
+    start = parser.pos
     quoted = parser.parse_optional_str_literal()
     if quoted is None:
         quoted = parser.parse_identifier("one of " + ", ".join(allowed))
     if quoted not in allowed:
-        parser.raise_error(f"this is one of {', '.join(allowed)}, not {quoted!r}")
+        refuse_text(parser, start, f"this is one of {', '.join(allowed)}, not {quoted!r}")
     return StringAttr(quoted)
 
 
@@ -161,10 +202,13 @@ def attributes(parser: Parser) -> dict[str, Attribute]:
 
 def merge(parser: Parser, own: dict[str, Attribute]) -> dict[str, Attribute]:
     """`own`, and the attributes that are written behind."""
+    start = parser.pos
     written = attributes(parser)
     for key in written:
         if key in own:
-            parser.raise_error(f"attribute {key!r} is part of the operation's syntax and cannot be written again")
+            refuse_text(
+                parser, start, f"attribute {key!r} is part of the operation's syntax and cannot be written again"
+            )
     return {**own, **written}
 
 

@@ -1,0 +1,171 @@
+"""Operations from one type to another, which xDSL has for scalars only or without their syntax.
+
+Syntax: `arith.extsi %x : vector<16xi8> to vector<16xi32>` (ArithOps.td, MemRefOps.td, VectorOps.td of MLIR).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, ClassVar
+
+from xdsl.dialects.builtin import AnyFloat, ContainerType, IndexType, IntegerType, MemRefType, VectorType
+from xdsl.ir import Attribute, Dialect
+from xdsl.irdl import irdl_op_definition
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
+
+from tileproof.mlir.syntax import LooseOp, attributes, print_rest, print_values
+
+
+class CastOp(LooseOp):
+    """Operands: the value. `RULE` says from which element type to which it may go."""
+
+    RULE: ClassVar[Callable[[Attribute, Attribute], bool]]
+
+    @classmethod
+    def parse(cls, parser: Parser) -> CastOp:
+        value = parser.parse_unresolved_operand()
+        attrs = attributes(parser)
+        parser.parse_punctuation(":")
+        operand = parser.resolve_operand(value, parser.parse_type())
+        parser.parse_keyword("to")
+        return cls.make([operand], [parser.parse_type()], attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        print_values(printer, self.ins)
+        print_rest(printer, self)
+        printer.print_string(" : ")
+        printer.print_attribute(self.ins[0].type)
+        printer.print_string(" to ")
+        printer.print_attribute(self.outs[0].type)
+
+    def verify_(self) -> None:
+        before, after = self.ins[0].type, self.outs[0].type
+        fits = type(self).RULE(_element(before), _element(after)) and _shape(before) == _shape(after)
+        if not fits:
+            raise VerifyException(f"{self.name} does not go from {before} to {after}")
+
+
+def _element(type_: Attribute) -> Attribute:
+    return type_.get_element_type() if isinstance(type_, ContainerType) else type_
+
+
+def _shape(type_: Attribute) -> tuple[int, ...] | None:
+    return tuple(type_.get_shape()) if isinstance(type_, VectorType | MemRefType) else None
+
+
+def _bits(type_: Attribute) -> int:
+    if isinstance(type_, IntegerType | AnyFloat):
+        return int(type_.bitwidth)
+    return 0
+
+
+def _both(kind: Any) -> Callable[[Attribute, Attribute, int], bool]:
+    def fits(before: Attribute, after: Attribute, sign: int) -> bool:
+        return isinstance(before, kind) and isinstance(after, kind) and sign * (_bits(after) - _bits(before)) > 0
+
+    return fits
+
+
+_INTEGERS, _FLOATS = _both(IntegerType), _both(AnyFloat)
+_INDEX_AND_INTEGER = (IndexType, IntegerType)
+_RULES: dict[str, Callable[[Attribute, Attribute], bool]] = {
+    **dict.fromkeys(("arith.extsi", "arith.extui"), lambda a, b: _INTEGERS(a, b, 1)),
+    "arith.trunci": lambda a, b: _INTEGERS(a, b, -1),
+    "arith.extf": lambda a, b: _FLOATS(a, b, 1),
+    "arith.truncf": lambda a, b: _FLOATS(a, b, -1),
+    **dict.fromkeys(
+        ("arith.sitofp", "arith.uitofp"), lambda a, b: isinstance(a, IntegerType) and isinstance(b, AnyFloat)
+    ),
+    **dict.fromkeys(
+        ("arith.fptosi", "arith.fptoui"), lambda a, b: isinstance(a, AnyFloat) and isinstance(b, IntegerType)
+    ),
+    **dict.fromkeys(
+        ("arith.index_cast", "arith.index_castui"),
+        lambda a, b: (type(a), type(b)) in (_INDEX_AND_INTEGER, _INDEX_AND_INTEGER[::-1]),
+    ),
+    "arith.bitcast": lambda a, b: _bits(a) == _bits(b) > 0,
+    "memref.cast": lambda a, b: a == b,
+}
+CASTS: list[type[CastOp]] = [
+    irdl_op_definition(type(name.replace(".", "_"), (CastOp,), {"name": name, "RULE": staticmethod(rule)}))
+    for name, rule in _RULES.items()
+]
+
+
+@irdl_op_definition
+class ShapeCastOp(CastOp):
+    name = "vector.shape_cast"
+
+    def verify_(self) -> None:
+        before, after = self.ins[0].type, self.outs[0].type
+        if _element(before) != _element(after) or prod(_shape(before) or ()) != prod(_shape(after) or ()):
+            raise VerifyException(f"{self.name} does not go from {before} to {after}")
+
+
+@irdl_op_definition
+class SelectOp(LooseOp):
+    """`arith.select %c, %a, %b : i32`, or `: vector<16xi1>, vector<16xi32>` where the condition is a vector."""
+
+    name = "arith.select"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> SelectOp:
+        values = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_unresolved_operand)
+        attrs = attributes(parser)
+        parser.parse_punctuation(":")
+        types = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+        condition = types[0] if len(types) > 1 else IntegerType(1)
+        operands = parser.resolve_operands(values, [condition, types[-1], types[-1]], parser.pos)
+        return cls.make(operands, [types[-1]], attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        print_values(printer, self.ins)
+        print_rest(printer, self)
+        printer.print_string(" : ")
+        if self.ins[0].type != IntegerType(1):
+            printer.print_attribute(self.ins[0].type)
+            printer.print_string(", ")
+        printer.print_attribute(self.outs[0].type)
+
+
+@irdl_op_definition
+class CopyOp(LooseOp):
+    """`memref.copy %from, %to : memref<4xi32> to memref<4xi32>`."""
+
+    name = "memref.copy"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> CopyOp:
+        source = parser.parse_unresolved_operand()
+        parser.parse_punctuation(",")
+        target = parser.parse_unresolved_operand()
+        attrs = attributes(parser)
+        parser.parse_punctuation(":")
+        first = parser.resolve_operand(source, parser.parse_type())
+        parser.parse_keyword("to")
+        return cls.make([first, parser.resolve_operand(target, parser.parse_type())], attributes=attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        print_values(printer, self.ins)
+        print_rest(printer, self)
+        printer.print_string(" : ")
+        printer.print_attribute(self.ins[0].type)
+        printer.print_string(" to ")
+        printer.print_attribute(self.ins[1].type)
+
+
+_OURS: tuple[type[LooseOp], ...] = (*CASTS, ShapeCastOp, SelectOp, CopyOp)
+
+
+def with_our_casts(dialect: Dialect) -> Dialect:
+    """The dialect, with these operations in the place of xDSL's."""
+    ours = [operation for operation in _OURS if operation.name.startswith(f"{dialect.name}.")]
+    names = {operation.name for operation in ours}
+    others = [operation for operation in dialect.operations if operation.name not in names]
+    return Dialect(dialect.name, [*others, *ours], list(dialect.attributes))
