@@ -616,6 +616,155 @@ def test_a_task_may_have_a_packet_header_for_its_bds():
     assert (task.packet, task.bds) == (Packet(id=3, type=2), (bd(buffer=0),))
 
 
+# Loops of a runtime sequence
+
+
+def sequence_of(*lines: str) -> tuple[object, ...]:
+    (sequence,) = read(*in_sequence(*lines)).sequences
+    return sequence.operations
+
+
+CONSTANTS_OF_LOOPS = tuple(f"%c{value} = arith.constant {value} : index" for value in (0, 1, 2, 3))
+
+
+def test_a_loop_of_a_sequence_is_written_out_with_its_counter_in_the_transfers():
+    lines = (
+        *CONSTANTS_OF_LOOPS,
+        "%rows = arith.constant 8 : i64",
+        "scf.for %i = %c0 to %c3 step %c2 {",
+        "  %n = arith.index_cast %i : index to i64",
+        "  %at = arith.muli %n, %rows : i64",
+        "  aiex.npu.dma_memcpy_nd(%a[0, 0, 0, %at][1, 1, 1, 8][0, 0, 0, 1]) {id = 0 : i64, metadata = @in}"
+        " : memref<64xi32>",
+        "}",
+    )
+
+    assert [one.offsets for one in sequence_of(*lines) if isinstance(one, Transfer)] == [(0, 0, 0, 0), (0, 0, 0, 16)]
+
+
+def test_arithmetic_on_constants_is_a_constant_in_whatever_order_its_parts_are_used():
+    (transfer,) = sequence_of(
+        "%k = arith.constant 3 : i64",
+        "%b = arith.addi %k, %k : i64",
+        "%c = arith.muli %b, %k : i64",
+        "%v = arith.subi %c, %b : i64",
+        "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, %v][1, 1, 1, 8][0, 0, 0, 1]) {id = 0 : i64, metadata = @in} : memref<64xi32>",
+    )
+
+    assert isinstance(transfer, Transfer)
+    assert transfer.offsets == (0, 0, 0, 12)
+
+
+def test_a_loop_may_hand_a_task_to_its_next_iteration():
+    task = "aiex.dma_configure_task_for @in { aie.dma_bd(%a : memref<64xi32>) aie.end } {issue_token = true}"
+    operations_ = sequence_of(
+        *CONSTANTS_OF_LOOPS,
+        f"%first = {task}",
+        "%last = scf.for %i = %c0 to %c2 step %c1 iter_args(%before = %first) -> (index) {",
+        f"  %then = {task}",
+        "  aiex.dma_await_task(%before)",
+        "  scf.yield %then : index",
+        "}",
+        "aiex.dma_await_task(%last)",
+    )
+
+    assert [one.task for one in operations_ if isinstance(one, UseTask)] == [0, 1, 2]
+    assert [one.task for one in operations_ if isinstance(one, ConfigureTask)] == [0, 1, 2]
+
+
+def test_loops_may_be_nested_and_may_never_run():
+    wait = "aiex.npu.dma_wait {symbol = @in}"
+    assert len(
+        sequence_of(
+            *CONSTANTS_OF_LOOPS,
+            "scf.for %i = %c0 to %c3 step %c1 {",
+            "  scf.for %j = %i to %c3 step %c1 {",
+            f"    {wait}",
+            "  }",
+            "}",
+            "scf.for %i = %c3 to %c0 step %c1 {",
+            f"  {wait}",
+            "}",
+        )
+    ) == len([(i, j) for i in range(3) for j in range(i, 3)])
+
+
+def test_a_design_with_loops_in_a_sequence_is_of_august_2026():
+    (note,) = notes(
+        *in_sequence(*CONSTANTS_OF_LOOPS, "scf.for %i = %c0 to %c2 step %c1 { aiex.npu.dma_wait {symbol = @in} }")
+    )
+
+    assert (note.about, note.states) == ("spelling", ("2026-08",))
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        (
+            ("%n = memref.load %a[%c0] : memref<64xindex>", "scf.for %i = %c0 to %n step %c1 {}"),
+            "a loop whose count is known only at run time is not read",
+        ),
+        (("scf.for %i = %c0 to %c3 step %c0 {}",), "a loop whose count is known only at run time is not read"),
+        (
+            ("%many = arith.constant 65537 : index", "scf.for %i = %c0 to %many step %c1 {}"),
+            "the loops have more than 65,536 iterations",
+        ),
+        (("%r = scf.for %i = %c0 to %c3 step %c1 {}",), "the loop has 0 results"),
+        (
+            ("%r = scf.for %i = %c0 to %c3 step %c1 iter_args(%t = %c0) -> (index) {}",),
+            "the loop carries 1 values, and its body yields 0",
+        ),
+        (
+            ("%r = scf.for %i = %c0 to %c3 step %c1 iter_args(%t = %nope) -> (index) {}",),
+            "there is no %nope here",
+        ),
+    ],
+)
+def test_a_loop_that_cannot_be_written_out_is_refused(lines, what):
+    text = framed(*in_sequence(*CONSTANTS_OF_LOOPS, *lines, arguments="%a: memref<64xindex>"))
+
+    assert refusal(text).startswith(f"error: d.mlir cannot be read: {what}\n  where: d.mlir:")
+
+
+# Channels whose BDs are regions
+
+
+def test_a_channel_may_have_its_bds_as_regions():
+    (looped, once) = read(
+        "    %dma = aie.mem(%tile) {",
+        "      %a = aie.dma(S2MM, 0) [{",
+        "        aie.use_lock(%free, AcquireGreaterEqual, 1)",
+        "        aie.dma_bd(%work : memref<64xi32> len = 8)",
+        "      }, {",
+        "        aie.dma_bd(%work : memref<64xi32> len = 4)",
+        "      }]",
+        "      %b = aie.dma(MM2S, 1) {loop = false, repeat_count = 2 : i32} [{",
+        "        aie.dma_bd(%work : memref<64xi32>)",
+        "      }]",
+        "      aie.end",
+        "    }",
+    ).programs
+
+    assert looped.bds == (bd(length=8, acquire=("free", 1), next=1), bd(length=4, next=0))
+    assert (once.direction, once.channel, once.repeat_count, once.bds) == ("MM2S", 1, 2, (bd(),))
+
+
+# Packets
+
+
+@pytest.mark.parametrize("written", ["<pkt_type = 2, pkt_id = 3>", "<pkt_id = 3, pkt_type = 2>"])
+def test_a_packet_has_its_two_numbers_in_any_order(written):
+    (chain,) = read(*in_mem(BD + f" {{packet = #aie.packet_info{written}}}")).programs
+
+    assert chain.bds[0].packet == Packet(id=3, type=2)
+
+
+def test_a_shim_allocation_may_have_a_packet_header_whose_type_is_0_where_it_is_not_written():
+    *_, allocation = read("aie.shim_dma_allocation @x(%shim, MM2S, 0, <pkt_id = 5>)").shim_allocations
+
+    assert allocation.packet == Packet(id=5, type=0)
+
+
 def write(**changes: Any) -> RegisterWrite:
     plain = RegisterWrite(address=4096, words=(7,), mask=None, buffer=None, tile=(1, 2), block=False, place=NOWHERE)
     return replace(plain, **changes)

@@ -60,7 +60,7 @@ CATALOGUE = (
     _warning(
         "TP003",
         "unknown-attribute",
-        "An operation has an attribute that does not exist; mlir-aie ignores it without a word.",
+        "An operation has an attribute that nobody knows; mlir-aie ignores it without a word.",
         "correct its name, or remove it",
     ),
     _warning(

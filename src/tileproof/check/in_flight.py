@@ -104,7 +104,7 @@ def output_not_awaited(checked: Checked) -> Iterator[Finding]:
         started: dict[_End, list[Place]] = {}
         waits: Counter[_End] = Counter()
         for step in _steps(checked.design, sequence):
-            if step.action == "start" and step.end.output:
+            if step.action == "start" and step.end.output and (step.end.tile is None or step.end.tile.kind == SHIM):
                 started.setdefault(step.end, []).append(step.place)
             elif step.action == "wait":
                 waits[step.end] += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tileproof.device_model import Device
-from tileproof.mlir.design import Core, Design, Direction, MemRef, Place, Sequence, Tile
+from tileproof.mlir.design import Core, Design, Direction, MemRef, Packet, Place, Sequence, Tile
 from tileproof.mlir_aie import LoweredState
 
 S2MM: Literal["S2MM"] = "S2MM"
@@ -103,6 +103,7 @@ class ShimAllocation:
     tile: Tile
     direction: Direction
     channel: int
+    packet: Packet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,6 +197,8 @@ def lower_allocations(design: Design) -> list[ShimAllocation]:
                 check="TP312",
             )
     return [
-        ShimAllocation(fifo=a.name, symbol=a.name, tile=a.tile, direction=a.direction, channel=a.channel)
+        ShimAllocation(
+            fifo=a.name, symbol=a.name, tile=a.tile, direction=a.direction, channel=a.channel, packet=a.packet
+        )
         for a in design.shim_allocations
     ]

@@ -138,7 +138,7 @@ class _Writer:
             # An S2MM channel always issues its token (AIEDmaToNpu.cpp).
             issue_token=transfer.issue_token or shim.direction == "S2MM",
             burst_length=transfer.burst_length,
-            packet=_packet(transfer.packet),
+            packet=_packet(transfer.packet or shim.packet),
         )
         return self._located(transfer.place, lambda: self._written(request, transfer_operations))
 
@@ -247,7 +247,7 @@ class _Writer:
             strides=strides,
             element_bytes=bd.type.dtype.nbytes,
             burst_length=bd.burst_length,
-            packet=_packet(bd.packet or task.packet),
+            packet=_packet(bd.packet or task.packet or shim.packet),
             next_bd=None if bd.next is None else ids[bd.next],
         )
 

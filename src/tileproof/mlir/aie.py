@@ -5,7 +5,7 @@ Syntax: AIEOps.td of mlir-aie from November 2025 to August 2026, every spelling 
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import StringAttr, UnitAttr
 from xdsl.ir import Attribute, Dialect, Operation
 from xdsl.irdl import irdl_op_definition, traits_def
 from xdsl.parser import Parser
@@ -15,6 +15,7 @@ from xdsl.traits import IsTerminator, NoTerminator, SymbolTable
 from tileproof.mlir.aie_dma import (
     CascadeFlowOp,
     DmaBdOp,
+    DmaOp,
     DmaStartOp,
     FlowOp,
     MemOp,
@@ -38,8 +39,10 @@ from tileproof.mlir.aie_fifos import (
     SubviewType,
 )
 from tileproof.mlir.aie_trace import TRACE_LINES, TraceOp
+from tileproof.mlir.loops import UnrollingParser
 from tileproof.mlir.syntax import (
     HANDLE,
+    UNROLLED,
     HandleType,
     LooseOp,
     PacketInfo,
@@ -317,8 +320,13 @@ class _SequenceOp(LooseOp):
     def parse(cls, parser: Parser) -> _SequenceOp:
         symbol = parser.parse_optional_symbol_name() or StringAttr("sequence")
         arguments = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_argument)
-        region = parser.parse_region(arguments)
-        return cls.make(attributes=merge(parser, {"sym_name": symbol}), regions=[region])
+        assert isinstance(parser, UnrollingParser)
+        before = parser.unrolled
+        region = parser.parse_sequence_region(arguments)
+        attrs = merge(parser, {"sym_name": symbol})
+        if parser.unrolled > before:
+            attrs[UNROLLED] = UnitAttr()
+        return cls.make(attributes=attrs, regions=[region])
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
@@ -366,6 +374,7 @@ _OPERATIONS: list[type[Operation]] = [
     MemTileDmaOp,
     ShimDmaOp,
     DmaStartOp,
+    DmaOp,
     NextBdOp,
     DmaBdOp,
     FlowOp,

@@ -30,8 +30,10 @@ from tileproof.mlir.syntax import (
     number,
     numbers,
     numbers_of_pairs,
+    packet_info,
     port,
     port_text,
+    print_packet_info,
     print_rest,
     print_tile_with_region,
     print_values,
@@ -104,6 +106,32 @@ class DmaStartOp(LooseOp):
 
 
 @irdl_op_definition
+class DmaOp(LooseOp):
+    """`aie.dma(S2MM, 0) [{ ... }, { ... }]`: a channel whose BDs are regions, each followed by the next."""
+
+    name = "aie.dma"
+    traits = traits_def(NoTerminator())
+
+    @classmethod
+    def parse(cls, parser: Parser) -> DmaOp:
+        with parser.in_parens():
+            own: dict[str, Attribute] = {"direction": word(parser, DIRECTIONS)}
+            parser.parse_punctuation(",")
+            own["channel"] = integer(parser)
+        attrs = merge(parser, own)
+        regions = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_region)
+        return cls.make(results=[HANDLE], attributes=attrs, regions=regions)
+
+    def print(self, printer: Printer) -> None:
+        attrs = self.attributes
+        printer.print_string(f"({data(attrs['direction'])}, {number(attrs['channel'])})")
+        print_rest(printer, self, "direction", "channel")
+        printer.print_string(" ")
+        with printer.in_square_brackets():
+            printer.print_list(self.bodies, printer.print_region)
+
+
+@irdl_op_definition
 class NextBdOp(LooseOp):
     name = "aie.next_bd"
     traits = traits_def(IsTerminator())
@@ -145,7 +173,7 @@ class DmaBdOp(LooseOp):
         else:
             _print_positional_bd(printer, self.attributes, self.ins[0].type)
         printer.print_string(")")
-        print_rest(printer, self, *BD_LAYOUT, OLD_SPELLING)
+        print_rest(printer, self, *BD_LAYOUT)
 
 
 BD_LAYOUT = ("offset", "len", "sizes", "strides")
@@ -321,6 +349,8 @@ class ShimAllocationOp(LooseOp):
             if not tiles:
                 parser.parse_punctuation(",")
                 own["col"] = integer(parser)
+            if parser.parse_optional_punctuation(","):
+                own["packet"] = packet_info(parser)
         return cls.make(tiles, attributes=merge(parser, own))
 
     def print(self, printer: Printer) -> None:
@@ -331,10 +361,14 @@ class ShimAllocationOp(LooseOp):
         printer.print_string("(")
         if newer_than(printer, "2025-11") and self.ins:
             printer.print_ssa_value(self.ins[0])
-            printer.print_string(f", {end})")
+            printer.print_string(f", {end}")
         else:
-            printer.print_string(f"{end}, {self.column()})")
-        print_rest(printer, self, "sym_name", "direction", "channel", "col")
+            printer.print_string(f"{end}, {self.column()}")
+        if "packet" in attrs:
+            printer.print_string(", ")
+            print_packet_info(printer, attrs["packet"])
+        printer.print_string(")")
+        print_rest(printer, self, "sym_name", "direction", "channel", "col", "packet")
 
     def column(self) -> int | None:
         """None where it names no tile, or one without a place."""

@@ -20,7 +20,6 @@ from tileproof.mlir.syntax import (
     HANDLE,
     OLD_SPELLING,
     LooseOp,
-    PacketInfo,
     attributes,
     data,
     handle,
@@ -28,6 +27,8 @@ from tileproof.mlir.syntax import (
     merge,
     number,
     numbers,
+    packet_info,
+    print_packet_info,
     print_rest,
     print_values,
     refuse_text,
@@ -52,7 +53,7 @@ class MemcpyOp(LooseOp):
             if parser.parse_optional_punctuation(","):
                 parser.parse_keyword("packet")
                 parser.parse_punctuation("=")
-                own["packet"] = _packet(parser)
+                own["packet"] = packet_info(parser)
         attrs = merge(parser, own)
         parser.parse_punctuation(":")
         return cls.make([parser.resolve_operand(buffer, parser.parse_type())], attributes=attrs)
@@ -63,7 +64,7 @@ class MemcpyOp(LooseOp):
         printer.print_string("".join(str(list(numbers(self.attributes[key]))) for key in _MEMCPY_LISTS))
         if "packet" in self.attributes:
             printer.print_string(", packet = ")
-            _print_packet(printer, self.attributes["packet"])
+            print_packet_info(printer, self.attributes["packet"])
         printer.print_string(")")
         print_rest(printer, self, *_MEMCPY_LISTS, "packet")
         printer.print_string(" : ")
@@ -79,22 +80,6 @@ def _four(parser: Parser, key: str) -> ArrayAttr[IntegerAttr]:
     if len(values) != 4:
         refuse_text(parser, start, f"dma_memcpy_nd takes four {key}, outermost first, and this has {len(values)}")
     return ArrayAttr(values)
-
-
-def _packet(parser: Parser) -> PacketInfo:
-    """`<pkt_type = 0, pkt_id = 3>`, or with `#aie.packet_info` in front."""
-    start = parser.pos
-    written = parser.parse_optional_attribute()
-    if written is None:
-        return PacketInfo.new(PacketInfo.parse_parameters(parser))
-    if not isinstance(written, PacketInfo):
-        refuse_text(parser, start, "a packet is written <pkt_type = 0, pkt_id = 3>")
-    return written
-
-
-def _print_packet(printer: Printer, packet: Attribute) -> None:
-    assert isinstance(packet, PacketInfo)
-    packet.print_parameters(printer)
 
 
 @irdl_op_definition
@@ -128,7 +113,7 @@ class ConfigureTaskOp(LooseOp):
             parser.parse_punctuation(",")
             own["channel"] = integer(parser)
             if parser.parse_optional_punctuation(","):
-                own["packet"] = _packet(parser)
+                own["packet"] = packet_info(parser)
         own |= _repeat(parser)
         region = parser.parse_region()
         return cls.make([tile], [HANDLE], merge(parser, own), [region])
@@ -140,7 +125,7 @@ class ConfigureTaskOp(LooseOp):
         printer.print_string(f", {data(attrs['direction'])}, {number(attrs['channel'])}")
         if "packet" in attrs:
             printer.print_string(", ")
-            _print_packet(printer, attrs["packet"])
+            print_packet_info(printer, attrs["packet"])
         printer.print_string(") ")
         printer.print_region(self.bodies[0])
         print_rest(printer, self, "direction", "channel", "packet")
@@ -264,7 +249,7 @@ class ScalarOp(LooseOp):
             printer.print_string("(")
             print_values(printer, self.ins)
             printer.print_string(")")
-            print_rest(printer, self, *self.SCALARS, OLD_SPELLING)
+            print_rest(printer, self, *self.SCALARS)
             printer.print_string(" : " + ", ".join(["i32"] * len(self.ins)))
             return
         written = [
@@ -369,7 +354,7 @@ class RtpWriteOp(LooseOp):
         else:
             printer.print_string(str(number(self.attributes["value"])))
         printer.print_string(")")
-        print_rest(printer, self, "buffer", "index", "value", OLD_SPELLING)
+        print_rest(printer, self, "buffer", "index", "value")
         if self.ins:
             printer.print_string(" : i32")
 
@@ -412,7 +397,7 @@ class PushQueueOp(LooseOp):
         attrs = self.attributes
         where = f"{number(attrs['column'])}, {number(attrs['row'])}"
         printer.print_string(f"({where}, {data(attrs['direction'])} : {number(attrs['channel'])})")
-        own = ("column", "row", "direction", "channel", OLD_SPELLING)
+        own = ("column", "row", "direction", "channel")
         if self.ins:
             printer.print_string(" bd_id ")
             printer.print_ssa_value(self.ins[0])

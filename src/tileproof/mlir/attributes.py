@@ -51,11 +51,14 @@ def unknown_attributes(op: XdslOperation, known: Iterable[str]) -> list[Note]:
 
 
 def _unknown(op: XdslOperation, key: str, known: tuple[str, ...]) -> Note:
-    near = get_close_matches(key, known, n=1)
+    near = get_close_matches(key, known, n=1, cutoff=0.7)
+    listed = "it knows " + ", ".join(known)
     return Note(
         about="attribute",
-        what=f"{op.name} has an attribute {key!r} that does not exist",
-        why="mlir-aie ignores it without a word, and so does tileproof; it knows " + ", ".join(known),
+        what=f"{op.name} has an attribute {key!r} that " + ("does not exist" if near else "tileproof does not know"),
+        why=f"mlir-aie ignores it without a word, and so does tileproof; {listed}"
+        if near
+        else f"it has no effect here; an mlir-aie that does not know it either ignores it without a word; {listed}",
         fix=f"did you mean {near[0]!r}?" if near else "remove it, or correct its name",
         place=place_of(op),
     )

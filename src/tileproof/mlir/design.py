@@ -235,6 +235,7 @@ class ShimAllocation:
     direction: Direction
     channel: int
     place: Place
+    packet: Packet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

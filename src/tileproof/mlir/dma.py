@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
 from tileproof.mlir.aie import EndOp, UseLockOp
-from tileproof.mlir.aie_dma import DmaBdOp, DmaStartOp, NextBdOp
+from tileproof.mlir.aie_dma import DmaBdOp, DmaOp, DmaStartOp, NextBdOp
 from tileproof.mlir.attributes import (
+    flag,
     integer,
     integers,
     memref,
@@ -35,6 +37,8 @@ _BD_ATTRIBUTES = (
     "next_bd_id",
     "pad_dimensions",
 )
+# Of August 2026; both change the words of a BD.
+NOT_READ = ("iteration", "axcache")
 
 
 def direction_of(op: XdslOperation) -> Direction:
@@ -51,9 +55,9 @@ class DmaReader:
 
     def programs(self, op: XdslOperation, tile: Tile) -> list[DmaProgram]:
         """Every channel that a DMA program starts."""
-        found: list[DmaProgram] = []
-        seen: set[Block] = set()
         block = op.regions[0].blocks.first
+        found = [self._regions(channel, tile) for channel in (block.ops if block else ()) if isinstance(channel, DmaOp)]
+        seen: set[Block] = set()
         while block is not None and block not in seen:
             seen.add(block)
             start = block.last_op
@@ -75,6 +79,28 @@ class DmaReader:
             block = start.nexts[1]
         return found
 
+    def _regions(self, op: DmaOp, tile: Tile) -> DmaProgram:
+        """A channel whose BDs are regions; the last is followed by the first, but for `loop = false`."""
+        self.notes += unknown_attributes(op, ("direction", "channel", "sym_name", "loop", "repeat_count"))
+        bds: list[Bd] = []
+        for number, region in enumerate(op.bodies):
+            if len(region.blocks) != 1:
+                refuse(op, "a BD of aie.dma is one block", "write one `{ ... }` without labels for each BD")
+            following = (number + 1) % len(op.bodies)
+            loops = "loop" not in op.attributes or flag(op, "loop")
+            one = self._bd(op, region.block, [region.block])
+            bds.append(replace(one, next=following if following or loops else None))
+        if not bds:
+            refuse(op, "there is no buffer descriptor to start with", "write an aie.dma_bd into its first region")
+        return DmaProgram(
+            tile=tile,
+            direction=direction_of(op),
+            channel=integer(op, "channel"),
+            bds=tuple(bds),
+            repeat_count=optional_integer(op, "repeat_count") or 0,
+            place=place_of(op),
+        )
+
     def chain(self, op: XdslOperation, first: Block | None) -> tuple[Bd, ...]:
         """The BDs from `first` on, in the order in which they follow each other."""
         order: list[Block] = []
@@ -92,16 +118,19 @@ class DmaReader:
         if len(bds) != 1:
             refuse(block.first_op or op, "a block of a DMA program has one aie.dma_bd", f"this one has {len(bds)}")
         bd, last = bds[0], block.last_op
-        if not isinstance(last, NextBdOp | EndOp):
+        if not isinstance(last, NextBdOp | EndOp) and not isinstance(op, DmaOp):
             refuse(last or op, "a BD is followed by aie.next_bd or aie.end", "name the next BD with aie.next_bd")
         if bd.ins[0] not in self._buffers:
             refuse(bd, "a BD moves a buffer, or an argument of the sequence", "name one")
         self.notes += [
-            *unknown_attributes(bd, _BD_ATTRIBUTES),
+            *unknown_attributes(bd, (*_BD_ATTRIBUTES, *NOT_READ)),
             *old_spelling(bd, "aie.dma_bd(%buffer : memref<...> offset = 0 len = 64 sizes = [...] strides = [...])"),
         ]
         if "pad_dimensions" in bd.attributes:
             refuse(bd, "padding of a BD is not read by this version of tileproof", "let the core pad")
+        for key in NOT_READ:
+            if key in bd.attributes:
+                refuse(bd, f"{key} is not read by this version of tileproof", "it would change the words of the BD")
         type_ = memref(bd, bd.ins[0].type)
         sizes, strides = integers(bd, "sizes"), integers(bd, "strides")
         if len(sizes) != len(strides):

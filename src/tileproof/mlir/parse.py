@@ -20,8 +20,9 @@ from tileproof.mlir.casts import with_our_casts
 from tileproof.mlir.dense import DenseParser
 from tileproof.mlir.design import Place
 from tileproof.mlir.index import Index
+from tileproof.mlir.loops import UnrollingParser
 from tileproof.mlir.memref import MemRef
-from tileproof.mlir.syntax import FoldingParser, LooseOp
+from tileproof.mlir.syntax import LooseOp
 
 # Deeper nesting than this is no design; Python's own limit would end in a traceback.
 _MAX_NESTING = 50
@@ -33,7 +34,7 @@ _DIALECTS = (
 )
 
 
-class _LocatingParser(DenseParser, FoldingParser):
+class _LocatingParser(DenseParser, UnrollingParser):
     """xDSL's parser, which notes on each operation where it began."""
 
     def __init__(self, context: Context, text: str, name: str) -> None:
@@ -97,12 +98,7 @@ def parse_module(text: str, name: str) -> ModuleOp:
             why=f"{type(error).__name__}: {error}".splitlines()[0],
             fix="compare with the syntax that mlir-aie prints; `aie-opt` names the place if you have it",
         ) from None
-    for constant in parser.folded:
-        # Written for one operation, which now has the number itself.
-        if constant.parent is not None and not constant.result.uses:
-            constant.detach()  # type: ignore[no-untyped-call]
-            constant.result._name = None
-            constant.erase()
+    _erase_unused(parser.folded)
     for operation in module.walk():
         if isinstance(operation, LooseOp) and operation.properties:
             # Of the generic form; what our operations say stands in their attributes.
@@ -110,6 +106,16 @@ def parse_module(text: str, name: str) -> ModuleOp:
             operation.properties = {}
     _verify(module, name)
     return module
+
+
+def _erase_unused(folded: Sequence[Operation]) -> None:
+    """Constants that were written for one operation, which has the number itself now; users before what they use."""
+    for operation in folded:
+        if operation.parent is not None and not any(result.uses for result in operation.results):
+            for result in operation.results:
+                result._name = None
+            operation.detach()  # type: ignore[no-untyped-call]
+            operation.erase()
 
 
 def _verify(module: ModuleOp, name: str) -> None:

@@ -47,6 +47,7 @@ from tileproof.mlir.attributes import (
     memref,
     optional_integer,
     optional_string,
+    packet,
     refuse,
     string,
     strings,
@@ -82,7 +83,7 @@ from tileproof.mlir.logical import KINDS, place_logical_tiles
 from tileproof.mlir.memref import GlobalOp
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.sequences import SequenceReader, trace_note
-from tileproof.mlir.syntax import numbers_of_pairs
+from tileproof.mlir.syntax import UNROLLED, numbers_of_pairs
 
 
 def read_design(text: str, name: str) -> Design:
@@ -204,7 +205,7 @@ class _Reader:
     # Tiles and what lies in them
 
     def _tile(self, op: XdslOperation) -> None:
-        self._known(op, "col", "row", "allocation_scheme", "tile_type")
+        self._known(op, "col", "row", "allocation_scheme", "tile_type", "controller_id")
         column, row = (
             self.logical[op.results[0]]
             if op.results[0] in self.logical
@@ -440,6 +441,8 @@ class _Reader:
     def _sequence(self, op: XdslOperation) -> None:
         if isinstance(op, OldSequenceOp):
             self.notes.append(_old_sequence_note(op))
+        if UNROLLED in op.attributes:
+            self.notes.append(_loop_note(op))
         reader = SequenceReader(
             shims=[*(fifo.name for fifo in self.fifos), *(allocation.name for allocation in self.allocations)],
             tiles=self.tiles,
@@ -524,6 +527,7 @@ class _Reader:
                 direction=direction_of(op),
                 channel=integer(op, "channel"),
                 place=place_of(op),
+                packet=packet(op),
             )
         )
 
@@ -614,6 +618,17 @@ def _old_sequence_note(op: XdslOperation) -> Note:
         fix="write aie.runtime_sequence, or print the design with `tileproof inspect FILE --print`",
         place=place_of(op),
         states=(),
+    )
+
+
+def _loop_note(op: XdslOperation) -> Note:
+    return Note(
+        about="spelling",
+        what="the sequence has loops, and they are written out",
+        why="aie-unroll-runtime-sequence-loops of mlir-aie 2026-08 does so; 2026-03 has no such pass",
+        fix="print the design with `tileproof inspect FILE --print` for an older mlir-aie",
+        place=place_of(op),
+        states=("2026-08",),
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
 
-from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.dialects.memref import GetGlobalOp
 from xdsl.ir import Attribute, SSAValue
@@ -63,7 +62,7 @@ from tileproof.mlir.design import (
     UseTask,
     Wait,
 )
-from tileproof.mlir.dma import DmaReader, direction_of
+from tileproof.mlir.dma import NOT_READ, DmaReader, direction_of
 from tileproof.mlir.parse import place_of
 
 _WORD = 0xFFFF_FFFF
@@ -101,7 +100,7 @@ class SequenceReader:
         if isinstance(op, TraceLineOp):
             self.notes.append(trace_note(op))
             return None
-        if isinstance(op, ConstantOp | GetGlobalOp | EndOp):
+        if isinstance(op, GetGlobalOp | EndOp) or op.name.split(".")[0] in ("arith", "index"):
             return None  # what uses them has their values
         read = _READ.get(type(op))
         if read is None:
@@ -115,7 +114,10 @@ class SequenceReader:
     # Transfers and tasks
 
     def _transfer(self, op: XdslOperation) -> Transfer:
-        self._known(op, *_TRANSFER_ATTRIBUTES, *_ZEROS)
+        self._known(op, *_TRANSFER_ATTRIBUTES, *_ZEROS, *NOT_READ)
+        for key in NOT_READ:
+            if key in op.attributes:
+                refuse(op, f"{key} is not read by this version of tileproof", "it would change the words of the BD")
         if any(optional_integer(op, key) for key in _ZEROS):
             refuse(op, "padding of a transfer is not read by this version of tileproof", "pad the buffer")
         if op.operands[0] not in self._arguments:

@@ -6,12 +6,12 @@ An operation prints itself in the spelling of one state of mlir-aie, which the p
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn, Self, TypeVar
 
-from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, StringAttr, i32
-from xdsl.ir import Attribute, Block, Operation, OpResult, ParametrizedAttribute, Region, SSAValue, TypeAttribute
+from xdsl.ir import Attribute, Block, Operation, ParametrizedAttribute, Region, SSAValue, TypeAttribute
 from xdsl.irdl import (
     IRDLOperation,
     irdl_attr_definition,
@@ -67,7 +67,7 @@ class HandleType(ParametrizedAttribute, TypeAttribute):
 
 @irdl_attr_definition
 class PacketInfo(ParametrizedAttribute):
-    """`#aie.packet_info<pkt_type = 0, pkt_id = 5>`."""
+    """`#aie.packet_info<pkt_type = 0, pkt_id = 5>`, in any order; a packet without a type has type 0."""
 
     name = "aie.packet_info"
     type_: IntegerAttr = param_def()
@@ -75,10 +75,20 @@ class PacketInfo(ParametrizedAttribute):
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        found: dict[str, IntegerAttr] = {}
         with parser.in_angle_brackets():
-            type_ = named_integer(parser, "pkt_type")
-            parser.parse_punctuation(",")
-            return [type_, named_integer(parser, "pkt_id")]
+            while True:
+                start = parser.pos
+                key = parser.parse_identifier("pkt_type or pkt_id")
+                if key not in ("pkt_type", "pkt_id") or key in found:
+                    refuse_text(parser, start, "a packet is written <pkt_type = 0, pkt_id = 3>")
+                parser.parse_punctuation("=")
+                found[key] = integer(parser)
+                if parser.parse_optional_punctuation(",") is None:
+                    break
+            if "pkt_id" not in found:
+                parser.raise_error("a packet has an id: <pkt_type = 0, pkt_id = 3>")
+        return [found.get("pkt_type", IntegerAttr(0, i32)), found["pkt_id"]]
 
     def print_parameters(self, printer: Printer) -> None:
         printer.print_string(f"<pkt_type = {self.type_.value.data}, pkt_id = {self.id_.value.data}>")
@@ -86,8 +96,10 @@ class PacketInfo(ParametrizedAttribute):
 
 HANDLE = HandleType()
 
-# Marks an operation whose text had the spelling from before July 2026; an attribute of ours, never printed.
+# Attributes of ours, never printed. The first marks an operation whose text had the spelling from before July 2026,
+# the second a sequence whose loops were written out.
 OLD_SPELLING = "tileproof.old_spelling"
+UNROLLED = "tileproof.unrolled"
 
 
 class DialectPrinter(Printer):
@@ -135,9 +147,9 @@ def newer_than(printer: Printer, state: State) -> bool:
 
 
 class FoldingParser(Parser):
-    """A parser that remembers the constants whose values it has put into operations."""
+    """A parser that remembers the constants, and the arithmetic on them, whose values it has put into operations."""
 
-    folded: list[ConstantOp]
+    folded: list[Operation]
 
 
 def refuse_text(parser: AttrParser, start: int, message: str) -> NoReturn:
@@ -177,12 +189,72 @@ def scalar(parser: Parser, type_: IntegerType = i32) -> IntegerAttr:
     if literal is not None:
         return _sized(parser, start, literal, type_)
     value = parser.resolve_operand(parser.parse_unresolved_operand(), type_)
-    constant = value.op if isinstance(value, OpResult) else None
-    if not isinstance(constant, ConstantOp) or not isinstance(constant.value, IntegerAttr):
+    constant = constant_of(value)
+    if constant is None:
         refuse_text(parser, start, "a number that is known only at run time is not read by this version of tileproof")
     if isinstance(parser, FoldingParser):
-        parser.folded.append(constant)
-    return IntegerAttr(constant.value.value.data, type_)
+        parser.folded += made_of(value)
+    return IntegerAttr(constant, type_)
+
+
+def constant_of(value: SSAValue) -> int | None:
+    """The number that a constant, or arithmetic on constants, gives; None where it is known only at run time."""
+    known: dict[SSAValue, int | None] = {}
+    for op in reversed(list(made_of(value))):
+        known[op.results[0]] = _result(op, [known.get(operand) for operand in op.operands])
+    return known.get(value)
+
+
+def _result(op: Operation, operands: Sequence[int | None]) -> int | None:
+    written = op.attributes.get("value", op.properties.get("value"))
+    if op.name in _CONSTANTS:
+        return int(written.value.data) if isinstance(written, IntegerAttr) else None
+    if op.name not in _FOLDS or None in operands:
+        return None
+    result: int | None = _FOLDS[op.name](*operands)
+    type_ = op.results[0].type
+    if result is None or not isinstance(type_, IntegerType):
+        return result
+    half: int = 1 << type_.width.data - 1
+    return (result + half) % (2 * half) - half
+
+
+def made_of(value: SSAValue) -> list[Operation]:
+    """The constant, or the arithmetic and the constants, behind a value; users before what they use."""
+    done: dict[Operation, None] = {}
+    begun: set[Operation] = set()
+    behind = [value.owner]
+    while behind:
+        op = behind[-1]
+        if not isinstance(op, Operation) or op in begun or op.name not in (*_FOLDS, *_CONSTANTS):
+            behind.pop()
+            if isinstance(op, Operation) and op in begun:
+                done.setdefault(op)  # all that it uses is done
+            continue
+        begun.add(op)
+        behind += [operand.owner for operand in op.operands]
+    return list(reversed(done))
+
+
+def _quotient(a: int, b: int) -> int | None:
+    return None if b == 0 else abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+def _remainder(a: int, b: int) -> int | None:
+    quotient = _quotient(a, b)
+    return None if quotient is None else a - b * quotient
+
+
+_CONSTANTS = ("arith.constant", "index.constant")
+# Arithmetic in front of a transfer; what is not here is known only at run time.
+_FOLDS: dict[str, Callable[..., int | None]] = {
+    **dict.fromkeys(("arith.addi", "index.add"), operator.add),
+    **dict.fromkeys(("arith.subi", "index.sub"), operator.sub),
+    **dict.fromkeys(("arith.muli", "index.mul"), operator.mul),
+    **dict.fromkeys(("arith.divsi", "index.divs"), _quotient),
+    **dict.fromkeys(("arith.remsi", "index.rems"), _remainder),
+    **dict.fromkeys(("arith.index_cast", "arith.extsi", "arith.trunci", "index.casts"), lambda value: value),
+}
 
 
 def word(parser: AttrParser, allowed: Sequence[str]) -> StringAttr:
@@ -284,9 +356,26 @@ def port_text(operation: LooseOp, prefix: str) -> str:
     return f"{data(attrs[f'{prefix}_bundle'])} : {number(attrs[f'{prefix}_channel'])}"
 
 
+def packet_info(parser: Parser) -> PacketInfo:
+    """`<pkt_type = 0, pkt_id = 3>`, or with `#aie.packet_info` in front."""
+    start = parser.pos
+    written = parser.parse_optional_attribute()
+    if written is None:
+        return PacketInfo.new(PacketInfo.parse_parameters(parser))
+    if not isinstance(written, PacketInfo):
+        refuse_text(parser, start, "a packet is written <pkt_type = 0, pkt_id = 3>")
+    return written
+
+
+def print_packet_info(printer: Printer, packet: Attribute) -> None:
+    assert isinstance(packet, PacketInfo)
+    packet.print_parameters(printer)
+
+
 def print_rest(printer: Printer, operation: LooseOp, *own: str) -> None:
     """The attributes that are not part of the syntax."""
-    printer.print_op_attributes(operation.attributes, reserved_attr_names=own)
+    ours = [key for key in operation.attributes if key.startswith("tileproof.")]
+    printer.print_op_attributes(operation.attributes, reserved_attr_names=[*own, *ours])
 
 
 def print_tile_with_region(printer: Printer, operation: LooseOp) -> None:

@@ -1,0 +1,176 @@
+"""Loops of a runtime sequence, written out while they are read, as aie-unroll-runtime-sequence-loops does.
+
+An instruction stream has no loops. mlir-aie of August 2026 unrolls those with a constant count; earlier ones want every
+operation directly in the sequence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.parser import Parser, UnresolvedOperand
+from xdsl.utils.mlir_lexer import MLIRTokenKind
+
+from tileproof.mlir.syntax import FoldingParser, constant_of, made_of
+
+_LOOP = re.compile(r"(%[\w$.-]+(:\d+)?(\s*,\s*%[\w$.-]+(:\d+)?)*\s*=\s*)?scf\.for\b")
+_YIELD = re.compile(r"scf\.yield\b")
+# No insts.bin of the field has more; a count like 10^9 is a mistake, and would fill the memory of the host.
+_MOST_ITERATIONS = 1 << 16
+
+
+class UnrollingParser(FoldingParser):
+    """Reads the body of a loop in a sequence once per iteration, with a constant for the induction variable."""
+
+    # How many iterations were written out.
+    unrolled = 0
+    _unrolls = False
+    _iterations = 0
+
+    def parse_sequence_region(self, arguments: Sequence[Parser.Argument]) -> Region:
+        self._unrolls = True
+        try:
+            return self.parse_region(arguments)
+        finally:
+            self._unrolls = False
+
+    def _parse_block_body(self, block: Block) -> None:
+        while True:
+            if self._unrolls and self._is_next(_LOOP):
+                self._unroll(block)
+            elif self._iterations and self._is_next(_YIELD):
+                return
+            else:
+                operation = self.parse_optional_operation()
+                if operation is None:
+                    return
+                block.add_op(operation)
+
+    def _is_next(self, pattern: re.Pattern[str]) -> bool:
+        return pattern.match(self.lexer.input.content, self.pos) is not None
+
+    def _unroll(self, block: Block) -> None:
+        start = self.pos
+        results = self._results()
+        self._parse_token(MLIRTokenKind.BARE_IDENT, "a word expected")
+        variable = self.parse_unresolved_operand()
+        self.parse_punctuation("=")
+        low = self.parse_unresolved_operand()
+        self.parse_keyword("to")
+        high = self.parse_unresolved_operand()
+        self.parse_keyword("step")
+        step = self.parse_unresolved_operand()
+        carried = self._carried()
+        type_: IndexType | IntegerType = IndexType()
+        if self.parse_optional_punctuation(":"):
+            written = self.parse_type()
+            if not isinstance(written, IntegerType):
+                self.raise_error("a loop counts in index or an integer type", start, self.pos)
+            type_ = written
+        limits = [self.resolve_operand(value, type_) for value in (low, high, step)]
+        bounds = [constant_of(limit) for limit in limits]
+        self.folded += (op for limit in limits for op in made_of(limit))
+        if None in bounds or bounds[2] == 0:
+            self.raise_error("a loop whose count is known only at run time is not read", start, self.pos)
+        values = [self._value(first) for _, first in carried]
+        counts = range(*(bound for bound in bounds if bound is not None))
+        self.unrolled += max(1, len(counts))
+        if self.unrolled > _MOST_ITERATIONS:
+            self.raise_error(f"the loops have more than {_MOST_ITERATIONS:,} iterations", start, self.pos)
+        body = self.pos
+        names = [name for name, _ in carried]
+        for number in counts or (0,):
+            self._resume_from(body)
+            # Of a loop that never runs, the body is read all the same, to go on behind it.
+            values = self._iteration(block if counts else Block(), (variable, number, type_), names, values)
+        if sum(size for _, size in results) not in (0, len(values)):
+            self.raise_error(f"the loop has {len(values)} results", start, body)
+        for name, size in results:
+            self.ssa_values[name.operand_name] = tuple(values[:size])
+            values = values[size:]
+
+    def _results(self) -> list[tuple[UnresolvedOperand, int]]:
+        """`%a, %b =` or `%r:2 =`: the names, and how many values each stands for."""
+        if self._current_token.kind != MLIRTokenKind.PERCENT_IDENT:
+            return []
+
+        def one() -> tuple[UnresolvedOperand, int]:
+            name = self.parse_unresolved_operand()
+            return name, self.parse_integer() if self.parse_optional_punctuation(":") else 1
+
+        results = self.parse_comma_separated_list(self.Delimiter.NONE, one)
+        self.parse_punctuation("=")
+        return results
+
+    def _value(self, operand: UnresolvedOperand) -> SSAValue:
+        """A value that exists already, of whatever type: mlir-aie writes `index` for a task."""
+        values = self.ssa_values.get(operand.operand_name, ())
+        if operand.index >= len(values):
+            self.raise_error(f"there is no %{operand.operand_name} here", operand.span)
+        return values[operand.index]
+
+    def _carried(self) -> list[tuple[UnresolvedOperand, UnresolvedOperand]]:
+        """`iter_args(%task = %first) -> (index)`."""
+        if self.parse_optional_keyword("iter_args") is None:
+            return []
+
+        def pair() -> tuple[UnresolvedOperand, UnresolvedOperand]:
+            name = self.parse_unresolved_operand()
+            self.parse_punctuation("=")
+            return name, self.parse_unresolved_operand()
+
+        carried = self.parse_comma_separated_list(self.Delimiter.PAREN, pair)
+        self.parse_punctuation("->")
+        self.parse_comma_separated_list(self.Delimiter.PAREN, self.parse_type)
+        return carried
+
+    def _iteration(
+        self,
+        block: Block,
+        counter: tuple[UnresolvedOperand, int, IndexType | IntegerType],
+        names: list[UnresolvedOperand],
+        values: list[SSAValue],
+    ) -> list[SSAValue]:
+        """Read the body into the block around the loop; what it yields."""
+        variable, number, type_ = counter
+        with self._scope():
+            constant = ConstantOp(IntegerAttr(number, type_))
+            self.folded.append(constant)
+            block.add_op(constant)
+            self._register_ssa_definition(variable.operand_name, [constant.result], variable.span)
+            for name, value in zip(names, values, strict=True):
+                self.ssa_values[name.operand_name] = (value,)
+            self.parse_punctuation("{")
+            self._parse_block_body(block)
+            yielded = self._yielded(len(names))
+            self.parse_punctuation("}")
+        return yielded
+
+    @contextmanager
+    def _scope(self) -> Iterator[None]:
+        outside = dict(self.ssa_values)
+        self._iterations += 1
+        try:
+            yield
+        finally:
+            self._iterations -= 1
+            self.ssa_values = outside
+
+    def _yielded(self, count: int) -> list[SSAValue]:
+        start = self.pos
+        values: list[SSAValue] = []
+        if self._is_next(_YIELD):
+            self._parse_token(MLIRTokenKind.BARE_IDENT, "a word expected")
+            if count:
+                names = self.parse_comma_separated_list(self.Delimiter.NONE, self.parse_unresolved_operand)
+                self.parse_punctuation(":")
+                self.parse_comma_separated_list(self.Delimiter.NONE, self.parse_type)
+                values = [self._value(name) for name in names]
+        if len(values) != count:
+            self.raise_error(f"the loop carries {count} values, and its body yields {len(values)}", start, self.pos)
+        return values
