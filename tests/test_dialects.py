@@ -645,10 +645,11 @@ def test_a_loop_of_a_sequence_is_written_out_with_its_counter_in_the_transfers()
 def test_arithmetic_on_constants_is_a_constant_in_whatever_order_its_parts_are_used():
     (transfer,) = sequence_of(
         "%k = arith.constant 3 : i64",
-        "%b = arith.addi %k, %k : i64",
-        "%c = arith.muli %b, %k : i64",
-        "%v = arith.subi %c, %b : i64",
-        "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, %v][1, 1, 1, 8][0, 0, 0, 1]) {id = 0 : i64, metadata = @in} : memref<64xi32>",
+        "%six = arith.addi %k, %k : i64",
+        "%c = arith.muli %six, %k : i64",
+        "%v = arith.subi %c, %six : i64",
+        "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, %v][1, 1, 1, 8][0, 0, 0, 1]) {id = 0 : i64, metadata = @in}"
+        " : memref<64xi32>",
     )
 
     assert isinstance(transfer, Transfer)
