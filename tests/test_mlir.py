@@ -174,7 +174,7 @@ def test_an_unknown_operation_is_named_and_not_skipped():
         "  where: d.mlir:4:5\n"
         "  why:       aie.shim_mux(%tile) {}\n"
         "             ^^^^^^^^^^^^\n"
-        "  fix:   correct its name, or say it with operations that docs/emulator.md lists; none is skipped"
+        "  fix:   correct its name, or say it with operations that docs/designs.md lists; none is skipped"
     )
 
 

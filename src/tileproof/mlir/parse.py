@@ -170,7 +170,7 @@ def _unreadable(error: ParseError, text: str, name: str) -> Problem:
 
 def _fix(message: str) -> str:
     if message.startswith("tileproof does not know"):
-        return "correct its name, or say it with operations that docs/emulator.md lists; none is skipped"
+        return "correct its name, or say it with operations that docs/designs.md lists; none is skipped"
     return "correct the text at the mark"
 
 
