@@ -1146,6 +1146,50 @@ def test_a_vector_is_splat_from_a_constant_or_from_a_scalar():
         ("f32",),
     )
 
+    older = operation(scalar, "  %v = vector.splat %s : vector<8xf32>")
+    assert (older.name, older.types, older.operand_types) == ("vector.splat", ("vector<8xf32>",), ("f32",))
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("arith.extsi", "vector<16xi8>", "vector<16xi32>"),
+        ("arith.trunci", "i32", "i8"),
+        ("arith.sitofp", "vector<16xi32>", "vector<16xf32>"),
+        ("arith.truncf", "f32", "bf16"),
+        ("arith.bitcast", "vector<4xi32>", "vector<4xf32>"),
+        ("arith.index_cast", "i32", "index"),
+        ("vector.shape_cast", "vector<16xi32>", "vector<4x4xi32>"),
+    ],
+)
+def test_values_and_vectors_are_cast_but_not_back(name, before, after):
+    def made(type_: str) -> str:
+        if type_ == "index":
+            return "  %x = arith.constant 1 : index"
+        one = "1.0" if type_.rstrip(">").endswith(("f16", "f32")) else "1"
+        return f"  %x = arith.constant {f'dense<{one}>' if type_.startswith('vector') else one} : {type_}"
+
+    done = operation(made(before), f"  %y = {name} %x : {before} to {after}")
+    assert (done.name, done.operand_types, done.types) == (name, (before,), (after,))
+    if name not in ("arith.bitcast", "arith.index_cast", "vector.shape_cast"):
+        back = framed(*in_core(made(after), f"  %y = {name} %x : {after} to {before}"))
+        assert f"{name} does not go from {after} to {before}" in refusal(back)
+
+
+def test_a_selection_has_one_condition_or_one_per_element():
+    conditions = ("  %c = arith.constant true", "  %d = arith.constant dense<true> : vector<4xi1>")
+    values = "  %v = arith.constant dense<1> : vector<4xi32>"
+    one = operation(*conditions, values, "  %s = arith.select %c, %v, %v : vector<4xi32>")
+    each = operation(*conditions, values, "  %s = arith.select %d, %v, %v : vector<4xi1>, vector<4xi32>")
+
+    assert [found.operand_types[0] for found in (one, each)] == ["i1", "vector<4xi1>"]
+
+
+def test_a_memref_may_be_copied():
+    copy = operation("  memref.copy %work, %work : memref<64xi32> to memref<64xi32>")
+
+    assert (copy.name, copy.operand_types, copy.types) == ("memref.copy", (WORK, WORK), ())
+
 
 def test_a_core_may_use_infinities():
     assert operation("  %low = arith.constant 0xFF80 : bf16").attributes == {"value": -inf}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, ContainerType, IndexType, IntegerType, MemRefType, VectorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, AnyFloat, ContainerType, IndexType, IntegerType, MemRefType, VectorType
 from xdsl.ir import Attribute, Dialect
 from xdsl.irdl import irdl_op_definition
 from xdsl.parser import Parser
@@ -44,13 +44,20 @@ class CastOp(LooseOp):
 
     def verify_(self) -> None:
         before, after = self.ins[0].type, self.outs[0].type
-        fits = type(self).RULE(_element(before), _element(after)) and _shape(before) == _shape(after)
+        fits = type(self).RULE(_element(before), _element(after)) and _fit(_shape(before), _shape(after))
         if not fits:
             raise VerifyException(f"{self.name} does not go from {before} to {after}")
 
 
 def _element(type_: Attribute) -> Attribute:
     return type_.get_element_type() if isinstance(type_, ContainerType) else type_
+
+
+def _fit(before: tuple[int, ...] | None, after: tuple[int, ...] | None) -> bool:
+    """Equal, but where one of them is open (`?`)."""
+    if before is None or after is None or len(before) != len(after):
+        return before == after
+    return all(DYNAMIC_INDEX in (one, other) or one == other for one, other in zip(before, after, strict=True))
 
 
 def _shape(type_: Attribute) -> tuple[int, ...] | None:
@@ -134,6 +141,28 @@ class SelectOp(LooseOp):
 
 
 @irdl_op_definition
+class SplatOp(LooseOp):
+    """`vector.splat %x : vector<16xi32>`: what vector.broadcast is called in older MLIR."""
+
+    name = "vector.splat"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> SplatOp:
+        value = parser.parse_unresolved_operand()
+        attrs = attributes(parser)
+        parser.parse_punctuation(":")
+        type_ = parser.parse_type()
+        return cls.make([parser.resolve_operand(value, _element(type_))], [type_], attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        print_values(printer, self.ins)
+        print_rest(printer, self)
+        printer.print_string(" : ")
+        printer.print_attribute(self.outs[0].type)
+
+
+@irdl_op_definition
 class CopyOp(LooseOp):
     """`memref.copy %from, %to : memref<4xi32> to memref<4xi32>`."""
 
@@ -160,7 +189,7 @@ class CopyOp(LooseOp):
         printer.print_attribute(self.ins[1].type)
 
 
-_OURS: tuple[type[LooseOp], ...] = (*CASTS, ShapeCastOp, SelectOp, CopyOp)
+_OURS: tuple[type[LooseOp], ...] = (*CASTS, ShapeCastOp, SelectOp, SplatOp, CopyOp)
 
 
 def with_our_casts(dialect: Dialect) -> Dialect:
