@@ -91,16 +91,17 @@ _RULES: dict[str, Callable[[Attribute, Attribute], bool]] = {
         ("arith.fptosi", "arith.fptoui"), lambda a, b: isinstance(a, AnyFloat) and isinstance(b, IntegerType)
     ),
     **dict.fromkeys(
-        ("arith.index_cast", "arith.index_castui"),
+        ("arith.index_cast", "arith.index_castui", "index.casts", "index.castu"),
         lambda a, b: (type(a), type(b)) in (_INDEX_AND_INTEGER, _INDEX_AND_INTEGER[::-1]),
     ),
     "arith.bitcast": lambda a, b: _bits(a) == _bits(b) > 0,
     "memref.cast": lambda a, b: a == b,
 }
-CASTS: list[type[CastOp]] = [
+_CASTS: list[type[CastOp]] = [
     irdl_op_definition(type(name.replace(".", "_"), (CastOp,), {"name": name, "RULE": staticmethod(rule)}))
     for name, rule in _RULES.items()
 ]
+CASTS_OF_INDEX = [operation for operation in _CASTS if operation.name.startswith("index.")]
 
 
 @irdl_op_definition
@@ -189,7 +190,7 @@ class CopyOp(LooseOp):
         printer.print_attribute(self.ins[1].type)
 
 
-_OURS: tuple[type[LooseOp], ...] = (*CASTS, ShapeCastOp, SelectOp, SplatOp, CopyOp)
+_OURS: tuple[type[LooseOp], ...] = (*_CASTS, ShapeCastOp, SelectOp, SplatOp, CopyOp)
 
 
 def with_our_casts(dialect: Dialect) -> Dialect:

@@ -10,6 +10,7 @@ from xdsl.irdl import irdl_op_definition
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
+from tileproof.mlir.casts import CASTS_OF_INDEX
 from tileproof.mlir.syntax import LooseOp, attributes, data, merge, number, print_rest, print_values, word
 
 _INDEX = IndexType()
@@ -44,26 +45,6 @@ class BinaryOp(LooseOp):
         print_rest(printer, self)
 
 
-class CastOp(LooseOp):
-    @classmethod
-    def parse(cls, parser: Parser) -> CastOp:
-        value = parser.parse_unresolved_operand()
-        attrs = attributes(parser)
-        parser.parse_punctuation(":")
-        operand = parser.resolve_operand(value, parser.parse_type())
-        parser.parse_keyword("to")
-        return cls.make([operand], [parser.parse_type()], attrs)
-
-    def print(self, printer: Printer) -> None:
-        printer.print_string(" ")
-        print_values(printer, self.ins)
-        print_rest(printer, self)
-        printer.print_string(" : ")
-        printer.print_attribute(self.ins[0].type)
-        printer.print_string(" to ")
-        printer.print_attribute(self.outs[0].type)
-
-
 @irdl_op_definition
 class CompareOp(LooseOp):
     name = "index.cmp"
@@ -91,8 +72,6 @@ _BINARY = (
     *("maxs", "maxu", "mins", "minu", "shl", "shrs", "shru", "and", "or", "xor"),
 )
 
-_CASTS = ("casts", "castu")
-
 
 def _named(base: type[LooseOp], name: str) -> type[LooseOp]:
     return irdl_op_definition(type(f"Index_{name}", (base,), {"name": f"index.{name}"}))
@@ -104,8 +83,7 @@ Index = Dialect(
         ConstantOp,
         CompareOp,
         *(_named(BinaryOp, name) for name in _BINARY),
-        _named(CastOp, "casts"),
-        _named(CastOp, "castu"),
+        *CASTS_OF_INDEX,
     ],
     [],
 )
