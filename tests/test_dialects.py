@@ -1185,6 +1185,22 @@ def test_a_selection_has_one_condition_or_one_per_element():
     assert [found.operand_types[0] for found in (one, each)] == ["i1", "vector<4xi1>"]
 
 
+@pytest.mark.parametrize(
+    ("name", "predicate", "number", "one"), [("arith.cmpi", "slt", 2, "1"), ("arith.cmpf", "ogt", 2, "1.0")]
+)
+def test_a_comparison_of_vectors_gives_one_answer_per_element(name, predicate, number, one):
+    element = "i32" if name == "arith.cmpi" else "f32"
+    lines = (
+        f"  %v = arith.constant dense<{one}> : vector<4x{element}>",
+        f"  %s = arith.constant {one} : {element}",
+        f"  %one = {name} {predicate}, %s, %s : {element}",
+    )
+
+    assert operation(*lines).types == ("i1",)
+    compared = operation(*lines, f"  %all = {name} {predicate}, %v, %v : vector<4x{element}>")
+    assert (compared.types, compared.attributes) == (("vector<4xi1>",), {"predicate": number})
+
+
 def test_a_memref_may_be_copied():
     copy = operation("  memref.copy %work, %work : memref<64xi32> to memref<64xi32>")
 

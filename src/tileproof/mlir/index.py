@@ -10,7 +10,7 @@ from xdsl.irdl import irdl_op_definition
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
-from tileproof.mlir.casts import CASTS_OF_INDEX
+from tileproof.mlir.completed import CASTS_OF_INDEX
 from tileproof.mlir.syntax import LooseOp, attributes, data, merge, number, print_rest, print_values, word
 
 _INDEX = IndexType()

@@ -16,7 +16,7 @@ from xdsl.utils.lexer import Span
 from tileproof.errors import Problem
 from tileproof.mlir.aie import Aie, DeviceOp
 from tileproof.mlir.aiex import Aiex
-from tileproof.mlir.casts import with_our_casts
+from tileproof.mlir.completed import completed
 from tileproof.mlir.dense import DenseParser
 from tileproof.mlir.design import Place
 from tileproof.mlir.index import Index
@@ -30,7 +30,7 @@ _MAX_NESTING = 50
 
 _DIALECTS = (
     *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, affine.Affine, math.Math, Index, Aie, Aiex),
-    *(with_our_casts(dialect) for dialect in (arith.Arith, MemRef, vector.Vector)),
+    *(completed(dialect) for dialect in (arith.Arith, MemRef, vector.Vector)),
 )
 
 

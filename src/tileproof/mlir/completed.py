@@ -1,22 +1,34 @@
-"""Operations from one type to another, which xDSL has for scalars only or without their syntax.
+"""Dialects of MLIR with what xDSL has for scalars only, or without its syntax: casts, comparisons, selections, copies.
 
 Syntax: `arith.extsi %x : vector<16xi8> to vector<16xi32>` (ArithOps.td, MemRefOps.td, VectorOps.td of MLIR).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, ClassVar
 
-from xdsl.dialects.builtin import DYNAMIC_INDEX, AnyFloat, ContainerType, IndexType, IntegerType, MemRefType, VectorType
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    AnyFloat,
+    ContainerType,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    VectorType,
+    i1,
+    i64,
+)
 from xdsl.ir import Attribute, Dialect
 from xdsl.irdl import irdl_op_definition
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from tileproof.mlir.syntax import LooseOp, attributes, print_rest, print_values
+from tileproof.mlir.syntax import LooseOp, attributes, merge, number, print_rest, print_values, word
 
 
 class CastOp(LooseOp):
@@ -114,6 +126,51 @@ class ShapeCastOp(CastOp):
             raise VerifyException(f"{self.name} does not go from {before} to {after}")
 
 
+class CompareOp(LooseOp):
+    """`arith.cmpi slt, %a, %b : vector<16xi32>`; the predicate is a number, in MLIR's order."""
+
+    PREDICATES: ClassVar[Sequence[str]]
+
+    @classmethod
+    def parse(cls, parser: Parser) -> CompareOp:
+        predicate = cls.PREDICATES.index(word(parser, cls.PREDICATES).data)
+        parser.parse_punctuation(",")
+        left = parser.parse_unresolved_operand()
+        parser.parse_punctuation(",")
+        right = parser.parse_unresolved_operand()
+        own: dict[str, Attribute] = {"predicate": IntegerAttr(predicate, i64)}
+        if parser.parse_optional_keyword("fastmath"):
+            own["fastmath"] = arith.FastMathFlagsAttr(arith.FastMathFlagsAttr.parse_parameter(parser))
+        attrs = merge(parser, own)
+        parser.parse_punctuation(":")
+        type_ = parser.parse_type()
+        operands = parser.resolve_operands([left, right], [type_, type_], parser.pos)
+        result = VectorType(i1, type_.get_shape()) if isinstance(type_, VectorType) else i1
+        return cls.make(operands, [result], attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(f" {self.PREDICATES[number(self.attributes['predicate'])]}, ")
+        print_values(printer, self.ins)
+        if "fastmath" in self.attributes:
+            printer.print_string(" fastmath")
+            self.attributes["fastmath"].print_parameter(printer)  # type: ignore[attr-defined]
+        print_rest(printer, self, "predicate", "fastmath")
+        printer.print_string(" : ")
+        printer.print_attribute(self.ins[0].type)
+
+
+@irdl_op_definition
+class CompareIntegersOp(CompareOp):
+    name = "arith.cmpi"
+    PREDICATES: ClassVar[Sequence[str]] = tuple(arith.CMPI_COMPARISON_OPERATIONS)
+
+
+@irdl_op_definition
+class CompareFloatsOp(CompareOp):
+    name = "arith.cmpf"
+    PREDICATES: ClassVar[Sequence[str]] = tuple(arith.CMPF_COMPARISON_OPERATIONS)
+
+
 @irdl_op_definition
 class SelectOp(LooseOp):
     """`arith.select %c, %a, %b : i32`, or `: vector<16xi1>, vector<16xi32>` where the condition is a vector."""
@@ -190,10 +247,10 @@ class CopyOp(LooseOp):
         printer.print_attribute(self.ins[1].type)
 
 
-_OURS: tuple[type[LooseOp], ...] = (*_CASTS, ShapeCastOp, SelectOp, SplatOp, CopyOp)
+_OURS: tuple[type[LooseOp], ...] = (*_CASTS, ShapeCastOp, CompareIntegersOp, CompareFloatsOp, SelectOp, SplatOp, CopyOp)
 
 
-def with_our_casts(dialect: Dialect) -> Dialect:
+def completed(dialect: Dialect) -> Dialect:
     """The dialect, with these operations in the place of xDSL's."""
     ours = [operation for operation in _OURS if operation.name.startswith(f"{dialect.name}.")]
     names = {operation.name for operation in ours}
