@@ -43,6 +43,9 @@ BUFFER_ALIGNMENT = {CORE: 32, MEM: 4, SHIM: 4}
 DEFAULT_STACK_BYTES = 1024  # AIETargetModel.h: 0x400 when a core says nothing
 TASK_QUEUE_DEPTH = 4  # aie-rt StartQSizeMax, AM020
 MAX_LOCK_VALUE = 63  # AIETargetModel.h getMaxLockValue: 6 bits
+# aie-rt's LOCK0_VALUE of each kind of tile, and how far the next is.
+LOCK_REGISTERS = {CORE: 0x1F000, MEM: 0xC0000, SHIM: 0x14000}
+LOCK_STRIDE = 0x10
 ROWS = 6  # row 0 shim, row 1 mem, rows 2 to 5 core
 
 

@@ -18,14 +18,7 @@ from tileproof import __version__, library
 from tileproof.device_model import device_named
 from tileproof.errors import Problem
 from tileproof.spec import KernelSpec
-from tileproof.toolchain.cxx import CxxCompiler
-
-# -fwrapv and no strict aliasing: AIE integer arithmetic wraps, and tile code casts between vector types.
-_CXX_FLAGS = (
-    "-std=c++20 -O2 -fPIC -fno-strict-aliasing -fwrapv -ffp-contract=off -fvisibility=default"
-    " -Wall -Wextra -Wno-unknown-pragmas"
-)
-
+from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 
 _SEAL = "pair.json"
 
@@ -141,7 +134,7 @@ def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
     checks = " ".join(cxx.check_flags)
     return Step(
         name=f"compile_{stem}",
-        command=f"$cxx {_CXX_FLAGS} {checks} -D__AIE_ARCH__={arch} -I $headers"
+        command=f"$cxx {shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={arch} -I $headers"
         f" -MD -MF {stem}.o.d -c {source} -o {stem}.o",
         inputs=(source, "cxx.txt"),
         outputs=(f"{stem}.o",),
@@ -154,7 +147,7 @@ def _compile_checks() -> Step:
     name = "tileproof_checks"
     return Step(
         name=f"compile_{name}",
-        command=f"$cxx -std=c++20 -O2 -fPIC -MD -MF {name}.o.d -c {name}.cc -o {name}.o",
+        command=f"$cxx {shlex.join(RUNTIME_FLAGS)} -MD -MF {name}.o.d -c {name}.cc -o {name}.o",
         inputs=(f"{name}.cc", "cxx.txt"),
         outputs=(f"{name}.o",),
         depfile=f"{name}.o.d",

@@ -1,4 +1,4 @@
-"""The commands for designs, a kernel's or anybody's: check, inspect."""
+"""The commands for designs, a kernel's or anybody's: check, inspect, emulate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import mlir_aie
-from tileproof.cli.shared import add_command, answer, common_options, request_of, say
+from tileproof.cli.shared import add_command, answer, common_options, positive, request_of, say, seconds
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    for add in (_add_check, _add_inspect):
+    for add in (_add_check, _add_inspect, _add_emulate):
         add(commands)
 
 
@@ -198,3 +198,65 @@ def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int
     lowered = lower_design(read_design(text, name), state=arguments.mlir_aie, scheme=arguments.scheme or "default")
     answer(lowered_text(lowered, name).rstrip("\n"))
     return 0
+
+
+# emulate
+
+
+def _add_emulate(commands: Commands) -> None:
+    text = "run any design on the emulator: a FILE.mlir, its tile code, and the arguments of its runtime sequence"
+    parser = add_command(commands, "emulate", _emulate, text)
+    parser.add_argument("design", metavar="FILE.mlir", type=Path)
+    parser.add_argument(
+        "--tile-code", metavar="FILE.cc", type=Path, action="append", default=[], help="C++ of it; may be repeated"
+    )
+    parser.add_argument(
+        "--arg",
+        metavar="K=VALUE",
+        type=_numbered,
+        action="append",
+        default=[],
+        help="what argument K of the sequence holds: FILE.npy, zeros, ones, random, or zeros:4096xi8",
+    )
+    parser.add_argument(
+        "--save", metavar="K=FILE.npy", type=_numbered, action="append", default=[], help="write argument K afterwards"
+    )
+    parser.add_argument("--sequence", metavar="NAME", help="default: the first")
+    parser.add_argument("--runs", type=positive, metavar="N", default=1, help="run it N times in one context")
+    parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
+    parser.add_argument("--json", action="store_true")
+
+
+def _numbered(text: str) -> tuple[int, str]:
+    number, sign, value = text.partition("=")
+    if not sign or not number.isdecimal() or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 0=VALUE")
+    return int(number), value
+
+
+def _emulate(arguments: argparse.Namespace) -> int:
+    from tileproof import emulation_report
+    from tileproof.emulate import emulate
+
+    emulation = emulate(
+        _text_of(arguments.design),
+        str(arguments.design),
+        arguments.tile_code,
+        _once(arguments.arg, "--arg"),
+        sequence=arguments.sequence,
+        runs=arguments.runs,
+        timeout_s=arguments.timeout,
+    )
+    saved = emulation_report.save(emulation, {k: Path(file) for k, file in _once(arguments.save, "--save").items()})
+    show = emulation_report.as_json if arguments.json else emulation_report.as_text
+    answer(show(emulation, str(arguments.design), saved))
+    return 0 if emulation.is_good else EXIT_KERNEL_WRONG
+
+
+def _once(pairs: list[tuple[int, str]], option: str) -> dict[int, str]:
+    for index, (number, value) in enumerate(pairs):
+        if number in dict(pairs[:index]):
+            raise Problem(
+                f"{option} {number} is there twice", where=f"{option} {number}={value}", fix="keep one of them"
+            )
+    return dict(pairs)

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import library
-from tileproof.cli.shared import add_command, answer, building_options, common_options, progress, request_of, say
+from tileproof.cli.shared import (
+    add_command,
+    answer,
+    building_options,
+    common_options,
+    progress,
+    request_of,
+    say,
+    seconds,
+)
 from tileproof.errors import Problem
 
 if TYPE_CHECKING:
@@ -147,7 +156,7 @@ def _add_verify(commands: Commands) -> None:
         "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
     )
     parser.add_argument("--insts", metavar="FILE", type=Path, help="the instructions built with --xclbin")
-    parser.add_argument("--timeout", type=_seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
+    parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
 
@@ -156,16 +165,6 @@ def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return value
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -72,13 +72,23 @@ def building_options(parser: argparse.ArgumentParser) -> None:
         "--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s"
     )
     parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
-    parser.add_argument("-j", "--jobs", type=_positive, metavar="N", help="parallel steps; default: as ninja chooses")
+    parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="parallel steps; default: as ninja chooses")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
 
 
 def request_of(arguments: argparse.Namespace) -> Request:

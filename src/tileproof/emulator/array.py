@@ -10,6 +10,7 @@ from tileproof.emulator.dma import Bytes, ChainProgram, ShimChannel
 from tileproof.emulator.engine import Engine, LockState, StreamEnd, Task, Tokens
 from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.memory import TileMemories
+from tileproof.emulator.registers import TileRegisters
 from tileproof.emulator.tile_code import TileCode
 from tileproof.errors import Problem
 from tileproof.lowering.model import MM2S, S2MM, LoweredCore, LoweredDesign, ShimAllocation
@@ -31,6 +32,7 @@ class Array:
         self.memories = TileMemories(design.design.tiles)
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
+        self.tiles = TileRegisters(self.engine, self.memories, design.locks, self.locks)
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
         self._ends = [
             (flow, StreamEnd(f"@{flow.fifo} from {flow.source} to {flow.destination}"))
@@ -81,7 +83,7 @@ class Array:
         self.faults = []
         calls = sum(core.calls for core in self.cores)
         before = {key: self._moved(key) for key in self.channels}
-        controller = Controller(instructions, buffers, self.channels, self._report)
+        controller = Controller(instructions, buffers, self.channels, self.tiles, self._report)
         task = self.engine.start("the instruction stream", controller.work())
         try:
             self.engine.run()

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from tileproof.emulator.dma import Bytes, ShimChannel, ShimTask
 from tileproof.emulator.engine import Blocked, Work
 from tileproof.emulator.faults import Fault
+from tileproof.emulator.registers import TileRegisters
 from tileproof.errors import Problem
-from tileproof.insts import Action, PatchBd, Push, RouteTokens, SetBd, ShimBd, Wait, decode, npu_actions
+from tileproof.insts import Action, PatchBd, Push, RouteTokens, SetBd, SetRegisters, ShimBd, Wait, decode, npu_actions
 from tileproof.xrt import FIRST_BUFFER
 
 ChannelKey = tuple[int, str, int]  # column, direction, channel
@@ -35,6 +36,7 @@ class Controller:
     words: bytes
     buffers: Mapping[int, Bytes]
     channels: Mapping[ChannelKey, ShimChannel]
+    tiles: TileRegisters
     report: Callable[[Fault], None]
     registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
     asked: dict[ChannelKey, int] = field(default_factory=dict)
@@ -58,12 +60,14 @@ class Controller:
                 yield from self._wait(action, place)
             case RouteTokens():
                 pass  # every token goes to the one controller there is
+            case SetRegisters():
+                self.tiles.write(action, place)
             case _:
                 raise Problem(
                     f"the emulator does not execute this instruction: {type(action).__name__}",
                     where=place,
                     why=f"{action}",
-                    fix="runtime sequences of dma_memcpy_nd and dma_wait are executed",
+                    fix="transfers, tasks, waits, and writes to tile memories and locks are executed",
                 )
 
     def _registers(self, column: int, bd_id: int, place: str) -> _Registers:

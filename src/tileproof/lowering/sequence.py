@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 
-from tileproof.device_model import MAX_LOCK_VALUE, SHIM, TILE_KINDS
+from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE, MAX_LOCK_VALUE, SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import (
     BlockWrite,
@@ -53,9 +53,6 @@ from tileproof.mlir.design import Packet as PacketHeader
 _WORD = 1 << 32
 _WORD_BYTES = 4
 _SHIM_BDS = TILE_KINDS[SHIM].bds
-# The first lock's value register of each kind of tile, and how far the next is (aie-rt, LOCK0_VALUE).
-_LOCK_REGISTERS = {"core": 0x1F000, "mem": 0xC0000, "shim": 0x14000}
-_LOCK_STRIDE = 0x10
 
 
 def sequence_words(design: LoweredDesign, sequence: Sequence, *, as_silent: bool = False) -> bytes:
@@ -313,7 +310,7 @@ class _Writer:
                 check="TP312",
             )
         lock = next(lock for lock in self.design.locks if lock.name == write.lock)
-        offset = _LOCK_REGISTERS[lock.tile.kind] + _LOCK_STRIDE * lock.id
+        offset = LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id
         return (Write(address=tile_address(lock.tile.column, lock.tile.row, offset), value=write.value % _WORD),)
 
     def _register_write(self, write: RegisterWrite) -> tuple[Operation, ...]:

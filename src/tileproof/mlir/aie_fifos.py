@@ -220,18 +220,24 @@ PORTS = ("Produce", "Consume")
 
 @irdl_op_definition
 class AcquireOp(LooseOp):
+    """Results: a subview, or since autumn 2026 every object by itself."""
+
     name = "aie.objectfifo.acquire"
 
     @classmethod
     def parse(cls, parser: Parser) -> AcquireOp:
         attrs = _access_port(parser)
         parser.parse_punctuation(":")
-        return cls.make(results=[parser.parse_type()], attributes=attrs)
+        types = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+        return cls.make(results=types, attributes=attrs)
 
     def print(self, printer: Printer) -> None:
         _print_access_port(printer, self)
         printer.print_string(" : ")
-        printer.print_attribute(self.outs[0].type)
+        printer.print_list([value.type for value in self.outs], printer.print_attribute)
+
+    def gives_objects(self) -> bool:
+        return not any(isinstance(value.type, SubviewType) for value in self.outs)
 
 
 @irdl_op_definition

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TypeGuard
 
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, OpResult, SSAValue
@@ -23,20 +25,28 @@ _NOT_IN_CORES: tuple[type[XdslOperation], ...] = (
 )
 
 
+class _View:
+    """Stands for the subview that the text has no name for."""
+
+
+def _gives_objects(op: XdslOperation) -> TypeGuard[AcquireOp]:
+    return isinstance(op, AcquireOp) and op.gives_objects()
+
+
 class Body:
     """Numbers the values of one core's body. `buffers` and `locks` say which of them stand for something outside."""
 
     def __init__(self, buffers: dict[SSAValue, Buffer], locks: dict[SSAValue, Lock]) -> None:
         self._known_buffers = buffers
         self._known_locks = locks
-        self._numbers: dict[SSAValue, int] = {}
+        self._numbers: dict[SSAValue | _View, int] = {}
         self.buffers: dict[int, str] = {}
         self.locks: dict[int, str] = {}
 
     def operations(self, blocks: Iterable[Block]) -> tuple[Operation, ...]:
         blocks = tuple(blocks)
         if len(blocks) == 1:
-            return tuple(self._operation(op, {}) for op in blocks[0].ops)
+            return tuple(written for op in blocks[0].ops for written in self._written(op, {}))
         return tuple(self._several(blocks))
 
     def _several(self, blocks: tuple[Block, ...]) -> Iterator[Operation]:
@@ -44,7 +54,8 @@ class Body:
         position = 0
         for block in blocks:
             starts[block] = position
-            position += 1 + len(block.ops)
+            # An acquire that gives n objects is written as n + 1 operations.
+            position += 1 + sum(1 + (len(op.outs) if _gives_objects(op) else 0) for op in block.ops)
         for block in blocks:
             first = next(iter(block.ops), None)
             if first is None:
@@ -60,7 +71,8 @@ class Body:
                 arguments=(),
                 place=place_of(first),
             )
-            yield from (self._operation(op, starts) for op in block.ops)
+            for op in block.ops:
+                yield from self._written(op, starts)
 
     def _number(self, value: SSAValue) -> int:
         if value not in self._numbers:
@@ -70,6 +82,28 @@ class Body:
             if value in self._known_locks:
                 self.locks[number] = self._known_locks[value].name
         return self._numbers[value]
+
+    def _written(self, op: XdslOperation, starts: dict[Block, int]) -> Iterator[Operation]:
+        """The operation; an acquire that gives its objects by themselves as an acquire and an access for each."""
+        whole = self._operation(op, starts)
+        if not _gives_objects(op):
+            yield whole
+            return
+        if whole.attributes["count"] != len(op.outs):
+            refuse(op, f"{whole.attributes['count']} objects and {len(op.outs)} results", "name each object")
+        view = len(self._numbers)
+        self._numbers[_View()] = view
+        yield replace(whole, results=(view,), types=whole.types[:1])
+        for index, (result, type_) in enumerate(zip(whole.results, whole.types, strict=True)):
+            yield replace(
+                whole,
+                name=AccessOp.name,
+                operands=(view,),
+                operand_types=(type_,),
+                results=(result,),
+                types=(type_,),
+                attributes={"index": index},
+            )
 
     def _operation(self, op: XdslOperation, starts: dict[Block, int]) -> Operation:
         if isinstance(op, _NOT_IN_CORES):

@@ -35,7 +35,7 @@ from tileproof.mlir.aie_dma import (
     PacketSourceOp,
     ShimAllocationOp,
 )
-from tileproof.mlir.aie_fifos import AllocateOp, FifoOp, FifoType, LinkOp, RegisterBuffersOp
+from tileproof.mlir.aie_fifos import AcquireOp, AllocateOp, FifoOp, FifoType, LinkOp, RegisterBuffersOp
 from tileproof.mlir.aie_trace import TraceOp
 from tileproof.mlir.attributes import (
     array,
@@ -409,6 +409,8 @@ class _Reader:
             refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", check="TP605")
         self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
         body = Body(self.buffers, self.locks)
+        if any(isinstance(inner, AcquireOp) and inner.gives_objects() for inner in op.walk()):
+            self.notes.append(_objects_note(op))
         linked, elf = optional_string(op, "link_with"), optional_string(op, "elf_file")
         files = (*strings(op, "link_files"), *strings(op, "link_merge_files"))
         if linked is not None and files:
@@ -629,6 +631,17 @@ def _loop_note(op: XdslOperation) -> Note:
         fix="print the design with `tileproof inspect FILE --print` for an older mlir-aie",
         place=place_of(op),
         states=("2026-08",),
+    )
+
+
+def _objects_note(op: XdslOperation) -> Note:
+    return Note(
+        about="spelling",
+        what="the core acquires objects by themselves",
+        why="until August 2026 an acquire gave a subview, and aie.objectfifo.subview.access an object of it",
+        fix="write the subview and its accesses for an mlir-aie of that time",
+        place=place_of(op),
+        states=(),
     )
 
 

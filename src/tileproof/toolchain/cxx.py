@@ -16,6 +16,13 @@ from tileproof.errors import EXIT_NOT_HERE, Problem
 
 _TIMEOUT_S = 20.0
 
+# -fwrapv and no strict aliasing: AIE integer arithmetic wraps, and tile code casts between vector types.
+TILE_CODE_FLAGS = (
+    *("-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default"),
+    *("-Wall", "-Wextra", "-Wno-unknown-pragmas"),
+)
+RUNTIME_FLAGS = ("-std=c++20", "-O2", "-fPIC")
+
 # Every load and store calls a function of ours (runtime/tileproof_checks.cc); both compilers know this mode, by
 # different names. Locals and globals need no red zones: what they hold is no tile memory. memcpy and its kin go by
 # clang as __asan_memcpy; GCC before 13 cannot do that, so they stay plain calls, which the linker sends to ours.

@@ -1,0 +1,228 @@
+"""Runs a runtime sequence of any design on the emulator, without a kernel folder: text and tile code in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tileproof.dtypes import DTYPES
+from tileproof.emulator.faults import Fault, RunReport
+from tileproof.emulator.messages import Run
+from tileproof.emulator.process import Child
+from tileproof.errors import Problem, unreadable
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.mlir.design import MemRef
+from tileproof.mlir.design import Sequence as RuntimeSequence
+from tileproof.mlir.reader import read_design
+from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.tile_library import compile_tile_code
+from tileproof.xrt import COMPLETED
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """One argument of the sequence: what it held before the runs, and after them."""
+
+    number: int
+    type: MemRef
+    before: Array = field(repr=False)
+    after: Array = field(repr=False)
+
+    @property
+    def changed(self) -> int:
+        """How many elements are others than before, bit by bit."""
+        size = self.type.dtype.nbytes
+        before, after = (np.frombuffer(a.tobytes(), np.uint8).reshape(-1, size) for a in (self.before, self.after))
+        return int((before != after).any(axis=1).sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulation:
+    """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not."""
+
+    device: str
+    sequence: str
+    reports: tuple[RunReport, ...]
+    arguments: tuple[Argument, ...]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What was found, each once."""
+        return tuple(dict.fromkeys(fault for report in self.reports for fault in report.faults))
+
+    @property
+    def state(self) -> int:
+        return self.reports[-1].state
+
+    @property
+    def is_good(self) -> bool:
+        return self.state == COMPLETED and not self.faults
+
+
+def emulate(
+    text: str,
+    name: str,
+    tile_code: Sequence[Path] = (),
+    arguments: Mapping[int, str] | None = None,
+    *,
+    sequence: str | None = None,
+    runs: int = 1,
+    timeout_s: float = 30.0,
+) -> Emulation:
+    """Run `sequence` (the first one without a name) of the design in `text`, `runs` times in one context.
+
+    `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
+    `random`, the last three with `:4096xi8` to be sure of the type. Raises `Problem` for a design, tile code or
+    argument that cannot be read or lowered; what goes wrong in a run is in the reports.
+    """
+    design = lower_design(read_design(text, name))
+    chosen = _sequence(design, sequence)
+    words = sequence_words(design, chosen)
+    before = _initial(chosen, arguments or {})
+    compiled = compile_tile_code(tile_code, design.device.aie_arch, find_cxx()) if tile_code else None
+    after, reports = _run(design, compiled, words, before, runs, timeout_s)
+    return Emulation(
+        device=design.device.name,
+        sequence=chosen.name,
+        reports=reports,
+        arguments=tuple(
+            Argument(number=number, type=type_, before=before[number], after=after[number])
+            for number, type_ in enumerate(chosen.arguments)
+        ),
+    )
+
+
+def _sequence(design: LoweredDesign, name: str | None) -> RuntimeSequence:
+    if name is None:
+        return main_sequence(design)
+    for sequence in design.sequences:
+        if sequence.name == name:
+            return sequence
+    raise Problem(
+        f"there is no runtime sequence @{name}",
+        where=str(design.place),
+        fix="sequences here: " + (", ".join(f"@{sequence.name}" for sequence in design.sequences) or "none"),
+    )
+
+
+def _run(
+    design: LoweredDesign, library: bytes | None, words: bytes, before: Sequence[Array], runs: int, timeout_s: float
+) -> tuple[list[Array], tuple[RunReport, ...]]:
+    child = Child()
+    try:
+        child.set_up(design, library)
+        buffers = {number: array.tobytes() for number, array in enumerate(before)}
+        reports: list[RunReport] = []
+        for _ in range(runs):
+            child.send(Run(words, buffers))
+            finished = child.receive(timeout_s) or child.give_up(timeout_s)
+            reports.append(finished.report)
+            buffers |= finished.buffers
+            if finished.report.state != COMPLETED:
+                break
+        after = [
+            np.frombuffer(buffers[number], dtype=array.dtype).reshape(array.shape)
+            for number, array in enumerate(before)
+        ]
+        return after, tuple(reports)
+    finally:
+        child.close()
+
+
+# Arguments
+
+
+def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]:
+    types = sequence.arguments
+    for number in given:
+        if number >= len(types):
+            raise Problem(
+                f"there is no argument {number}",
+                where=f"--arg {number}={given[number]}",
+                why=f"@{sequence.name} has {len(types)}: " + ", ".join(f"{k} {type_}" for k, type_ in enumerate(types)),
+                fix="give one of those",
+            )
+    missing = [number for number in range(len(types)) if number not in given]
+    if missing:
+        raise Problem(
+            f"argument {missing[0]} of @{sequence.name} has no value",
+            where=str(sequence.place),
+            why=f"it is {types[missing[0]]}",
+            fix=f"write --arg {missing[0]}=FILE.npy, or --arg {missing[0]}=zeros, ones or random",
+        )
+    return [_value(number, type_, given[number]) for number, type_ in enumerate(types)]
+
+
+def _value(number: int, type_: MemRef, text: str) -> Array:
+    where = f"--arg {number}={text}"
+    if text.endswith(".npy"):
+        return _from_file(Path(text), type_, where)
+    kind, _, written = text.partition(":")
+    if kind not in ("zeros", "ones", "random"):
+        raise Problem(
+            f"argument {number} cannot be made of {text!r}",
+            where=where,
+            why="it is neither a file that ends in .npy, nor zeros, ones or random",
+            fix="write for instance zeros, zeros:4096xi8, or a file",
+        )
+    if written:
+        _check_written(written, type_, where)
+    numpy_type = type_.dtype.numpy
+    if kind == "random":
+        # Of its own number, so that two arguments differ and a run can be repeated.
+        rng = np.random.default_rng(number)
+        if not type_.dtype.is_integer:
+            return rng.standard_normal(type_.shape).astype(numpy_type)
+        low, high = (-128, 128) if type_.dtype.name.startswith("i") else (0, 256)
+        return rng.integers(low, high, type_.shape).astype(numpy_type)
+    return np.full(type_.shape, kind == "ones", dtype=numpy_type)
+
+
+def _check_written(written: str, type_: MemRef, where: str) -> None:
+    *extents, name = written.split("x")
+    if name not in DTYPES or not all(extent.isdecimal() for extent in extents):
+        raise Problem(
+            f"{written!r} is no type",
+            where=where,
+            why="a type is its extents and one of " + ", ".join(DTYPES),
+            fix="write for instance zeros:4096xi8",
+        )
+    count = 1
+    for extent in extents:
+        count *= int(extent)
+    if count * DTYPES[name].nbytes != type_.nbytes or name != type_.dtype.name:
+        raise _other_type(where, f"it has {count:,} elements of {name}", type_)
+
+
+def _from_file(path: Path, type_: MemRef, where: str) -> Array:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except ValueError as error:
+        raise Problem(f"{path.name} is no array", where=where, why=str(error), fix="save it with numpy.save") from None
+    # numpy saves bfloat16 as two bytes without a name.
+    bits = array.dtype.kind == "V" and array.dtype.itemsize == type_.dtype.nbytes
+    if array.dtype != type_.dtype.numpy and not bits:
+        raise _other_type(where, f"the file has {array.dtype} of shape {array.shape}", type_)
+    if array.nbytes != type_.nbytes:
+        raise _other_type(where, f"the file has {array.size:,} elements of shape {array.shape}", type_)
+    return np.ascontiguousarray(array).view(type_.dtype.numpy).reshape(type_.shape)
+
+
+def _other_type(where: str, why: str, type_: MemRef) -> Problem:
+    return Problem(
+        "the argument is of another type",
+        where=where,
+        why=f"{why}, and the sequence wants {type_}",
+        fix=f"give {type_.count:,} elements of {type_.dtype.name}",
+    )

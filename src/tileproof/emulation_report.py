@@ -1,0 +1,88 @@
+"""How an emulation ended, as text and as JSON, and its arguments as files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from tileproof.build import write_atomically
+from tileproof.emulate import Argument, Emulation
+from tileproof.errors import Problem
+from tileproof.xrt import COMPLETED, state_name
+
+
+def save(emulation: Emulation, files: Mapping[int, Path]) -> dict[int, Path]:
+    """Write arguments as .npy files; bfloat16, which numpy has no name for, as the bits of its uint16."""
+    for number, path in files.items():
+        where = f"--save {number}={path}"
+        if number >= len(emulation.arguments):
+            raise Problem(
+                f"there is no argument {number}",
+                where=where,
+                why=f"@{emulation.sequence} has {len(emulation.arguments)}",
+                fix="save one of those",
+            )
+        array = emulation.arguments[number].after
+        written = io.BytesIO()
+        np.save(written, array.view(np.uint16) if array.dtype.kind == "V" else array, allow_pickle=False)
+        try:
+            write_atomically(path, written.getvalue())
+        except OSError as error:
+            raise Problem(
+                "the argument cannot be written",
+                where=where,
+                why=error.strerror or str(error),
+                fix="choose another path",
+            ) from None
+    return dict(files)
+
+
+def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
+    calls = sum(report.calls for report in emulation.reports)
+    runs = len(emulation.reports)
+    ended = "ran to the end" if emulation.state == COMPLETED else f"ended in {state_name(emulation.state)}"
+    times = f"{runs} runs, " if runs > 1 else ""
+    lines = [
+        *(f"fault: {fault}" for fault in emulation.faults),
+        f"{name}: @{emulation.sequence} {ended} on the emulated {emulation.device}"
+        f" ({times}{calls:,} {'call' if calls == 1 else 'calls'} of tile functions)",
+        *(_line(argument, saved) for argument in emulation.arguments),
+    ]
+    return "\n".join(lines)
+
+
+def _line(argument: Argument, saved: Mapping[int, Path]) -> str:
+    changed = f"{argument.changed:,} of {argument.type.count:,} elements changed" if argument.changed else "unchanged"
+    where = f", saved to {saved[argument.number]}" if argument.number in saved else ""
+    return f"  argument {argument.number}  {argument.type!s:<20} {changed}{where}"
+
+
+def as_json(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
+    return json.dumps(
+        {
+            "design": name,
+            "device": emulation.device,
+            "sequence": emulation.sequence,
+            "state": state_name(emulation.state),
+            "runs": len(emulation.reports),
+            "calls": sum(report.calls for report in emulation.reports),
+            "faults": [asdict(fault) for fault in emulation.faults],
+            "arguments": [
+                {
+                    "number": argument.number,
+                    "type": str(argument.type),
+                    "changed": argument.changed,
+                    "sha256": hashlib.sha256(argument.after.tobytes()).hexdigest(),
+                    "saved": str(saved[argument.number]) if argument.number in saved else None,
+                }
+                for argument in emulation.arguments
+            ],
+        },
+        indent=1,
+    )

@@ -1,0 +1,68 @@
+"""What a runtime sequence writes into tiles: words of their memories, and the values of their locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE
+from tileproof.emulator.engine import Engine, LockState
+from tileproof.emulator.memory import TileMemories, Window
+from tileproof.errors import Problem
+from tileproof.insts import SetRegisters
+from tileproof.lowering.model import PlacedLock
+
+_WORD_BYTES = 4
+_WORD = 0xFFFF_FFFF
+
+
+class TileRegisters:
+    """The tiles of one design, as the sequence reaches them."""
+
+    def __init__(
+        self, engine: Engine, memories: TileMemories, placed: Iterable[PlacedLock], locks: Mapping[str, LockState]
+    ) -> None:
+        self._engine = engine
+        self._memories = memories
+        self._locks = {
+            (*lock.tile.at, LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id): locks[lock.name] for lock in placed
+        }
+
+    def write(self, action: SetRegisters, place: str) -> None:
+        """Write the words; a `Problem` where there is neither memory nor a lock of the design."""
+        at = (action.column, action.row)
+        window = self._memories.windows.get(at)
+        if window is not None and action.offset + _WORD_BYTES * len(action.words) <= window.nbytes:
+            self._write_memory(window, action, place)
+            return
+        for index, word in enumerate(action.words):
+            lock = self._locks.get((*at, action.offset + _WORD_BYTES * index))
+            if lock is None or action.mask != _WORD:
+                raise _unknown_register(action, place)
+            lock.value = word
+            self._engine.wake(lock)
+
+    def _write_memory(self, window: Window, action: SetRegisters, place: str) -> None:
+        if action.offset % _WORD_BYTES:
+            raise Problem(
+                f"a write to {window.tile} is not aligned",
+                where=place,
+                why=f"offset 0x{action.offset:05x} is no multiple of {_WORD_BYTES}",
+                fix="write whole words",
+            )
+        start = window.address - self._memories.base + action.offset
+        words = self._memories.bytes[start : start + _WORD_BYTES * len(action.words)].view(np.uint32)
+        new = np.array(action.words, dtype=np.uint32)
+        mask = np.uint32(action.mask)
+        words[:] = words & ~mask | new & mask
+
+
+def _unknown_register(action: SetRegisters, place: str) -> Problem:
+    return Problem(
+        f"the sequence writes a register that the emulator does not have: 0x{action.offset:05x}"
+        f" of tile ({action.column}, {action.row})",
+        where=place,
+        why="it has the memories and the locks of the tiles that the design uses, and the DMA of shim tiles",
+        fix="leave other registers to the device, and check the design with `tileproof check`",
+    )

@@ -1,0 +1,47 @@
+"""Tile code that belongs to no kernel folder, compiled in one go for the emulator."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tileproof import library
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
+
+# A translation unit full of templates takes seconds; one that takes this long never ends.
+_TIMEOUT_S = 300.0
+
+
+def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) -> bytes:
+    """The shared library of these C++ files, with the checks of every access; a `Problem` with the compiler's words."""
+    with tempfile.TemporaryDirectory(prefix="tileproof-tile-code-") as name:
+        folder = Path(name)
+        for runtime, text in library.runtime_texts().items():
+            (folder / runtime).write_text(text, encoding="utf-8")
+        flags = (*TILE_CODE_FLAGS, *cxx.check_flags, f"-D__AIE_ARCH__={aie_arch}", "-I", str(library.include_dir()))
+        objects = [f"{number}.o" for number in range(len(files))]
+        for file, made in zip(files, objects, strict=True):
+            _run((*cxx.command, *flags, "-c", str(file.resolve()), "-o", made), folder, f"{file} does not compile")
+        checks = ("tileproof_checks.cc", "-o", "tileproof_checks.o")
+        _run((*cxx.command, *RUNTIME_FLAGS, "-c", *checks), folder, "tileproof's own checks do not compile")
+        # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.
+        linking = ("-shared", "-Wl,-z,defs", "-o", "tile.so", *objects, "tileproof_checks.o", *cxx.link_flags)
+        _run((*cxx.command, *linking), folder, "the tile code cannot be linked")
+        return (folder / "tile.so").read_bytes()
+
+
+def _run(command: Sequence[str], folder: Path, what: str) -> None:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise Problem(what, why=f"the compiler was still at it after {_TIMEOUT_S:g} s", fix="simplify it") from None
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise Problem(
+            what, why="\n".join(lines[:30]), fix="correct what the compiler says", exit_code=EXIT_KERNEL_WRONG
+        )

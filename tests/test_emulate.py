@@ -1,0 +1,379 @@
+"""Any design runs on the emulator: `tileproof emulate FILE.mlir`, its tile code and its arguments."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tileproof.cli import main
+
+# Adds a parameter to every object; the parameter lies in the core's memory, and a lock says that it is there.
+ADD = """\
+module {{
+  aie.device({device}) {{
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    aie.objectfifo @in(%shim, {{%tile}}, 2 : i32) : !aie.objectfifo<memref<16xi32>>
+    aie.objectfifo @out(%tile, {{%shim}}, 2 : i32) : !aie.objectfifo<memref<16xi32>>
+    %more = aie.buffer(%tile) {{sym_name = "more"}} : memref<4xi32>
+    %there = aie.lock(%tile, 15) {{init = 0 : i32, sym_name = "there"}}
+    %core = aie.core(%tile) {{
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %c16 = arith.constant 16 : index
+      %forever = arith.constant 9223372036854775807 : index
+      scf.for %turn = %c0 to %forever step %c1 {{
+        aie.use_lock(%there, AcquireGreaterEqual, 1)
+        %x = memref.load %more[%c2] : memref<4xi32>
+        %vi = aie.objectfifo.acquire @in(Consume, 1) : !aie.objectfifosubview<memref<16xi32>>
+        %i = aie.objectfifo.subview.access %vi[0] : !aie.objectfifosubview<memref<16xi32>> -> memref<16xi32>
+        %vo = aie.objectfifo.acquire @out(Produce, 1) : !aie.objectfifosubview<memref<16xi32>>
+        %o = aie.objectfifo.subview.access %vo[0] : !aie.objectfifosubview<memref<16xi32>> -> memref<16xi32>
+        scf.for %k = %c0 to %c16 step %c1 {{
+          %a = memref.load %i[%k] : memref<16xi32>
+          %b = arith.addi %a, %x : i32
+          memref.store %b, %o[%k] : memref<16xi32>
+        }}
+        aie.objectfifo.release @in(Consume, 1)
+        aie.objectfifo.release @out(Produce, 1)
+      }}
+      aie.end
+    }}
+    aie.runtime_sequence @once(%a: memref<16xi32>, %b: memref<16xi32>) {{
+      {parameter}
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {{id = 0 : i64, metadata = @out}} : memref<16xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {{id = 1 : i64, metadata = @in}} : memref<16xi32>
+      aiex.npu.dma_wait {{symbol = @out}}
+    }}
+    aie.runtime_sequence @five(%a: memref<16xi32>, %b: memref<16xi32>) {{
+      aiex.npu.rtp_write(@more, 2, 5)
+      aiex.set_lock(%there, 1)
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {{id = 0 : i64, metadata = @out}} : memref<16xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {{id = 1 : i64, metadata = @in}} : memref<16xi32>
+      aiex.npu.dma_wait {{symbol = @out}}
+    }}
+  }}
+}}
+"""
+PARAMETER = "aiex.npu.rtp_write(@more, 2, -3)\n      aiex.set_lock(%there, 1)"
+
+# Calls `scale`, which keeps how often it was called.
+CALLING = """\
+module {
+  aie.device(npu2) {
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    aie.objectfifo @in(%shim, {%tile}, 2 : i32) : !aie.objectfifo<memref<32xi8>>
+    aie.objectfifo @out(%tile, {%shim}, 2 : i32) : !aie.objectfifo<memref<32xi8>>
+    func.func private @scale(memref<32xi8>, memref<32xi8>, i32) attributes {link_with = "scale.o"}
+    %core = aie.core(%tile) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %three = arith.constant 3 : i32
+      %forever = arith.constant 9223372036854775807 : index
+      scf.for %turn = %c0 to %forever step %c1 {
+        %vi = aie.objectfifo.acquire @in(Consume, 1) : !aie.objectfifosubview<memref<32xi8>>
+        %i = aie.objectfifo.subview.access %vi[0] : !aie.objectfifosubview<memref<32xi8>> -> memref<32xi8>
+        %vo = aie.objectfifo.acquire @out(Produce, 1) : !aie.objectfifosubview<memref<32xi8>>
+        %o = aie.objectfifo.subview.access %vo[0] : !aie.objectfifosubview<memref<32xi8>> -> memref<32xi8>
+        func.call @scale(%i, %o, %three) : (memref<32xi8>, memref<32xi8>, i32) -> ()
+        aie.objectfifo.release @in(Consume, 1)
+        aie.objectfifo.release @out(Produce, 1)
+      }
+      aie.end
+    }
+    aie.runtime_sequence(%a: memref<32xi8>, %b: memref<32xi8>) {
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 32][0, 0, 0, 1]) {id = 0 : i64, metadata = @out} : memref<32xi8>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 32][0, 0, 0, 1]) {id = 1 : i64, metadata = @in} : memref<32xi8>
+      aiex.npu.dma_wait {symbol = @out}
+    }
+  }
+}
+"""
+SCALE = """\
+#include <cstdint>
+#include "factor.hpp"
+static int calls = 0;
+extern "C" void scale(const int8_t *in, int8_t *out, int32_t factor) {
+    calls += 1;
+    for (int i = 0; i < COUNT; ++i)
+        out[i] = static_cast<int8_t>(in[i] * factor + calls);
+}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("calling.mlir").write_text(CALLING)
+    Path("scale.cc").write_text(SCALE)
+    Path("factor.hpp").write_text("constexpr int COUNT = 32;\n")
+    Path("add.mlir").write_text(ADD.format(device="npu1", parameter=PARAMETER))
+    np.save("in.npy", np.arange(16, dtype=np.int32) * 1000 - 7)
+    return tmp_path
+
+
+def call(capsys, *arguments: str) -> tuple[int, str, str]:
+    try:
+        code = main(["emulate", *arguments])
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_a_design_runs_and_its_output_is_saved(folder, capsys):
+    code, out, err = call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros:16xi32", "--save", "1=out.npy")
+
+    assert (code, err) == (0, "")
+    assert out == (
+        "add.mlir: @once ran to the end on the emulated npu1 (0 calls of tile functions)\n"
+        "  argument 0  memref<16xi32>       unchanged\n"
+        "  argument 1  memref<16xi32>       16 of 16 elements changed, saved to out.npy\n"
+    )
+    assert np.load("out.npy").tolist() == (np.load("in.npy") - 3).tolist()
+
+
+def test_a_sequence_may_be_named(folder, capsys):
+    code, _, _ = call(
+        capsys,
+        *("add.mlir", "--sequence", "five", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=out.npy"),
+    )
+
+    assert code == 0
+    assert np.load("out.npy").tolist() == (np.load("in.npy") + 5).tolist()
+
+
+def test_a_core_that_nobody_gives_its_parameter_waits_for_the_lock(folder, capsys):
+    Path("add.mlir").write_text(ADD.format(device="npu2", parameter=""))
+    code, out, _ = call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros")
+
+    assert code == 1
+    assert out.startswith("fault: deadlock: the run cannot finish, everyone waits for someone else\n")
+    assert "waits for lock there: wants at least 1, it is 0 [add.mlir:16:9]" in out
+    assert "add.mlir: @once ended in ERT_CMD_STATE_TIMEOUT on the emulated npu2" in out
+
+
+def test_tile_code_is_compiled_where_it_lies_and_keeps_its_state_from_run_to_run(folder, capsys):
+    np.save("x.npy", np.arange(32, dtype=np.int8))
+    code, out, _ = call(
+        capsys,
+        *("calling.mlir", "--tile-code", "scale.cc", "--arg", "0=x.npy", "--arg", "1=zeros", "--save", "1=y.npy"),
+        *("--runs", "3", "--json"),
+    )
+
+    assert code == 0
+    answer = json.loads(out)
+    assert (answer["device"], answer["state"], answer["runs"], answer["calls"], answer["faults"]) == (
+        "npu2",
+        "ERT_CMD_STATE_COMPLETED",
+        3,
+        3,
+        [],
+    )
+    assert [(one["number"], one["type"], one["changed"], one["saved"]) for one in answer["arguments"]] == [
+        (0, "memref<32xi8>", 0, None),
+        (1, "memref<32xi8>", 32, "y.npy"),
+    ]
+    assert np.load("y.npy").tolist() == [3 * value + 3 for value in range(32)]
+
+
+def test_random_arguments_are_the_same_every_time_and_differ_by_number(folder, capsys):
+    for name in ("one", "two"):
+        call(capsys, "add.mlir", "--arg", "0=random", "--arg", "1=random", "--save", f"0={name}.npy")
+
+    assert np.load("one.npy").tolist() == np.load("two.npy").tolist()
+
+
+def test_a_function_that_writes_too_far_is_a_fault(folder, capsys):
+    Path("factor.hpp").write_text("constexpr int COUNT = 33;\n")
+    code, out, _ = call(capsys, "calling.mlir", "--tile-code", "scale.cc", "--arg", "0=zeros", "--arg", "1=zeros")
+
+    assert code == 1
+    assert out.startswith("fault: scale reads outside its buffers: byte 1 past the end of in_cons_buff_0 (32 bytes)\n")
+
+
+def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
+    text = ADD.format(device="npu1", parameter=PARAMETER)
+    for name, view in (("in", "i"), ("out", "o")):
+        port = "Consume" if name == "in" else "Produce"
+        text = text.replace(
+            f"%v{view} = aie.objectfifo.acquire @{name}({port}, 1) : !aie.objectfifosubview<memref<16xi32>>",
+            f"%{view} = aie.objectfifo.acquire @{name}({port}, 1) : memref<16xi32>",
+        ).replace(
+            f"%{view} = aie.objectfifo.subview.access %v{view}[0] : !aie.objectfifosubview<memref<16xi32>>"
+            " -> memref<16xi32>",
+            "",
+        )
+    assert "subview" not in text
+    Path("add.mlir").write_text(text)
+
+    assert call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=out.npy")[0] == 0
+    assert np.load("out.npy").tolist() == (np.load("in.npy") - 3).tolist()
+
+
+# What is asked wrongly
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ("--arg", "0=in.npy"),
+            2,
+            "error: argument 1 of @once has no value\n"
+            "  where: add.mlir:32:5\n"
+            "  why:   it is memref<16xi32>\n"
+            "  fix:   write --arg 1=FILE.npy, or --arg 1=zeros, ones or random\n",
+        ),
+        (
+            ("--arg", "2=zeros"),
+            2,
+            "error: there is no argument 2\n"
+            "  where: --arg 2=zeros\n"
+            "  why:   @once has 2: 0 memref<16xi32>, 1 memref<16xi32>\n"
+            "  fix:   give one of those\n",
+        ),
+        (
+            ("--arg", "0=in.npy", "--arg", "1=zeros:32xi16"),
+            2,
+            "error: the argument is of another type\n"
+            "  where: --arg 1=zeros:32xi16\n"
+            "  why:   it has 32 elements of i16, and the sequence wants memref<16xi32>\n"
+            "  fix:   give 16 elements of i32\n",
+        ),
+        (
+            ("--arg", "0=wide.npy", "--arg", "1=zeros"),
+            2,
+            "error: the argument is of another type\n"
+            "  where: --arg 0=wide.npy\n"
+            "  why:   the file has int64 of shape (16,), and the sequence wants memref<16xi32>\n"
+            "  fix:   give 16 elements of i32\n",
+        ),
+        (
+            ("--arg", "0=short.npy", "--arg", "1=zeros"),
+            2,
+            "error: the argument is of another type\n"
+            "  where: --arg 0=short.npy\n"
+            "  why:   the file has 4 elements of shape (4,), and the sequence wants memref<16xi32>\n"
+            "  fix:   give 16 elements of i32\n",
+        ),
+        (
+            ("--arg", "0=add.mlir", "--arg", "1=zeros"),
+            2,
+            "error: argument 0 cannot be made of 'add.mlir'\n"
+            "  where: --arg 0=add.mlir\n"
+            "  why:   it is neither a file that ends in .npy, nor zeros, ones or random\n"
+            "  fix:   write for instance zeros, zeros:4096xi8, or a file\n",
+        ),
+        (
+            ("--arg", "0=zeros:16xint", "--arg", "1=zeros"),
+            2,
+            "error: '16xint' is no type\n"
+            "  where: --arg 0=zeros:16xint\n"
+            "  why:   a type is its extents and one of i8, i16, i32, i64, ui8, ui16, ui32, bf16, f32\n"
+            "  fix:   write for instance zeros:4096xi8\n",
+        ),
+        (
+            ("--arg", "0=in.npy", "--arg", "0=zeros", "--arg", "1=zeros"),
+            2,
+            "error: --arg 0 is there twice\n  where: --arg 0=zeros\n  fix:   keep one of them\n",
+        ),
+        (
+            ("--sequence", "twice", "--arg", "0=in.npy", "--arg", "1=zeros"),
+            2,
+            "error: there is no runtime sequence @twice\n"
+            "  where: add.mlir:2:3\n"
+            "  fix:   sequences here: @once, @five\n",
+        ),
+        (
+            ("--arg", "zeros"),
+            2,
+            "error: argument --arg: 'zeros' is not of the form 0=VALUE\n"
+            "  fix:   `tileproof emulate --help` lists what can be asked\n",
+        ),
+    ],
+)
+def test_what_is_asked_wrongly_is_told(folder, capsys, arguments, code, message):
+    np.save("wide.npy", np.arange(16))
+    np.save("short.npy", np.arange(4, dtype=np.int32))
+
+    assert call(capsys, "add.mlir", *arguments) == (code, "", message)
+
+
+def test_an_array_that_is_not_there_or_is_none_is_told(folder, capsys):
+    Path("text.npy").write_text("no array")
+
+    for name, words in (("nowhere.npy", "nowhere.npy cannot be read"), ("text.npy", "text.npy is no array")):
+        code, out, err = call(capsys, "add.mlir", "--arg", f"0={name}", "--arg", "1=zeros")
+        assert (code, out) == (2, "")
+        assert err.startswith(f"error: {words}\n")
+
+
+def test_an_argument_that_cannot_be_saved_is_told(folder, capsys):
+    code, _, err = call(
+        capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=no/such/folder/out.npy"
+    )
+
+    assert (code, err) == (
+        2,
+        "error: the argument cannot be written\n"
+        "  where: --save 1=no/such/folder/out.npy\n"
+        "  why:   No such file or directory\n"
+        "  fix:   choose another path\n",
+    )
+
+
+def test_tile_code_that_does_not_compile_shows_the_words_of_the_compiler(folder, capsys):
+    Path("scale.cc").write_text(SCALE.replace("int32_t factor", "int32_t facto"))
+    code, out, err = call(capsys, "calling.mlir", "--tile-code", "scale.cc", "--arg", "0=zeros", "--arg", "1=zeros")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: scale.cc does not compile\n")
+    assert "scale.cc:7:" in err
+    assert "factor" in err
+
+
+def test_a_function_that_the_tile_code_does_not_define_is_told(folder, capsys):
+    Path("scale.cc").write_text(SCALE.replace('extern "C" ', ""))
+    code, _, err = call(capsys, "calling.mlir", "--tile-code", "scale.cc", "--arg", "0=zeros", "--arg", "1=zeros")
+
+    assert code == 1
+    assert err.startswith("error: the tile code does not define scale\n  where: calling.mlir:7:5\n")
+
+
+def test_a_design_that_calls_without_tile_code_is_told(folder, capsys):
+    code, out, _ = call(capsys, "calling.mlir", "--arg", "0=zeros", "--arg", "1=zeros")
+
+    assert code == 1
+    assert out.startswith("fault: the core on core (0, 2) calls scale, and there is no such tile function\n")
+    assert "  why:   no tile code was given\n" in out
+
+
+def test_a_register_that_is_no_memory_and_no_lock_is_refused_by_its_address(folder, capsys):
+    write = "aiex.npu.write32 {address = 204800 : ui32, column = 0 : i32, row = 2 : i32, value = 1 : ui32}"
+    Path("add.mlir").write_text(ADD.format(device="npu1", parameter=write))
+    code, out, _ = call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros")
+
+    assert code == 1
+    assert out.startswith(
+        "fault: the sequence writes a register that the emulator does not have: 0x32000 of tile (0, 2)\n"
+        "  where: insts word 4\n"
+    )
+
+
+def test_bits_of_a_word_of_tile_memory_are_written_under_their_mask(folder, capsys):
+    # Word 2 of @more: first all of it, then its low byte.
+    parameter = (
+        "aiex.npu.rtp_write(@more, 2, 256)\n"
+        "aiex.npu.maskwrite32 {address = 2 : ui32, buffer = @more, mask = 255 : ui32, value = 2817 : ui32}\n"
+        "aiex.set_lock(%there, 1)"
+    )
+    Path("add.mlir").write_text(ADD.format(device="npu1", parameter=parameter))
+
+    assert call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=out.npy")[0] == 0
+    assert np.load("out.npy").tolist() == (np.load("in.npy") + 256 + 1).tolist()
