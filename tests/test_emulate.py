@@ -132,6 +132,8 @@ def test_a_design_runs_and_its_output_is_saved(folder, capsys):
     assert (code, err) == (0, "")
     assert out == (
         "add.mlir: @once ran to the end on the emulated npu1 (0 calls of tile functions)\n"
+        "  modelled: 5,896 cycles after 25,000 of dispatch; "
+        "dispatch-bound: 5,896 of 5,896 cycles on the instruction stream\n"
         "  argument 0  memref<16xi32>       unchanged\n"
         "  argument 1  memref<16xi32>       16 of 16 elements changed, saved to out.npy\n"
     )
@@ -321,7 +323,7 @@ def test_an_argument_that_cannot_be_saved_is_told(folder, capsys):
 
     assert (code, err) == (
         2,
-        "error: the argument cannot be written\n"
+        "error: the file cannot be written\n"
         "  where: --save 1=no/such/folder/out.npy\n"
         "  why:   No such file or directory\n"
         "  fix:   choose another path\n",

@@ -20,6 +20,7 @@ from small_kernel import write_kernel
 from tileproof.build import build
 from tileproof.device.runner import POISON
 from tileproof.emulator.faults import RunReport
+from tileproof.emulator.library import Library
 from tileproof.emulator.memory import TILE_POISON
 from tileproof.emulator.messages import Finished, Run
 from tileproof.emulator.process import Child
@@ -65,13 +66,13 @@ WORDS = np.arange(N, dtype=np.int32) - 3
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory) -> bytes:
+def library(tmp_path_factory) -> Library:
     """TILE_CODE, compiled as a build of a kernel compiles it."""
     folder = tmp_path_factory.mktemp("tile_code")
     spec = load_spec(write_kernel(folder) / "double")
     plan = plan_host_build(spec, "npu1", {"tile.cc": TILE_CODE}, find_cxx(), sys.executable)
     until_link = replace(plan, steps=tuple(step for step in plan.steps if step.name.startswith(("compile", "link"))))
-    return (build(until_link, folder / "build", find_ninja()).folder / "tile.so").read_bytes()
+    return Library(code=(build(until_link, folder / "build", find_ninja()).folder / "tile.so").read_bytes())
 
 
 def fifo(name: str, producer: str, consumers: str, depth: int = 2) -> str:
@@ -136,7 +137,7 @@ def calling(function: str) -> LoweredDesign:
     return one_core(call(function), function)
 
 
-def started(design: LoweredDesign, library: bytes | None = None) -> Child:
+def started(design: LoweredDesign, library: Library | None = None) -> Child:
     child = Child()
     child.set_up(design, library)
     return child
@@ -153,7 +154,7 @@ def host(*arrays: np.ndarray) -> dict[int, bytes]:
     return {number: array.tobytes() for number, array in enumerate(arrays)}
 
 
-def once(design: LoweredDesign, library: bytes | None, *, outputs: int = 1) -> tuple[list[np.ndarray], RunReport]:
+def once(design: LoweredDesign, library: Library | None, *, outputs: int = 1) -> tuple[list[np.ndarray], RunReport]:
     """One run on WORDS in a child of its own: the outputs as int32, and the report."""
     child = started(design, library)
     try:
@@ -164,7 +165,7 @@ def once(design: LoweredDesign, library: bytes | None, *, outputs: int = 1) -> t
     return got, finished.report
 
 
-def clean(design: LoweredDesign, library: bytes | None = None) -> list[int]:
+def clean(design: LoweredDesign, library: Library | None = None) -> list[int]:
     """The output of a run that must end well."""
     (output,), report = once(design, library)
     assert (report.state, report.faults) == (COMPLETED, ())
@@ -372,6 +373,8 @@ def test_a_deadlock_names_who_waits_for_what():
         "         S2MM channel 0 of shim (0, 0) (@out) waits for 64 of 64 bytes on @out from core (0, 2) to "
         "shim (0, 0): nobody sends them\n"
         "         the instruction stream waits for a token of S2MM channel 0 of shim (0, 0) (@out) [insts word 71]\n"
+        "         it begins with S2MM channel 0 of core (0, 2): only MM2S channel 0 of shim (0, 0) (@in) could "
+        "bring it, with nothing left to do\n"
         "         S2MM channel 0 of shim (0, 0) (@out) was asked for 64 bytes and has moved 0\n"
         "         MM2S channel 0 of shim (0, 0) (@in) was asked for 64 bytes and has moved 64\n"
         "  fix:   compare what the runtime sequence moves with what each core acquires and releases per object"
@@ -561,18 +564,19 @@ def test_spoilt_instruction_streams_end_in_a_state_and_never_in_a_traceback():
 
 def test_the_child_dies_with_its_parent(tmp_path, library):
     """Killed outright, while a tile function runs for ever."""
-    (tmp_path / "tile.so").write_bytes(library)
+    (tmp_path / "tile.so").write_bytes(library.code)
     (tmp_path / "design.pickle").write_bytes(pickle.dumps(calling("never_returns")))
     script = f"""\
 import pickle, time
 from pathlib import Path
+from tileproof.emulator.library import Library
 from tileproof.emulator.messages import Run
 from tileproof.emulator.process import Child
 from tileproof.lowering.sequence import main_sequence, sequence_words
 
 design = pickle.loads(Path("design.pickle").read_bytes())
 child = Child()
-child.set_up(design, Path("tile.so").read_bytes())
+child.set_up(design, Library(code=Path("tile.so").read_bytes()))
 child.send(Run(sequence_words(design, main_sequence(design)), {{0: bytes({4 * N}), 1: bytes({4 * N})}}))
 assert child.receive(0.2) is None
 print("running", flush=True)

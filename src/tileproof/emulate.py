@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tileproof.device_model import device_named
 from tileproof.dtypes import DTYPES
 from tileproof.emulator.faults import Fault, RunReport
+from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.messages import Run
 from tileproof.emulator.process import Child
 from tileproof.errors import Problem, unreadable
@@ -21,6 +23,7 @@ from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.design import MemRef
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
+from tileproof.stack_needs import stack_needs
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.tile_library import compile_tile_code
 from tileproof.xrt import COMPLETED
@@ -40,24 +43,32 @@ class Argument:
     @property
     def changed(self) -> int:
         """How many elements are others than before, bit by bit."""
-        size = self.type.dtype.nbytes
-        before, after = (np.frombuffer(a.tobytes(), np.uint8).reshape(-1, size) for a in (self.before, self.after))
-        return int((before != after).any(axis=1).sum())
+        return _differing(self.before, self.after)
+
+
+def _differing(one: Array, other: Array) -> int:
+    """How many elements differ, bit by bit."""
+    first, second = (np.frombuffer(a.tobytes(), np.uint8).reshape(-1, a.itemsize) for a in (one, other))
+    return int((first != second).any(axis=1).sum())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Emulation:
-    """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not."""
+    """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not.
+
+    `compared` is what was found by running in another order.
+    """
 
     device: str
     sequence: str
     reports: tuple[RunReport, ...]
     arguments: tuple[Argument, ...]
+    compared: tuple[Fault, ...] = ()
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What was found, each once."""
-        return tuple(dict.fromkeys(fault for report in self.reports for fault in report.faults))
+        return tuple(dict.fromkeys([*(fault for report in self.reports for fault in report.faults), *self.compared]))
 
     @property
     def state(self) -> int:
@@ -71,25 +82,35 @@ class Emulation:
 def emulate(
     text: str,
     name: str,
-    tile_code: Sequence[Path] = (),
+    tile_code: Sequence[Path] | Library = (),
     arguments: Mapping[int, str] | None = None,
     *,
+    target: str | None = None,
     sequence: str | None = None,
     runs: int = 1,
     timeout_s: float = 30.0,
+    manner: Manner | None = None,
 ) -> Emulation:
     """Run `sequence` (the first one without a name) of the design in `text`, `runs` times in one context.
+
+    `tile_code` are C++ files, or what they were compiled to. `target` is a device to use instead of the design's.
 
     `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
     `random`, the last three with `:4096xi8` to be sure of the type. Raises `Problem` for a design, tile code or
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
-    design = lower_design(read_design(text, name))
+    manner = manner or Manner()
+    read = read_design(text, name)
+    design = lower_design(read if target is None else replace(read, device=device_named(target)))
     chosen = _sequence(design, sequence)
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
-    compiled = compile_tile_code(tile_code, design.device.aie_arch, find_cxx()) if tile_code else None
-    after, reports = _run(design, compiled, words, before, runs, timeout_s)
+    library = _library(tile_code, design.device.aie_arch)
+    after, reports = _run(design, library, manner, words, before, runs, timeout_s)
+    compared: tuple[Fault, ...] = ()
+    if manner.seed is not None and reports[-1].state == COMPLETED:
+        expected, others = _run(design, library, replace(manner, seed=None), words, before, runs, timeout_s)
+        compared = _order(after, expected, manner.seed) if others[-1].state == COMPLETED else others[-1].faults
     return Emulation(
         device=design.device.name,
         sequence=chosen.name,
@@ -98,6 +119,22 @@ def emulate(
             Argument(number=number, type=type_, before=before[number], after=after[number])
             for number, type_ in enumerate(chosen.arguments)
         ),
+        compared=compared,
+    )
+
+
+def _order(after: Sequence[Array], expected: Sequence[Array], seed: int) -> tuple[Fault, ...]:
+    """A fault for each argument that another order of events has given another value."""
+    return tuple(
+        Fault(
+            kind="order",
+            what=f"argument {number} depends on the order of events",
+            where=f"--schedule adversarial --seed {seed}",
+            why=f"{changed:,} of {one.size:,} elements are others than in the cycle model's order, and both are legal",
+            fix="let a lock or a fifo decide who comes first",
+        )
+        for number, (one, other) in enumerate(zip(after, expected, strict=True))
+        if (changed := _differing(one, other))
     )
 
 
@@ -114,12 +151,26 @@ def _sequence(design: LoweredDesign, name: str | None) -> RuntimeSequence:
     )
 
 
+def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | None:
+    if isinstance(tile_code, Library) or not tile_code:
+        return tile_code if isinstance(tile_code, Library) else None
+    compiled = compile_tile_code(tile_code, aie_arch, find_cxx())
+    texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
+    return Library(code=compiled.code, stacks=stack_needs(texts, compiled.graphs))
+
+
 def _run(
-    design: LoweredDesign, library: bytes | None, words: bytes, before: Sequence[Array], runs: int, timeout_s: float
+    design: LoweredDesign,
+    library: Library | None,
+    manner: Manner,
+    words: bytes,
+    before: Sequence[Array],
+    runs: int,
+    timeout_s: float,
 ) -> tuple[list[Array], tuple[RunReport, ...]]:
     child = Child()
     try:
-        child.set_up(design, library)
+        child.set_up(design, library, manner)
         buffers = {number: array.tobytes() for number, array in enumerate(before)}
         reports: list[RunReport] = []
         for _ in range(runs):

@@ -13,6 +13,7 @@ import numpy as np
 
 from tileproof.build import write_atomically
 from tileproof.emulate import Argument, Emulation
+from tileproof.emulator.timeline import Timeline, trace_json
 from tileproof.errors import Problem
 from tileproof.xrt import COMPLETED, state_name
 
@@ -31,16 +32,27 @@ def save(emulation: Emulation, files: Mapping[int, Path]) -> dict[int, Path]:
         array = emulation.arguments[number].after
         written = io.BytesIO()
         np.save(written, array.view(np.uint16) if array.dtype.kind == "V" else array, allow_pickle=False)
-        try:
-            write_atomically(path, written.getvalue())
-        except OSError as error:
-            raise Problem(
-                "the argument cannot be written",
-                where=where,
-                why=error.strerror or str(error),
-                fix="choose another path",
-            ) from None
+        _write(path, written.getvalue(), where)
     return dict(files)
+
+
+def write_pictures(emulation: Emulation, name: str, *, trace: Path | None, dot: Path | None) -> None:
+    """The timeline for Perfetto, and of a deadlock who waits for whom for Graphviz."""
+    if trace is not None:
+        timelines = [report.timeline for report in emulation.reports if report.timeline is not None]
+        _write(trace, trace_json(timelines, name).encode(), f"--trace {trace}")
+    graphs = [fault.graph for fault in emulation.faults if fault.graph]
+    if dot is not None and graphs:
+        _write(dot, graphs[0].encode(), f"--dot {dot}")
+
+
+def _write(path: Path, data: bytes, where: str) -> None:
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise Problem(
+            "the file cannot be written", where=where, why=error.strerror or str(error), fix="choose another path"
+        ) from None
 
 
 def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
@@ -52,6 +64,7 @@ def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
         *(f"fault: {fault}" for fault in emulation.faults),
         f"{name}: @{emulation.sequence} {ended} on the emulated {emulation.device}"
         f" ({times}{calls:,} {'call' if calls == 1 else 'calls'} of tile functions)",
+        *(f"  {timeline}" for timeline in [emulation.reports[-1].timeline] if timeline is not None),
         *(_line(argument, saved) for argument in emulation.arguments),
     ]
     return "\n".join(lines)
@@ -61,6 +74,14 @@ def _line(argument: Argument, saved: Mapping[int, Path]) -> str:
     changed = f"{argument.changed:,} of {argument.type.count:,} elements changed" if argument.changed else "unchanged"
     where = f", saved to {saved[argument.number]}" if argument.number in saved else ""
     return f"  argument {argument.number}  {argument.type!s:<20} {changed}{where}"
+
+
+def _modelled(timeline: Timeline) -> dict[str, object]:
+    return {
+        "cycles": timeline.cycles,
+        "dispatch": timeline.dispatch,
+        "busy": [asdict(busy) for busy in sorted(timeline.busy, key=lambda busy: -busy.cycles)],
+    }
 
 
 def as_json(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
@@ -73,6 +94,7 @@ def as_json(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
             "runs": len(emulation.reports),
             "calls": sum(report.calls for report in emulation.reports),
             "faults": [asdict(fault) for fault in emulation.faults],
+            "modelled": [_modelled(report.timeline) for report in emulation.reports if report.timeline is not None],
             "arguments": [
                 {
                     "number": argument.number,

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from tileproof import __version__
 from tileproof.device_model import ARRAY_COLUMNS
+from tileproof.emulator.library import Library
 from tileproof.emulator.payload import Payload, pack_payload
 from tileproof.provenance import Provenance, provenance_section
 from tileproof.xclbin import PackageRequest, Section, build_xclbin, write_xclbin
@@ -47,7 +48,7 @@ class Interface:
 
 
 def package_for_emulator(
-    design: str, interface: Interface, insts: bytes, library: bytes, variant: str, digest: str
+    design: str, interface: Interface, insts: bytes, library: Library, variant: str, digest: str
 ) -> bytes:
     """The bytes of `*.emu.xclbin`."""
     provenance = Provenance(

@@ -92,7 +92,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
             _compile_checks(),
             _link(sources, cxx),
             _lower(insts),
-            _package(variant, xclbin, insts),
+            _package(variant, xclbin, insts, sources, cxx),
         ),
         variables={
             "cxx": shlex.join(cxx.command),
@@ -117,13 +117,15 @@ def _lower(insts: str) -> Step:
     )
 
 
-def _package(variant: str, xclbin: str, insts: str) -> Step:
+def _package(variant: str, xclbin: str, insts: str, sources: list[str], cxx: CxxCompiler) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
+    graphs = [_graph(source) for source in sources if not cxx.is_clang]
+    code = " ".join([*(f"--tile-code {name}" for name in sources), *(f"--graph {name}" for name in graphs)])
     return Step(
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
-        f" --insts {insts} --xclbin {xclbin} --seal {_SEAL} --variant {variant} --digest $digest",
-        inputs=("design.mlir", "interface.json", "tile.so", insts, "tileproof.txt"),
+        f" {code} --insts {insts} --xclbin {xclbin} --seal {_SEAL} --variant {variant} --digest $digest",
+        inputs=("design.mlir", "interface.json", "tile.so", insts, *sources, *graphs, "tileproof.txt"),
         outputs=(xclbin, _SEAL),
         text="pack the xclbin",
     )
@@ -135,12 +137,17 @@ def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
     return Step(
         name=f"compile_{stem}",
         command=f"$cxx {shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={arch} -I $headers"
-        f" -MD -MF {stem}.o.d -c {source} -o {stem}.o",
+        f' -ffile-prefix-map="$$PWD"=. -ffile-prefix-map=$headers=. -MD -MF {stem}.o.d -c {source} -o {stem}.o',
         inputs=(source, "cxx.txt"),
-        outputs=(f"{stem}.o",),
+        outputs=(f"{stem}.o", *(() if cxx.is_clang else (_graph(source),))),
         depfile=f"{stem}.o.d",
         text=f"compile {source}",
     )
+
+
+def _graph(source: str) -> str:
+    """Where GCC writes the frames of a file."""
+    return source.removesuffix(".cc") + ".ci"
 
 
 def _compile_checks() -> Step:
@@ -172,7 +179,7 @@ def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
     entries = []
     for step in plan.steps:
         if step.name.startswith("compile_"):
-            words = step.command
+            words = step.command.replace('"$$PWD"', shlex.quote(str(folder)))
             for name, value in plan.variables.items():
                 words = words.replace(f"${name}", value)
             entry = {"directory": str(folder), "file": step.inputs[0], "command": words, "output": step.outputs[0]}

@@ -202,6 +202,8 @@ class _Proof:
             artifacts=self.artifacts,
             seconds={**self.seconds, **result.seconds},
             faults=faults,
+            cycles=result.cycles,
+            modelled=result.modelled,
         )
 
     def recording(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:

@@ -23,7 +23,7 @@ _COLOURS = {PASS: "green", FAIL: "red", NOT_RUN: "yellow"}
 
 EMULATOR_NOTE = (
     "on the emulator: tile code run as native code of this machine, against real addresses, locks and DMA; "
-    "it says nothing about NPU timing or machine code"
+    "no machine code, and cycles only as a model counts them"
 )
 
 
@@ -139,6 +139,9 @@ def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:
         )
     if len(verdicts) == 1:
         lines += [_db_line(comparison) for comparison in first.outputs if comparison.db_error]
+    slowest = max((v for v in verdicts if v.cycles is not None), key=lambda v: v.cycles or 0, default=None)
+    if slowest is not None:
+        lines.append(f"  {slowest.modelled}" + (f" (case {slowest.case})" if len(verdicts) > 1 else ""))
     if any(v.device == "emulator" and v.outputs for v in verdicts):
         lines.append(f"  {EMULATOR_NOTE}")
     return "\n".join(lines)
@@ -158,7 +161,7 @@ def _db_line(comparison: Comparison) -> str:
 
 
 def as_json(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})) -> str:
-    """One object with every verdict; `cycles` is null until a model counts them. No NaN: infinities become null.
+    """One object with every verdict; `cycles` is null where no model counts them. No NaN: infinities become null.
 
     `errors` are the kernels that were refused, with what, where, why and fix.
     """
@@ -169,7 +172,7 @@ def as_json(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})
             comparison.pop("reason")
             if comparison["max_abs_error"] == float("inf"):
                 comparison["max_abs_error"] = None
-        listed.append({**fields, "cycles": None})
+        listed.append(fields)
     errors = [
         {"kernel": kernel, "what": problem.what, "where": problem.where, "why": problem.why, "fix": problem.fix}
         for kernel, problem in refused.items()

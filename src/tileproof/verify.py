@@ -62,6 +62,8 @@ class Verdict:
     artifacts: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    cycles: int | None = None  # as the emulator's model counts them
+    modelled: str = ""
 
     @property
     def passed(self) -> bool:

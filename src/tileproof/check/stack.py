@@ -29,7 +29,7 @@ def arrays_beyond_stack(checked: Checked) -> Iterator[Finding]:
     """The arrays of a call path that are alive together, of which none alone is too large."""
     for core in checked.design.cores:
         for code, name in _entries(checked, core):
-            path = _worst_arrays(code, name, frozenset())
+            path = worst_arrays(code, name)
             sizes = [array.nbytes for _, array in path]
             if max(sizes, default=0) <= stack_bytes(core) < sum(sizes):
                 parts = " + ".join(f"{array.name} {array.nbytes:,} of {function}" for function, array in path)
@@ -48,7 +48,7 @@ def frames_beyond_stack(checked: Checked) -> Iterator[Finding]:
         for code, name in _entries(checked, core):
             assert checked.frames is not None
             path = checked.frames.worst_path(name)
-            arrays = sum(array.nbytes for _, array in _worst_arrays(code, name, frozenset()))
+            arrays = sum(array.nbytes for _, array in worst_arrays(code, name))
             total = sum(frame.nbytes for frame in path)
             if arrays <= stack_bytes(core) < total:
                 parts = " + ".join(f"{frame.nbytes:,} of {frame.function}" for frame in path)
@@ -67,12 +67,12 @@ def _entries(checked: Checked, core: Core) -> Iterator[tuple[TileCode, str]]:
         yield from ((code, name) for code in checked.code if code.defined(name))
 
 
-def _worst_arrays(code: TileCode, name: str, above: frozenset[str]) -> tuple[tuple[str, LocalArray], ...]:
+def worst_arrays(code: TileCode, name: str, above: frozenset[str] = frozenset()) -> tuple[tuple[str, LocalArray], ...]:
     """The local arrays of `name` and of the calls below it that are the largest together."""
     worst: tuple[tuple[str, LocalArray], ...] = ()
     for function in code.defined(name) if name not in above else ():
         called = sorted({f.name for f in code.functions if f.name in function.words} - {name})
-        below = (_worst_arrays(code, callee, above | {name}) for callee in called)
+        below = (worst_arrays(code, callee, above | {name}) for callee in called)
         mine = tuple((name, array) for array in function.arrays)
         worst = max(worst, (*mine, *max(below, key=_nbytes, default=())), key=_nbytes)
     return worst

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import mlir_aie
-from tileproof.cli.shared import add_command, answer, common_options, positive, request_of, say, seconds
+from tileproof.cli.shared import add_command, answer, common_options, positive, request_of, say, seconds, seed
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
     from tileproof.check.checked import BuiltFile
     from tileproof.cli.shared import Commands
+    from tileproof.emulator.library import Manner
 
 
 def add_commands(commands: Commands) -> None:
@@ -223,6 +224,17 @@ def _add_emulate(commands: Commands) -> None:
     )
     parser.add_argument("--sequence", metavar="NAME", help="default: the first")
     parser.add_argument("--runs", type=positive, metavar="N", default=1, help="run it N times in one context")
+    parser.add_argument("--target", metavar="DEVICE", help="instead of the design's own: npu1, npu2_4col, ...")
+    parser.add_argument(
+        "--schedule",
+        choices=("cycles", "adversarial"),
+        default="cycles",
+        help="in what order things happen: by the cycle model, or by --seed in another legal order, compared with that",
+    )
+    parser.add_argument("--seed", type=seed, metavar="N", default=0, help="of the adversarial order; default: 0")
+    parser.add_argument("--as-hardware", action="store_true", help="say nothing where the device says nothing")
+    parser.add_argument("--trace", metavar="FILE", type=Path, help="write the modelled timeline for Perfetto")
+    parser.add_argument("--dot", metavar="FILE", type=Path, help="write who waits for whom, if it is a deadlock")
     parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
     parser.add_argument("--json", action="store_true")
 
@@ -246,11 +258,32 @@ def _emulate(arguments: argparse.Namespace) -> int:
         sequence=arguments.sequence,
         runs=arguments.runs,
         timeout_s=arguments.timeout,
+        target=arguments.target,
+        manner=_manner(arguments),
     )
     saved = emulation_report.save(emulation, {k: Path(file) for k, file in _once(arguments.save, "--save").items()})
+    emulation_report.write_pictures(emulation, str(arguments.design), trace=arguments.trace, dot=arguments.dot)
     show = emulation_report.as_json if arguments.json else emulation_report.as_text
     answer(show(emulation, str(arguments.design), saved))
     return 0 if emulation.is_good else EXIT_KERNEL_WRONG
+
+
+def _manner(arguments: argparse.Namespace) -> Manner:
+    from tileproof.emulator.library import Manner
+
+    adversarial = arguments.schedule == "adversarial"
+    if adversarial and arguments.trace is not None:
+        raise Problem(
+            "there is no timeline of an adversarial order",
+            where="--trace with --schedule adversarial",
+            why="its order is not the cycle model's",
+            fix="leave one of the two away",
+        )
+    return Manner(
+        seed=arguments.seed if adversarial else None,
+        as_hardware=arguments.as_hardware,
+        trace=arguments.trace is not None,
+    )
 
 
 def _once(pairs: list[tuple[int, str]], option: str) -> dict[int, str]:

@@ -20,6 +20,7 @@ from tileproof.cli.shared import (
     request_of,
     say,
     seconds,
+    seed,
 )
 from tileproof.errors import Problem
 
@@ -150,7 +151,7 @@ def _add_verify(commands: Commands) -> None:
     building_options(parser)
     parser.add_argument("--device", choices=("auto", "npu", "emulator"), default="auto", help="default: %(default)s")
     parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
-    parser.add_argument("--seed", type=_seed, metavar="N", help="draw every case from this seed instead of its own")
+    parser.add_argument("--seed", type=seed, metavar="N", help="draw every case from this seed instead of its own")
     parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
     parser.add_argument(
         "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
@@ -159,12 +160,6 @@ def _add_verify(commands: Commands) -> None:
     parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
-    return int(text)
 
 
 def _verify(arguments: argparse.Namespace) -> int:

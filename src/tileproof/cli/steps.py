@@ -75,19 +75,28 @@ def _lower(arguments: argparse.Namespace) -> None:
 
 def _add_package(commands: Commands) -> None:
     parser = _step(commands, "package", _package, "design interface insts library xclbin seal")
+    parser.add_argument("--tile-code", type=Path, action="append", default=[])
+    parser.add_argument("--graph", type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
 
 
 def _package(arguments: argparse.Namespace) -> None:
     from tileproof.build import sha256_of, write_atomically
+    from tileproof.emulator.library import Library
     from tileproof.package import Interface, package_for_emulator
+    from tileproof.stack_needs import stack_needs
 
+    texts = {path.name: path.read_text() for path in arguments.tile_code}
+    library = Library(
+        code=arguments.library.read_bytes(),
+        stacks=stack_needs(texts, [path.read_text(errors="replace") for path in arguments.graph]),
+    )
     xclbin = package_for_emulator(
         arguments.design.read_text(),
         Interface.from_json(arguments.interface.read_text()),
         arguments.insts.read_bytes(),
-        arguments.library.read_bytes(),
+        library,
         arguments.variant,
         arguments.digest,
     )

@@ -30,6 +30,8 @@ class RunResult:
     faults: tuple[str, ...] = ()
     untouched: tuple[int, ...] = ()  # outputs that still hold what they were filled with
     poison: int | None = None  # the byte that outputs were filled with
+    cycles: int | None = None  # as a model counts them
+    modelled: str = ""  # what the model says of them
 
     @property
     def state_name(self) -> str:
@@ -93,12 +95,15 @@ class LoadedKernel:
         finished = time.perf_counter()
         outputs = {number: self._read_back(number) for number in self._buffers if number not in inputs}
         report = getattr(run, "report", None)  # the emulator's own; XRT has none
+        timeline = report.timeline if report is not None else None
         return RunResult(
             state=state,
             outputs=outputs,
             seconds={"sync": synced - started, "run": finished - synced, "read": time.perf_counter() - finished},
             faults=tuple(str(fault) for fault in report.faults) if report is not None else (),
             untouched=tuple(number for number, data in outputs.items() if data == contents[number]),
+            cycles=timeline.cycles if timeline is not None else None,
+            modelled=str(timeline) if timeline is not None else "",
         )
 
     def _start(self) -> Any:

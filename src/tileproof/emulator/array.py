@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
+from tileproof.emulator.cascade import Cascade, CascadeEnds
 from tileproof.emulator.controller import ChannelKey, Controller
 from tileproof.emulator.cores import CoreProgram
-from tileproof.emulator.dma import Bytes, ChainProgram, ShimChannel
-from tileproof.emulator.engine import Engine, LockState, StreamEnd, Task, Tokens
-from tileproof.emulator.faults import Fault, RunReport
-from tileproof.emulator.memory import TileMemories
+from tileproof.emulator.cycles import DISPATCH_CYCLES
+from tileproof.emulator.deadlock import deadlock
+from tileproof.emulator.dma import ChainProgram, Outlet, ShimChannel
+from tileproof.emulator.engine import Adversary, Engine, LockState, StreamEnd, Task, Tokens
+from tileproof.emulator.faults import SILENT, Fault, RunReport
+from tileproof.emulator.library import Library, Manner
+from tileproof.emulator.memory import Bytes, TileMemories
+from tileproof.emulator.races import Races, unguarded
 from tileproof.emulator.registers import TileRegisters
+from tileproof.emulator.stack import CoreStack
 from tileproof.emulator.tile_code import TileCode
+from tileproof.emulator.timeline import Busy, Timeline
 from tileproof.errors import Problem
-from tileproof.lowering.model import MM2S, S2MM, LoweredCore, LoweredDesign, ShimAllocation
+from tileproof.lowering.model import MM2S, LoweredCore, LoweredDesign, ShimAllocation
 from tileproof.mlir.design import Tile
 from tileproof.xrt import COMPLETED, ERROR, TIMEOUT
 
@@ -24,70 +31,162 @@ MAX_FAULTS = 20
 class Array:
     """A lowered design, running. `library` is the compiled tile code, None for a design without any."""
 
-    def __init__(self, design: LoweredDesign, library: bytes | None, breadcrumb: Callable[[str], None]) -> None:
-        _refuse_what_is_not_run(design)
+    def __init__(
+        self,
+        design: LoweredDesign,
+        library: Library | None,
+        breadcrumb: Callable[[str], None],
+        manner: Manner | None = None,
+    ) -> None:
         self.design = design
-        self.engine = Engine()
+        self.manner = manner or Manner()
+        self.engine = Engine(Adversary(self.manner.seed) if self.manner.seed is not None else None)
         self.faults: list[Fault] = []
         self.memories = TileMemories(design.design.tiles)
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
-        self.tiles = TileRegisters(self.engine, self.memories, design.locks, self.locks)
+        self.races = Races(self.engine, unguarded(design), self._report)
+        self.tiles = TileRegisters(self.engine, self.memories, design, self.locks, self.races)
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
-        self._ends = [
-            (flow, StreamEnd(f"@{flow.fifo} from {flow.source} to {flow.destination}"))
-            for flow in design.flows
-            if flow.source_bundle == flow.destination_bundle == "DMA"
-        ]
+        self._inlets: dict[tuple[tuple[int, int], int], StreamEnd] = {}
+        self._outlets: dict[tuple[tuple[int, int], int], Outlet] = {}
+        self._connect()
         self.channels = {_key(shim): self._shim_channel(shim) for shim in design.shim_allocations}
-        self.cores = [self._core(core, library, breadcrumb) for core in design.cores]
+        self.chains = [self._chain(number) for number in range(len(design.chains))]
+        cascades = self._cascades()
+        self.cores = [self._core(core, library, breadcrumb, cascades) for core in design.cores]
         for core in self.cores:
             self.engine.start(core.name, core.work())
-        for chain in design.chains:
-            program = ChainProgram(
-                chain,
-                self.engine,
-                self.locks,
-                self.buffers,
-                self.memories,
-                self._stream_ends(chain.tile, chain.direction, chain.channel),
-                self._report,
-            )
-            self.engine.start(program.name, program.work())
-        for channel in self.channels.values():
+        for channel in self.dmas:
             self.engine.start(channel.name, channel.work())
 
-    def _core(self, core: LoweredCore, library: bytes | None, breadcrumb: Callable[[str], None]) -> CoreProgram:
+    # Streams
+
+    def _connect(self) -> None:
+        for flow in self.design.flows:
+            if flow.source_bundle == flow.destination_bundle == "DMA":
+                name = f"@{flow.fifo} from {flow.source} to {flow.destination}"
+                end = self._inlet(flow.destination, flow.destination_channel, name)
+                self._outlet(flow.source, flow.source_channel).circuits.append(end)
+        for packets in self.design.design.packet_flows:
+            ends = [port for port in packets.destinations if port.bundle == "DMA"]
+            if packets.keep_header and ends:
+                raise Problem(
+                    "the emulator does not hand packet headers on",
+                    where=str(packets.place),
+                    why="the header's bits are not in the facts that it is built on",
+                    fix="leave keep_pkt_header away, or run the design on the device",
+                )
+            for source in (port for port in packets.sources if port.bundle == "DMA"):
+                outlet = self._outlet(source.tile, source.channel)
+                outlet.packets.setdefault(packets.id, []).extend(
+                    self._inlet(port.tile, port.channel, f"packets to {port}") for port in ends
+                )
+
+    def _inlet(self, tile: Tile, channel: int, name: str) -> StreamEnd:
+        return self._inlets.setdefault((tile.at, channel), StreamEnd(name))
+
+    def _outlet(self, tile: Tile, channel: int) -> Outlet:
+        return self._outlets.setdefault((tile.at, channel), Outlet(f"{MM2S} channel {channel} of {tile}"))
+
+    def _cascades(self) -> dict[tuple[int, int], CascadeEnds]:
+        ends = {core.core.tile.at: CascadeEnds(f"the core on {core.core.tile}") for core in self.design.cores}
+        for flow in self.design.design.cascade_flows:
+            cascade = Cascade(f"the cascade from {flow.source} to {flow.destination}", self.engine)
+            if flow.source.at in ends:
+                ends[flow.source.at].outgoing = cascade
+            if flow.destination.at in ends:
+                ends[flow.destination.at].incoming = cascade
+        return ends
+
+    # Tasks
+
+    @property
+    def dmas(self) -> tuple[ChainProgram | ShimChannel, ...]:
+        """Every DMA channel that the design uses."""
+        return (*self.chains, *self.channels.values())
+
+    def _core(
+        self,
+        core: LoweredCore,
+        library: Library | None,
+        breadcrumb: Callable[[str], None],
+        cascades: Mapping[tuple[int, int], CascadeEnds],
+    ) -> CoreProgram:
+        tile = core.core.tile
+        stack = CoreStack(
+            tile=tile,
+            nbytes=core.stack_size,
+            aie_arch=self.design.device.aie_arch,
+            buffers=tuple(buffer for buffer in self.design.buffers if buffer.tile.at == tile.at),
+        )
         # A copy of the tile code for each core: rounding, saturation and static data are a core's own.
-        code = TileCode(library, self.design.design.functions, self.memories) if library is not None else None
-        return CoreProgram(core, self.engine, self.locks, self.buffers, self.memories, code, breadcrumb, self._report)
+        code = (
+            TileCode(library, self.design.design.functions, self.memories, stack, as_hardware=self.manner.as_hardware)
+            if library is not None
+            else None
+        )
+        return CoreProgram(
+            lowered=core,
+            engine=self.engine,
+            locks=self.locks,
+            buffers=self.buffers,
+            memories=self.memories,
+            code=code,
+            cascade=cascades[tile.at],
+            races=self.races,
+            breadcrumb=breadcrumb,
+            report=self._report,
+        )
+
+    def _chain(self, number: int) -> ChainProgram:
+        chain = self.design.chains[number]
+        at = (chain.tile.at, chain.channel)
+        return ChainProgram(
+            chain=chain,
+            engine=self.engine,
+            locks=self.locks,
+            buffers=self.buffers,
+            memories=self.memories,
+            outlet=self._outlet(chain.tile, chain.channel) if chain.direction == MM2S else Outlet(""),
+            inlet=self._inlets.get(at) if chain.direction != MM2S else None,
+            races=self.races,
+            report=self._report,
+        )
 
     def _shim_channel(self, shim: ShimAllocation) -> ShimChannel:
         name = f"{shim.direction} channel {shim.channel} of {shim.tile} (@{shim.fifo})"
-        ends = self._stream_ends(shim.tile, shim.direction, shim.channel)
-        return ShimChannel(name, shim.direction, self.engine, ends, self._report, Tokens(name))
-
-    def _stream_ends(self, tile: Tile, direction: str, channel: int) -> Sequence[StreamEnd]:
-        if direction == MM2S:
-            return [e for flow, e in self._ends if (flow.source.at, flow.source_channel) == (tile.at, channel)]
-        assert direction == S2MM
-        return [e for flow, e in self._ends if (flow.destination.at, flow.destination_channel) == (tile.at, channel)]
+        at = (shim.tile.at, shim.channel)
+        return ShimChannel(
+            name=name,
+            direction=shim.direction,
+            engine=self.engine,
+            outlet=self._outlet(shim.tile, shim.channel) if shim.direction == MM2S else Outlet(""),
+            inlet=self._inlets.get(at) if shim.direction != MM2S else None,
+            report=self._report,
+            tokens=Tokens(name),
+        )
 
     def _report(self, fault: Fault) -> None:
+        if self.manner.as_hardware and fault.kind in SILENT:
+            return
         # A fault of every call is one finding.
         if len(self.faults) < MAX_FAULTS and all(fault.what != known.what for known in self.faults):
             self.faults.append(fault)
+
+    # Runs
 
     def run(self, instructions: bytes, buffers: Mapping[int, Bytes]) -> RunReport:
         """Execute an instruction stream on `buffers` (by sequence argument), which it reads and writes in place."""
         self.faults = []
         calls = sum(core.calls for core in self.cores)
-        before = {key: self._moved(key) for key in self.channels}
-        controller = Controller(instructions, buffers, self.channels, self.tiles, self._report)
+        begun = _Begun(self)
+        self.engine.spans = [] if self.manner.trace else None
+        controller = Controller(instructions, buffers, self.channels, self.tiles, self.engine, self._report)
         task = self.engine.start("the instruction stream", controller.work())
         try:
             self.engine.run()
-            state = self._outcome(task, controller, before)
+            state = self._outcome(task, controller, begun.moved)
         except Problem as problem:
             self._report(Fault.of(problem))
             state = ERROR
@@ -98,16 +197,17 @@ class Array:
             state=state,
             faults=tuple(self.faults),
             calls=sum(core.calls for core in self.cores) - calls,
+            timeline=begun.timeline(self, task) if self.manner.seed is None else None,
         )
 
     def _outcome(self, task: Task, controller: Controller, before: Mapping[ChannelKey, int]) -> int:
         if not task.finished:
-            self._report(self._deadlock(controller, before))
+            self._report(deadlock(self, controller, before))
             return TIMEOUT
         for channel in self.channels.values():
             for unfinished in channel.unfinished():
                 self._report(self._unfinished(channel, unfinished.text))
-            if channel.tokens.count and channel.direction == S2MM:
+            if channel.tokens.count and channel.direction != MM2S:
                 self._report(_no_sync(channel))
             channel.tokens.count = 0
         return COMPLETED
@@ -123,42 +223,42 @@ class Array:
             fix="make what the sequence moves equal to what the cores take and give",
         )
 
-    def _deadlock(self, controller: Controller, before: Mapping[ChannelKey, int]) -> Fault:
-        waiting = [t for t in self.engine.tasks if t.blocked is not None and not self._idle(t)]
-        lines = [
-            f"{t.name} {t.blocked.text}" + (f" [{t.blocked.place}]" if t.blocked.place else "")
-            for t in waiting
-            if t.blocked
-        ]
-        moved = [
-            f"{self.channels[key].name} was asked for {asked:,} bytes and has moved {self._moved(key) - before[key]:,}"
-            for key, asked in controller.asked.items()
-        ]
-        return Fault(
-            kind="deadlock",
-            what="deadlock: the run cannot finish, everyone waits for someone else",
-            where=str(self.design.place),
-            why="\n".join([*lines, *moved]),
-            fix="compare what the runtime sequence moves with what each core acquires and releases per object",
-        )
-
-    def _idle(self, task: Task) -> bool:
-        """A shim channel without work waits for nothing that the design owes it."""
-        return any(task.name == channel.name and not channel.unfinished() for channel in self.channels.values())
-
-    def _moved(self, key: ChannelKey) -> int:
-        """Bytes that have passed the channel since the context began, as its slowest circuit has them."""
-        return min((end.moved for end in self.channels[key].ends), default=0)
+    def moved(self, key: ChannelKey) -> int:
+        """Bytes that have passed the channel since the context began, as its slowest receiver has them."""
+        channel = self.channels[key]
+        ends = channel.outlet.every() if channel.direction == MM2S else [channel.inlet] if channel.inlet else []
+        return min((end.moved for end in ends), default=0)
 
 
-def _refuse_what_is_not_run(design: LoweredDesign) -> None:
-    places = [flow.place for flow in design.design.packet_flows] + [flow.place for flow in design.design.cascade_flows]
-    if places:
-        raise Problem(
-            "the emulator does not run packet flows and cascades yet",
-            where=str(places[0]),
-            why="it runs circuits between DMAs, and the memory that neighbours share",
-            fix="check the design with `tileproof check`, and run it on the device",
+class _Begun:
+    """How far everything was when a run began, to tell afterwards what the run did."""
+
+    def __init__(self, array: Array) -> None:
+        self.now = array.engine.now
+        self.busy = {task: task.busy for task in array.engine.tasks}
+        self.moved = {key: array.moved(key) for key in array.channels}
+        for core in array.cores:
+            core.spent = {}
+
+    def timeline(self, array: Array, controller: Task) -> Timeline:
+        cores = {core.name: core for core in array.cores}
+        busy = [Busy(kind="dispatch", name=controller.name, cycles=controller.busy - DISPATCH_CYCLES)]
+        for task, before in self.busy.items():
+            core = cores.get(task.name)
+            spent = max(core.spent.items(), key=lambda item: item[1], default=None) if core is not None else None
+            busy.append(
+                Busy(
+                    kind="DMA" if core is None else "compute",
+                    name=task.name,
+                    cycles=task.busy - before,
+                    detail=f"{spent[1]:,} of them {spent[0]}" if spent is not None and spent[1] else "",
+                )
+            )
+        return Timeline(
+            cycles=max(0, array.engine.now - self.now - DISPATCH_CYCLES),
+            dispatch=DISPATCH_CYCLES,
+            busy=tuple(busy),
+            spans=tuple(array.engine.spans or ()),
         )
 
 

@@ -34,7 +34,7 @@ def main(socket: int, breadcrumb: int, parent: int) -> None:
             return
         try:
             if isinstance(message, Setup):
-                array = Array(message.design, message.library, lambda text: _leave(trail, text))
+                array = Array(message.design, message.library, lambda text: _leave(trail, text), message.manner)
                 answer: object = Ready()
             else:
                 assert array is not None

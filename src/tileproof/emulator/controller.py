@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.emulator.dma import Bytes, ShimChannel, ShimTask
-from tileproof.emulator.engine import Blocked, Work
+from tileproof.emulator.cycles import DISPATCH_CYCLES, INSTRUCTION_CYCLES, PUSH_CYCLES
+from tileproof.emulator.dma import ShimChannel, ShimTask
+from tileproof.emulator.engine import Blocked, Engine, Spend, Work
 from tileproof.emulator.faults import Fault
+from tileproof.emulator.memory import Bytes
 from tileproof.emulator.registers import TileRegisters
 from tileproof.errors import Problem
 from tileproof.insts import Action, PatchBd, Push, RouteTokens, SetBd, SetRegisters, ShimBd, Wait, decode, npu_actions
+from tileproof.mlir.design import Packet
 from tileproof.xrt import FIRST_BUFFER
 
 ChannelKey = tuple[int, str, int]  # column, direction, channel
@@ -37,19 +40,24 @@ class Controller:
     buffers: Mapping[int, Bytes]
     channels: Mapping[ChannelKey, ShimChannel]
     tiles: TileRegisters
+    engine: Engine
     report: Callable[[Fault], None]
     registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
     asked: dict[ChannelKey, int] = field(default_factory=dict)
 
     def work(self) -> Work:
         """The task; it ends when the last instruction has been executed."""
+        yield Spend(DISPATCH_CYCLES, "dispatch", DISPATCH_CYCLES)
         for action in npu_actions(decode(self.words, "the instruction buffer")):
             yield from self._one(action)
 
     def _one(self, action: Action) -> Work:
         place = f"insts word {action.word}"
+        cycles = PUSH_CYCLES if isinstance(action, Push) else INSTRUCTION_CYCLES
+        yield Spend(cycles, f"{type(action).__name__}, {place}", cycles)
         match action:
             case SetBd():
+                self._look_for_users(action.column, action.bd_id, place)
                 self.registers[action.column, action.bd_id] = _Registers(action.bd)
             case PatchBd():
                 registers = self._registers(action.column, action.bd_id, place)
@@ -78,6 +86,21 @@ class Controller:
                 fix="use the insts.bin that the build wrote",
             )
         return self.registers[column, bd_id]
+
+    def _look_for_users(self, column: int, bd_id: int, place: str) -> None:
+        """A BD is registers: who writes them while a task of it waits or runs changes that task."""
+        for key, channel in self.channels.items():
+            for task in channel.unfinished() if key[0] == column else ():
+                if task.bd_id == bd_id:
+                    self.report(
+                        Fault(
+                            kind="bd-in-flight",
+                            what=f"BD {bd_id} of shim ({column}, 0) is written while a task of {channel.name} uses it",
+                            where=f"{place}; the task was pushed at {task.place}",
+                            why=f"that task still moves {task.text}; on the device its transfer changes under way",
+                            fix="wait for the transfer before its id is used again, or use another id",
+                        )
+                    )
 
     def _channel(self, action: Push | Wait, place: str) -> ShimChannel:
         key = (action.column, action.direction, action.channel)
@@ -128,7 +151,17 @@ class Controller:
                 )
             )
             return
-        task = ShimTask(memory=memory, runs=runs, issue_token=action.issue_token, text=text)
+        task = ShimTask(
+            memory=memory,
+            runs=runs,
+            issue_token=action.issue_token,
+            text=text,
+            place=place,
+            bd_id=action.bd_id,
+            packet=None
+            if registers.bd.packet is None
+            else Packet(id=registers.bd.packet.id, type=registers.bd.packet.type),
+        )
         key = (action.column, action.direction, action.channel)
         self.asked[key] = self.asked.get(key, 0) + task.nbytes
         channel.push(task, place)
@@ -145,6 +178,7 @@ class Controller:
         while tokens.count == 0:
             yield Blocked(tokens, f"waits for a token of {tokens.name}", place)
         tokens.count -= 1
+        self.engine.passed(tokens)
 
 
 def _run_words(registers: _Registers, run: int) -> npt.NDArray[np.int64]:

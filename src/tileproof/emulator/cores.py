@@ -1,30 +1,31 @@
-"""Core programs: scf, arith, func and ObjectFIFO operations of a core's body, run as a task."""
+"""Core programs: the operations of a core's body, run as a task."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from tileproof.emulator.engine import Blocked, Engine, LockState, Work
+from tileproof.emulator.arithmetic import OPERATIONS, Unsupported, Vector, compute, fitted, vector_type
+from tileproof.emulator.cascade import CascadeEnds
+from tileproof.emulator.cycles import LOCK_CYCLES
+from tileproof.emulator.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.faults import Fault
-from tileproof.emulator.memory import TileMemories
+from tileproof.emulator.memory import EVER, FRESH, Bytes, TileMemories
+from tileproof.emulator.races import Races
 from tileproof.emulator.tile_code import TileCode
 from tileproof.errors import Problem
 from tileproof.lowering.model import FifoEnd, LoweredCore, PlacedBuffer
 from tileproof.mlir.design import MemRef, Operation
 
-# What a value of a core's body can be: a number, a buffer, or the objects of an acquire.
-Value = int | float | PlacedBuffer | tuple[PlacedBuffer, ...]
+# What a value of a core's body can be: a number, a vector of them, a buffer, or the objects of an acquire.
+Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
 
-# More calls than any core makes between two objects; a loop without a release makes them for ever.
+# More steps than any core makes between two objects; a loop without a release makes them for ever.
 _MAX_CALLS_WITHOUT_PROGRESS = 10_000
-
-_WIDTHS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
+_MAX_STEPS_WITHOUT_PROGRESS = 10_000_000
 
 
 @dataclass(slots=True)
@@ -49,10 +50,14 @@ class CoreProgram:
     buffers: Mapping[str, PlacedBuffer]
     memories: TileMemories
     code: TileCode | None
+    cascade: CascadeEnds
+    races: Races
     breadcrumb: Callable[[str], None]
     report: Callable[[Fault], None]
     calls: int = 0
     calls_since_progress: int = 0
+    steps_since_progress: int = 0
+    spent: dict[str, int] = field(default_factory=dict)  # cycles of tile functions, by what they were spent on
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
     _values: dict[int, Value] = field(default_factory=dict)
 
@@ -66,24 +71,40 @@ class CoreProgram:
         self._values = {number: self.buffers[name] for number, name in self.lowered.core.buffers.items()}
         yield from self._run(self.lowered.core.body)
 
-    def _run(self, body: tuple[Operation, ...]) -> Generator[Blocked, None, list[Value]]:
-        for operation in body:
-            simple = _SIMPLE.get(operation.name)
-            if simple is not None:
-                simple(self, operation)
-                continue
-            if operation.name == "scf.yield":
+    def _run(self, body: tuple[Operation, ...]) -> Generator[Blocked | Spend, None, list[Value]]:
+        """Run a region; gives what it yields. A branch inside goes on at another operation of it."""
+        at = 0
+        while at < len(body):
+            operation = body[at]
+            at += 1
+            if operation.name in OPERATIONS:
+                self._compute(operation)
+            elif operation.name in _SIMPLE:
+                _SIMPLE[operation.name](self, operation)
+            elif operation.name in _WAITING:
+                yield from _WAITING[operation.name](self, operation)
+            elif operation.name in _YIELDS:
                 return [self._values[operand] for operand in operation.operands]
-            waiting = _WAITING.get(operation.name)
-            if waiting is None:
-                raise Problem(
-                    f"the emulator does not execute {operation.name}",
-                    where=str(operation.place),
-                    why="executed in a core: " + ", ".join(sorted([*_SIMPLE, *_WAITING])),
-                    fix="say it with those, or move it into the tile code",
-                )
-            yield from waiting(self, operation)
+            elif operation.name in _BRANCHES:
+                at = self._branch(operation, body)
+            else:
+                raise _not_executed(operation)
         return []
+
+    def _compute(self, operation: Operation) -> None:
+        values = [self._values[operand] for operand in operation.operands]
+        try:
+            self._values[operation.results[0]] = compute(operation, values)
+        except ZeroDivisionError:
+            problem = Problem(f"{self.name} divides by zero", where=str(operation.place), fix="guard the division")
+            raise problem from None
+        except Unsupported as type_:
+            raise Problem(
+                f"the emulator does not execute {operation.name} on {type_}",
+                where=str(operation.place),
+                why="cores compute on integers, f32 and bf16 here, and on vectors of them",
+                fix="move it into the tile code",
+            ) from None
 
     # Control
 
@@ -102,10 +123,24 @@ class CoreProgram:
             )
         counter = lower
         while counter < upper:
+            self._step(operation)
             self._values[index] = counter
             self._values.update(zip(names, carried, strict=True))
             carried = yield from self._run(operation.regions[0])
             counter += step
+        self._values.update(zip(operation.results, carried, strict=True))
+
+    def _while(self, operation: Operation) -> Work:
+        carried = [self._values[operand] for operand in operation.operands]
+        before, after = operation.regions
+        while True:
+            self._step(operation)
+            self._values.update(zip(operation.arguments[0], carried, strict=True))
+            goes_on, *carried = yield from self._run(before)
+            if not goes_on:
+                break
+            self._values.update(zip(operation.arguments[1], carried, strict=True))
+            carried = yield from self._run(after)
         self._values.update(zip(operation.results, carried, strict=True))
 
     def _if(self, operation: Operation) -> Work:
@@ -113,6 +148,44 @@ class CoreProgram:
         if taken < len(operation.regions):
             results = yield from self._run(operation.regions[taken])
             self._values.update(zip(operation.results, results, strict=True))
+
+    def _switch(self, operation: Operation) -> Work:
+        """The first region is the default; the others are the cases in order."""
+        cases = operation.attributes["cases"]
+        assert isinstance(cases, tuple)
+        value = self._values[operation.operands[0]]
+        taken = 1 + cases.index(value) if value in cases else 0
+        results = yield from self._run(operation.regions[taken])
+        self._values.update(zip(operation.results, results, strict=True))
+
+    def _branch(self, operation: Operation, body: tuple[Operation, ...]) -> int:
+        """Hand on the values of a branch; gives the position to go on from."""
+        self._step(operation)
+        successor, values = 0, list(operation.operands)
+        if operation.name == "cf.cond_br":
+            condition, *values = operation.operands
+            sizes = operation.attributes["operandSegmentSizes"]
+            assert isinstance(sizes, tuple)
+            successor = 0 if self._values[condition] else 1
+            values = values[: sizes[1]] if successor == 0 else values[sizes[1] :]
+        target = operation.successors[successor]
+        given = [self._values[value] for value in values]
+        self._values.update(zip(body[target].results, given, strict=True))
+        return target + 1
+
+    def _step(self, operation: Operation) -> None:
+        """Called once a turn of every loop."""
+        self.steps_since_progress += 1
+        if self.steps_since_progress > _MAX_STEPS_WITHOUT_PROGRESS:
+            raise Problem(
+                f"{self.name} runs on without ever waiting",
+                where=str(operation.place),
+                why=f"{_MAX_STEPS_WITHOUT_PROGRESS:,} turns of a loop since it last took or gave an object",
+                fix="give the loop an end, or let it wait for an object or a lock",
+            )
+
+    def _progress(self) -> None:
+        self.calls_since_progress = self.steps_since_progress = 0
 
     # Fifos
 
@@ -125,10 +198,18 @@ class CoreProgram:
             while lock.value < wanted:
                 yield Blocked(lock, self._wait_text(objects, count, lock), str(operation.place))
             lock.value -= wanted
+            self.engine.passed(lock)
+            yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
+        view = [self.buffers[name] for name in objects.view(count)]
         if missing:
+            self._progress()
+            if objects.end.port == "Produce":
+                for buffer in view[objects.held :]:
+                    # Values that a fifo begins with are there to be sent as they are.
+                    if not buffer.initial:
+                        self.memories.hand_out(buffer)
             objects.held += missing
-            self.calls_since_progress = 0
-        self._values[operation.results[0]] = tuple(self.buffers[name] for name in objects.view(count))
+        self._values[operation.results[0]] = tuple(view)
 
     def _wait_text(self, objects: HeldObjects, count: int, lock: LockState) -> str:
         end = objects.end
@@ -149,7 +230,7 @@ class CoreProgram:
             )
         objects.held -= count
         objects.position += count
-        self.calls_since_progress = 0
+        self._progress()
         if objects.end.release_lock is not None:
             lock = self.locks[objects.end.release_lock]
             lock.value += count * objects.end.amount
@@ -173,7 +254,7 @@ class CoreProgram:
         lock = self.locks[self.lowered.core.locks[operation.operands[0]]]
         count = operation.attributes.get("value", 1)
         assert isinstance(count, int)
-        self.calls_since_progress = 0
+        self._progress()
         if operation.attributes["action"] == "Release":
             lock.value += count
             self.engine.wake(lock)
@@ -183,10 +264,11 @@ class CoreProgram:
             wanted = f"{'exactly' if exactly else 'at least'} {count}"
             yield Blocked(lock, f"waits for lock {lock.name}: wants {wanted}, it is {lock.value}", str(operation.place))
         lock.value -= count
+        self.engine.passed(lock)
 
     # Functions and memory
 
-    def _call(self, operation: Operation) -> None:
+    def _call(self, operation: Operation) -> Work:
         name = str(operation.attributes["callee"])
         if self.code is None or name not in self.code.functions:
             raise Problem(
@@ -208,162 +290,176 @@ class CoreProgram:
         self.breadcrumb(who)
         arguments = [self._values[operand] for operand in operation.operands]
         flat = [self._single(argument, operation) for argument in arguments]
-        faults = self.code.call(self.code.functions[name], flat, f"{who}, {operation.place}")
+        called = self.code.call(self.code.functions[name], flat, f"{who}, {operation.place}")
         self.breadcrumb("")
-        for fault in faults:
+        for fault in called.faults:
             self.report(fault)
+        for buffer in flat:
+            if isinstance(buffer, PlacedBuffer) and buffer.name in self.races.watched:
+                self.races.reads(buffer.name, who)
+                if self.memories.was_written(buffer):
+                    self.races.writes(buffer.name, who)
+        for term, cycles in called.cycles.terms.items():
+            self.spent[term] = self.spent.get(term, 0) + cycles
+        yield Spend(called.cycles.total, name, called.cycles.total)
 
     def _single(self, argument: Value, operation: Operation) -> PlacedBuffer | int | float:
-        if isinstance(argument, tuple):
-            raise Problem(
-                f"{self.name} passes what an acquire returned to a function",
-                where=str(operation.place),
-                fix="pass one object of it: aie.objectfifo.subview.access",
-            )
-        return argument
+        if isinstance(argument, PlacedBuffer | int | float):
+            return argument
+        what = "what an acquire returned" if isinstance(argument, tuple) else "a vector"
+        raise Problem(
+            f"{self.name} passes {what} to a function",
+            where=str(operation.place),
+            fix="pass one object of it: aie.objectfifo.subview.access"
+            if isinstance(argument, tuple)
+            else "pass it through a buffer",
+        )
 
-    def _element(self, buffer: Value, indices: tuple[int, ...], place: str) -> tuple[npt.NDArray[Any], int]:
+    def _elements(
+        self, buffer: Value, indices: tuple[int, ...], count: int, place: str
+    ) -> tuple[npt.NDArray[Any], Bytes, int]:
+        """A buffer's elements, what is known of their bytes, and where the `count` that an access means begin."""
         assert isinstance(buffer, PlacedBuffer)
-        values = [self._values[index] for index in indices]
-        flat = 0
-        for index, extent in zip(values, buffer.type.shape, strict=True):
-            assert isinstance(index, int)
-            if not 0 <= index < extent:
-                raise Problem(
-                    f"{self.name} accesses {buffer.name} outside its shape",
-                    where=place,
-                    why=f"index {index}, extent {extent} of {buffer.type}",
-                    fix="correct the loop bounds",
-                )
-            flat = flat * extent + index
-        return self.memories.view(buffer).view(buffer.type.dtype.numpy), flat
+        flat, extent = 0, 1
+        for value, extent in zip((self._values[index] for index in indices), buffer.type.shape, strict=True):
+            assert isinstance(value, int)
+            if not 0 <= value < extent:
+                raise self._outside(buffer, f"index {value}, extent {extent} of {buffer.type}", place)
+            flat = flat * extent + value
+        if count > 1 and flat % extent + count > extent:
+            raise self._outside(buffer, f"{count} elements from {flat % extent} on, extent {extent}", place)
+        memory = self.memories.view(buffer).view(buffer.type.dtype.numpy)
+        known = self.memories.known_of(buffer).reshape(-1, buffer.type.dtype.nbytes)
+        return memory, known, flat
+
+    def _outside(self, buffer: PlacedBuffer, why: str, place: str) -> Problem:
+        return Problem(
+            f"{self.name} accesses {buffer.name} outside its shape", where=place, why=why, fix="correct the loop bounds"
+        )
+
+    def _read(self, operation: Operation, buffer: int, indices: tuple[int, ...], count: int) -> npt.NDArray[Any]:
+        placed = self._values[buffer]
+        elements, known, flat = self._elements(placed, indices, count, str(operation.place))
+        assert isinstance(placed, PlacedBuffer)
+        self.races.reads(placed.name, str(operation.place))
+        if not (known[flat : flat + count] & FRESH).any():
+            ever = bool((known[flat : flat + count] & EVER).any())
+            self.report(self._nothing_new(placed, flat, str(operation.place), ever=ever))
+        return elements[flat : flat + count]
+
+    def _write(self, operation: Operation, value: Any, buffer: int, indices: tuple[int, ...], count: int) -> None:
+        placed = self._values[buffer]
+        elements, known, flat = self._elements(placed, indices, count, str(operation.place))
+        assert isinstance(placed, PlacedBuffer)
+        self.races.writes(placed.name, str(operation.place))
+        elements[flat : flat + count] = value
+        known[flat : flat + count] |= FRESH | EVER
+
+    def _nothing_new(self, buffer: PlacedBuffer, element: int, place: str, *, ever: bool) -> Fault:
+        if ever:
+            return Fault(
+                kind="stale",
+                what=f"{self.name} reads what was left from an earlier object: element {element} of {buffer.name}",
+                where=place,
+                why="nobody has written it since this object was acquired to be filled",
+                fix="write it first: an accumulation begins with zeros",
+            )
+        return Fault(
+            kind="unwritten",
+            what=f"{self.name} reads what nobody has written: element {element} of {buffer.name}",
+            where=place,
+            why="the device has there what the last program left, or zeros",
+            fix="write it before it is read, or give the buffer an initial value",
+        )
 
     def _load(self, operation: Operation) -> None:
         buffer, *indices = operation.operands
-        elements, flat = self._element(self._values[buffer], tuple(indices), str(operation.place))
-        self._values[operation.results[0]] = elements[flat].item()
+        self._values[operation.results[0]] = self._read(operation, buffer, tuple(indices), 1)[0].item()
 
     def _store(self, operation: Operation) -> None:
         value, buffer, *indices = operation.operands
-        elements, flat = self._element(self._values[buffer], tuple(indices), str(operation.place))
-        elements[flat] = self._values[value]
+        self._write(operation, self._values[value], buffer, tuple(indices), 1)
 
-    # Arithmetic
+    def _load_vector(self, operation: Operation) -> None:
+        buffer, *indices = operation.operands
+        shape, _ = self._vector(operation, operation.types[0])
+        self._values[operation.results[0]] = self._read(operation, buffer, tuple(indices), shape[0]).copy()
 
-    def _constant(self, operation: Operation) -> None:
-        value = operation.attributes["value"]
-        assert isinstance(value, int | float)
-        self._values[operation.results[0]] = _wrapped(value, operation.types[0]) if isinstance(value, int) else value
+    def _store_vector(self, operation: Operation) -> None:
+        value, buffer, *indices = operation.operands
+        shape, _ = self._vector(operation, operation.operand_types[0])
+        self._write(operation, self._values[value], buffer, tuple(indices), shape[0])
 
-    def _cast(self, operation: Operation) -> None:
+    def _vector(self, operation: Operation, type_: MemRef | str) -> tuple[tuple[int, ...], object]:
+        try:
+            shape, dtype = vector_type(type_)
+        except Unsupported:
+            raise _not_executed(operation) from None
+        if len(shape) != 1:
+            raise _not_executed(operation)
+        return shape, dtype
+
+    def _copy(self, operation: Operation) -> None:
+        source, target = operation.operands
+        buffer = self._values[source]
+        assert isinstance(buffer, PlacedBuffer)
+        into = self._values[target]
+        assert isinstance(into, PlacedBuffer)
+        self.races.reads(buffer.name, str(operation.place))
+        self.races.writes(into.name, str(operation.place))
+        self.memories.view(into)[:] = self.memories.view(buffer)
+        self.memories.known_of(into)[:] |= self.memories.known_of(buffer)
+
+    # The cascade
+
+    def _put_cascade(self, operation: Operation) -> Work:
         value = self._values[operation.operands[0]]
-        assert isinstance(value, int)
-        self._values[operation.results[0]] = _wrapped(value, operation.types[0])
+        self._progress()
+        yield from self.cascade.put(value, str(operation.place))
 
-    def _extend(self, operation: Operation) -> None:
-        """extsi of an i1 is 0 or -1: its one bit is the sign."""
-        value = self._values[operation.operands[0]]
-        assert isinstance(value, int)
-        self._values[operation.results[0]] = -value if operation.operand_types[0] == "i1" else value
-
-    def _binary(self, operation: Operation) -> None:
-        a, b = (self._values[operand] for operand in operation.operands)
-        assert isinstance(a, int | float)
-        assert isinstance(b, int | float)
-        if operation.types[0] not in _WIDTHS and operation.types[0] != "f32":
-            raise Problem(
-                f"the emulator does not execute {operation.name} on {operation.types[0]}",
-                where=str(operation.place),
-                why="cores compute on integers and f32 here",
-                fix="move it into the tile code",
-            )
-        if operation.name in _UNSIGNED:
-            a, b = (_unsigned(int(value), operation.types[0]) for value in (a, b))
-        if operation.name in _DIVISIONS and b == 0:
-            raise Problem(f"{self.name} divides by zero", where=str(operation.place), fix="guard the division")
-        result = _BINARY[operation.name](a, b)
-        self._values[operation.results[0]] = _wrapped(result, operation.types[0]) if isinstance(result, int) else result
-
-    def _compare(self, operation: Operation) -> None:
-        a, b = (self._values[operand] for operand in operation.operands)
-        predicate = operation.attributes["predicate"]
-        assert isinstance(a, int)
-        assert isinstance(b, int)
-        assert isinstance(predicate, int)
-        if predicate >= _FIRST_UNSIGNED_PREDICATE:
-            a, b = (_unsigned(value, operation.operand_types[0]) for value in (a, b))
-        self._values[operation.results[0]] = int(_PREDICATES[predicate](a, b))
-
-    def _select(self, operation: Operation) -> None:
-        condition, yes, no = (self._values[operand] for operand in operation.operands)
-        self._values[operation.results[0]] = yes if condition else no
+    def _get_cascade(self, operation: Operation) -> Work:
+        self._progress()
+        value = yield from self.cascade.get(str(operation.place))
+        try:
+            self._values[operation.results[0]] = fitted(value, operation.types[0])
+        except Unsupported:
+            raise _not_executed(operation) from None
 
     def _nothing(self, operation: Operation) -> None:
         pass
 
 
-def _wrapped(value: int, type_: MemRef | str) -> int:
-    """Two's complement of the type's width; `index` is 64 bits wide in core code."""
-    width = _WIDTHS.get(str(type_), 64)
-    value &= (1 << width) - 1
-    return value - (1 << width) if width > 1 and value >> (width - 1) else value
+def _not_executed(operation: Operation) -> Problem:
+    return Problem(
+        f"the emulator does not execute {operation.name}" + (f" on {operation.types[0]}" if operation.types else ""),
+        where=str(operation.place),
+        why="executed in a core: " + ", ".join(sorted([*OPERATIONS, *_SIMPLE, *_WAITING, *_BRANCHES])),
+        fix="say it with those, or move it into the tile code",
+    )
 
 
-def _unsigned(value: int, type_: MemRef | str) -> int:
-    return value & ((1 << _WIDTHS.get(str(type_), 64)) - 1)
-
-
-def _quotient(a: int, b: int) -> int:
-    """Towards zero, as arith.divsi."""
-    magnitude = abs(a) // abs(b)
-    return magnitude if (a < 0) == (b < 0) else -magnitude
-
-
-_DIVISIONS = frozenset({"arith.divsi", "arith.remsi", "arith.divui", "arith.remui"})
-_BINARY: dict[str, Callable[[Any, Any], int | float]] = {
-    "arith.addi": lambda a, b: a + b,
-    "arith.subi": lambda a, b: a - b,
-    "arith.muli": lambda a, b: a * b,
-    "arith.divsi": _quotient,
-    "arith.remsi": lambda a, b: a - b * _quotient(a, b),
-    "arith.divui": lambda a, b: a // b,
-    "arith.remui": lambda a, b: a % b,
-    "arith.andi": lambda a, b: a & b,
-    "arith.ori": lambda a, b: a | b,
-    "arith.xori": lambda a, b: a ^ b,
-    "arith.maxsi": max,
-    "arith.minsi": min,
-    "arith.addf": lambda a, b: float(np.float32(a) + np.float32(b)),
-    "arith.subf": lambda a, b: float(np.float32(a) - np.float32(b)),
-    "arith.mulf": lambda a, b: float(np.float32(a) * np.float32(b)),
-}
-_UNSIGNED = frozenset({"arith.divui", "arith.remui"})
-# arith.cmpi's predicates by number; the last four compare what `_unsigned` made of their operands.
-_PREDICATES: tuple[Callable[[int, int], bool], ...] = (
-    *(operator.eq, operator.ne),
-    *(operator.lt, operator.le, operator.gt, operator.ge),
-    *(operator.lt, operator.le, operator.gt, operator.ge),
-)
-_FIRST_UNSIGNED_PREDICATE = 6
+_YIELDS = frozenset({"scf.yield", "scf.condition"})
+_BRANCHES = frozenset({"cf.br", "cf.cond_br"})
 _SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
     "aie.objectfifo.release": CoreProgram._release,
     "aie.objectfifo.subview.access": CoreProgram._access,
-    "func.call": CoreProgram._call,
     "memref.load": CoreProgram._load,
     "memref.store": CoreProgram._store,
-    "arith.constant": CoreProgram._constant,
-    "arith.index_cast": CoreProgram._cast,
-    "arith.extsi": CoreProgram._extend,
-    "arith.trunci": CoreProgram._cast,
-    "arith.cmpi": CoreProgram._compare,
-    "arith.select": CoreProgram._select,
+    "memref.copy": CoreProgram._copy,
+    "vector.load": CoreProgram._load_vector,
+    "vector.store": CoreProgram._store_vector,
     "aie.end": CoreProgram._nothing,
     "aie.event": CoreProgram._nothing,
-    **dict.fromkeys(_BINARY, CoreProgram._binary),
+    "block": CoreProgram._nothing,
 }
 _WAITING: dict[str, Callable[[CoreProgram, Operation], Work]] = {
     "scf.for": CoreProgram._for,
+    "scf.while": CoreProgram._while,
     "scf.if": CoreProgram._if,
+    "scf.index_switch": CoreProgram._switch,
+    "func.call": CoreProgram._call,
     "aie.objectfifo.acquire": CoreProgram._acquire,
     "aie.use_lock": CoreProgram._use_lock,
+    "aie.put_cascade": CoreProgram._put_cascade,
+    "aie.get_cascade": CoreProgram._get_cascade,
 }

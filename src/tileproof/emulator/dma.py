@@ -12,40 +12,85 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.device_model import TASK_QUEUE_DEPTH
+from tileproof.emulator.cycles import HOP_CYCLES, STREAM_BYTES_PER_CYCLE
 from tileproof.emulator.engine import (
     STREAM_SLACK_BYTES,
     Blocked,
     Engine,
     LockState,
+    Spend,
     StreamEnd,
     Task,
     Tokens,
     Work,
 )
 from tileproof.emulator.faults import Fault
-from tileproof.emulator.memory import TILE_POISON, TileMemories
+from tileproof.emulator.memory import EVER, FRESH, Bytes, TileMemories
+from tileproof.emulator.races import Races
 from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
+from tileproof.mlir.design import Packet
 
-Bytes = npt.NDArray[np.uint8]
+# What a BD moves of a buffer: elements in a row, or picked one by one.
+Elements = slice | npt.NDArray[np.int64]
 
 
-def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes) -> Work:
-    """Put `data` on a circuit and wait until all but the stream's slack has reached every receiver."""
+@dataclass(eq=False)
+class Outlet:
+    """Where the stream of one MM2S channel leads: to the ends of its circuits, and of the packets with an id."""
+
+    name: str
+    circuits: list[StreamEnd] = field(default_factory=list)
+    packets: dict[int, list[StreamEnd]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.circuits or self.packets)
+
+    def every(self) -> list[StreamEnd]:
+        """Every end that it reaches in one way or another."""
+        return [*self.circuits, *(end for ends in self.packets.values() for end in ends)]
+
+    def ends(self, packet: Packet | None) -> Sequence[StreamEnd]:
+        """The ends that data with this header reach; none if the switches know nothing of it."""
+        return self.packets.get(packet.id, ()) if packet is not None else self.circuits
+
+    def lost(self, packet: Packet | None, where: str) -> Fault:
+        """The fault of data that no switch leads anywhere."""
+        known = ", ".join(map(str, sorted(self.packets))) or "none"
+        header = f"a packet header with id {packet.id}" if packet is not None else "no packet header"
+        circuit = "there is a circuit" if self.circuits else "there is no circuit"
+        return Fault(
+            kind="no-route",
+            what=f"{self.name} sends data with {header}, and it leads nowhere",
+            where=where,
+            why=f"{circuit} from that channel, and the packet flows from it have the ids: {known}",
+            fix="give the BD the header of an aie.packet_flow that begins at this channel",
+        )
+
+
+def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes, label: str) -> Work:
+    """Put `data` on a stream and wait until all but its slack has reached every receiver."""
+    cycles = -(-len(data) // STREAM_BYTES_PER_CYCLE)
+    earliest = engine.now + cycles
+    marks = []
     for end in ends:
-        end.put(data.data)
+        marks.append(end.put(data.data, engine.now + HOP_CYCLES) - STREAM_SLACK_BYTES)
         engine.wake(end)
-    for end in ends:
-        while end.pending > STREAM_SLACK_BYTES:
-            yield Blocked(end, f"waits to send {end.pending:,} more bytes on {end.name}: nobody takes them")
+    for end, mark in zip(ends, marks, strict=True):
+        while end.moved < mark:
+            missing = mark + STREAM_SLACK_BYTES - end.moved
+            yield Blocked(end, f"waits to send {missing:,} more bytes on {end.name}: nobody takes them")
+    yield Spend(max(0, earliest - engine.now), label, cycles)
 
 
-def receive(engine: Engine, end: StreamEnd, target: memoryview) -> Work:
-    """Fill `target` from a circuit."""
+def receive(engine: Engine, end: StreamEnd, target: memoryview, label: str) -> Work:
+    """Fill `target` from a stream."""
     filled = 0
     while filled < len(target):
-        taken = end.take(target[filled:])
+        taken, ready = end.take(target[filled:], engine.now)
         filled += taken
         if taken:
+            engine.passed(end)
+            yield Spend(max(0, ready - engine.now), label, -(-taken // STREAM_BYTES_PER_CYCLE))
             engine.wake(end)
         else:
             yield Blocked(
@@ -63,7 +108,9 @@ class ChainProgram:
     locks: Mapping[str, LockState]
     buffers: Mapping[str, PlacedBuffer]
     memories: TileMemories
-    ends: Sequence[StreamEnd]  # where an MM2S channel sends to, or the one end an S2MM channel takes from
+    outlet: Outlet  # of an MM2S channel
+    inlet: StreamEnd | None  # of an S2MM channel
+    races: Races
     report: Callable[[Fault], None]
 
     @property
@@ -72,8 +119,8 @@ class ChainProgram:
 
     def work(self) -> Work:
         by_id = {bd.bd_id: bd for bd in self.chain.bds}
-        if not self.ends:
-            return  # no circuit is there, so nothing ever comes or goes
+        if not self.outlet and self.inlet is None:
+            return  # no stream is there, so nothing ever comes or goes
         endless = self.chain.bds[-1].next is not None
         for _ in count() if endless else range(1 + (self.chain.repeat_count or 0)):
             bd: Bd | None = self.chain.bds[0]
@@ -85,24 +132,47 @@ class ChainProgram:
         if bd.acquire is not None:
             yield from self._acquire(bd, *bd.acquire)
         buffer = self.buffers[bd.buffer]
-        memory = self.memories.view(buffer).reshape(-1, buffer.type.dtype.nbytes)
-        elements = _elements(bd)
         if self.chain.direction == MM2S:
-            # A copy: the words are on their way, whatever happens to the buffer afterwards.
-            data = memory[elements].reshape(-1)
-            if (data == TILE_POISON).all():
-                self.report(self._unwritten(bd))
-            yield from send(self.engine, self.ends, data)
+            yield from self._send(bd, buffer)
         else:
-            arrived = np.empty(bd.length * buffer.type.dtype.nbytes, dtype=np.uint8)
-            yield from receive(self.engine, self.ends[0], arrived.data)
-            memory[elements] = arrived.reshape(-1, buffer.type.dtype.nbytes)
+            yield from self._receive(bd, buffer)
         if bd.release is not None:
             lock = self.locks[bd.release[0]]
             lock.value += bd.release[1]
             self.engine.wake(lock)
 
-    def _unwritten(self, bd: Bd) -> Fault:
+    def _send(self, bd: Bd, buffer: PlacedBuffer) -> Work:
+        width, elements = buffer.type.dtype.nbytes, _elements(bd)
+        known = self.memories.known_of(buffer).reshape(-1, width)[elements]
+        if not (known & FRESH).any():
+            self.report(self._nothing_new(bd, ever=bool((known & EVER).any())))
+        ends = self.outlet.ends(bd.packet)
+        if not ends:
+            self.report(self.outlet.lost(bd.packet, f"BD {bd.bd_id}, {bd.buffer}"))
+            return
+        self.races.reads(bd.buffer, f"{self.name}, BD {bd.bd_id}")
+        # A copy: the words are on their way, whatever happens to the buffer afterwards.
+        data = self.memories.view(buffer).reshape(-1, width)[elements].copy().reshape(-1)
+        yield from send(self.engine, ends, data, bd.buffer)
+
+    def _receive(self, bd: Bd, buffer: PlacedBuffer) -> Work:
+        assert self.inlet is not None
+        width, elements = buffer.type.dtype.nbytes, _elements(bd)
+        arrived = np.empty(bd.length * width, dtype=np.uint8)
+        yield from receive(self.engine, self.inlet, arrived.data, bd.buffer)
+        self.races.writes(bd.buffer, f"{self.name}, BD {bd.bd_id}")
+        self.memories.view(buffer).reshape(-1, width)[elements] = arrived.reshape(-1, width)
+        self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
+
+    def _nothing_new(self, bd: Bd, *, ever: bool) -> Fault:
+        if ever:
+            return Fault(
+                kind="stale",
+                what=f"an object of {self.chain.label} is handed on, and nobody has written it since it was acquired",
+                where=f"{self.name}, BD {bd.bd_id}, {bd.buffer}",
+                why="what arrives is an earlier object once more",
+                fix="let the core write the object between acquire and release",
+            )
         return Fault(
             kind="unwritten",
             what=f"an object of {self.chain.label} is handed on, and no byte of it was ever written",
@@ -120,15 +190,21 @@ class ChainProgram:
             )
             yield Blocked(lock, text)
         lock.value -= count
+        self.engine.passed(lock)
 
 
 @cache
-def _elements(bd: Bd) -> npt.NDArray[np.int64]:
+def _elements(bd: Bd) -> Elements:
     """The elements that a BD moves, in order."""
+    if not bd.sizes:
+        return slice(bd.offset, bd.offset + bd.length)
     indices = np.zeros(1, dtype=np.int64)
-    for size, stride in zip(bd.sizes or (bd.length,), bd.strides or (1,), strict=True):
+    for size, stride in zip(bd.sizes, bd.strides, strict=True):
         indices = (indices[:, None] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
-    return indices[: bd.length] + bd.offset
+    indices = indices[: bd.length] + bd.offset
+    if len(indices) and (np.diff(indices) == 1).all():
+        return slice(int(indices[0]), int(indices[-1]) + 1)
+    return indices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +215,9 @@ class ShimTask:
     runs: tuple[npt.NDArray[np.int64], ...]
     issue_token: bool
     text: str
+    place: str
+    bd_id: int
+    packet: Packet | None = None
 
     @property
     def nbytes(self) -> int:
@@ -157,7 +236,8 @@ class ShimChannel:
     name: str
     direction: str
     engine: Engine
-    ends: Sequence[StreamEnd]
+    outlet: Outlet
+    inlet: StreamEnd | None
     report: Callable[[Fault], None]
     tokens: Tokens
     queue: deque[ShimTask] = field(default_factory=deque)
@@ -169,7 +249,7 @@ class ShimChannel:
 
     def push(self, task: ShimTask, place: str) -> None:
         """Queue a task; one that finds the queue full is dropped, as on the device."""
-        if len(self.queue) >= TASK_QUEUE_DEPTH:
+        if len(self.unfinished()) >= TASK_QUEUE_DEPTH:
             self.report(
                 Fault(
                     kind="queue-overrun",
@@ -192,18 +272,26 @@ class ShimChannel:
             while not self.queue:
                 yield Blocked(self, f"{self.name} has no task")
             self.running = task = self.queue.popleft()
+            self.engine.passed(self)
             for run in task.runs:
-                yield from self._move(task.words, run)
+                yield from self._move(task, run)
             self.running = None
             if task.issue_token:
                 self.tokens.count += 1
                 self.engine.wake(self.tokens)
 
-    def _move(self, words: npt.NDArray[np.uint32], run: npt.NDArray[np.int64]) -> Work:
+    def _move(self, task: ShimTask, run: npt.NDArray[np.int64]) -> Work:
+        words = task.words
         if self.direction == MM2S:
-            yield from send(self.engine, self.ends, words[run].view(np.uint8))
+            ends = self.outlet.ends(task.packet)
+            if not ends:
+                self.report(self.outlet.lost(task.packet, task.place))
+                return
+            yield from send(self.engine, ends, words[run].view(np.uint8), task.text)
             return
         arrived = np.empty(len(run), dtype=np.uint32)
-        for end in self.ends:
-            yield from receive(self.engine, end, arrived.view(np.uint8).data)
-        words[run] = arrived
+        if self.inlet is not None:
+            yield from receive(self.engine, self.inlet, arrived.view(np.uint8).data, task.text)
+            words[run] = arrived
+        else:
+            yield Blocked(self, f"waits for data, and no flow leads to {self.name}")

@@ -1,14 +1,19 @@
-"""The event loop: tasks are generators that yield what they wait for, and run again when it may have come.
+"""The event loop: tasks are generators that yield what they wait for or how long they are busy.
 
-One task runs at a time, in a fixed order, so equal input gives an equal run.
+One task runs at a time, in an order that the cycle model (or a seed) decides, so equal input gives an equal run.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import random
+from collections import defaultdict, deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Protocol
+
+from tileproof.emulator.cycles import STREAM_BYTES_PER_CYCLE
 
 # Words a stream holds between its ends: the FIFOs of DMA and switches (mlir-aie hides deadlocks behind more).
 STREAM_SLACK_BYTES = 12 * 4
@@ -33,59 +38,174 @@ class Blocked:
     place: str = ""
 
 
-Work = Generator[Blocked, None, None]
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A task's `yield`: it is at `label` for so many cycles. `busy` of them it works; else it waits for its partner."""
+
+    cycles: int
+    label: str
+    busy: int
+
+
+Work = Generator[Blocked | Spend, None, None]
 
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """A core, a DMA channel or the instruction stream."""
+    """A core, a DMA channel or the instruction stream. `busy` counts cycles, `priority` is an adversary's."""
 
     name: str
     work: Work
     blocked: Blocked | None = None
     finished: bool = False
+    busy: int = 0
+    since: int = 0  # when it was blocked
+    priority: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the timeline: a task at something from a cycle on, for so many cycles."""
+
+    task: str
+    label: str
+    start: int
+    cycles: int
+    waits: bool = False
+
+
+class Adversary:
+    """Chooses among what may happen next, whatever the cycle model says: another legal order for each seed.
+
+    Every task has a random priority, now and then a new one: what is rarely slow under a fair order is slow here.
+    """
+
+    _CHANGES = 1 / 8
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def place(self, task: Task) -> float:
+        if not task.priority or self._random.random() < self._CHANGES:
+            task.priority = self._random.random()
+        return task.priority
+
+
+_Clock = dict[str, int]
+
+
+class Clocks:
+    """Vector clocks of tasks: who has learnt how far each other task has come, through what they hand on."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, _Clock] = defaultdict(dict)
+        self._things: dict[int, _Clock] = defaultdict(dict)
+
+    def gives(self, task: str, thing: Condition) -> None:
+        clock = self._tasks[task]
+        clock[task] = self.tick(task)
+        _join(self._things[id(thing)], clock)
+
+    def takes(self, task: str, thing: Condition) -> None:
+        if id(thing) in self._things:
+            _join(self._tasks[task], self._things[id(thing)])
+
+    def tick(self, task: str) -> int:
+        """What others must know of the task to come after what it does now."""
+        return self._tasks[task].get(task, 0) + 1
+
+    def knows(self, task: str, other: str) -> int:
+        """How far the task knows the other to have come."""
+        return self._tasks[task].get(other, 0)
+
+
+def _join(clock: _Clock, other: _Clock) -> None:
+    for name, tick in other.items():
+        if clock.get(name, 0) < tick:
+            clock[name] = tick
 
 
 @dataclass(eq=False)
 class Engine:
-    """Runs tasks until none can go on."""
+    """Runs tasks until none can go on. `now` is the cycle; it means nothing under an adversary.
 
-    ready: deque[Task] = field(default_factory=deque)
+    `clocks` are kept only where somebody wants to know what is ordered.
+    """
+
+    adversary: Adversary | None = None
+    clocks: Clocks | None = None
+    running: Task | None = None
     tasks: list[Task] = field(default_factory=list)
+    now: int = 0
+    spans: list[Span] | None = None  # the timeline, if anybody asked for it
+    _queue: list[tuple[float, int, Task]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
 
     def start(self, name: str, work: Work) -> Task:
         task = Task(name, work)
         self.tasks.append(task)
-        self.ready.append(task)
+        self._enqueue(task, self.now)
         return task
+
+    def _enqueue(self, task: Task, time: int) -> None:
+        key = time if self.adversary is None else self.adversary.place(task)
+        heappush(self._queue, (key, next(self._order), task))
 
     def remove(self, task: Task) -> None:
         """Forget a task, wherever it waits."""
         self.tasks.remove(task)
-        if task in self.ready:
-            self.ready.remove(task)
+        self._queue = [entry for entry in self._queue if entry[2] is not task]
+        heapify(self._queue)
         if task.blocked is not None and task in task.blocked.condition.waiters:
             task.blocked.condition.waiters.remove(task)
         task.work.close()
 
     def run(self) -> None:
         """Until every task is finished or waits for something that no running task will bring."""
-        while self.ready:
-            task = self.ready.popleft()
-            task.blocked = None
+        queue = self._queue
+        while queue:
+            time, _, task = heappop(queue)
+            if self.adversary is None:
+                self.now = int(time)
+            if task.blocked is not None:
+                self._waited(task, task.blocked)
+            self.running = task
             try:
-                task.blocked = next(task.work)
+                wanted = next(task.work)
             except StopIteration:
                 task.finished = True
                 self.tasks.remove(task)
+                continue
+            if isinstance(wanted, Spend):
+                self._spent(task, wanted)
             else:
-                task.blocked.condition.waiters.append(task)
+                task.blocked, task.since = wanted, self.now
+                wanted.condition.waiters.append(task)
+
+    def _waited(self, task: Task, blocked: Blocked) -> None:
+        if self.spans is not None and self.now > task.since:
+            self.spans.append(Span(task.name, blocked.text, task.since, self.now - task.since, waits=True))
+        task.blocked = None
+
+    def _spent(self, task: Task, spend: Spend) -> None:
+        task.busy += spend.busy
+        if self.spans is not None and spend.label:
+            self.spans.append(Span(task.name, spend.label, self.now, spend.cycles))
+        self._enqueue(task, self.now + spend.cycles)
 
     def wake(self, condition: Condition) -> None:
-        """Let everyone who waits for `condition` look again."""
+        """Let everyone who waits for `condition` look again: the running task has changed it."""
+        if self.clocks is not None and self.running is not None:
+            self.clocks.gives(self.running.name, condition)
         if condition.waiters:
-            self.ready.extend(condition.waiters)
+            for task in condition.waiters:
+                self._enqueue(task, self.now)
             condition.waiters = []
+
+    def passed(self, condition: Condition) -> None:
+        """The running task has got what it waited for, or found it there."""
+        if self.clocks is not None and self.running is not None:
+            self.clocks.takes(self.running.name, condition)
 
 
 @dataclass(eq=False)
@@ -100,38 +220,49 @@ class LockState:
         return f"lock {self.name} is {self.value}"
 
 
+@dataclass(slots=True)
+class _Chunk:
+    """Bytes on a stream; the first of them can be taken at the cycle `since`, the others at the stream's rate."""
+
+    data: memoryview
+    since: int
+
+
 @dataclass(eq=False)
 class StreamEnd:
     """What has left one MM2S channel and not yet reached one S2MM channel."""
 
     name: str
-    chunks: deque[memoryview] = field(default_factory=deque)
-    pending: int = 0  # bytes
-    moved: int = 0  # bytes taken since the context began
+    chunks: deque[_Chunk] = field(default_factory=deque)
+    sent: int = 0  # bytes since the context began
+    moved: int = 0  # bytes taken since then
     waiters: list[Task] = field(default_factory=list)
 
     def describe(self) -> str:
-        return f"{self.pending} bytes are under way on {self.name}"
+        return f"{self.sent - self.moved} bytes are under way on {self.name}"
 
-    def put(self, data: memoryview) -> None:
-        self.chunks.append(data)
-        self.pending += len(data)
+    def put(self, data: memoryview, since: int) -> int:
+        """Send `data`; gives the count of bytes at which all of it will have been taken."""
+        self.chunks.append(_Chunk(data, since))
+        self.sent += len(data)
+        return self.sent
 
-    def take(self, target: memoryview) -> int:
-        """Move as many bytes as there are, at most what `target` holds; returns how many."""
+    def take(self, target: memoryview, now: int) -> tuple[int, int]:
+        """Move as many bytes as there are, at most what `target` holds; returns how many, and the cycle of the last."""
         taken = 0
         while taken < len(target) and self.chunks:
             chunk = self.chunks[0]
-            size = min(len(chunk), len(target) - taken)
-            target[taken : taken + size] = chunk[:size]
+            size = min(len(chunk.data), len(target) - taken)
+            target[taken : taken + size] = chunk.data[:size]
             taken += size
-            if size == len(chunk):
+            cycles = -(-size // STREAM_BYTES_PER_CYCLE)
+            now = max(now, chunk.since) + cycles
+            if size == len(chunk.data):
                 self.chunks.popleft()
             else:
-                self.chunks[0] = chunk[size:]
-        self.pending -= taken
+                chunk.data, chunk.since = chunk.data[size:], chunk.since + cycles
         self.moved += taken
-        return taken
+        return taken, now
 
 
 @dataclass(eq=False)

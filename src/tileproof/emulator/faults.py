@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tileproof.emulator.timeline import Timeline
 from tileproof.errors import Problem, told
+
+# What the device does without a word: under --as-hardware it happens here without a word too.
+SILENT = frozenset(
+    {
+        *("misaligned", "out-of-bounds", "stack-overflow", "unwritten", "stale", "shift", "index"),
+        *("queue-overrun", "no-sync", "no-route", "race", "bd-in-flight"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +25,7 @@ class Fault:
     where: str = ""
     why: str = ""
     fix: str = ""
+    graph: str = ""  # of a deadlock: who waits for whom, for Graphviz
 
     def __str__(self) -> str:
         return told(self.what, self.where, self.why, self.fix)
@@ -34,8 +44,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """How a run ended: the ERT state XRT would report, and every fault that was found."""
+    """How a run ended: the ERT state XRT would report, every fault that was found, and what the cycle model says."""
 
     state: int
     faults: tuple[Fault, ...] = ()
     calls: int = 0  # of tile functions
+    timeline: Timeline | None = None

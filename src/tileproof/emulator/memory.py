@@ -1,28 +1,39 @@
 """Tile memories as one block of this process, each at its own place with guard pages around it.
 
-A byte of `access` says whether the running tile function may touch the byte of memory at the same offset; the code
-that the compiler puts around every load and store of a checked build reads it.
+A byte of `known` says of the byte of memory at the same offset whether the running tile function may touch it, and
+whether anybody has written it; the code that the compiler puts around every load and store of a checked build reads
+and writes it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.device_model import TILE_KINDS
+from tileproof.device_model import CORE, TILE_KINDS
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Tile
 
 # No likely result, and not what the host fills its buffers with, so that a report can tell the two apart.
 TILE_POISON = 0xC3
 
+# tileproof_byte of tileproof_checks.hpp: the running function may touch it; written since its object was last handed
+# out; written since the context began; written by a tile function since somebody last looked.
+OPEN, FRESH, EVER, DIRTY = 1, 2, 4, 8
+
+# A host function's frame that does not fit where the device has its stack goes on below the tile's memory.
+_BELOW_STACK = 256 * 1024
+
 _PAGE = mmap.PAGESIZE
-_PROT_NONE, _PROT_RW = 0, 3
+_PROT_NONE = 0
+
+Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +50,36 @@ class TileMemories:
 
     def __init__(self, tiles: Iterable[Tile]) -> None:
         sizes = [(tile, TILE_KINDS[tile.kind].memory_bytes) for tile in tiles if TILE_KINDS[tile.kind].memory_bytes]
-        # A guard page before the first memory and one behind each.
-        self._map = mmap.mmap(-1, _PAGE + sum(size + _PAGE for _, size in sizes) or _PAGE)
-        self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8)
+        # Below a core's memory there is room for what a host's stack needs more; guard pages are around all of it.
+        below = [_BELOW_STACK if tile.kind == CORE else 0 for tile, _ in sizes]
+        self._map = mmap.mmap(-1, _PAGE + sum(size + _PAGE for _, size in sizes) + sum(below) or _PAGE)
+        self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
         self.base = self.bytes.ctypes.data
-        self.access: npt.NDArray[np.uint8] = np.zeros(len(self.bytes), dtype=np.uint8)
+        self.known: Bytes = np.zeros(len(self.bytes), dtype=np.uint8)
         self.windows: dict[tuple[int, int], Window] = {}
         offset = _PAGE
         _protect(self.base, _PAGE, _PROT_NONE)
-        for tile, size in sizes:
+        for (tile, size), room in zip(sizes, below, strict=True):
+            offset += room
             self.windows[tile.at] = Window(tile, self.base + offset, size)
             self.bytes[offset : offset + size] = TILE_POISON
             _protect(self.base + offset + size, _PAGE, _PROT_NONE)
             offset += size + _PAGE
 
-    def view(self, buffer: PlacedBuffer) -> npt.NDArray[np.uint8]:
+    def view(self, buffer: PlacedBuffer) -> Bytes:
         """The bytes of a buffer; writing to it writes the tile's memory."""
-        start = self.address_of(buffer) - self.base
-        return self.bytes[start : start + buffer.nbytes]
+        return self.bytes[self._slice(buffer)]
+
+    def known_of(self, buffer: PlacedBuffer) -> Bytes:
+        """What is known of the bytes of a buffer: OPEN, FRESH and EVER."""
+        return self.known[self._slice(buffer)]
 
     def address_of(self, buffer: PlacedBuffer) -> int:
         return self.windows[buffer.tile.at].address + buffer.address
+
+    def _slice(self, buffer: PlacedBuffer) -> slice:
+        start = self.address_of(buffer) - self.base
+        return slice(start, start + buffer.nbytes)
 
     def fill(self, buffers: Iterable[PlacedBuffer]) -> None:
         """The values that buffers have at the start."""
@@ -67,12 +87,41 @@ class TileMemories:
             if buffer.initial:
                 values = np.array(buffer.initial).astype(buffer.type.dtype.numpy)
                 self.view(buffer)[:] = np.frombuffer(values.tobytes(), dtype=np.uint8)
+                self.known_of(buffer)[:] |= FRESH | EVER
 
-    def allow(self, buffers: Iterable[PlacedBuffer], allowed: bool) -> None:
-        """Open or close buffers for the tile function that is about to run or has returned."""
+    def allow(self, buffers: Iterable[PlacedBuffer]) -> None:
+        """Open buffers for the tile function that is about to run."""
         for buffer in buffers:
-            start = self.address_of(buffer) - self.base
-            self.access[start : start + buffer.nbytes] = allowed
+            self.known_of(buffer)[:] |= OPEN
+
+    def forbid(self, buffers: Iterable[PlacedBuffer]) -> None:
+        """Close them after it has returned."""
+        for buffer in buffers:
+            self.known_of(buffer)[:] &= ~np.uint8(OPEN)
+
+    def hand_out(self, buffer: PlacedBuffer) -> None:
+        """From now on the buffer is to be written anew: what it holds is an earlier object's."""
+        self.known_of(buffer)[:] &= ~np.uint8(FRESH)
+
+    def was_written(self, buffer: PlacedBuffer) -> bool:
+        """Whether a tile function has written to the buffer since this was last asked."""
+        known = self.known_of(buffer)
+        dirty = bool((known & DIRTY).any())
+        known[:] &= ~np.uint8(DIRTY)
+        return dirty
+
+    @contextmanager
+    def as_stack(self, tile: Tile, nbytes: int) -> Iterator[Bytes]:
+        """Let the running function keep its locals in the first `nbytes` of a tile; gives those bytes."""
+        start = self.windows[tile.at].address - self.base
+        region = self.known[start - _BELOW_STACK : start + nbytes]
+        before, content = region.copy(), self.bytes[start : start + nbytes].copy()
+        region[:] = OPEN | FRESH | EVER
+        try:
+            yield self.bytes[start : start + nbytes]
+        finally:
+            region[:] = before
+            region[_BELOW_STACK:][self.bytes[start : start + nbytes] != content] |= FRESH | EVER
 
     def locate(self, address: int) -> tuple[Tile, int] | None:
         """The tile and the address in its memory that `address` of this process means; None outside all of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tileproof.emulator.faults import RunReport
+from tileproof.emulator.library import Library, Manner
 from tileproof.errors import Problem
 from tileproof.lowering.model import LoweredDesign
 
@@ -17,7 +18,8 @@ class Setup:
     """Build the array; answered by Ready or Failed. `library` is the compiled tile code."""
 
     design: LoweredDesign
-    library: bytes | None = field(repr=False)
+    library: Library | None
+    manner: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True, slots=True)

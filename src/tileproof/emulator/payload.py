@@ -7,11 +7,12 @@ import json
 import platform
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import Problem
 
-FORMAT = 1
+FORMAT = 2
 # A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
 _MAX_MEMBER_BYTES = 64 * 1024 * 1024
 _DATE = (1980, 1, 1, 0, 0, 0)  # zip's first; equal input gives equal bytes
@@ -22,22 +23,27 @@ class Payload:
     """`design` is the text of design.mlir; `library` the compiled tile code with its checks, for `machine`."""
 
     design: str = field(repr=False)
-    library: bytes = field(repr=False)
+    library: Library
     machine: str = field(default_factory=platform.machine)
 
 
 def pack_payload(payload: Payload) -> bytes:
     """The bytes of the section."""
     members = {
-        "manifest.json": json.dumps({"format": FORMAT, "machine": payload.machine}, sort_keys=True).encode(),
+        "manifest.json": json.dumps(_manifest(payload), sort_keys=True).encode(),
         "design.mlir": payload.design.encode(),
-        "tile.so": payload.library,
+        "tile.so": payload.library.code,
     }
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name, _DATE), data, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
+
+
+def _manifest(payload: Payload) -> dict[str, object]:
+    stacks = {name: asdict(need) for name, need in payload.library.stacks.items()}
+    return {"format": FORMAT, "machine": payload.machine, "stacks": stacks}
 
 
 def unpack_payload(data: bytes, name: str) -> Payload:
@@ -48,7 +54,10 @@ def unpack_payload(data: bytes, name: str) -> Payload:
         manifest = json.loads(members["manifest.json"])
         payload = Payload(
             design=members["design.mlir"].decode(),
-            library=members["tile.so"],
+            library=Library(
+                code=members["tile.so"],
+                stacks={str(name): StackNeed(**need) for name, need in manifest.get("stacks", {}).items()},
+            ),
             machine=str(manifest["machine"]),
         )
         number = manifest["format"]
@@ -71,7 +80,17 @@ def unpack_payload(data: bytes, name: str) -> Payload:
 
 
 # What zipfile and json raise for bytes that are not theirs.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, RuntimeError, OSError, EOFError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    EOFError,
+)
 
 
 def _member(archive: zipfile.ZipFile, member: str) -> bytes:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from tileproof.emulator.faults import Fault, RunReport
+from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.messages import BREADCRUMB_BYTES, Failed, Finished, Ready, Run, Setup
 from tileproof.library import python_environment
 from tileproof.lowering.model import LoweredDesign
@@ -48,10 +49,10 @@ class Child:
         self.death: Fault | None = None
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection)
 
-    def set_up(self, design: LoweredDesign, library: bytes | None) -> None:
+    def set_up(self, design: LoweredDesign, library: Library | None, manner: Manner | None = None) -> None:
         """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`."""
         with suppress(OSError):  # a child that is already gone says so below
-            self._connection.send(Setup(design, library))
+            self._connection.send(Setup(design, library, manner or Manner()))
         answer = self._receive(_SETUP_TIMEOUT_S)
         if isinstance(answer, Failed):
             self.close()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE
 from tileproof.emulator.engine import Engine, LockState
-from tileproof.emulator.memory import TileMemories, Window
+from tileproof.emulator.memory import EVER, FRESH, TileMemories, Window
+from tileproof.emulator.races import Races
 from tileproof.errors import Problem
 from tileproof.insts import SetRegisters
-from tileproof.lowering.model import PlacedLock
+from tileproof.lowering.model import LoweredDesign
 
 _WORD_BYTES = 4
 _WORD = 0xFFFF_FFFF
@@ -21,12 +22,20 @@ class TileRegisters:
     """The tiles of one design, as the sequence reaches them."""
 
     def __init__(
-        self, engine: Engine, memories: TileMemories, placed: Iterable[PlacedLock], locks: Mapping[str, LockState]
+        self,
+        engine: Engine,
+        memories: TileMemories,
+        design: LoweredDesign,
+        locks: Mapping[str, LockState],
+        races: Races,
     ) -> None:
         self._engine = engine
         self._memories = memories
+        self._buffers = [buffer for buffer in design.buffers if buffer.name in races.watched]
+        self._races = races
         self._locks = {
-            (*lock.tile.at, LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id): locks[lock.name] for lock in placed
+            (*lock.tile.at, LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id): locks[lock.name]
+            for lock in design.locks
         }
 
     def write(self, action: SetRegisters, place: str) -> None:
@@ -52,10 +61,16 @@ class TileRegisters:
                 fix="write whole words",
             )
         start = window.address - self._memories.base + action.offset
-        words = self._memories.bytes[start : start + _WORD_BYTES * len(action.words)].view(np.uint32)
+        span = slice(start, start + _WORD_BYTES * len(action.words))
+        words = self._memories.bytes[span].view(np.uint32)
         new = np.array(action.words, dtype=np.uint32)
         mask = np.uint32(action.mask)
         words[:] = words & ~mask | new & mask
+        self._memories.known[span] |= FRESH | EVER
+        for buffer in self._buffers:
+            first = self._memories.address_of(buffer) - self._memories.base
+            if first < span.stop and span.start < first + buffer.nbytes:
+                self._races.writes(buffer.name, place)
 
 
 def _unknown_register(action: SetRegisters, place: str) -> Problem:

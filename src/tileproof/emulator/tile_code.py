@@ -8,8 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tileproof.emulator.call_faults import API_FAULTS, bad_access
+from tileproof.emulator.call_on_stack import call_on_stack
+from tileproof.emulator.cycles import PORT_BYTES, CallCycles
 from tileproof.emulator.faults import Fault
+from tileproof.emulator.library import Library, StackNeed
 from tileproof.emulator.memory import TileMemories
+from tileproof.emulator.records import Accesses, ApiFault, BadAccess, CoreState, Issue, Window
+from tileproof.emulator.source_lines import source_line
+from tileproof.emulator.stack import CoreStack
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Function, MemRef
@@ -26,33 +33,6 @@ _SCALARS: dict[str, type[ctypes._SimpleCData[int]] | type[ctypes._SimpleCData[fl
 }
 
 
-class _Window(ctypes.Structure):
-    """`tileproof_window` of tileproof_checks.hpp."""
-
-    _fields_ = (("base", ctypes.c_size_t), ("size", ctypes.c_size_t), ("access", ctypes.c_void_p))
-
-
-class _BadAccess(ctypes.Structure):
-    """`tileproof_access_fault` of tileproof_checks.hpp."""
-
-    _fields_ = (
-        ("kind", ctypes.c_uint32),
-        ("nbytes", ctypes.c_uint32),
-        ("address", ctypes.c_size_t),
-    )
-
-
-class _ApiFault(ctypes.Structure):
-    """`tileproof_fault` of aie_api/core_state.hpp."""
-
-    _fields_ = (
-        ("kind", ctypes.c_uint32),
-        ("needed", ctypes.c_uint32),
-        ("bytes", ctypes.c_uint32),
-        ("address", ctypes.c_void_p),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class TileFunction:
     """A declared function and its compiled code."""
@@ -61,20 +41,48 @@ class TileFunction:
     call: Callable[..., None]
 
 
-class TileCode:
-    """One shared library with every tile function of a design."""
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What came of one call."""
 
-    def __init__(self, library: bytes, functions: Sequence[Function], memories: TileMemories) -> None:
+    cycles: CallCycles
+    faults: tuple[Fault, ...]
+
+
+class TileCode:
+    """One shared library with every tile function of a design, for one core."""
+
+    def __init__(
+        self,
+        library: Library,
+        functions: Sequence[Function],
+        memories: TileMemories,
+        stack: CoreStack,
+        *,
+        as_hardware: bool = False,
+    ) -> None:
         self._memories = memories
-        self._library = _load(library)
+        self._needs = library.stacks
+        self._stack = stack
+        self._handle, self._library = _load(library.code)
         self.functions = {function.name: self._function(function) for function in functions}
-        self._bad_access = _symbol(self._library, "tileproof_bad_access", _BadAccess)
-        self._api_fault = _symbol(self._library, "tileproof_fault", _ApiFault)
-        window = _symbol(self._library, "tileproof_memory", _Window)
+        self._bad_access = _symbol(self._library, "tileproof_bad_access", BadAccess)
+        self._accesses = _symbol(self._library, "tileproof_accesses", Accesses)
+        self._issue = _symbol(self._library, "tileproof_issue", Issue)
+        self._api_fault = _symbol(self._library, "tileproof_fault", ApiFault)
+        self._tell(memories, stack.aie_arch, as_hardware)
+
+    def _tell(self, memories: TileMemories, aie_arch: int, as_hardware: bool) -> None:
+        """Set what the library must know of this process."""
+        window = _symbol(self._library, "tileproof_memory", Window)
         if window is not None:
             window.base = memories.base
             window.size = len(memories.bytes)
-            window.access = memories.access.ctypes.data
+            window.bytes = memories.known.ctypes.data
+            ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = PORT_BYTES[aie_arch]
+        state = _symbol(self._library, "tileproof_core_state", CoreState)
+        if state is not None and as_hardware:
+            state.as_hardware = 1
 
     def _function(self, declared: Function) -> TileFunction:
         try:
@@ -91,88 +99,61 @@ class TileCode:
         call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
         return TileFunction(declared, call)
 
-    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: str) -> list[Fault]:
+    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: str) -> Called:
         """Call a tile function; the buffers among its arguments are the only tile memory it may touch."""
         buffers = [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
         values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
-        self._memories.allow(buffers, True)
-        function.call(*values)
-        self._memories.allow(buffers, False)
-        return self._faults(function.declared, buffers, who)
+        need = self._needs.get(function.declared.name)
+        self._memories.allow(buffers)
+        if need is not None and self._stack.overflows(need):
+            found = [self._call_on_tile(function, values, need, who)]
+        else:
+            function.call(*values)
+            found = []
+        self._memories.forbid(buffers)
+        found += self._faults(function.declared, buffers, who)
+        return Called(self._cycles(), tuple(found))
+
+    def _call_on_tile(self, function: TileFunction, values: Sequence[int | float], need: StackNeed, who: str) -> Fault:
+        """Call a function whose locals do not fit: they lie where the device has them, and hit what they hit."""
+        extent = self._stack.extent(need)
+        with self._memories.as_stack(self._stack.tile, extent) as memory:
+            before = memory.copy()
+            call_on_stack(self._library, function.call, values, memory.ctypes.data + extent)
+            return self._stack.fault(function.declared, need, before, memory, who)
+
+    def _cycles(self) -> CallCycles:
+        """What the call took of the core, by resource; the counters begin anew."""
+        accesses, issue = self._accesses, self._issue
+        counted = CallCycles(
+            vector=issue.vector if issue is not None else 0,
+            move=issue.move if issue is not None else 0,
+            load=accesses.vector_loads if accesses is not None else 0,
+            store=accesses.vector_stores if accesses is not None else 0,
+            conflict=accesses.conflicts if accesses is not None else 0,
+            scalar=accesses.scalar_loads + accesses.scalar_stores if accesses is not None else 0,
+        )
+        for record in filter(None, (accesses, issue)):
+            ctypes.memset(ctypes.byref(record), 0, ctypes.sizeof(record))
+        return counted
 
     def _faults(self, function: Function, buffers: Sequence[PlacedBuffer], who: str) -> list[Fault]:
         """What the call left in the fault records; both are cleared, so that the next call starts clean."""
         found: list[Fault] = []
         bad, api = self._bad_access, self._api_fault
         if bad is not None and bad.kind:
-            found.append(self._out_of_bounds(function, buffers, who, bad))
+            line = source_line(self._handle, bad.pc)
+            found.append(bad_access(function, buffers, self._memories, bad, _at(line, who)))
             ctypes.memset(ctypes.byref(bad), 0, ctypes.sizeof(bad))
         if api is not None and api.kind:
-            found.append(_API_FAULTS[api.kind](function, who, api, self._memories))
+            line = source_line(self._handle, ctypes.c_size_t.in_dll(self._library, "tileproof_fault_pc").value)
+            found.append(API_FAULTS[api.kind](function, _at(line, who), api, self._memories))
             ctypes.memset(ctypes.byref(api), 0, ctypes.sizeof(api))
         return found
 
-    def _out_of_bounds(self, function: Function, buffers: Sequence[PlacedBuffer], who: str, bad: _BadAccess) -> Fault:
-        verb = "reads" if bad.kind == 1 else "writes"
-        near = min(buffers, key=lambda buffer: _distance(self._memories, buffer, bad.address), default=None)
-        place = "tile memory that it was not given"
-        if near is not None:
-            start = self._memories.address_of(near)
-            past, short = bad.address - (start + near.nbytes) + 1, start - bad.address
-            side = f"byte {past:,} past the end" if past > 0 else f"byte {short:,} before the start"
-            place = f"{side} of {near.name} ({near.nbytes:,} bytes)"
-        located = self._memories.locate(bad.address)
-        address = f"address 0x{located[1]:05x} of {located[0]}" if located else f"0x{bad.address:x}"
-        return Fault(
-            kind="out-of-bounds",
-            what=f"{function.name} {verb} outside its buffers: {place}",
-            where=f"{who}, {address}, in an access of {bad.nbytes} bytes",
-            why="on the device it would silently touch whatever lies there",
-            fix="check the loop bounds and the sizes that the function assumes against its memref parameters",
-        )
 
-
-def _misaligned(function: Function, who: str, fault: _ApiFault, memories: TileMemories) -> Fault:
-    located = memories.locate(fault.address)
-    address = f"address 0x{located[1]:05x} of {located[0]}" if located else f"0x{fault.address:x}"
-    return Fault(
-        kind="misaligned",
-        what=f"{function.name} makes a misaligned vector access of {fault.bytes} bytes",
-        where=f"{who}, {address}",
-        why=f"load_v and store_v need {fault.needed}-byte alignment here; the device drops the low address bits "
-        "and moves other bytes, without a word",
-        fix="align the data, or use load_unaligned_v and store_unaligned_v",
-    )
-
-
-def _shift(function: Function, who: str, fault: _ApiFault, memories: TileMemories) -> Fault:
-    shift, limit = ctypes.c_int32(fault.bytes).value, ctypes.c_int32(fault.needed).value
-    return Fault(
-        kind="shift",
-        what=f"{function.name} shifts an accumulator by {shift}",
-        where=who,
-        why=f"the hardware's range ends at {limit}",
-        fix="keep the shift inside the range, or split it",
-    )
-
-
-def _index(function: Function, who: str, fault: _ApiFault, memories: TileMemories) -> Fault:
-    return Fault(
-        kind="index",
-        what=f"{function.name} uses an index or step of {fault.bytes}",
-        where=who,
-        why=f"only values below {fault.needed} make sense for that vector",
-        fix="correct the index; on the device the result is undefined",
-    )
-
-
-# By tileproof_fault_kind of aie_api/core_state.hpp.
-_API_FAULTS = {1: _misaligned, 2: _shift, 3: _index}
-
-
-def _distance(memories: TileMemories, buffer: PlacedBuffer, address: int) -> int:
-    start = memories.address_of(buffer)
-    return max(start - address, address - (start + buffer.nbytes) + 1)
+def _at(line: str, who: str) -> str:
+    return f"{line}, {who}" if line else who
 
 
 def _ctype(function: Function, parameter: MemRef | str) -> type:
@@ -195,13 +176,13 @@ def _symbol(library: ctypes.CDLL, name: str, kind: type[_S]) -> _S | None:
         return None  # a library built without this part
 
 
-def _load(library: bytes) -> ctypes.CDLL:
-    """dlopen from memory: nothing is left behind, however the process ends."""
+def _load(library: bytes) -> tuple[int, ctypes.CDLL]:
+    """dlopen from memory: nothing is left behind, however the process ends. The file descriptor stays open."""
     handle = os.memfd_create("tileproof-tile-code")
     with open(handle, "wb", closefd=False) as file:
         file.write(library)
     try:
-        return ctypes.CDLL(f"/proc/self/fd/{handle}")
+        return handle, ctypes.CDLL(f"/proc/self/fd/{handle}")
     except OSError as error:
         raise Problem(
             "the compiled tile code cannot be loaded",

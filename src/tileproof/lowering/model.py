@@ -59,6 +59,7 @@ class Bd:
     sizes: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
     exactly: bool = False  # whether it waits for the lock to be equal, and not at least that
+    packet: Packet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

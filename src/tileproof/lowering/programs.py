@@ -90,6 +90,7 @@ def _bd(bd: WrittenBd, ids: list[int], number: int) -> Bd:
         sizes=bd.sizes,
         strides=bd.strides,
         exactly=bd.exactly,
+        packet=bd.packet,
     )
 
 

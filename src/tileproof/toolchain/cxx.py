@@ -20,6 +20,7 @@ _TIMEOUT_S = 20.0
 TILE_CODE_FLAGS = (
     *("-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default"),
     *("-Wall", "-Wextra", "-Wno-unknown-pragmas"),
+    "-g1",  # so that a finding has its line
 )
 RUNTIME_FLAGS = ("-std=c++20", "-O2", "-fPIC")
 
@@ -34,6 +35,7 @@ _GCC_CHECKS = (
     "-fno-builtin-memcpy",
     "-fno-builtin-memmove",
     "-fno-builtin-memset",
+    "-fcallgraph-info=su",  # the frames of what is run, in a .ci file beside the object
 )
 _CLANG_CHECKS = (
     "-fsanitize=kernel-address",

@@ -74,10 +74,11 @@ def measure_frames(tile_code: Mapping[str, str], aie_arch: int) -> Frames | None
                 return None
             if done.returncode:
                 return None  # what is wrong with the code is the build's to say
-        return _read(path.read_text(encoding="utf-8", errors="replace") for path in Path(folder).glob("*.ci"))
+        return read_frames(path.read_text(encoding="utf-8", errors="replace") for path in Path(folder).glob("*.ci"))
 
 
-def _read(graphs: Iterable[str]) -> Frames:
+def read_frames(graphs: Iterable[str]) -> Frames:
+    """The call graph in what GCC's -fcallgraph-info=su wrote, one text for each file."""
     frames: dict[str, Frame] = {}
     calls: dict[str, set[str]] = defaultdict(set)
     for graph in graphs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tileproof import library
@@ -15,7 +16,15 @@ from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 _TIMEOUT_S = 300.0
 
 
-def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) -> bytes:
+@dataclass(frozen=True)
+class CompiledTileCode:
+    """A shared library, and the call graphs with frames that GCC wrote with it; clang writes none."""
+
+    code: bytes
+    graphs: tuple[str, ...]
+
+
+def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) -> CompiledTileCode:
     """The shared library of these C++ files, with the checks of every access; a `Problem` with the compiler's words."""
     with tempfile.TemporaryDirectory(prefix="tileproof-tile-code-") as name:
         folder = Path(name)
@@ -30,7 +39,8 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
         # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.
         linking = ("-shared", "-Wl,-z,defs", "-o", "tile.so", *objects, "tileproof_checks.o", *cxx.link_flags)
         _run((*cxx.command, *linking), folder, "the tile code cannot be linked")
-        return (folder / "tile.so").read_bytes()
+        graphs = tuple(path.read_text(errors="replace") for path in sorted(folder.glob("[0-9]*.ci")))
+        return CompiledTileCode((folder / "tile.so").read_bytes(), graphs)
 
 
 def _run(command: Sequence[str], folder: Path, what: str) -> None:

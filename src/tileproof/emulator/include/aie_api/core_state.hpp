@@ -16,10 +16,18 @@ extern "C" {
 
 // The control registers of SRS. Reset state is floor and none; a core never resets them between calls, nor do we.
 struct tileproof_core_state_type {
-    uint32_t rounding;    // aie::rounding_mode
-    uint32_t saturation;  // aie::saturation_mode
+    uint32_t rounding;     // aie::rounding_mode
+    uint32_t saturation;   // aie::saturation_mode
+    uint32_t as_hardware;  // no register: 1 makes a misaligned access wrong in silence, as the device does
 };
-TILEPROOF_WEAK tileproof_core_state_type tileproof_core_state = {0, 0};
+TILEPROOF_WEAK tileproof_core_state_type tileproof_core_state = {0, 0, 0};
+
+// Issue slots that a kernel's vector work takes, for the cycle model: of the vector unit, and of the move unit. Loads and
+// stores are not in it; a checked build sees each of them itself.
+struct tileproof_issue_type {
+    uint64_t vector, move;
+};
+TILEPROOF_WEAK tileproof_issue_type tileproof_issue = {0, 0};
 
 enum tileproof_fault_kind : uint32_t {
     tileproof_fault_none = 0,
@@ -42,7 +50,8 @@ TILEPROOF_WEAK void tileproof_record_fault(uint32_t kind, const void *address, u
 }
 
 // Hardware drops the low address bits and goes on with wrong data. We note it and access the address that was asked
-// for. A program that links its own `tileproof_misaligned` replaces this one.
+// for, unless `as_hardware` asks for the device's silence. A program that links its own `tileproof_misaligned` replaces
+// this one.
 TILEPROOF_WEAK void tileproof_misaligned(const void *address, unsigned needed, unsigned bytes) {
     tileproof_record_fault(tileproof_fault_misaligned, address, needed, bytes);
 }

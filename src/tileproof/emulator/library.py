@@ -1,0 +1,36 @@
+"""What an emulator's process is given beside a design: compiled tile code, and how to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackNeed:
+    """Along the calls below one tile function: bytes of local arrays, the host's frames with them, and the arrays.
+
+    `frames` is 0 where the compiler does not tell.
+    """
+
+    arrays: int
+    frames: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """Compiled tile code, and what the emulator must know of it: `stacks` by tile function."""
+
+    code: bytes = field(repr=False)
+    stacks: Mapping[str, StackNeed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How to run: `seed` for an adversary's order instead of the cycle model's, `as_hardware` to go on silently where
+    the device does, `trace` to keep the timeline."""
+
+    seed: int | None = None
+    as_hardware: bool = False
+    trace: bool = False

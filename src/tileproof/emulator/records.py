@@ -1,0 +1,57 @@
+"""The C structs by which compiled tile code and the emulator tell each other things; both find them by name."""
+
+from __future__ import annotations
+
+import ctypes
+
+
+class Window(ctypes.Structure):
+    """`tileproof_window` of tileproof_checks.hpp."""
+
+    _fields_ = (("base", ctypes.c_size_t), ("size", ctypes.c_size_t), ("bytes", ctypes.c_void_p))
+
+
+class BadAccess(ctypes.Structure):
+    """`tileproof_access_fault` of tileproof_checks.hpp."""
+
+    _fields_ = (
+        ("kind", ctypes.c_uint32),
+        ("nbytes", ctypes.c_uint32),
+        ("address", ctypes.c_size_t),
+        ("pc", ctypes.c_size_t),
+    )
+
+
+class Accesses(ctypes.Structure):
+    """`tileproof_access_counts` of tileproof_checks.hpp."""
+
+    _fields_ = (
+        ("scalar_loads", ctypes.c_uint64),
+        ("scalar_stores", ctypes.c_uint64),
+        ("vector_loads", ctypes.c_uint64),
+        ("vector_stores", ctypes.c_uint64),
+        ("conflicts", ctypes.c_uint64),
+    )
+
+
+class Issue(ctypes.Structure):
+    """`tileproof_issue_type` of aie_api/core_state.hpp."""
+
+    _fields_ = (("vector", ctypes.c_uint64), ("move", ctypes.c_uint64))
+
+
+class ApiFault(ctypes.Structure):
+    """`tileproof_fault_type` of aie_api/core_state.hpp."""
+
+    _fields_ = (
+        ("kind", ctypes.c_uint32),
+        ("needed", ctypes.c_uint32),
+        ("bytes", ctypes.c_uint32),
+        ("address", ctypes.c_void_p),
+    )
+
+
+class CoreState(ctypes.Structure):
+    """`tileproof_core_state_type` of aie_api/core_state.hpp."""
+
+    _fields_ = (("rounding", ctypes.c_uint32), ("saturation", ctypes.c_uint32), ("as_hardware", ctypes.c_uint32))
