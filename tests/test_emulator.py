@@ -375,6 +375,8 @@ def test_a_deadlock_names_who_waits_for_what():
         "         the instruction stream waits for a token of S2MM channel 0 of shim (0, 0) (@out) [insts word 71]\n"
         "         it begins with S2MM channel 0 of core (0, 2): only MM2S channel 0 of shim (0, 0) (@in) could "
         "bring it, with nothing left to do\n"
+        "         the core on core (0, 2) has given back 0 objects of @in and holds 0\n"
+        "         the core on core (0, 2) has given 0 objects of @out and holds 0\n"
         "         S2MM channel 0 of shim (0, 0) (@out) was asked for 64 bytes and has moved 0\n"
         "         MM2S channel 0 of shim (0, 0) (@in) was asked for 64 bytes and has moved 64\n"
         "  fix:   compare what the runtime sequence moves with what each core acquires and releases per object"

@@ -96,7 +96,7 @@ def _box(design: Design, lowered: LoweredDesign | None, tile: Tile) -> list[str]
 
 
 def _called(design: Design, tile: Tile) -> list[str]:
-    from tileproof.lowering.fifos import walk
+    from tileproof.mlir.design import walk
 
     bodies = [core.body for core in design.cores if core.tile.at == tile.at]
     names = (str(op.attributes["callee"]) for body in bodies for op in walk(body) if op.name == "func.call")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -106,11 +107,14 @@ def emulate(
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
     library = _library(tile_code, design.device.aie_arch)
-    after, reports = _run(design, library, manner, words, before, runs, timeout_s)
     compared: tuple[Fault, ...] = ()
-    if manner.seed is not None and reports[-1].state == COMPLETED:
-        expected, others = _run(design, library, replace(manner, seed=None), words, before, runs, timeout_s)
-        compared = _order(after, expected, manner.seed) if others[-1].state == COMPLETED else others[-1].faults
+    with process() as child:
+        child.set_up(design, library, manner)
+        after, reports = _run(child, words, before, runs, timeout_s)
+        if manner.seed is not None and reports[-1].state == COMPLETED:
+            child.set_up(design, library, replace(manner, seed=None))
+            expected, others = _run(child, words, before, runs, timeout_s)
+            compared = _order(after, expected, manner.seed) if others[-1].state == COMPLETED else others[-1].faults
     return Emulation(
         device=design.device.name,
         sequence=chosen.name,
@@ -159,34 +163,32 @@ def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | No
     return Library(code=compiled.code, stacks=stack_needs(texts, compiled.graphs))
 
 
-def _run(
-    design: LoweredDesign,
-    library: Library | None,
-    manner: Manner,
-    words: bytes,
-    before: Sequence[Array],
-    runs: int,
-    timeout_s: float,
-) -> tuple[list[Array], tuple[RunReport, ...]]:
+@contextmanager
+def process() -> Iterator[Child]:
+    """An emulator's process, ended afterwards."""
     child = Child()
     try:
-        child.set_up(design, library, manner)
-        buffers = {number: array.tobytes() for number, array in enumerate(before)}
-        reports: list[RunReport] = []
-        for _ in range(runs):
-            child.send(Run(words, buffers))
-            finished = child.receive(timeout_s) or child.give_up(timeout_s)
-            reports.append(finished.report)
-            buffers |= finished.buffers
-            if finished.report.state != COMPLETED:
-                break
-        after = [
-            np.frombuffer(buffers[number], dtype=array.dtype).reshape(array.shape)
-            for number, array in enumerate(before)
-        ]
-        return after, tuple(reports)
+        yield child
     finally:
         child.close()
+
+
+def _run(
+    child: Child, words: bytes, before: Sequence[Array], runs: int, timeout_s: float
+) -> tuple[list[Array], tuple[RunReport, ...]]:
+    buffers = {number: array.tobytes() for number, array in enumerate(before)}
+    reports: list[RunReport] = []
+    for _ in range(runs):
+        child.send(Run(words, buffers))
+        finished = child.receive(timeout_s) or child.give_up(timeout_s)
+        reports.append(finished.report)
+        buffers |= finished.buffers
+        if finished.report.state != COMPLETED:
+            break
+    after = [
+        np.frombuffer(buffers[number], dtype=array.dtype).reshape(array.shape) for number, array in enumerate(before)
+    ]
+    return after, tuple(reports)
 
 
 # Arguments

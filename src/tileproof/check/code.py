@@ -8,8 +8,7 @@ from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.tile_code import CppFunction, Parameter
 from tileproof.dtypes import DTYPES
-from tileproof.lowering.fifos import walk
-from tileproof.mlir.design import Core, Design, Function, MemRef
+from tileproof.mlir.design import Core, Design, Function, MemRef, walk
 
 
 def no_link_with(checked: Checked) -> Iterator[Finding]:

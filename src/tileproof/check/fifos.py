@@ -12,7 +12,6 @@ from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.loops import ACQUIRE, RELEASE, endless_loops, per_iteration, unheld_releases
 from tileproof.device_model import CORE, SHIM
-from tileproof.lowering.fifos import walk
 from tileproof.mlir.design import (
     Channel,
     ConfigureTask,
@@ -28,6 +27,7 @@ from tileproof.mlir.design import (
     Transfer,
     UseTask,
     Wait,
+    walk,
 )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from tileproof.lowering.fifos import walk
-from tileproof.mlir.design import Operation
+from tileproof.mlir.design import Operation, walk
 
 ACQUIRE = "aie.objectfifo.acquire"
 RELEASE = "aie.objectfifo.release"

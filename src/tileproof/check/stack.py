@@ -8,8 +8,7 @@ from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.tile_code import CppFunction, LocalArray, TileCode
 from tileproof.device_model import DEFAULT_STACK_BYTES
-from tileproof.lowering.fifos import walk
-from tileproof.mlir.design import Core
+from tileproof.mlir.design import Core, walk
 
 
 def array_beyond_stack(checked: Checked) -> Iterator[Finding]:

@@ -14,9 +14,8 @@ from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.loops import RELEASE, constants, is_fifo, trip_count
 from tileproof.device_model import CORE
-from tileproof.lowering.fifos import walk
 from tileproof.lowering.model import LoweredCore, LoweredDesign
-from tileproof.mlir.design import Core, Design, Fifo, Operation
+from tileproof.mlir.design import Core, Design, Fifo, Operation, walk
 
 STEPS = 20_000  # enough to come back to where a loop began; whoever moves for so long is not stuck
 SLACK_WORDS = 64  # more than the stream and the DMAs hold between two pools (AM020; xdna-emu's measurements)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tileproof.emulator.arithmetic import OPERATIONS, Unsupported, Vector, compute, fitted, vector_type
 from tileproof.emulator.cascade import CascadeEnds
-from tileproof.emulator.cycles import LOCK_CYCLES
+from tileproof.emulator.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.emulator.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.faults import Fault
 from tileproof.emulator.memory import EVER, FRESH, Bytes, TileMemories
@@ -26,6 +26,8 @@ Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
 # More steps than any core makes between two objects; a loop without a release makes them for ever.
 _MAX_CALLS_WITHOUT_PROGRESS = 10_000
 _MAX_STEPS_WITHOUT_PROGRESS = 10_000_000
+# Cycles of a core's own operations after which others have their turn at the latest.
+_LONGEST_STRETCH = 10_000
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class CoreProgram:
     calls: int = 0
     calls_since_progress: int = 0
     steps_since_progress: int = 0
+    own_cycles: int = 0  # of operations of the core itself, not yet spent
     spent: dict[str, int] = field(default_factory=dict)  # cycles of tile functions, by what they were spent on
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
     _values: dict[int, Value] = field(default_factory=dict)
@@ -86,6 +89,7 @@ class CoreProgram:
             elif operation.name in _YIELDS:
                 return [self._values[operand] for operand in operation.operands]
             elif operation.name in _BRANCHES:
+                yield from self._step(operation)
                 at = self._branch(operation, body)
             else:
                 raise _not_executed(operation)
@@ -123,7 +127,7 @@ class CoreProgram:
             )
         counter = lower
         while counter < upper:
-            self._step(operation)
+            yield from self._step(operation)
             self._values[index] = counter
             self._values.update(zip(names, carried, strict=True))
             carried = yield from self._run(operation.regions[0])
@@ -134,7 +138,7 @@ class CoreProgram:
         carried = [self._values[operand] for operand in operation.operands]
         before, after = operation.regions
         while True:
-            self._step(operation)
+            yield from self._step(operation)
             self._values.update(zip(operation.arguments[0], carried, strict=True))
             goes_on, *carried = yield from self._run(before)
             if not goes_on:
@@ -160,7 +164,6 @@ class CoreProgram:
 
     def _branch(self, operation: Operation, body: tuple[Operation, ...]) -> int:
         """Hand on the values of a branch; gives the position to go on from."""
-        self._step(operation)
         successor, values = 0, list(operation.operands)
         if operation.name == "cf.cond_br":
             condition, *values = operation.operands
@@ -173,9 +176,13 @@ class CoreProgram:
         self._values.update(zip(body[target].results, given, strict=True))
         return target + 1
 
-    def _step(self, operation: Operation) -> None:
-        """Called once a turn of every loop."""
+    def _step(self, operation: Operation) -> Work:
+        """Once a turn of every loop: time passes, so that an endless one does not stop all others."""
         self.steps_since_progress += 1
+        self.own_cycles += TURN_CYCLES
+        if self.own_cycles > _LONGEST_STRETCH:
+            self.breadcrumb(f"a loop of {self.name}, {operation.place},")
+            yield from self._spend()
         if self.steps_since_progress > _MAX_STEPS_WITHOUT_PROGRESS:
             raise Problem(
                 f"{self.name} runs on without ever waiting",
@@ -184,12 +191,20 @@ class CoreProgram:
                 fix="give the loop an end, or let it wait for an object or a lock",
             )
 
+    def _spend(self) -> Work:
+        """Let the time pass that the core's own operations took."""
+        cycles, self.own_cycles = self.own_cycles, 0
+        if cycles:
+            self.spent["its own loops"] = self.spent.get("its own loops", 0) + cycles
+            yield Spend(cycles, "its own loops", cycles)
+
     def _progress(self) -> None:
         self.calls_since_progress = self.steps_since_progress = 0
 
     # Fifos
 
     def _acquire(self, operation: Operation) -> Work:
+        yield from self._spend()
         objects, count = self._objects(operation)
         # Only what is not yet held is waited for (AcquireGreaterEqual of the difference).
         missing = max(0, count - objects.held)
@@ -219,7 +234,8 @@ class CoreProgram:
             f"{len(end.buffers)} objects (lock {lock.name}); the other end is {end.peer}"
         )
 
-    def _release(self, operation: Operation) -> None:
+    def _release(self, operation: Operation) -> Work:
+        yield from self._spend()
         objects, count = self._objects(operation)
         if count > objects.held:
             raise Problem(
@@ -233,7 +249,7 @@ class CoreProgram:
         self._progress()
         if objects.end.release_lock is not None:
             lock = self.locks[objects.end.release_lock]
-            lock.value += count * objects.end.amount
+            lock.release(count * objects.end.amount, self.name, str(operation.place))
             self.engine.wake(lock)
 
     def _objects(self, operation: Operation) -> tuple[HeldObjects, int]:
@@ -251,13 +267,15 @@ class CoreProgram:
     # Locks written out
 
     def _use_lock(self, operation: Operation) -> Work:
+        yield from self._spend()
         lock = self.locks[self.lowered.core.locks[operation.operands[0]]]
         count = operation.attributes.get("value", 1)
         assert isinstance(count, int)
         self._progress()
         if operation.attributes["action"] == "Release":
-            lock.value += count
+            lock.release(count, self.name, str(operation.place))
             self.engine.wake(lock)
+            yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
             return
         exactly = operation.attributes["action"] == "Acquire"
         while lock.value != count if exactly else lock.value < count:
@@ -277,6 +295,7 @@ class CoreProgram:
                 why="no tile code was given" if self.code is None else "declared: " + ", ".join(self.code.functions),
                 fix="declare it with func.func private, and define it in the tile code",
             )
+        yield from self._spend()
         self.calls += 1
         self.calls_since_progress += 1
         if self.calls_since_progress > _MAX_CALLS_WITHOUT_PROGRESS:
@@ -338,6 +357,7 @@ class CoreProgram:
         )
 
     def _read(self, operation: Operation, buffer: int, indices: tuple[int, ...], count: int) -> npt.NDArray[Any]:
+        self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
         placed = self._values[buffer]
         elements, known, flat = self._elements(placed, indices, count, str(operation.place))
         assert isinstance(placed, PlacedBuffer)
@@ -348,6 +368,7 @@ class CoreProgram:
         return elements[flat : flat + count]
 
     def _write(self, operation: Operation, value: Any, buffer: int, indices: tuple[int, ...], count: int) -> None:
+        self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
         placed = self._values[buffer]
         elements, known, flat = self._elements(placed, indices, count, str(operation.place))
         assert isinstance(placed, PlacedBuffer)
@@ -413,6 +434,7 @@ class CoreProgram:
     # The cascade
 
     def _put_cascade(self, operation: Operation) -> Work:
+        yield from self._spend()
         value = self._values[operation.operands[0]]
         self._progress()
         yield from self.cascade.put(value, str(operation.place))
@@ -441,7 +463,6 @@ def _not_executed(operation: Operation) -> Problem:
 _YIELDS = frozenset({"scf.yield", "scf.condition"})
 _BRANCHES = frozenset({"cf.br", "cf.cond_br"})
 _SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
-    "aie.objectfifo.release": CoreProgram._release,
     "aie.objectfifo.subview.access": CoreProgram._access,
     "memref.load": CoreProgram._load,
     "memref.store": CoreProgram._store,
@@ -459,6 +480,7 @@ _WAITING: dict[str, Callable[[CoreProgram, Operation], Work]] = {
     "scf.index_switch": CoreProgram._switch,
     "func.call": CoreProgram._call,
     "aie.objectfifo.acquire": CoreProgram._acquire,
+    "aie.objectfifo.release": CoreProgram._release,
     "aie.use_lock": CoreProgram._use_lock,
     "aie.put_cascade": CoreProgram._put_cascade,
     "aie.get_cascade": CoreProgram._get_cascade,

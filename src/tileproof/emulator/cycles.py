@@ -1,6 +1,6 @@
 """How many cycles things take: a model of ceilings, not of schedules. Each constant names its source.
 
-Sources: AM020 is AMD's AIE-ML manual; SIL the measurements of ignite-xdna's SILICON.md on a Phoenix die; XE the
+Sources: AM020 is AMD's AIE-ML manual; HX the measurements of "Hello XDNA"; SIL the measurements of ignite-xdna's SILICON.md on a Phoenix die; XE the
 findings of xdna-emu; section-4 is mlir-aie's programming guide, section 4b and 4c, measured on Phoenix.
 """
 
@@ -21,6 +21,9 @@ SCALAR_ACCESS_CYCLES = 6
 
 # Start and end of a call with its loops: 72 to 78 cycles measured where the ports allow 64 (section-4, int16).
 CALL_CYCLES = 10
+
+# A turn of a core's own loop: its branch with the delay slots, if nothing else is in it (HX: jumps take 6).
+TURN_CYCLES = 6
 
 LOCK_CYCLES = 1  # uncontended (XE)
 

@@ -9,8 +9,8 @@ from tileproof.emulator.cascade import Cascade, CascadeEnds
 from tileproof.emulator.controller import ChannelKey, Controller
 from tileproof.emulator.engine import Blocked, LockState, StreamEnd, Task, Tokens
 from tileproof.emulator.faults import Fault
-from tileproof.lowering.fifos import walk
 from tileproof.lowering.model import LoweredCore
+from tileproof.mlir.design import walk
 
 if TYPE_CHECKING:
     from tileproof.emulator.array import Array
@@ -29,10 +29,21 @@ def deadlock(array: Array, controller: Controller, before: Mapping[ChannelKey, i
         kind="deadlock",
         what="deadlock: the run cannot finish, everyone waits for someone else",
         where=str(array.design.place),
-        why="\n".join([*lines, *_root(waiting, helpers), *moved]),
+        why="\n".join([*lines, *_root(waiting, helpers), *_given(array, waiting), *moved]),
         fix="compare what the runtime sequence moves with what each core acquires and releases per object",
         graph=_graph(waiting, helpers),
     )
+
+
+def _given(array: Array, waiting: Mapping[str, Blocked]) -> list[str]:
+    """How far each waiting core has come with its fifos, since the context began."""
+    return [
+        f"{core.name} has {'given' if held.end.port == 'Produce' else 'given back'} {held.position:,} "
+        f"{'object' if held.position == 1 else 'objects'} of @{held.end.fifo} and holds {held.held:,}"
+        for core in array.cores
+        if core.name in waiting
+        for held in core.objects.values()
+    ]
 
 
 def _idle(array: Array, task: Task) -> bool:

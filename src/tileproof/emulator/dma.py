@@ -41,6 +41,10 @@ class Outlet:
     name: str
     circuits: list[StreamEnd] = field(default_factory=list)
     packets: dict[int, list[StreamEnd]] = field(default_factory=dict)
+    waiters: list[Task] = field(default_factory=list)
+
+    def describe(self) -> str:
+        return f"{self.name} leads nowhere"
 
     def __bool__(self) -> bool:
         return bool(self.circuits or self.packets)
@@ -138,7 +142,7 @@ class ChainProgram:
             yield from self._receive(bd, buffer)
         if bd.release is not None:
             lock = self.locks[bd.release[0]]
-            lock.value += bd.release[1]
+            lock.release(bd.release[1], self.name, f"BD {bd.bd_id}, {bd.buffer}")
             self.engine.wake(lock)
 
     def _send(self, bd: Bd, buffer: PlacedBuffer) -> Work:
@@ -149,7 +153,7 @@ class ChainProgram:
         ends = self.outlet.ends(bd.packet)
         if not ends:
             self.report(self.outlet.lost(bd.packet, f"BD {bd.bd_id}, {bd.buffer}"))
-            return
+            yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
         self.races.reads(bd.buffer, f"{self.name}, BD {bd.bd_id}")
         # A copy: the words are on their way, whatever happens to the buffer afterwards.
         data = self.memories.view(buffer).reshape(-1, width)[elements].copy().reshape(-1)
@@ -286,7 +290,7 @@ class ShimChannel:
             ends = self.outlet.ends(task.packet)
             if not ends:
                 self.report(self.outlet.lost(task.packet, task.place))
-                return
+                yield Blocked(self.outlet, "waits for ever to send: its header leads nowhere")
             yield from send(self.engine, ends, words[run].view(np.uint8), task.text)
             return
         arrived = np.empty(len(run), dtype=np.uint32)

@@ -13,7 +13,9 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Protocol
 
+from tileproof.device_model import MAX_LOCK_VALUE
 from tileproof.emulator.cycles import STREAM_BYTES_PER_CYCLE
+from tileproof.errors import Problem
 
 # Words a stream holds between its ends: the FIFOs of DMA and switches (mlir-aie hides deadlocks behind more).
 STREAM_SLACK_BYTES = 12 * 4
@@ -218,6 +220,16 @@ class LockState:
 
     def describe(self) -> str:
         return f"lock {self.name} is {self.value}"
+
+    def release(self, count: int, who: str, where: str) -> None:
+        if self.value + count > MAX_LOCK_VALUE:
+            raise Problem(
+                f"{who} releases lock {self.name} beyond {MAX_LOCK_VALUE}",
+                where=where,
+                why=f"it is {self.value}, and {count} more do not fit its 6 bits; what the device does then is unknown",
+                fix="acquire as often as you release",
+            )
+        self.value += count
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions
 from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, PlacedLock, ShimAllocation
 from tileproof.lowering.resources import Resources, limit
-from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Operation, Tile
+from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Operation, Tile, walk
 from tileproof.mlir_aie import NEWEST, LoweredState
 
 _Key = tuple[str, int]  # a fifo's name and one of its ends: 0 the producer, 1 and up the consumers
@@ -201,14 +201,6 @@ def _acquires(core: Core, fifo: Fifo, port: str) -> Iterator[int]:
             and attributes["port"] == port
         ):
             yield int(str(attributes["count"]))
-
-
-def walk(body: tuple[Operation, ...]) -> Iterator[Operation]:
-    """Every operation of a body, those inside regions after the one that holds them."""
-    for operation in body:
-        yield operation
-        for region in operation.regions:
-            yield from walk(region)
 
 
 def _pool(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, count: int, amount: int, end: int = 0) -> _Pool:

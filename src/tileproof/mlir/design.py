@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
@@ -278,6 +278,14 @@ class Operation:
     arguments: tuple[tuple[int, ...], ...]
     place: Place
     successors: tuple[int, ...] = ()
+
+
+def walk(body: tuple[Operation, ...]) -> Iterator[Operation]:
+    """Every operation of a body, those inside regions after the one that holds them."""
+    for operation in body:
+        yield operation
+        for region in operation.regions:
+            yield from walk(region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,48 @@
+// Locks, a DMA program and a circuit written out.
+//   0: zeros
+//   gives 0: np.full(16, 3)
+//   mutant: {init = 1 : i32, sym_name = "free"} => {init = 0 : i32, sym_name = "free"} finds: waits for lock free: wants at least 1, it is 0
+//   mutant: aie.use_lock(%full, AcquireGreaterEqual, 1) => aie.use_lock(%free, AcquireGreaterEqual, 1) finds: an object of data is handed on, and no byte of it was ever written
+//   mutant: memref.store %value, %data[%k] : memref<16xi32> =>  finds: an object of data is handed on, and no byte of it was ever written
+//   mutant: aie.use_lock(%free, AcquireGreaterEqual, 1) =>  finds: the core on core (0, 2) releases lock full beyond 63
+//   mutant: aie.use_lock(%full, Release, 1) =>  finds: lock full is 0
+module {
+  aie.device(npu1) {
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    %data = aie.buffer(%tile) {sym_name = "data"} : memref<16xi32>
+    %free = aie.lock(%tile, 0) {init = 1 : i32, sym_name = "free"}
+    %full = aie.lock(%tile, 1) {init = 0 : i32, sym_name = "full"}
+    aie.core(%tile) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c16 = arith.constant 16 : index
+      %value = arith.constant 3 : i32
+      %forever = arith.constant 9223372036854775807 : index
+      scf.for %turn = %c0 to %forever step %c1 {
+        aie.use_lock(%free, AcquireGreaterEqual, 1)
+        scf.for %k = %c0 to %c16 step %c1 {
+          memref.store %value, %data[%k] : memref<16xi32>
+        }
+        aie.use_lock(%full, Release, 1)
+      }
+      aie.end
+    }
+    aie.mem(%tile) {
+      %0 = aie.dma_start(MM2S, 0, ^move, ^end)
+    ^move:
+      aie.use_lock(%full, AcquireGreaterEqual, 1)
+      aie.dma_bd(%data : memref<16xi32>, 0, 16)
+      aie.use_lock(%free, Release, 1)
+      aie.next_bd ^move
+    ^end:
+      aie.end
+    }
+    aie.flow(%tile, DMA : 0, %shim, DMA : 0)
+    aie.shim_dma_allocation @out(%shim, S2MM, 0)
+    aie.runtime_sequence @run(%a: memref<16xi32>) {
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {id = 0 : i64, metadata = @out} : memref<16xi32>
+      aiex.npu.dma_wait {symbol = @out}
+    }
+  }
+}

@@ -1,0 +1,254 @@
+"""What the emulator hangs on aie_api: one report per access of a checked build, counters, the device's misalignment."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_aie_api import ARCHITECTURES, COMPILER, INCLUDE, Fault, address, aligned, compile_for
+
+from tileproof.toolchain.cxx import TILE_CODE_FLAGS, find_cxx
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler: set CXX, or install g++ or clang++")
+
+# Each works on registers between two loads and a store: `x` and `y` are int8 x 32, `f` and `g` bfloat16 x 16.
+REGISTER_WORK = {
+    "add": "x = aie::add(x, y);",
+    "sub_scalar": "x = aie::sub(int8(3), x);",
+    "min_max_abs_neg": "x = aie::abs(aie::neg(aie::min(x, aie::max(x, y))));",
+    "bits": "x = aie::bit_not(aie::bit_and(x, aie::bit_or(x, aie::bit_xor(x, y))));",
+    "shifts": "x = aie::upshift(aie::downshift(x, 1), 2); x = aie::logical_upshift(aie::logical_downshift(x, 1), 1);",
+    "multiply": "auto a = aie::mul(x, y); a = aie::mac(a, x, y); a = aie::msc(a, x, int8(3)); x = a.to_vector<int8>(4);",
+    "accumulators": "aie::accum<acc32, 32> a(x, 3); a = aie::add(a, aie::neg(a)); x = aie::sub(a, y).to_vector<int8>(3);",
+    "parts": "auto a = aie::concat(x, y); a.insert(1, a.extract<32>(0)); x = a.grow<128>().extract<32>(2);",
+    "casts": "x = x.unpack().pack().cast_to<int16>().cast_to<int8>();",
+    "elements": "x[3] = y[4]; x.set(x.get(5), 6); x.push(7); x[1] += x[2];",
+    "zip": "auto [a, b] = aie::interleave_zip(x, y, 4); auto [c, d] = aie::interleave_unzip(a, b, 2); x = aie::add(c, d);",
+    "filter": "x = aie::concat(aie::filter_even(x), aie::filter_odd(x, 2));",
+    "transpose": "x = aie::reverse(aie::transpose(x, 4, 8));",
+    "shuffle": "x = aie::shuffle_up_fill(aie::shuffle_down(x, 3), aie::shuffle_down_replicate(y, 4), 5);",
+    "select": "x = aie::select(x, y, aie::lt(x, y) & ~aie::eq(x, int8(4)) | aie::mask<32>::from_uint32(9));",
+    "reductions": "x[0] = int8(aie::reduce_add(x) + aie::reduce_max(y) + aie::reduce_min(y));",
+    "sums": "x = aie::reduce_add_v(x, y, x);",
+    "sliding": "x = aie::sliding_mul<32, 8>(y, 0, aie::concat(x, y), 1).to_vector<int8>(5);",
+    "constants": "x = aie::add(aie::broadcast<int8, 32>(x.get(1)), aie::zeros<int8, 32>());",
+    "mmul": "aie::mmul<4, 8, 8, int8, int8> t; t.mac(x, aie::concat(x, y)); x = t.to_vector<int8>(6);",
+    "mmul_array": "aie::mmul<4, 8, 8, int8, int8> t[2]; for (int i = 0; i < n; ++i) t[i & 1].mac(x, aie::concat(x, y)); "
+    "x = t[1].to_vector<int8>(6);",
+    "modes": "const auto before = aie::swap_rounding(aie::rounding_mode::ceil); aie::set_rounding(before);",
+    "bfloat16": "f = aie::mac(aie::mul(f, g), f, g).to_vector<bfloat16>(); f = aie::sub(aie::max(f, g), g);",
+    "bfloat16_mmul": "aie::mmul<4, 8, 4, bfloat16, bfloat16> t; auto a = aie::concat(f, g); t.mac(a, a); "
+    "f = t.to_accum().to_vector<bfloat16>();",
+    "elementary": "f = aie::inv(aie::invsqrt(f)); f = aie::to_float<bfloat16>(aie::to_fixed<int16>(f, 3), 3);",
+}
+
+REGISTER_PREFIX = '#include <aie_api/aie.hpp>\nextern "C" {\n'
+INTEGER = "void {}(int8 *p, int n) {{ auto x = aie::load_v<32>(p); auto y = aie::load_v<32>(p + 32); (void)n; (void)y; {} aie::store_v(p, x); }}"
+FLOATING = "void {}(bfloat16 *p) {{ auto f = aie::load_v<16>(p); auto g = aie::load_v<16>(p + 16); (void)g; {} aie::store_v(p, f); }}"
+
+LABEL = re.compile(r"^([A-Za-z_][\w.$]*):", re.MULTILINE)
+REPORT = re.compile(
+    r"\b(?:call|bl|jmp|b)q?\s+_*asan_(load|store|memcpy|memset|memmove)|\b(?:call|bl)q?\s+(mem)(?:cpy|set|move)"
+)
+
+
+def assembly(tmp_path: Path, target: str, source: str) -> dict[str, list[str]]:
+    """By function: what a checked build of this source reports, in order."""
+    cxx = find_cxx()
+    (tmp_path / "checked.cc").write_text(source)
+    flags = [*TILE_CODE_FLAGS, "-Werror", *cxx.check_flags, f"-D__AIE_ARCH__={ARCHITECTURES[target]}"]
+    command = [*cxx.command, *flags, "-I", str(INCLUDE), "-S", "checked.cc", "-o", "-"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    parts = LABEL.split(done.stdout)
+    return {
+        name: [a or b for a, b in REPORT.findall(body)] for name, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize("target", ARCHITECTURES)
+def test_a_checked_build_reports_tile_memory_and_no_registers(tmp_path: Path, target: str) -> None:
+    floating = {"bfloat16", "bfloat16_mmul", "elementary"}
+    functions = [
+        (FLOATING if name in floating else INTEGER).format(f"kernel_{name}", work)
+        for name, work in REGISTER_WORK.items()
+    ]
+    reports = assembly(tmp_path, target, REGISTER_PREFIX + "\n".join(functions) + "\n}\n")
+
+    found = {name: sorted(reported) for name, reported in reports.items() if reported}
+    assert {f"kernel_{name}": ["load", "load", "store"] for name in REGISTER_WORK} == found
+
+
+@pytest.mark.parametrize("elems", [16, 32, 64, 128])
+def test_an_access_is_reported_once_and_whole(tmp_path: Path, elems: int) -> None:
+    source = REGISTER_PREFIX + (
+        f"void aligned(int8 *p) {{ aie::store_v(p, aie::load_v<{elems}>(p + 256)); }}\n"
+        f"void unaligned(int8 *p) {{ aie::store_unaligned_v(p, aie::load_unaligned_v<{elems}>(p + 1)); }}\n"
+        f"void iterators(int8 *p) {{ *aie::begin_vector<{elems}>(p) = *aie::cbegin_vector<{elems}>(p + 256); }}\n"
+        "}\n"
+    )
+    reports = assembly(tmp_path, "npu1", source)
+
+    for name in ("aligned", "unaligned", "iterators"):
+        assert reports[name] == ["load", "store"], name
+
+
+SOURCE = r"""
+#include <aie_api/aie.hpp>
+
+extern "C" {
+
+void copy(const int8 *from, int8 *to, int bytes) {
+    if (bytes == 16) aie::store_unaligned_v(to, aie::load_v<16>(from));
+    if (bytes == 32) aie::store_unaligned_v(to, aie::load_v<32>(from));
+    if (bytes == 64) aie::store_unaligned_v(to, aie::load_v<64>(from));
+    if (bytes == 128) aie::store_unaligned_v(to, aie::load_v<128>(from));
+}
+void copy_out(const int8 *from, int8 *to, int bytes) {
+    if (bytes == 16) aie::store_v(to, aie::load_unaligned_v<16>(from));
+    if (bytes == 32) aie::store_v(to, aie::load_unaligned_v<32>(from));
+    if (bytes == 64) aie::store_v(to, aie::load_unaligned_v<64>(from));
+    if (bytes == 128) aie::store_v(to, aie::load_unaligned_v<128>(from));
+}
+void iterate(const int8 *from, int8 *to) {
+    auto in = aie::cbegin_vector<32>(from);
+    auto out = aie::begin_vector<32>(to);
+    *out++ = *in++;
+    *out = *in;
+}
+
+#define COUNTED(NAME, ...)                                                                  \
+    void NAME(uint64_t *vector, uint64_t *move) {                                           \
+        const auto x = aie::zeros<int8, 64>(), y = x;                                       \
+        const auto w = aie::zeros<int16, 32>();                                             \
+        const auto f = aie::zeros<bfloat16, 32>();                                          \
+        const auto r = aie::zeros<float, 16>();                                             \
+        const auto i = aie::zeros<int32, 16>();                                             \
+        const auto a = aie::zeros<acc32, 32>();                                             \
+        (void)x, (void)y, (void)w, (void)f, (void)r, (void)i, (void)a;                      \
+        tileproof_issue = {0, 0};                                                           \
+        __VA_ARGS__;                                                                        \
+        *vector = tileproof_issue.vector, *move = tileproof_issue.move;                     \
+    }
+// COUNTED LINES
+}
+"""
+
+# Slots of the vector unit on npu1 and npu2, and of the move unit.
+COUNTED = {
+    "nothing": ("", (0, 0), 0),
+    "add of 512 bits": ("(void)aie::add(x, y)", (1, 1), 0),
+    "add of 1024 bits": ("(void)aie::add(aie::concat(x, x), aie::concat(x, x))", (2, 2), 0),
+    "comparison": ("(void)aie::lt(w, int16(3))", (1, 1), 0),
+    "select": ("(void)aie::select(w, w, aie::mask<32>::from_uint32(1))", (1, 1), 0),
+    "int8 product": ("(void)aie::mul(x, y)", (2, 1), 0),
+    "int16 product": ("(void)aie::mul(w, w)", (1, 1), 0),
+    "bfloat16 product": ("(void)aie::mul(f, f)", (2, 1), 0),
+    "int32 x int16 product": ("(void)aie::mul(i, w.extract<16>(0))", (1, 1), 0),
+    "srs": ("(void)a.to_vector<int16>(3)", (1, 1), 0),
+    "srs to bytes": ("(void)a.to_vector<int8>(3)", (1, 1), 0),
+    "srs to 32 bits": ("(void)a.to_vector<int32>(3)", (2, 2), 0),
+    "ups": ("(void)aie::accum<acc32, 32>(w)", (2, 2), 0),
+    "zip": ("(void)aie::interleave_zip(x, y, 8)", (0, 0), 2),
+    "transpose": ("(void)aie::transpose(x, 8, 8)", (0, 0), 1),
+    "filter": ("(void)aie::filter_even(x)", (0, 0), 1),
+    "shuffle": ("(void)aie::shuffle_up(x, 3)", (0, 0), 1),
+    "half a register": ("(void)x.extract<32>(1)", (0, 0), 0),
+    "less than half a register": ("(void)x.extract<16>(1)", (0, 0), 1),
+    "sliding product": ("(void)aie::sliding_mul<32, 8>(x.extract<32>(0), 0, x, 0)", (1, 1), 0),
+    "int8 mmul": ("aie::mmul<4, 8, 8, int8, int8> t; t.mac(x.extract<32>(0), x)", (1, 1), 0),
+    "bfloat16 mmul": ("aie::mmul<4, 8, 8, bfloat16, bfloat16> t; t.mac(f, aie::concat(f, f))", (2, 4), 0),
+}
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def target(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def compiled(target: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp(target)
+    lines = "\n".join(f"COUNTED(count_{i}, {work})" for i, (work, _, _) in enumerate(COUNTED.values()))
+    (folder / "hooks.cc").write_text(SOURCE.replace("// COUNTED LINES", lines))
+    result = compile_for(target, folder / "hooks.cc", folder / "hooks.so")
+    assert result.returncode == 0, result.stderr
+    return folder / "hooks.so"
+
+
+@pytest.fixture
+def library(compiled: Path) -> ctypes.CDLL:
+    loaded = ctypes.CDLL(str(compiled))
+    (ctypes.c_uint32 * 3).in_dll(loaded, "tileproof_core_state")[:] = (0, 0, 0)
+    Fault.in_dll(loaded, "tileproof_fault").kind = 0
+    return loaded
+
+
+@pytest.mark.parametrize("what", COUNTED)
+def test_issue_slots_are_counted_by_unit(library: ctypes.CDLL, target: str, what: str) -> None:
+    vector, move = ctypes.c_uint64(), ctypes.c_uint64()
+    library[f"count_{list(COUNTED).index(what)}"](ctypes.byref(vector), ctypes.byref(move))
+
+    _, vectors, moves = COUNTED[what]
+    assert (vector.value, move.value) == (vectors[target == "npu2"], moves)
+
+
+def test_the_counters_are_there_by_name_and_start_at_zero(compiled: Path, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh.so"
+    fresh.write_bytes(compiled.read_bytes())
+    loaded = ctypes.CDLL(str(fresh))
+
+    assert list((ctypes.c_uint64 * 2).in_dll(loaded, "tileproof_issue")) == [0, 0]
+    assert list((ctypes.c_uint32 * 3).in_dll(loaded, "tileproof_core_state")) == [0, 0, 0]
+
+
+NEEDED = {16: (16, 16), 32: (32, 32), 64: (32, 64), 128: (32, 64)}
+
+
+@pytest.mark.parametrize("nbytes", NEEDED)
+@pytest.mark.parametrize("offset", [0, 1, 16, 33])
+def test_a_misaligned_load_as_the_hardware_does_it_reads_below_in_silence(
+    library: ctypes.CDLL, target: str, nbytes: int, offset: int
+) -> None:
+    (ctypes.c_uint32 * 3).in_dll(library, "tileproof_core_state")[2] = 1
+    source, actual = aligned(np.arange(256), np.uint8), aligned(np.zeros(128), np.uint8)
+    library.copy(address(source[offset:]), address(actual), nbytes)
+
+    at = offset - offset % NEEDED[nbytes][target == "npu2"]
+    assert source[at : at + nbytes].tolist() == actual[:nbytes].tolist()
+    assert Fault.in_dll(library, "tileproof_fault").kind == 0
+
+
+@pytest.mark.parametrize("nbytes", NEEDED)
+def test_a_misaligned_store_as_the_hardware_does_it_writes_below_in_silence(
+    library: ctypes.CDLL, target: str, nbytes: int
+) -> None:
+    (ctypes.c_uint32 * 3).in_dll(library, "tileproof_core_state")[2] = 1
+    source, actual = aligned(np.arange(1, 129), np.uint8), aligned(np.zeros(256), np.uint8)
+    library.copy_out(address(source), address(actual[40:]), nbytes)
+
+    at = 40 - 40 % NEEDED[nbytes][target == "npu2"]
+    assert [0] * at + source[:nbytes].tolist() + [0] * (256 - at - nbytes) == actual.tolist()
+    assert Fault.in_dll(library, "tileproof_fault").kind == 0
+
+
+def test_iterators_are_misaligned_as_the_hardware_is(library: ctypes.CDLL) -> None:
+    source, actual = aligned(np.arange(128), np.uint8), aligned(np.zeros(128), np.uint8)
+    (ctypes.c_uint32 * 3).in_dll(library, "tileproof_core_state")[2] = 1
+    library.iterate(address(source[5:]), address(actual[40:]))
+
+    assert [0] * 32 + source[:64].tolist() + [0] * 32 == actual.tolist()
+    assert Fault.in_dll(library, "tileproof_fault").kind == 0
+
+
+def test_without_the_hardwares_silence_the_address_asked_for_is_read_and_reported(library: ctypes.CDLL) -> None:
+    source, actual = aligned(np.arange(128), np.uint8), aligned(np.zeros(128), np.uint8)
+    library.copy(address(source[5:]), address(actual), 32)
+
+    fault = Fault.in_dll(library, "tileproof_fault")
+    assert source[5:37].tolist() == actual[:32].tolist()
+    assert (fault.kind, fault.needed, fault.bytes, fault.address) == (1, 32, 32, source.ctypes.data + 5)
