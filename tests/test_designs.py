@@ -128,7 +128,7 @@ def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def count(tmp_path: Path) -> Path:
     """Where files of 0, 1, 2, ... lie, by type."""
     for kind in ("int32", "float32"):
-        for elements in (16, 32, 48, 64, 128, 192, 320):
+        for elements in (16, 32, 48, 64, 128, 160, 192, 320):
             np.save(tmp_path / f"{kind}_{elements}.npy", np.arange(elements, dtype=kind))
     return tmp_path
 

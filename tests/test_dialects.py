@@ -310,6 +310,37 @@ def test_a_dma_program_is_the_same_in_every_spelling(operation, spelling):
     )
 
 
+PADS = "[<const_pad_before = 1, const_pad_after = 0>, <const_pad_before = 2, const_pad_after = 4>]"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"aie.dma_bd(%work : memref<64xi32>, 0, 36, [<size = 2, stride = 16>, <size = 6, stride = 1>], {PADS})",
+        f"aie.dma_bd(%work : memref<64xi32> offset = 0 len = 36 sizes = [2, 6] strides = [16, 1] pad {PADS})",
+    ],
+)
+def test_pads_of_a_bd_are_read_in_both_spellings(written):
+    (program,) = read(
+        "%start = aie.memtile_dma(%mem) {",
+        "  %0 = aie.dma_start(MM2S, 0, ^one, ^end)",
+        "^one:",
+        written,
+        "  aie.next_bd ^end",
+        "^end:",
+        "  aie.end",
+        "}",
+    ).programs
+
+    assert program.bds == (bd(length=36, sizes=(2, 6), strides=(16, 1), pads=((1, 0), (2, 4))),)
+
+
+def test_pads_of_a_fifo_are_read():
+    pads = f"{{padDimensions = #aie<bd_pad_layout_array{PADS}>}} :"
+
+    assert read(OBJECT_FIFO.replace(") :", f") {pads}")).fifos[0].pads == ((1, 0), (2, 4))
+
+
 def test_only_the_positional_spelling_of_a_bd_is_noted_as_old():
     assert notes(*program("aie.mem", "tile", NAMED)) == ()
     first, second = notes(*program("aie.mem", "tile", POSITIONAL))
@@ -1337,7 +1368,7 @@ MEMCPY = "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1])"
         ),
         (
             (OBJECT_FIFO.replace("32) :", "32) {padDimensions = 1 : i32} :"),),
-            "padDimensions is not read by this version of tileproof",
+            "this is no padding of a fifo",
             0,
         ),
         (
@@ -1378,7 +1409,7 @@ MEMCPY = "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1])"
         ),
         (
             in_mem(BD + " {pad_dimensions = 1 : i32}"),
-            "padding of a BD is not read by this version of tileproof",
+            "pad_dimensions is not read by this version of tileproof",
             3,
         ),
         (in_mem(BD + " {packet = 3 : i32}"), "this is no packet header", 3),
@@ -1614,8 +1645,8 @@ MARKED = [
         "len is written twice",
     ),
     (
-        "%x = aie.mem(%tile) { aie.dma_bd(%work : memref<64xi32>, 0, 4, [], ^[<const_pad_before = 1>]) }",
-        "padding of a BD is not read by this version of tileproof",
+        "%x = aie.mem(%tile) { aie.dma_bd(%work : memref<64xi32>, 0, 4, [], [<const_pad_before = 1^>]) }",
+        "Expected ','",
     ),
     (
         "aie.runtime_sequence(%a: memref<4xi32>) { aiex.npu.dma_memcpy_nd(%a^[0][1, 1, 1, 4][0, 0, 0, 1]) }",

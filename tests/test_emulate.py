@@ -132,8 +132,8 @@ def test_a_design_runs_and_its_output_is_saved(folder, capsys):
     assert (code, err) == (0, "")
     assert out == (
         "add.mlir: @once ran to the end on the emulated npu1 (0 calls of tile functions)\n"
-        "  modelled: 5,896 cycles after 25,000 of dispatch; "
-        "dispatch-bound: 5,896 of 5,896 cycles on the instruction stream\n"
+        "  modelled: 6,122 cycles after 25,000 of dispatch; "
+        "dispatch-bound: 5,896 of 6,122 cycles on the instruction stream\n"
         "  argument 0  memref<16xi32>       unchanged\n"
         "  argument 1  memref<16xi32>       16 of 16 elements changed, saved to out.npy\n"
     )

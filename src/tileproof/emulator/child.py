@@ -12,19 +12,19 @@ import traceback
 from multiprocessing.connection import Connection
 from threading import Thread
 
-import numpy as np
-
 from tileproof.emulator.array import Array
-from tileproof.emulator.messages import BREADCRUMB_BYTES, Failed, Finished, Ready, Run, Setup
+from tileproof.emulator.messages import BREADCRUMB_BYTES, Ended, Failed, Ready, Setup, Start
+from tileproof.emulator.shared_buffers import SharedBuffers
 from tileproof.errors import Problem
 
 _WATCH_S = 0.2
 
 
-def main(socket: int, breadcrumb: int, parent: int) -> None:
+def main(socket: int, breadcrumb: int, shared: int, parent: int) -> None:
     """Answer messages on `socket` until the parent hangs up."""
     _die_with(parent)
     trail = mmap.mmap(breadcrumb, BREADCRUMB_BYTES)
+    buffers = SharedBuffers(shared)
     connection = Connection(socket)
     array: Array | None = None
     while True:
@@ -38,20 +38,13 @@ def main(socket: int, breadcrumb: int, parent: int) -> None:
                 answer: object = Ready()
             else:
                 assert array is not None
-                answer = _run(array, message)
+                assert isinstance(message, Start)
+                answer = Ended(array.run(message.instructions, buffers.arrays(message.places, message.nbytes)))
         except Problem as problem:
             answer = Failed(problem)
         except Exception:  # a bug of ours: the parent raises it with this traceback
             answer = Failed(None, traceback.format_exc())
         connection.send(answer)
-
-
-def _run(array: Array, message: Run) -> Finished:
-    # pickle keeps identity: what is bound twice is one object here too.
-    memories = {id(data): np.frombuffer(bytearray(data), dtype=np.uint8) for data in message.buffers.values()}
-    buffers = {number: memories[id(data)] for number, data in message.buffers.items()}
-    report = array.run(message.instructions, buffers)
-    return Finished(report, {number: data.tobytes() for number, data in buffers.items()})
 
 
 def _watch(parent: int) -> None:
@@ -77,4 +70,4 @@ def _die_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:5]))

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from tileproof.emulator.cycles import DISPATCH_CYCLES, INSTRUCTION_CYCLES, PUSH_CYCLES
-from tileproof.emulator.dma import ShimChannel, ShimTask
+from tileproof.emulator.dma import ShimChannel, ShimTask, Words
 from tileproof.emulator.engine import Blocked, Engine, Spend, Work
 from tileproof.emulator.faults import Fault
 from tileproof.emulator.memory import Bytes
@@ -139,7 +138,7 @@ class Controller:
         text = f"kernel argument {registers.argument + FIRST_BUFFER}, byte {registers.byte_offset:,}"
         runs = tuple(_run_words(registers, run) for run in range(registers.runs, registers.runs + action.runs))
         registers.runs += action.runs
-        end = 4 * max(int(run.max()) + 1 for run in runs)
+        end = 4 * max(_last(run) + 1 for run in runs)
         if end > len(memory):
             self.report(
                 Fault(
@@ -181,10 +180,22 @@ class Controller:
         self.engine.passed(tokens)
 
 
-def _run_words(registers: _Registers, run: int) -> npt.NDArray[np.int64]:
+def _last(run: Words) -> int:
+    return run.stop - 1 if isinstance(run, slice) else int(run.max())
+
+
+def _run_words(registers: _Registers, run: int) -> Words:
     """The host words that one run of the BD moves, in order."""
     bd = registers.bd
+    first = registers.byte_offset // 4 + bd.iteration_offset(run)
+    inner = 1
+    for count, stride in reversed(bd.dimensions):
+        if stride != inner:
+            break
+        inner *= count
+    if inner >= bd.length:
+        return slice(first, first + bd.length)
     words = np.zeros(1, dtype=np.int64)
     for count, stride in bd.dimensions:
         words = (words[:, None] + np.arange(count, dtype=np.int64) * stride).reshape(-1)
-    return words[: bd.length] + registers.byte_offset // 4 + bd.iteration_offset(run)
+    return words[: bd.length] + first

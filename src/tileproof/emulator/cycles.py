@@ -1,7 +1,7 @@
 """How many cycles things take: a model of ceilings, not of schedules. Each constant names its source.
 
-Sources: AM020 is AMD's AIE-ML manual; HX the measurements of "Hello XDNA"; SIL the measurements of ignite-xdna's SILICON.md on a Phoenix die; XE the
-findings of xdna-emu; section-4 is mlir-aie's programming guide, section 4b and 4c, measured on Phoenix.
+Sources: AM020 is AMD's AIE-ML manual; HX the measurements of "Hello XDNA"; SIL those of ignite-xdna's SILICON.md on a
+Phoenix die; XE the findings of xdna-emu; section-4 is mlir-aie's programming guide, 4b and 4c, measured on Phoenix.
 """
 
 from __future__ import annotations

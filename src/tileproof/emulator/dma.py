@@ -32,6 +32,8 @@ from tileproof.mlir.design import Packet
 
 # What a BD moves of a buffer: elements in a row, or picked one by one.
 Elements = slice | npt.NDArray[np.int64]
+# The same of host memory, in 32-bit words.
+Words = slice | npt.NDArray[np.int64]
 
 
 @dataclass(eq=False)
@@ -155,6 +157,10 @@ class ChainProgram:
             self.report(self.outlet.lost(bd.packet, f"BD {bd.bd_id}, {bd.buffer}"))
             yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
         self.races.reads(bd.buffer, f"{self.name}, BD {bd.bd_id}")
+        if bd.pads:
+            data = _padded(bd, self.memories.view(buffer).reshape(-1, width)[elements])
+            yield from send(self.engine, ends, data, bd.buffer)
+            return
         # A copy: the words are on their way, whatever happens to the buffer afterwards.
         data = self.memories.view(buffer).reshape(-1, width)[elements].copy().reshape(-1)
         yield from send(self.engine, ends, data, bd.buffer)
@@ -197,6 +203,12 @@ class ChainProgram:
         self.engine.passed(lock)
 
 
+def _padded(bd: Bd, elements: Bytes) -> Bytes:
+    """The elements of a BD, a row of bytes each, with zeros around each dimension."""
+    shape = (*bd.sizes, elements.shape[-1])
+    return np.pad(elements.reshape(shape), (*bd.pads, (0, 0))).reshape(-1)[: bd.length * elements.shape[-1]]
+
+
 @cache
 def _elements(bd: Bd) -> Elements:
     """The elements that a BD moves, in order."""
@@ -205,10 +217,14 @@ def _elements(bd: Bd) -> Elements:
     indices = np.zeros(1, dtype=np.int64)
     for size, stride in zip(bd.sizes, bd.strides, strict=True):
         indices = (indices[:, None] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
-    indices = indices[: bd.length] + bd.offset
+    indices = indices[: None if bd.pads else bd.length] + bd.offset
     if len(indices) and (np.diff(indices) == 1).all():
         return slice(int(indices[0]), int(indices[-1]) + 1)
     return indices
+
+
+def word_count(words: Words) -> int:
+    return words.stop - words.start if isinstance(words, slice) else len(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +232,7 @@ class ShimTask:
     """One queued task: `runs` are the host words it moves, run by run, as word indices into `memory`."""
 
     memory: Bytes
-    runs: tuple[npt.NDArray[np.int64], ...]
+    runs: tuple[Words, ...]
     issue_token: bool
     text: str
     place: str
@@ -225,7 +241,7 @@ class ShimTask:
 
     @property
     def nbytes(self) -> int:
-        return sum(4 * len(run) for run in self.runs)
+        return sum(4 * word_count(run) for run in self.runs)
 
     @property
     def words(self) -> npt.NDArray[np.uint32]:
@@ -284,16 +300,16 @@ class ShimChannel:
                 self.tokens.count += 1
                 self.engine.wake(self.tokens)
 
-    def _move(self, task: ShimTask, run: npt.NDArray[np.int64]) -> Work:
+    def _move(self, task: ShimTask, run: Words) -> Work:
         words = task.words
         if self.direction == MM2S:
             ends = self.outlet.ends(task.packet)
             if not ends:
                 self.report(self.outlet.lost(task.packet, task.place))
                 yield Blocked(self.outlet, "waits for ever to send: its header leads nowhere")
-            yield from send(self.engine, ends, words[run].view(np.uint8), task.text)
+            yield from send(self.engine, ends, words[run].copy().view(np.uint8), task.text)
             return
-        arrived = np.empty(len(run), dtype=np.uint32)
+        arrived = np.empty(word_count(run), dtype=np.uint32)
         if self.inlet is not None:
             yield from receive(self.engine, self.inlet, arrived.view(np.uint8).data, task.text)
             words[run] = arrived

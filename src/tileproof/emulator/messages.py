@@ -31,6 +31,22 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """A Run as it crosses over: the buffers lie in shared memory of `nbytes`, each at (offset, size)."""
+
+    instructions: bytes = field(repr=False)
+    places: dict[int, tuple[int, int]]
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a run as it crosses over: the buffers are where they were."""
+
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The array is set up."""
 

@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 
 from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.library import Library, Manner
-from tileproof.emulator.messages import BREADCRUMB_BYTES, Failed, Finished, Ready, Run, Setup
+from tileproof.emulator.messages import BREADCRUMB_BYTES, Ended, Failed, Finished, Ready, Run, Setup, Start
+from tileproof.emulator.shared_buffers import SharedBuffers
 from tileproof.library import python_environment
 from tileproof.lowering.model import LoweredDesign
 from tileproof.xrt import ABORT, TIMEOUT
@@ -36,8 +37,9 @@ class Child:
         trail = tempfile.TemporaryFile()  # noqa: SIM115  mapped below; closed by the finalizer
         trail.truncate(BREADCRUMB_BYTES)
         self._trail = mmap.mmap(trail.fileno(), BREADCRUMB_BYTES)
+        self._shared = SharedBuffers()
         with theirs, trail:
-            fds = (theirs.fileno(), trail.fileno())
+            fds = (theirs.fileno(), trail.fileno(), self._shared.fileno())
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "tileproof.emulator.child", *map(str, (*fds, os.getpid()))],
                 pass_fds=fds,
@@ -47,7 +49,7 @@ class Child:
             )
         self._connection = Connection(ours.detach())
         self.death: Fault | None = None
-        self._finalizer = weakref.finalize(self, _end, self._process, self._connection)
+        self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._shared)
 
     def set_up(self, design: LoweredDesign, library: Library | None, manner: Manner | None = None) -> None:
         """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`."""
@@ -64,8 +66,9 @@ class Child:
     def send(self, run: Run) -> None:
         """Begin a run; `receive` brings its end."""
         try:
-            self._connection.send(run)
-        except OSError:
+            places, nbytes = self._shared.write(run.buffers)
+            self._connection.send(Start(run.instructions, places, nbytes))
+        except (OSError, ValueError):  # closed, on this side or on the other
             self._bury()
 
     def answered(self) -> bool:
@@ -77,6 +80,8 @@ class Child:
         answer = self._receive(timeout_s)
         if isinstance(answer, Failed):
             _raise(answer)
+        if isinstance(answer, Ended):
+            return Finished(answer.report, self._shared.read())
         assert answer is None or isinstance(answer, Finished)
         return answer
 
@@ -150,7 +155,8 @@ def _raise(failed: Failed) -> None:
     raise EmulatorBug(f"in the emulator's process:\n{failed.traceback}")
 
 
-def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
+def _end(process: subprocess.Popen[bytes], connection: Connection, shared: SharedBuffers) -> None:
     connection.close()
     process.kill()
     process.wait()
+    shared.close()

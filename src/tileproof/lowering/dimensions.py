@@ -16,6 +16,8 @@ _LARGEST_SIZE = 512
 # Step and length fields, in words (aie-rt reginit): 13 and 14 bits on a core tile, 17 on a mem tile.
 _LARGEST_STEP = {CORE: 8_192, MEM: 131_072}
 _LARGEST_LENGTH = {CORE: 16_383, MEM: 131_071}
+# Pads of a mem tile's BD, from the innermost dimension on (6, 5 and 4 bits); the outermost of four has none.
+_LARGEST_PAD = (63, 31, 15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,45 @@ def check_bd(bd: Bd, tile: Tile) -> Iterator[Problem]:
         offset=bd.offset,
     )
     yield from _problems(walk)
+    if bd.pads:
+        yield from _pad_problems(walk.what, bd.place, tile, walk.dimensions, bd.pads, nbytes, bd.length)
+
+
+def check_pads(fifo: Fifo, tile: Tile, length: int) -> Iterator[Problem]:
+    """What is wrong with the padding of what a fifo's producer sends, `length` elements an object."""
+    if fifo.pads:
+        yield from _pad_problems(
+            f"@{fifo.name}", fifo.place, tile, fifo.to_stream, fifo.pads, fifo.element.dtype.nbytes, length
+        )
+
+
+def _pad_problems(
+    what: str, place: Place, tile: Tile, dimensions: Dimensions, pads: Dimensions, nbytes: int, length: int
+) -> Iterator[Problem]:
+    """The conditions of mlir-aie's DMABDOp::verify (AIEDialect.cpp), and the fields of aie-rt."""
+
+    def wrong(why: str, fix: str) -> Problem:
+        return Problem(f"the padding of {what} does not fit a BD of {tile}", where=str(place), why=why, fix=fix)
+
+    if tile.kind != MEM:
+        yield wrong("only the DMA of a mem tile pads, and only what it sends", "let a mem tile hand the objects on")
+        return
+    if len(pads) != len(dimensions):
+        asked = f"{len(pads)} pads and {len(dimensions)} dimensions"
+        yield wrong(asked, "write dimensionsToStream with as many dimensions as there are pads")
+        return
+    padded = 1
+    for (before, after), (size, _) in zip(pads, dimensions, strict=True):
+        padded *= before + size + after
+    if padded > length:
+        yield wrong(f"{padded:,} elements with their padding, and an object has {length:,}", "pad less")
+    if any(pad * nbytes % 4 for pad in pads[-1]):
+        yield wrong(f"the innermost pads are {pads[-1]} elements of {nbytes} bytes", "pad whole words of 4 bytes")
+    for number, pad in enumerate(reversed(pads)):
+        words = max(pad) * nbytes // 4 if number == 0 else max(pad)
+        limit = _LARGEST_PAD[number] if number < len(_LARGEST_PAD) else 0
+        if min(pad) < 0 or words > limit:
+            yield wrong(f"dimension {number} is padded by {pad}; its field goes from 0 to {limit}", "pad less")
 
 
 def _problems(walk: _Walk) -> Iterator[Problem]:

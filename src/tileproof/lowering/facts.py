@@ -103,7 +103,7 @@ def _dma(chain: DmaChain) -> Facts:
 
 
 def _bd(bd: Bd) -> Facts:
-    return {
+    facts: Facts = {
         "bd_id": bd.bd_id,
         "buffer": bd.buffer,
         "offset": bd.offset,
@@ -114,6 +114,7 @@ def _bd(bd: Bd) -> Facts:
         "release": None if bd.release is None else list(bd.release),
         "next": bd.next,
     }
+    return {**facts, "pads": [list(pad) for pad in bd.pads]} if bd.pads else facts
 
 
 def _other_flows(design: Design) -> Facts:

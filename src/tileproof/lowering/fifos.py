@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tileproof.device_model import CORE, MAX_LOCK_VALUE, MEM, SHIM, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions
+from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions, check_pads
 from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, PlacedLock, ShimAllocation
 from tileproof.lowering.resources import Resources, limit
@@ -330,7 +330,9 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
     pool = lowering._pools[pool_key]
     branches = range(len(pool.branches)) if linked is None or linked.branch is None else (linked.branch,)
     dimensions = fifo.to_stream if end == 0 else fifo.from_stream[end - 1] if fifo.from_stream else ()
-    for problem in check_dimensions(fifo, tile, dimensions, lowering.design.fifo(pool_key[0]) or fifo):
+    length = pool.branches[branches[0]][1]
+    problems = check_dimensions(fifo, tile, dimensions, lowering.design.fifo(pool_key[0]) or fifo)
+    for problem in (*problems, *(check_pads(fifo, tile, length) if end == 0 else ())):
         if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
             raise problem
     # What is sent several times is sent by several BDs, or since August 2026 by one whose task is repeated.
@@ -348,7 +350,7 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
             tile=tile,
             direction=S2MM if end else MM2S,
             channel=channel,
-            bds=tuple(_with_dimensions(bd, dimensions) for bd in bds),
+            bds=tuple(_with_dimensions(bd, dimensions, () if end else fifo.pads) for bd in bds),
             fifo=fifo.name,
             repeat_count=(fifo.iter_count or 1) - 1 if ends else times - 1 if looped else None,
         )
@@ -367,19 +369,12 @@ def _bd(pool: _Pool, buffer: str, branch: int, end: int, bd_id: int, following: 
     )
 
 
-def _with_dimensions(bd: Bd, dimensions: Dimensions) -> Bd:
-    if not dimensions:
-        return bd
-    return Bd(
-        bd_id=bd.bd_id,
-        buffer=bd.buffer,
-        offset=bd.offset,
-        length=bd.length,
-        acquire=bd.acquire,
-        release=bd.release,
-        next=bd.next,
+def _with_dimensions(bd: Bd, dimensions: Dimensions, pads: Dimensions) -> Bd:
+    return replace(
+        bd,
         sizes=tuple(size for size, _ in dimensions),
         strides=tuple(stride for _, stride in dimensions),
+        pads=pads,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tileproof.device_model import Device
-from tileproof.mlir.design import Core, Design, Direction, MemRef, Packet, Place, Sequence, Tile
+from tileproof.mlir.design import Core, Design, Dimensions, Direction, MemRef, Packet, Place, Sequence, Tile
 from tileproof.mlir_aie import LoweredState
 
 S2MM: Literal["S2MM"] = "S2MM"
@@ -60,6 +60,7 @@ class Bd:
     strides: tuple[int, ...] = ()
     exactly: bool = False  # whether it waits for the lock to be equal, and not at least that
     packet: Packet | None = None
+    pads: Dimensions = ()  # zeros around each dimension, (before, after) in elements; they count in `length`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

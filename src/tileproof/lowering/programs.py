@@ -91,6 +91,7 @@ def _bd(bd: WrittenBd, ids: list[int], number: int) -> Bd:
         strides=bd.strides,
         exactly=bd.exactly,
         packet=bd.packet,
+        pads=bd.pads,
     )
 
 

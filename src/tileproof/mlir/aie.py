@@ -46,6 +46,7 @@ from tileproof.mlir.syntax import (
     HandleType,
     LooseOp,
     PacketInfo,
+    PadLayout,
     attributes,
     data,
     handle,
@@ -388,4 +389,4 @@ _OPERATIONS: list[type[Operation]] = [
     *TRACE_LINES,
 ]
 
-Aie = Dialect("aie", _OPERATIONS, [FifoType, SubviewType, HandleType, PacketInfo])
+Aie = Dialect("aie", _OPERATIONS, [FifoType, SubviewType, HandleType, PacketInfo, PadLayout])

@@ -31,6 +31,8 @@ from tileproof.mlir.syntax import (
     numbers,
     numbers_of_pairs,
     packet_info,
+    pads,
+    pads_text,
     port,
     port_text,
     print_packet_info,
@@ -176,7 +178,7 @@ class DmaBdOp(LooseOp):
         print_rest(printer, self, *BD_LAYOUT)
 
 
-BD_LAYOUT = ("offset", "len", "sizes", "strides")
+BD_LAYOUT = ("offset", "len", "sizes", "strides", "pad")
 
 
 def _positional_bd(parser: Parser) -> dict[str, Attribute]:
@@ -189,7 +191,7 @@ def _positional_bd(parser: Parser) -> dict[str, Attribute]:
         for key, values in zip(("sizes", "strides"), zip(*pairs, strict=True), strict=False):
             own[key] = ArrayAttr([IntegerAttr(value, i32) for value in values])
     if parser.parse_optional_punctuation(","):
-        parser.raise_error("padding of a BD is not read by this version of tileproof")
+        own["pad"] = pads(parser)
     return own
 
 
@@ -198,6 +200,9 @@ def _named_bd(parser: Parser) -> dict[str, Attribute]:
     own: dict[str, Attribute] = {}
     start = parser.pos
     while key := parser.parse_optional_keyword_in(BD_LAYOUT):
+        if key == "pad":
+            own[key] = pads(parser)
+            continue
         parser.parse_punctuation("=")
         value = scalar(parser) if key in ("offset", "len") else listed(parser, lambda: scalar(parser))
         if key in own:
@@ -209,7 +214,9 @@ def _named_bd(parser: Parser) -> dict[str, Attribute]:
 
 def _print_named_bd(printer: Printer, attrs: dict[str, Attribute]) -> None:
     for key in BD_LAYOUT:
-        if key in attrs:
+        if key == "pad" and key in attrs:
+            printer.print_string(f" pad {pads_text(attrs[key])}")
+        elif key in attrs:
             value = attrs[key]
             text = str(list(numbers(value))) if isinstance(value, ArrayAttr) else str(number(value))
             printer.print_string(f" {key} = {text}")
@@ -227,6 +234,8 @@ def _print_positional_bd(printer: Printer, attrs: dict[str, Attribute], buffer: 
         pairs = zip(numbers(attrs["sizes"]), numbers(attrs["strides"]), strict=False)
         text = ", ".join(f"<size = {size}, stride = {stride}>" for size, stride in pairs)
         printer.print_string(f", [{text}]")
+        if "pad" in attrs:
+            printer.print_string(f", {pads_text(attrs['pad'])}")
 
 
 # Streams

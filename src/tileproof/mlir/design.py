@@ -72,7 +72,8 @@ class Fifo:
     """An ObjectFIFO. `depths` holds one number for all ends, or one per end, the producer's first.
 
     `to_stream` is how the producer sends an object, `from_stream` how each consumer stores it. `init` are the objects
-    it starts with, as flat values. `producer_channel` and `consumer_channels` pin DMA channels; -1 is automatic.
+    it starts with, as flat values. `pads` are the zeros that the producer sends around each dimension of `to_stream`,
+    (before, after) in elements. `producer_channel` and `consumer_channels` pin DMA channels; -1 is automatic.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Fifo:
     place: Place
     to_stream: Dimensions = ()
     from_stream: tuple[Dimensions, ...] = ()
+    pads: Dimensions = ()
     init: tuple[tuple[int | float, ...], ...] = ()
     via_dma: bool = False
     synchronized: bool = True
@@ -153,7 +155,8 @@ class Bd:
 
     `buffer` is the name of a buffer, or the number of an argument of the sequence the BD stands in. `acquire` and
     `release` are (lock, value). `next` is the position of the BD that follows in the chain, None at its end.
-    `bd_id` is None where the design leaves it to mlir-aie. `exactly` is whether it waits for a lock to be equal to the
+    `bd_id` is None where the design leaves it to mlir-aie. `pads` are zeros around each dimension, (before, after) in
+    elements, which count in `length`. `exactly` is whether it waits for a lock to be equal to the
     value, and not at least that.
     """
 
@@ -171,6 +174,7 @@ class Bd:
     burst_length: int
     place: Place
     exactly: bool = False
+    pads: Dimensions = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from tileproof.mlir.attributes import (
 )
 from tileproof.mlir.design import Bd, Direction, DmaProgram, Lock, Note, Tile
 from tileproof.mlir.parse import place_of
+from tileproof.mlir.syntax import pairs
 
 _BD_ATTRIBUTES = (
     "offset",
@@ -35,10 +36,10 @@ _BD_ATTRIBUTES = (
     "packet",
     "burst_length",
     "next_bd_id",
-    "pad_dimensions",
+    "pad",
 )
 # Of August 2026; both change the words of a BD.
-NOT_READ = ("iteration", "axcache")
+NOT_READ = ("iteration", "axcache", "pad_dimensions")
 
 
 def direction_of(op: XdslOperation) -> Direction:
@@ -126,8 +127,6 @@ class DmaReader:
             *unknown_attributes(bd, (*_BD_ATTRIBUTES, *NOT_READ)),
             *old_spelling(bd, "aie.dma_bd(%buffer : memref<...> offset = 0 len = 64 sizes = [...] strides = [...])"),
         ]
-        if "pad_dimensions" in bd.attributes:
-            refuse(bd, "padding of a BD is not read by this version of tileproof", "let the core pad")
         for key in NOT_READ:
             if key in bd.attributes:
                 refuse(bd, f"{key} is not read by this version of tileproof", "it would change the words of the BD")
@@ -145,6 +144,7 @@ class DmaReader:
             length=type_.count if length is None else length,
             sizes=sizes,
             strides=strides,
+            pads=pairs(bd.attributes["pad"]) if "pad" in bd.attributes else (),
             acquire=self._use(block, "acquire"),
             release=self._use(block, "release"),
             next=order.index(following) if following in order else None,

@@ -83,7 +83,7 @@ from tileproof.mlir.logical import KINDS, place_logical_tiles
 from tileproof.mlir.memref import GlobalOp
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.sequences import SequenceReader, trace_note
-from tileproof.mlir.syntax import UNROLLED, numbers_of_pairs
+from tileproof.mlir.syntax import UNROLLED, PadLayout, pairs
 
 
 def read_design(text: str, name: str) -> Design:
@@ -104,9 +104,9 @@ def read_design(text: str, name: str) -> Design:
 
 _FIFO_ATTRIBUTES = (
     *("sym_name", "depth", "dimensions", "type", "init_values", "via_DMA", "disable_synchronization"),
-    *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels"),
+    *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions"),
 )
-_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padDimensions", "padValue", "packet", "via_shared_mem")
+_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padValue", "packet", "via_shared_mem")
 # As many as a mem tile has bytes; their names alone would fill the memory of the host.
 _MOST_OBJECTS = TILE_KINDS[MEM].memory_bytes
 _SCHEMES = ("basic-sequential", "bank-aware")
@@ -320,7 +320,7 @@ class _Reader:
                 f"{len(consumers) + 1} ends, depths {list(depths)}",
             )
         element = memref(op, type_.element)
-        to_stream, *from_stream = (_pairs(layout) for layout in array(op.attributes["dimensions"]))
+        to_stream, *from_stream = (pairs(layout) for layout in array(op.attributes["dimensions"]))
         self.fifos.append(
             Fifo(
                 name=self._symbol(op, string(op, "sym_name")),
@@ -331,6 +331,7 @@ class _Reader:
                 place=place_of(op),
                 to_stream=to_stream,
                 from_stream=tuple(from_stream),
+                pads=_pads(op),
                 init=_init_values(op, element, depths[0]),
                 via_dma=flag(op, "via_DMA"),
                 synchronized=not flag(op, "disable_synchronization"),
@@ -577,8 +578,17 @@ def _operations(op: DeviceOp) -> Iterator[XdslOperation]:
         yield from block.ops
 
 
-def _pairs(attribute: object) -> tuple[tuple[int, int], ...]:
-    return tuple((size, stride) for size, stride in numbers_of_pairs(attribute))  # type: ignore[arg-type]
+def _pads(op: XdslOperation) -> tuple[tuple[int, int], ...]:
+    value = op.attributes.get("padDimensions")
+    if value is None:
+        return ()
+    if not isinstance(value, PadLayout):
+        refuse(
+            op,
+            "this is no padding of a fifo",
+            "write `padDimensions = #aie<bd_pad_layout_array[<const_pad_before = 1, const_pad_after = 1>]>`",
+        )
+    return pairs(value.pads)
 
 
 def _init_values(op: XdslOperation, element: MemRef, depth: int) -> tuple[tuple[int | float, ...], ...]:

@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn, Self, TypeVar
 
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, StringAttr, i32
-from xdsl.ir import Attribute, Block, Operation, ParametrizedAttribute, Region, SSAValue, TypeAttribute
+from xdsl.ir import (
+    Attribute,
+    Block,
+    OpaqueSyntaxAttribute,
+    Operation,
+    ParametrizedAttribute,
+    Region,
+    SSAValue,
+    TypeAttribute,
+)
 from xdsl.irdl import (
     IRDLOperation,
     irdl_attr_definition,
@@ -92,6 +101,38 @@ class PacketInfo(ParametrizedAttribute):
 
     def print_parameters(self, printer: Printer) -> None:
         printer.print_string(f"<pkt_type = {self.type_.value.data}, pkt_id = {self.id_.value.data}>")
+
+
+@irdl_attr_definition
+class PadLayout(ParametrizedAttribute, OpaqueSyntaxAttribute):
+    """`#aie<bd_pad_layout_array[<const_pad_before = 2, const_pad_after = 1>, ...]>`, outermost first, in elements."""
+
+    name = "aie.bd_pad_layout_array"
+    pads: ArrayAttr[ArrayAttr[IntegerAttr]] = param_def()
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        return [pads(parser)]
+
+    def print_parameters(self, printer: Printer) -> None:
+        printer.print_string(pads_text(self.pads))
+
+
+def pads(parser: AttrParser) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
+    """`[<const_pad_before = 2, const_pad_after = 1>, ...]`, outermost first."""
+    return listed(parser, lambda: _pad(parser))
+
+
+def _pad(parser: AttrParser) -> ArrayAttr[IntegerAttr]:
+    with parser.in_angle_brackets():
+        before = named_integer(parser, "const_pad_before")
+        parser.parse_punctuation(",")
+        return ArrayAttr([before, named_integer(parser, "const_pad_after")])
+
+
+def pads_text(attribute: Attribute) -> str:
+    written = (f"<const_pad_before = {before}, const_pad_after = {after}>" for before, after in pairs(attribute))
+    return f"[{', '.join(written)}]"
 
 
 HANDLE = HandleType()
@@ -334,6 +375,11 @@ def numbers(attribute: Attribute) -> tuple[int, ...]:
 def numbers_of_pairs(attribute: Attribute) -> tuple[tuple[int, ...], ...]:
     assert isinstance(attribute, ArrayAttr)
     return tuple(numbers(pair) for pair in attribute)
+
+
+def pairs(attribute: Attribute) -> tuple[tuple[int, int], ...]:
+    """Of a layout: sizes with strides, or pads before with pads after."""
+    return tuple((first, second) for first, second in numbers_of_pairs(attribute))
 
 
 def data(attribute: Attribute) -> str:
