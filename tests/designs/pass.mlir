@@ -2,6 +2,8 @@
 //   0: count
 //   1: zeros
 //   gives 1: a0
+//   mutant: [1, 1, 1, 16][0, 0, 0, 1]) {id = 1 => [1, 1, 1, 32][0, 0, 0, 1]) {id = 1 finds: MM2S channel 0 of shim (0, 0) (@in) runs past the end of a host buffer: 128 bytes of 64
+//   mutant: [0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {id = 0 => [0, 0, 0, 4][1, 1, 1, 16][0, 0, 0, 1]) {id = 0 finds: S2MM channel 0 of shim (0, 0) (@out) runs past the end of a host buffer: 80 bytes of 64
 //   mutant: aie.objectfifo.release @in(Consume, 1) =>  finds: nothing
 //   mutant: aie.objectfifo.release @out(Produce, 1) =>  finds: deadlock
 //   mutant: @out(Produce, 1) => @out(Produce, 2) finds: an object of @out is handed on, and no byte of it was ever written

@@ -39,6 +39,7 @@ void wide_copy(const int32 *x, int32 *y) {
     for (int i = 0; i < 32; i += 8) aie::store_v(y + i, aie::load_v<8>(x + i));
     aie::store_v(y + 8, aie::load_v<16>(x + 8));  // 32 bytes into the object
 }
+void copy_wide(const int32 *x, int32 *y) { aie::store_v(y, aie::load_v<16>(x)); }
 void half_rounded(const int32 *x, int32 *y) {
     aie::set_rounding(aie::rounding_mode::positive_inf);
     aie::store_v(y, aie::accum<acc64, 16>(aie::load_v<16>(x)).to_vector<int32>(1));

@@ -1,0 +1,35 @@
+// Vectors of 64 bytes on npu2, from addresses that are multiples of 64.
+//   0: count
+//   1: zeros
+//   gives 1: a0
+//   mutant: @copy_wide => @wide_copy_from_two finds: wide_copy_from_two makes a misaligned vector access of 64 bytes
+//   mutant: @copy_wide => @load_one_too_far finds: load_one_too_far makes a misaligned vector access of 32 bytes
+module {
+  aie.device(npu2) {
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    func.func private @copy_wide(memref<16xi32>, memref<16xi32>)
+    aie.objectfifo @in(%shim, {%tile}, 2 : i32) : !aie.objectfifo<memref<16xi32>>
+    aie.objectfifo @out(%tile, {%shim}, 2 : i32) : !aie.objectfifo<memref<16xi32>>
+    aie.core(%tile) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %forever = arith.constant 9223372036854775807 : index
+      scf.for %turn = %c0 to %forever step %c1 {
+        %xs = aie.objectfifo.acquire @in(Consume, 1) : !aie.objectfifosubview<memref<16xi32>>
+        %x = aie.objectfifo.subview.access %xs[0] : !aie.objectfifosubview<memref<16xi32>> -> memref<16xi32>
+        %ys = aie.objectfifo.acquire @out(Produce, 1) : !aie.objectfifosubview<memref<16xi32>>
+        %y = aie.objectfifo.subview.access %ys[0] : !aie.objectfifosubview<memref<16xi32>> -> memref<16xi32>
+        func.call @copy_wide(%x, %y) : (memref<16xi32>, memref<16xi32>) -> ()
+        aie.objectfifo.release @in(Consume, 1)
+        aie.objectfifo.release @out(Produce, 1)
+      }
+      aie.end
+    }
+    aie.runtime_sequence @run(%a: memref<16xi32>, %b: memref<16xi32>) {
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {id = 0 : i64, metadata = @out} : memref<16xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {id = 1 : i64, metadata = @in} : memref<16xi32>
+      aiex.npu.dma_wait {symbol = @out}
+    }
+  }
+}
