@@ -206,9 +206,9 @@ class Fault(ctypes.Structure):
     )
 
 
-def compile_for(target: str, source: Path, library: Path) -> subprocess.CompletedProcess[str]:
+def compile_for(target: str, source: Path, library: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     assert COMPILER is not None
-    command = [COMPILER, *FLAGS, f"-D__AIE_ARCH__={ARCHITECTURES[target]}", "-I", str(INCLUDE)]
+    command = [COMPILER, *FLAGS, *flags, f"-D__AIE_ARCH__={ARCHITECTURES[target]}", "-I", str(INCLUDE)]
     return subprocess.run([*command, str(source), "-o", str(library)], capture_output=True, text=True, check=False)
 
 
@@ -580,8 +580,7 @@ def test_iterators_copy_and_loop_macros_vanish(library: ctypes.CDLL) -> None:
 
 REFUSED = {
     "a shape": ("aie::mmul<3, 5, 7, int8, int8> tile;", ("has no aie::mmul", "3, 5, 7")),
-    "a float vector": ("aie::vector<float, 16> v;", ("aie::vector", "no float", "float")),
-    "an odd vector": ("aie::vector<int8, 24> v;", ("128, 256, 512 or 1024 bits", "24")),
+    "an odd vector": ("aie::vector<int8, 24> v;", ("128, 256, 512, 1024 or 2048 bits", "24")),
     "max_cmp": ("aie::max_cmp(aie::zeros<int8, 32>(), aie::zeros<int8, 32>());", ("aie::max_cmp",)),
 }
 

@@ -1,94 +1,101 @@
 // aie::accum and SRS, the one way from an accumulator to a vector: shift, round, saturate.
 #pragma once
 
+#include "float.hpp"
 #include "vector.hpp"
 
+// As in the real API, tags are global names. They name the bits that are asked for; the hardware rounds them up to 32 or
+// 64.
 namespace aie {
-
-// Tags name the bits that are asked for; the hardware rounds them up to 32 or 64.
 template <unsigned Bits>
 struct accum_tag {
     static constexpr unsigned bits = Bits;
 };
+}  // namespace aie
+using acc16 = aie::accum_tag<16>;
+using acc24 = aie::accum_tag<24>;
+using acc32 = aie::accum_tag<32>;
+using acc40 = aie::accum_tag<40>;
+using acc48 = aie::accum_tag<48>;
+using acc56 = aie::accum_tag<56>;
+using acc64 = aie::accum_tag<64>;
+using acc72 = aie::accum_tag<72>;
+using acc80 = aie::accum_tag<80>;
+struct accfloat {
+    static constexpr unsigned bits = 32;
+};
+struct accauto {};
+struct cacc32;
+struct cacc40;
+struct cacc48;
+struct cacc56;
+struct cacc64;
+struct caccfloat;
+
+namespace aie {
 
 namespace detail {
 
+template <typename Tag>
+inline constexpr bool is_float_tag = std::is_same_v<Tag, accfloat>;
+template <typename Tag>
+inline constexpr bool is_integer_tag = false;
 template <unsigned Bits>
-using accum_element = std::conditional_t<(Bits <= 32), int32_t, int64_t>;
+inline constexpr bool is_integer_tag<accum_tag<Bits>> = true;
+template <typename Tag>
+inline constexpr bool is_complex_tag = is_one_of<Tag, cacc32, cacc40, cacc48, cacc56, cacc64, caccfloat>;
 
-// The legal shifts of the API for AIE2 and AIE2P. A shift outside is reported and done anyway.
-inline constexpr int lowest_shift = -4, highest_shift = 59;
+template <typename Tag>
+struct tag_bits { static constexpr unsigned value = 64; };
+template <typename Tag>
+    requires(is_float_tag<Tag> || is_integer_tag<Tag>)
+struct tag_bits<Tag> { static constexpr unsigned value = Tag::bits; };
+template <>
+struct tag_bits<accauto> { static constexpr unsigned value = 0; };
 
-inline void check_shift(int shift, int lowest) {
-    if (shift < lowest) [[unlikely]]
-        tileproof_record_fault(tileproof_fault_shift, nullptr, unsigned(lowest), unsigned(shift));
-    if (shift > highest_shift) [[unlikely]]
-        tileproof_record_fault(tileproof_fault_shift, nullptr, unsigned(highest_shift), unsigned(shift));
-}
+template <typename Tag>
+using accum_element =
+    std::conditional_t<is_float_tag<Tag>, float, std::conditional_t<(tag_bits<Tag>::value <= 32), int32_t, int64_t>>;
 
-// Rounding adds one to the floor exactly when (remainder + bias) reaches 2^shift. Every mode of the hardware is such a
-// bias, once it may depend on the sign and on whether the floor is odd; so one loop serves all ten.
-template <typename Wide>
-struct rounding_bias {
-    Wide base = 0, if_negative = 0, if_odd = 0;
+// Integer arithmetic modulo 2^bits, whatever -fwrapv says; a float's own.
+template <typename T>
+struct unsigned_of { using type = T; };
+template <typename T>
+    requires(is_integer<T> || std::is_same_v<T, int64_t>)
+struct unsigned_of<T> { using type = std::make_unsigned_t<T>; };
+template <typename T>
+using wrapping = typename unsigned_of<T>::type;
 
-    rounding_bias(uint32_t mode, int shift) {
-        if (shift <= 0) return;
-        const Wide ones = (Wide(1) << shift) - 1, half = Wide(1) << (shift - 1);
-        switch (rounding_mode(mode)) {
-            case rounding_mode::floor: break;
-            case rounding_mode::ceil: base = ones; break;
-            case rounding_mode::symmetric_floor: if_negative = ones; break;
-            case rounding_mode::symmetric_ceil: base = ones, if_negative = -ones; break;
-            case rounding_mode::negative_inf: base = half - 1; break;
-            case rounding_mode::positive_inf: base = half; break;
-            case rounding_mode::symmetric_zero: base = half - 1, if_negative = 1; break;
-            case rounding_mode::symmetric_inf: base = half, if_negative = -1; break;
-            case rounding_mode::conv_even: base = half - 1, if_odd = 1; break;
-            case rounding_mode::conv_odd: base = half, if_odd = -1; break;
-        }
+struct wrapping_add {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return T(wrapping<T>(a) + wrapping<T>(b)); }
+};
+struct wrapping_sub {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return T(wrapping<T>(a) - wrapping<T>(b)); }
+};
+struct wrapping_neg {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a) {
+        if constexpr (is_floating<T>)
+            return -a;
+        else
+            return T(wrapping<T>(0) - wrapping<T>(a));
     }
 };
 
-template <typename T, typename Wide>
-TILEPROOF_INLINE T shift_round_saturate_one(Wide value, int shift, const rounding_bias<Wide> &bias,
-                                            const clamp_range<Wide, T> &range) {
-    const Wide floored = value >> shift;
-    const Wide remainder = value & ((Wide(1) << shift) - 1);
-    const Wide negative = value >> (sizeof(Wide) * 8 - 1), odd = -(floored & 1);
-    const Wide carry = (remainder + bias.base + (negative & bias.if_negative) + (odd & bias.if_odd)) >> shift;
-    const Wide rounded = floored + carry;
-    const Wide below = rounded > range.high ? range.high : rounded;
-    return T(below < range.low ? range.low : below);
-}
-
-// `value << left` exactly, then the same saturation. Left shifts are rare and need more bits than the accumulator has.
-template <typename T>
-T shift_left_saturate_one(int64_t value, unsigned left, uint32_t saturation) {
-    __extension__ typedef __int128 int128;
-    const int128 wide = int128(value) << (left < 64 ? left : 63);
-    const clamp_range<int64_t, T> range(saturation);
-    if (saturation == uint32_t(saturation_mode::none)) return T(wide);
-    return wide > range.high ? T(range.high) : wide < range.low ? T(range.low) : T(wide);
-}
-
-template <typename T, typename Wide>
-void shift_round_saturate(const Wide *from, T *to, unsigned n, int shift) {
-    check_shift(shift, lowest_shift);
-    const uint32_t saturation = tileproof_core_state.saturation;
-    if (shift < 0) {
-        for (unsigned i = 0; i < n; ++i) to[i] = shift_left_saturate_one<T>(from[i], unsigned(-shift), saturation);
-    } else if (shift < int(sizeof(Wide) * 8) - 1) {
-        const rounding_bias<Wide> bias(tileproof_core_state.rounding, shift);
-        const clamp_range<Wide, T> range(saturation);
-        for (unsigned i = 0; i < n; ++i) to[i] = shift_round_saturate_one(from[i], shift, bias, range);
-    } else {
-        const int far = shift < 62 ? shift : 62;
-        const rounding_bias<int64_t> bias(tileproof_core_state.rounding, far);
-        const clamp_range<int64_t, T> range(saturation);
-        for (unsigned i = 0; i < n; ++i) to[i] = shift_round_saturate_one(int64_t(from[i]), far, bias, range);
+// UPS: widen and shift left. What saturation does to an overflow here is unconfirmed; we wrap.
+template <typename Element>
+struct upshifted {
+    template <typename T>
+    TILEPROOF_INLINE static Element of(T value, unsigned left) {
+        return Element(wrapping<Element>(Element(value)) << left);
     }
-}
+};
+struct widened {
+    TILEPROOF_INLINE static float of(bfloat16 value) { return float(value); }
+    TILEPROOF_INLINE static float of(float value) { return value; }
+};
 
 }  // namespace detail
 
@@ -96,57 +103,104 @@ void shift_round_saturate(const Wide *from, T *to, unsigned n, int shift) {
 // overflowing accumulator does.)
 template <typename Tag, unsigned Elems>
 class accum {
+    static_assert(!detail::is_complex_tag<Tag>, "tileproof's aie_api has no complex accumulators: no cacc32 to cacc64, "
+                                                "caccfloat");
+    static_assert(detail::tag_bits<Tag>::value <= 64,
+                  "AIE2 and AIE2P accumulate in 32 or 64 bits: acc72 and acc80 are of the first AIE");
+
 public:
     using value_type = Tag;
-    using element = detail::accum_element<Tag::bits>;
+    using element = detail::accum_element<Tag>;
     element lane[Elems];  // not in the real API
 
     static constexpr unsigned size() { return Elems; }
     static constexpr unsigned accum_bits() { return sizeof(element) * 8; }
     static constexpr unsigned bits() { return Elems * accum_bits(); }
+    static constexpr bool is_floating_point() { return detail::is_float_tag<Tag>; }
 
     accum() = default;
     template <typename T>
-    explicit accum(const vector<T, Elems> &v, int shift = 0) { from_vector(v, shift); }
+    TILEPROOF_INLINE explicit accum(const vector<T, Elems> &v, int shift = 0) { from_vector(v, shift); }
     template <typename Other>
-        requires(!std::is_same_v<Other, Tag> && sizeof(detail::accum_element<Other::bits>) == sizeof(element))
-    accum(const accum<Other, Elems> &same_bits) { std::memcpy(lane, same_bits.lane, sizeof(lane)); }
+        requires(!std::is_same_v<Other, Tag> && detail::is_float_tag<Other> == detail::is_float_tag<Tag> &&
+                 sizeof(detail::accum_element<Other>) == sizeof(element))
+    accum(const accum<Other, Elems> &same_bits) { detail::copy_register<sizeof(lane)>(lane, same_bits.lane); }
 
-    // UPS: widen and shift left. What saturation does to an overflow here is unconfirmed; we wrap.
     template <typename T>
-    void from_vector(const vector<T, Elems> &v, int shift = 0) {
-        detail::check_shift(shift, 0);
-        const unsigned left = unsigned(shift) < sizeof(element) * 8 ? unsigned(shift) : unsigned(sizeof(element) * 8 - 1);
-        for (unsigned i = 0; i < Elems; ++i)
-            lane[i] = element(std::make_unsigned_t<element>(element(v.lane[i])) << left);
+    TILEPROOF_INLINE void from_vector(const vector<T, Elems> &v, int shift = 0) {
+        static_assert(detail::is_floating<T> == detail::is_float_tag<Tag>,
+                      "from_vector: accfloat takes bfloat16 and float, the other accumulators take integers");
+        constexpr unsigned slots = detail::slots_of<element>(Elems);
+        if constexpr (detail::is_float_tag<Tag>) {
+            detail::check_no_shift(shift);
+            detail::each<detail::widened, Elems, slots>(lane, detail::lanes<T>{v.lane});
+        } else {
+            detail::check_shift(shift, 0);
+            constexpr unsigned most = sizeof(element) * 8 - 1;
+            const unsigned left = unsigned(shift) < most ? unsigned(shift) : most;
+            detail::each<detail::upshifted<element>, Elems, slots>(lane, detail::lanes<T>{v.lane},
+                                                                   detail::same<unsigned>{left});
+        }
     }
 
     template <typename T>
-    vector<T, Elems> to_vector(int shift = 0) const {
+    TILEPROOF_INLINE vector<T, Elems> to_vector(int shift = 0) const {
+        static_assert(detail::is_floating<T> || !detail::is_float_tag<Tag>,
+                      "to_vector: accfloat gives float and bfloat16 only; use aie::to_fixed for integers");
+        static_assert(!detail::is_floating<T> || detail::is_float_tag<Tag>,
+                      "to_vector: an integer accumulator gives integers only; use aie::to_float for float and bfloat16");
         vector<T, Elems> out;
-        detail::shift_round_saturate(lane, out.lane, Elems, shift);
+        if constexpr (std::is_same_v<T, float>) {
+            detail::check_no_shift(shift);
+            detail::issue_vector(detail::slots_of<float>(Elems));
+            detail::copy_register<sizeof(lane)>(out.lane, lane);
+        } else if constexpr (std::is_same_v<T, bfloat16>) {
+            detail::check_no_shift(shift);
+            detail::to_bfloat16<Elems>(lane, out.lane);
+        } else {
+            detail::check_shift(shift, detail::lowest_shift);
+            detail::shift_round_saturate<Elems>(lane, out.lane, shift);
+        }
+        return out;
+    }
+
+    template <typename Other>
+    accum<Other, Elems> cast_to() const {
+        static_assert(sizeof(detail::accum_element<Other>) == sizeof(element), "cast_to keeps the bits of a lane");
+        accum<Other, Elems> out;
+        detail::copy_register<sizeof(lane)>(out.lane, lane);
         return out;
     }
 
     template <unsigned Part>
-    accum<Tag, Part> extract(unsigned i) const {
+    TILEPROOF_INLINE accum<Tag, Part> extract(unsigned i) const {
         static_assert(Part <= Elems, "extract cannot make an accumulator larger");
         accum<Tag, Part> out;
-        std::memcpy(out.lane, lane + detail::checked_index(i, Elems / Part) * Part, sizeof(out.lane));
+        detail::copy_register<sizeof(out.lane)>(out.lane, lane + detail::checked_index(i, Elems / Part) * Part);
         return out;
     }
 
     template <unsigned Part, typename Other>
-    accum &insert(unsigned i, const accum<Other, Part> &part) {
-        static_assert(sizeof(part.lane[0]) == sizeof(element), "insert joins accumulators of one width");
+    TILEPROOF_INLINE accum &insert(unsigned i, const accum<Other, Part> &part) {
+        static_assert(std::is_same_v<detail::accum_element<Other>, element>, "insert joins accumulators of one width");
         static_assert(Part <= Elems, "insert: the part is larger than the accumulator");
-        std::memcpy(lane + detail::checked_index(i, Elems / Part) * Part, part.lane, sizeof(part.lane));
+        detail::copy_register<sizeof(part.lane)>(lane + detail::checked_index(i, Elems / Part) * Part, part.lane);
         return *this;
+    }
+
+    // On hardware the new lanes are undefined; see vector::grow.
+    template <unsigned Larger>
+    accum<Tag, Larger> grow(unsigned i = 0) const {
+        static_assert(Larger >= Elems, "grow cannot make an accumulator smaller: use extract");
+        accum<Tag, Larger> out;
+        detail::each<detail::identity, sizeof(out.lane), 0>(reinterpret_cast<uint8_t *>(out.lane),
+                                                            detail::same<uint8_t>{0xA5});
+        return out.insert(i, *this);
     }
 };
 
 template <typename Tag, unsigned Elems, typename... Rest>
-accum<Tag, Elems *(1 + sizeof...(Rest))> concat(const accum<Tag, Elems> &first, const Rest &...rest) {
+TILEPROOF_INLINE accum<Tag, Elems *(1 + sizeof...(Rest))> concat(const accum<Tag, Elems> &first, const Rest &...rest) {
     static_assert((std::is_same_v<Rest, accum<Tag, Elems>> && ...), "concat joins accumulators of one tag and size");
     accum<Tag, Elems *(1 + sizeof...(Rest))> out;
     unsigned i = 0;
@@ -156,14 +210,3 @@ accum<Tag, Elems *(1 + sizeof...(Rest))> concat(const accum<Tag, Elems> &first, 
 }
 
 }  // namespace aie
-
-// As in the real API, tags are global names.
-using acc16 = aie::accum_tag<16>;
-using acc24 = aie::accum_tag<24>;
-using acc32 = aie::accum_tag<32>;
-using acc40 = aie::accum_tag<40>;
-using acc48 = aie::accum_tag<48>;
-using acc56 = aie::accum_tag<56>;
-using acc64 = aie::accum_tag<64>;
-struct accauto {};
-struct accfloat;  // no floating point yet: any use of it fails to compile

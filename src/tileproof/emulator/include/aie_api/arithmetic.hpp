@@ -1,329 +1,270 @@
-// Lane by lane: add, compare, select, multiply, reduce. Integer add and sub wrap; only SRS and pack saturate.
+// Lane by lane: add, min, bit operations, shifts. Integer add and sub wrap; only SRS and pack saturate. A sum of
+// bfloat16 is made in accfloat and rounded as the core's mode says.
 #pragma once
 
 #include "accum.hpp"
+#include "iterator.hpp"
 
 namespace aie {
 
 namespace detail {
 
-template <typename V>
-struct is_vector : std::false_type {};
-template <typename T, unsigned Elems>
-struct is_vector<vector<T, Elems>> : std::true_type {};
-
-// A lane operand is a vector, or a scalar that every lane sees.
-template <typename T, unsigned Elems>
-TILEPROOF_INLINE T lane_of(const vector<T, Elems> &v, unsigned i) { return v.lane[i]; }
-template <typename T>
-    requires(std::is_arithmetic_v<T>)
-TILEPROOF_INLINE T lane_of(T scalar, unsigned) { return scalar; }
-
-template <typename T, unsigned Elems, typename F>
-TILEPROOF_INLINE vector<T, Elems> map(const vector<T, Elems> &v, F f) {
+// F on the lanes of two vectors of T, or of one and a scalar.
+template <typename F, typename T, unsigned Elems, typename A, typename B>
+TILEPROOF_INLINE vector<T, Elems> combine(const A &a, const B &b) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = T(f(v.lane[i]));
+    each<F, Elems, slots_of<T>(Elems)>(out.lane, lanes_as<T>(a), lanes_as<T>(b));
     return out;
 }
 
-// Vector and vector, vector and scalar, scalar and vector: a scalar is first converted to the vector's element type.
-template <typename T, unsigned Elems, typename A, typename B, typename F>
-TILEPROOF_INLINE vector<T, Elems> map(const A &a, const B &b, F f) {
+template <typename F, typename T, unsigned Elems>
+TILEPROOF_INLINE vector<T, Elems> transform(const vector<T, Elems> &v) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = T(f(T(lane_of(a, i)), T(lane_of(b, i))));
+    each<F, Elems, slots_of<T>(Elems)>(out.lane, lanes<T>{v.lane});
     return out;
 }
 
-template <typename T, unsigned Elems, typename A, typename B, typename F>
-TILEPROOF_INLINE mask<Elems> compare(const A &a, const B &b, F f) {
-    mask<Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = f(T(lane_of(a, i)), T(lane_of(b, i)));
-    return out;
-}
+template <typename F>
+struct in_float {
+    TILEPROOF_INLINE static float of(bfloat16 a, bfloat16 b) { return F::of(float(a), float(b)); }
+};
 
-// Arithmetic modulo 2^bits, whatever -fwrapv says.
-template <typename T>
-using wrapping = std::make_unsigned_t<T>;
-
-template <typename A, typename B>
-inline constexpr unsigned product_bits = (sizeof(A) + sizeof(B)) * 8;
-
-// Products of up to 32 bits are counted in acc32, longer ones in acc64.
-template <typename Tag, typename A, typename B>
-using product_tag =
-    std::conditional_t<!std::is_same_v<Tag, accauto>, Tag, std::conditional_t<(product_bits<A, B> <= 32), acc32, acc64>>;
-
-template <typename Element, typename A, typename B>
-TILEPROOF_INLINE Element product(A a, B b) {
-    // uint16 x uint16 needs all 32 bits; every other 16-bit product fits an int, and vectorises better as one.
-    if constexpr (product_bits<A, B> <= 32 && sizeof(Element) == 4 && !(std::is_unsigned_v<A> && std::is_unsigned_v<B>))
-        return int32_t(a) * int32_t(b);
-    else
-        return Element(wrapping<Element>(Element(a)) * wrapping<Element>(Element(b)));
-}
-
-template <typename Element>
-TILEPROOF_INLINE Element wrapping_add(Element a, Element b) { return Element(wrapping<Element>(a) + wrapping<Element>(b)); }
-template <typename Element>
-TILEPROOF_INLINE Element wrapping_sub(Element a, Element b) { return Element(wrapping<Element>(a) - wrapping<Element>(b)); }
-
-template <unsigned Elems, typename Tag, typename A, typename B, typename F>
-TILEPROOF_INLINE accum<Tag, Elems> accumulate(const A &a, const B &b, F f) {
-    accum<Tag, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) {
-        const auto x = lane_of(a, i);
-        const auto y = lane_of(b, i);
-        out.lane[i] = f(i, product<typename accum<Tag, Elems>::element>(x, y));
+template <typename F, typename A, typename B>
+TILEPROOF_INLINE auto sum_or_difference(const A &a, const B &b) {
+    using V = either_vector<A, B>;
+    using T = typename V::value_type;
+    if constexpr (std::is_same_v<T, bfloat16>) {
+        accum<accfloat, V::size()> wide;
+        each<in_float<F>, V::size(), slots_of<float>(V::size())>(wide.lane, lanes_as<T>(a), lanes_as<T>(b));
+        return wide.template to_vector<T>();
+    } else {
+        return combine<F, T, V::size()>(a, b);
     }
-    return out;
 }
 
-template <typename V>
-struct scalar_of { using type = V; };
-template <typename T, unsigned Elems>
-struct scalar_of<vector<T, Elems>> { using type = T; };
-template <typename V>
-using scalar_of_t = typename scalar_of<V>::type;
+struct smaller {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return b < a ? b : a; }
+};
+struct larger {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return a < b ? b : a; }
+};
+struct positive_difference {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return a > b ? T(wrapping_sub::of(a, b)) : T(0); }
+};
+struct bits_and {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return T(a & b); }
+};
+struct bits_or {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return T(a | b); }
+};
+struct bits_xor {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, T b) { return T(a ^ b); }
+};
+struct bits_not {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a) { return T(~a); }
+};
 
-template <typename A, typename B>
-constexpr unsigned lanes_of() {
-    if constexpr (is_vector<A>::value)
-        return A::size();
+// The most negative integer stays itself. (Unconfirmed for the hardware.) Floating point changes its sign bit only.
+struct negated {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a) { return wrapping_neg::of(a); }
+    TILEPROOF_INLINE static bfloat16 of(bfloat16 a) { return bfloat16::from_bits(a.bits ^ 0x8000); }
+};
+struct magnitude {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a) { return a < T(0) ? wrapping_neg::of(a) : a; }
+    TILEPROOF_INLINE static float of(float a) { return __builtin_fabsf(a); }
+    TILEPROOF_INLINE static bfloat16 of(bfloat16 a) { return bfloat16::from_bits(a.bits & 0x7fff); }
+};
+
+template <typename T>
+struct integers_only {
+    static_assert(is_integer<T>, "aie::bit_and, bit_or, bit_xor, bit_not and the shifts are for integers");
+};
+
+struct shifted_up {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, unsigned shift) {
+        return shift < sizeof(T) * 8 ? T(wrapping<T>(a) << shift) : T(0);
+    }
+};
+struct shifted_down {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a, unsigned shift) {
+        return shift < sizeof(T) * 8 ? T(wrapping<T>(a) >> shift) : T(0);
+    }
+};
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void upshift_lanes(const T *from, T *__restrict to, unsigned shift) {
+    issue_vector(slots_of<T>(Elems));
+    for (unsigned i = 0; i < Elems; ++i)
+        to[i] = shift_left_saturate<T>(from[i], shift, tileproof_core_state.saturation);
+}
+
+// As shift_round_saturate, from the vector itself.
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void downshift_lanes(const T *from, T *__restrict to, unsigned shift) {
+    using wide = std::conditional_t<sizeof(T) == 4, int64_t, int32_t>;
+    issue_vector(slots_of<T>(Elems));
+    if (shift < sizeof(wide) * 8 - 1)
+        shift_right_saturate<wide, Elems>(from, to, int(shift));
     else
-        return B::size();
+        shift_right_saturate<int64_t, Elems>(from, to, shift < 62 ? int(shift) : 62);
 }
-
-// Two vectors of one size, or a vector and a scalar of an element type.
-template <typename A, typename B>
-concept LaneOperands =
-    is_element<scalar_of_t<A>> && is_element<scalar_of_t<B>> && (is_vector<A>::value || is_vector<B>::value) &&
-    (!is_vector<A>::value || !is_vector<B>::value || lanes_of<A, B>() == lanes_of<B, A>());
 
 }  // namespace detail
 
 // --- constants
 
 template <typename T, unsigned Elems, typename E>
-TILEPROOF_INLINE vector<T, Elems> broadcast(E value) {
+TILEPROOF_INLINE vector<T, Elems> broadcast(const E &value) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = T(value);
+    detail::issue_move(detail::slots_of<T>(Elems));
+    detail::each<detail::identity, Elems, 0>(out.lane, detail::lanes_as<T>(value));
     return out;
 }
 
-template <typename T, unsigned Elems>
+template <typename T, unsigned Elems = detail::native_elems<T>>
 TILEPROOF_INLINE auto zeros() {
-    if constexpr (detail::is_element<T>) {
+    if constexpr (detail::is_named_element<T>) {
         return broadcast<T, Elems>(T(0));
     } else {
         accum<T, Elems> out;
-        std::memset(out.lane, 0, sizeof(out.lane));
+        using element = typename accum<T, Elems>::element;
+        detail::each<detail::identity, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::same<element>{0});
         return out;
     }
 }
 
-// --- vector and vector, vector and scalar, scalar and vector
+// --- vector and vector, vector and scalar, scalar and vector; an iterator's place is loaded
 
-#define TILEPROOF_LANEWISE(NAME, EXPRESSION)                                                      \
-    template <typename T, unsigned Elems>                                                         \
-    TILEPROOF_INLINE vector<T, Elems> NAME(const vector<T, Elems> &x, const vector<T, Elems> &y) {\
-        return detail::map<T, Elems>(x, y, [](T a, T b) { return EXPRESSION; });                  \
-    }                                                                                             \
-    template <typename T, unsigned Elems, typename E>                                             \
-        requires(std::is_arithmetic_v<E>)                                                         \
-    TILEPROOF_INLINE vector<T, Elems> NAME(const vector<T, Elems> &x, E y) {                      \
-        return detail::map<T, Elems>(x, y, [](T a, T b) { return EXPRESSION; });                  \
-    }                                                                                             \
-    template <typename T, unsigned Elems, typename E>                                             \
-        requires(std::is_arithmetic_v<E>)                                                         \
-    TILEPROOF_INLINE vector<T, Elems> NAME(E x, const vector<T, Elems> &y) {                      \
-        return detail::map<T, Elems>(x, y, [](T a, T b) { return EXPRESSION; });                  \
+#define TILEPROOF_LANEWISE(NAME, BODY)                                      \
+    template <typename A, typename B>                                       \
+        requires(detail::SameLanes<A, B>)                                   \
+    TILEPROOF_INLINE auto NAME(const A &a, const B &b) {                    \
+        using V = detail::either_vector<A, B>;                              \
+        using T = typename V::value_type;                                   \
+        constexpr unsigned Elems = V::size();                               \
+        (void)sizeof(T), (void)Elems;                                       \
+        BODY;                                                               \
+    }                                                                       \
+    template <typename A, typename B>                                       \
+        requires(detail::AnyPlace<A, B>)                                    \
+    TILEPROOF_INLINE auto NAME(const A &a, const B &b) {                    \
+        return NAME(detail::loaded(a), detail::loaded(b));                  \
     }
 
-TILEPROOF_LANEWISE(add, detail::wrapping_add(a, b))
-TILEPROOF_LANEWISE(sub, detail::wrapping_sub(a, b))
-TILEPROOF_LANEWISE(min, b < a ? b : a)
-TILEPROOF_LANEWISE(max, a < b ? b : a)
-TILEPROOF_LANEWISE(bit_and, a &b)
-TILEPROOF_LANEWISE(bit_or, a | b)
-TILEPROOF_LANEWISE(bit_xor, a ^ b)
+TILEPROOF_LANEWISE(add, return detail::sum_or_difference<detail::wrapping_add>(a, b))
+TILEPROOF_LANEWISE(sub, return detail::sum_or_difference<detail::wrapping_sub>(a, b))
+TILEPROOF_LANEWISE(min, return (detail::combine<detail::smaller, T, Elems>(a, b)))
+TILEPROOF_LANEWISE(max, return (detail::combine<detail::larger, T, Elems>(a, b)))
+TILEPROOF_LANEWISE(bit_and, (void)detail::integers_only<T>{}; return (detail::combine<detail::bits_and, T, Elems>(a, b)))
+TILEPROOF_LANEWISE(bit_or, (void)detail::integers_only<T>{}; return (detail::combine<detail::bits_or, T, Elems>(a, b)))
+TILEPROOF_LANEWISE(bit_xor, (void)detail::integers_only<T>{}; return (detail::combine<detail::bits_xor, T, Elems>(a, b)))
+// a - b where that is positive, else 0
+TILEPROOF_LANEWISE(
+    maxdiff, if constexpr (detail::is_floating<T>) return sub(max(a, b), b);
+    else return (detail::combine<detail::positive_difference, T, Elems>(a, b)))
 #undef TILEPROOF_LANEWISE
 
-#define TILEPROOF_COMPARISON(NAME, OPERATOR)                                                      \
-    template <typename T, unsigned Elems>                                                         \
-    TILEPROOF_INLINE mask<Elems> NAME(const vector<T, Elems> &x, const vector<T, Elems> &y) {     \
-        return detail::compare<T, Elems>(x, y, [](T a, T b) { return uint8_t(a OPERATOR b); });   \
-    }                                                                                             \
-    template <typename T, unsigned Elems, typename E>                                             \
-        requires(std::is_arithmetic_v<E>)                                                         \
-    TILEPROOF_INLINE mask<Elems> NAME(const vector<T, Elems> &x, E y) {                           \
-        return detail::compare<T, Elems>(x, y, [](T a, T b) { return uint8_t(a OPERATOR b); });   \
-    }                                                                                             \
-    template <typename T, unsigned Elems, typename E>                                             \
-        requires(std::is_arithmetic_v<E>)                                                         \
-    TILEPROOF_INLINE mask<Elems> NAME(E x, const vector<T, Elems> &y) {                           \
-        return detail::compare<T, Elems>(x, y, [](T a, T b) { return uint8_t(a OPERATOR b); });   \
-    }
-
-TILEPROOF_COMPARISON(lt, <)
-TILEPROOF_COMPARISON(le, <=)
-TILEPROOF_COMPARISON(gt, >)
-TILEPROOF_COMPARISON(ge, >=)
-TILEPROOF_COMPARISON(eq, ==)
-TILEPROOF_COMPARISON(neq, !=)
-#undef TILEPROOF_COMPARISON
+template <typename E>
+    requires(detail::is_scalar<E>)
+E max(E a, E b) { return a < b ? b : a; }
+template <typename E>
+    requires(detail::is_scalar<E>)
+E min(E a, E b) { return b < a ? b : a; }
 
 // --- one vector
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> bit_not(const vector<T, Elems> &v) {
-    return detail::map(v, [](T a) { return T(~a); });
+    (void)detail::integers_only<T>{};
+    return detail::transform<detail::bits_not>(v);
 }
-
 template <typename T, unsigned Elems>
-TILEPROOF_INLINE vector<T, Elems> neg(const vector<T, Elems> &v) {
-    return detail::map(v, [](T a) { return detail::wrapping_sub(T(0), a); });
-}
-
-// The most negative value stays itself. (Unconfirmed for the hardware.)
+TILEPROOF_INLINE vector<T, Elems> neg(const vector<T, Elems> &v) { return detail::transform<detail::negated>(v); }
 template <typename T, unsigned Elems>
-TILEPROOF_INLINE vector<T, Elems> abs(const vector<T, Elems> &v) {
-    return detail::map(v, [](T a) { return a < T(0) ? detail::wrapping_sub(T(0), a) : a; });
-}
+TILEPROOF_INLINE vector<T, Elems> abs(const vector<T, Elems> &v) { return detail::transform<detail::magnitude>(v); }
 
 // On AIE2 and AIE2P the API makes both shifts of UPS and SRS. So a downshift ROUNDS by the core's rounding mode (it is
 // `>>` only under floor), and an upshift saturates by its saturation mode.
 template <typename T, unsigned Elems>
-vector<T, Elems> downshift(const vector<T, Elems> &v, unsigned shift) {
-    using element = std::conditional_t<sizeof(T) == 4, int64_t, int32_t>;
-    element wide[Elems];
-    for (unsigned i = 0; i < Elems; ++i) wide[i] = v.lane[i];
-    vector<T, Elems> out;
-    detail::shift_round_saturate(wide, out.lane, Elems, int(shift));
-    return out;
-}
-
-template <typename T, unsigned Elems>
-vector<T, Elems> upshift(const vector<T, Elems> &v, unsigned shift) {
+TILEPROOF_INLINE vector<T, Elems> downshift(const vector<T, Elems> &v, unsigned shift) {
+    (void)detail::integers_only<T>{};
     detail::check_shift(int(shift), 0);
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i)
-        out.lane[i] = detail::shift_left_saturate_one<T>(v.lane[i], shift, tileproof_core_state.saturation);
+    detail::downshift_lanes<Elems>(v.lane, out.lane, shift);
     return out;
 }
-
-// Lane i is b's where bit i of the mask is set, and a's where it is not.
-template <typename A, typename B, unsigned Elems>
-    requires(detail::is_vector<A>::value || detail::is_vector<B>::value)
-TILEPROOF_INLINE auto select(const A &a, const B &b, const mask<Elems> &m) {
-    using T = typename std::conditional_t<detail::is_vector<A>::value, A, B>::value_type;
-    static_assert(detail::lanes_of<A, B>() == Elems, "select: the mask and the vectors have different sizes");
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE vector<T, Elems> upshift(const vector<T, Elems> &v, unsigned shift) {
+    (void)detail::integers_only<T>{};
+    detail::check_shift(int(shift), 0);
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) {
-        const T if_clear = T(detail::lane_of(a, i)), if_set = T(detail::lane_of(b, i));
-        out.lane[i] = m.lane[i] ? if_set : if_clear;
+    detail::upshift_lanes<Elems>(v.lane, out.lane, shift);
+    return out;
+}
+
+// These move bits only: zeros come in at either end, nothing rounds or saturates.
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE vector<T, Elems> logical_upshift(const vector<T, Elems> &v, unsigned shift) {
+    (void)detail::integers_only<T>{};
+    vector<T, Elems> out;
+    detail::each<detail::shifted_up, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes<T>{v.lane},
+                                                                        detail::same<unsigned>{shift});
+    return out;
+}
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, unsigned shift) {
+    (void)detail::integers_only<T>{};
+    vector<T, Elems> out;
+    detail::each<detail::shifted_down, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes<T>{v.lane},
+                                                                          detail::same<unsigned>{shift});
+    return out;
+}
+
+// --- accumulators. accfloat adds as float does. (Unconfirmed.)
+
+#define TILEPROOF_ACCUMULATORS(NAME, F)                                                                            \
+    template <typename Tag, unsigned Elems>                                                                        \
+    TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &a, const accum<Tag, Elems> &b) {              \
+        using element = typename accum<Tag, Elems>::element;                                                       \
+        accum<Tag, Elems> out;                                                                                     \
+        detail::each<F, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane},         \
+                                                                 detail::lanes<element>{b.lane});                  \
+        return out;                                                                                                \
+    }                                                                                                              \
+    template <typename Tag, typename T, unsigned Elems>                                                            \
+    TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &a, const vector<T, Elems> &v) {               \
+        return NAME(a, accum<Tag, Elems>(v));                                                                      \
+    }                                                                                                              \
+    template <typename Tag, unsigned Elems, typename E>                                                            \
+        requires(detail::is_scalar<E>)                                                                             \
+    TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &a, const E &value) {                          \
+        using element = typename accum<Tag, Elems>::element;                                                       \
+        accum<Tag, Elems> out;                                                                                     \
+        detail::each<F, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane},         \
+                                                                 detail::lanes_as<element>(value));                \
+        return out;                                                                                                \
     }
-    return out;
-}
-
-// --- reductions; a sum wraps in the element type
-
-template <typename T, unsigned Elems>
-T reduce_add(const vector<T, Elems> &v) {
-    detail::wrapping<T> sum = 0;
-    for (unsigned i = 0; i < Elems; ++i) sum = detail::wrapping<T>(sum + detail::wrapping<T>(v.lane[i]));
-    return T(sum);
-}
-
-template <typename T, unsigned Elems>
-T reduce_max(const vector<T, Elems> &v) {
-    T best = v.lane[0];
-    for (unsigned i = 1; i < Elems; ++i) best = v.lane[i] > best ? v.lane[i] : best;
-    return best;
-}
-
-template <typename T, unsigned Elems>
-T reduce_min(const vector<T, Elems> &v) {
-    T best = v.lane[0];
-    for (unsigned i = 1; i < Elems; ++i) best = v.lane[i] < best ? v.lane[i] : best;
-    return best;
-}
-
-// --- multiplication
-
-template <typename Tag = accauto, typename A, typename B>
-    requires(detail::LaneOperands<A, B>)
-TILEPROOF_INLINE auto mul(const A &a, const B &b) {
-    using tag = detail::product_tag<Tag, detail::scalar_of_t<A>, detail::scalar_of_t<B>>;
-    return detail::accumulate<detail::lanes_of<A, B>(), tag>(a, b, [](unsigned, auto p) { return p; });
-}
-
-template <typename Tag = accauto, typename A, typename B>
-    requires(detail::LaneOperands<A, B>)
-TILEPROOF_INLINE auto negmul(const A &a, const B &b) {
-    using tag = detail::product_tag<Tag, detail::scalar_of_t<A>, detail::scalar_of_t<B>>;
-    return detail::accumulate<detail::lanes_of<A, B>(), tag>(
-        a, b, [](unsigned, auto p) { return detail::wrapping_sub(decltype(p)(0), p); });
-}
-
-template <typename Tag, unsigned Elems, typename A, typename B>
-    requires(detail::LaneOperands<A, B>)
-TILEPROOF_INLINE accum<Tag, Elems> mac(const accum<Tag, Elems> &acc, const A &a, const B &b) {
-    static_assert(detail::lanes_of<A, B>() == Elems, "mac: the accumulator and the operands have different sizes");
-    return detail::accumulate<Elems, Tag>(
-        a, b, [&](unsigned i, auto p) { return detail::wrapping_add(acc.lane[i], p); });
-}
-
-template <typename Tag, unsigned Elems, typename A, typename B>
-    requires(detail::LaneOperands<A, B>)
-TILEPROOF_INLINE accum<Tag, Elems> msc(const accum<Tag, Elems> &acc, const A &a, const B &b) {
-    static_assert(detail::lanes_of<A, B>() == Elems, "msc: the accumulator and the operands have different sizes");
-    return detail::accumulate<Elems, Tag>(
-        a, b, [&](unsigned i, auto p) { return detail::wrapping_sub(acc.lane[i], p); });
-}
-
-template <typename T, unsigned Elems>
-TILEPROOF_INLINE auto mul_square(const vector<T, Elems> &v) { return mul(v, v); }
+TILEPROOF_ACCUMULATORS(add, detail::wrapping_add)
+TILEPROOF_ACCUMULATORS(sub, detail::wrapping_sub)
+#undef TILEPROOF_ACCUMULATORS
 
 template <typename Tag, unsigned Elems>
-TILEPROOF_INLINE accum<Tag, Elems> add(const accum<Tag, Elems> &a, const accum<Tag, Elems> &b) {
+TILEPROOF_INLINE accum<Tag, Elems> neg(const accum<Tag, Elems> &a) {
+    using element = typename accum<Tag, Elems>::element;
     accum<Tag, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = detail::wrapping_add(a.lane[i], b.lane[i]);
+    detail::each<detail::wrapping_neg, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane});
     return out;
-}
-
-template <typename Tag, unsigned Elems>
-TILEPROOF_INLINE accum<Tag, Elems> sub(const accum<Tag, Elems> &a, const accum<Tag, Elems> &b) {
-    accum<Tag, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = detail::wrapping_sub(a.lane[i], b.lane[i]);
-    return out;
-}
-
-template <typename Tag, typename T, unsigned Elems>
-TILEPROOF_INLINE accum<Tag, Elems> add(const accum<Tag, Elems> &a, const vector<T, Elems> &v) {
-    return add(a, accum<Tag, Elems>(v));
-}
-
-template <typename Tag, typename T, unsigned Elems>
-TILEPROOF_INLINE accum<Tag, Elems> sub(const accum<Tag, Elems> &a, const vector<T, Elems> &v) {
-    return sub(a, accum<Tag, Elems>(v));
-}
-
-// Refused by name, because a wrong guess would be silent.
-template <typename A, typename B>
-void max_cmp(const A &, const B &) {
-    static_assert(detail::always_false<A>, "aie::max_cmp: its mask is not documented; use aie::lt and aie::select");
-}
-template <typename A, typename B>
-void min_cmp(const A &, const B &) {
-    static_assert(detail::always_false<A>, "aie::min_cmp: its mask is not documented; use aie::lt and aie::select");
-}
-template <typename... A>
-void inv(const A &...) {
-    static_assert(detail::always_false<A...>, "aie::inv needs floating point, which tileproof's aie_api has not yet");
-}
-template <typename... A>
-void exp2(const A &...) {
-    static_assert(detail::always_false<A...>, "aie::exp2 needs floating point, which tileproof's aie_api has not yet");
 }
 
 }  // namespace aie

@@ -2,6 +2,8 @@
 // Parameter names are those of mlir-aie's aie_kernel_utils.h, because a file that defines them again, empty, must agree.
 #pragma once
 
+#include "core_state.hpp"
+
 #ifndef restrict
 #define restrict __restrict
 #endif
@@ -76,3 +78,10 @@
 // Marks for the trace unit.
 inline void event0() {}
 inline void event1() {}
+inline void event2() {}
+inline void event3() {}
+
+// The compilers' own names for the modes, older than the API's.
+inline void set_sat() { aie::set_saturation(aie::saturation_mode::saturate); }
+inline void clr_sat() { aie::set_saturation(aie::saturation_mode::none); }
+inline void set_rnd(unsigned mode) { aie::set_rounding(aie::rounding_mode(mode)); }

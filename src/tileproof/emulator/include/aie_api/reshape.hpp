@@ -1,17 +1,87 @@
-// Moving lanes: interleave, transpose, shuffle, filter, reverse. No arithmetic here.
+// Moving lanes: interleave, transpose, shuffle, filter, reverse. No arithmetic here, and no difference between types.
 #pragma once
 
 #include <utility>
 
-#include "vector.hpp"
+#include "iterator.hpp"
 
 namespace aie {
 
 namespace detail {
 
-// Lanes [from, from + n) of a, copied as a block. n is a constant after inlining.
-template <typename T>
-TILEPROOF_INLINE void copy_lanes(T *to, const T *from, unsigned n) { std::memcpy(to, from, n * sizeof(T)); }
+// nbytes is a power of two.
+TILEPROOF_INLINE void copy_chunk(void *to, const void *from, unsigned nbytes) {
+    unsigned char *target = static_cast<unsigned char *>(to);
+    const unsigned char *source = static_cast<const unsigned char *>(from);
+    switch (nbytes) {
+        case 1: return copy_whole<1>(target, source);
+        case 2: return copy_whole<2>(target, source);
+        case 4: return copy_whole<4>(target, source);
+        case 8: return copy_whole<8>(target, source);
+        default:
+            for (unsigned i = 0; i < nbytes; i += 16) copy_whole<16>(target + i, source + i);
+    }
+}
+
+// Lane `at` of two vectors that follow each other.
+template <unsigned Elems, typename T>
+TILEPROOF_INLINE T *lane_of_two(T *first, T *second, unsigned at) {
+    return at < Elems ? first + at : second + (at - Elems);
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void zip_lanes(const T *v, const T *w, T *first, T *second, unsigned chunk) {
+    issue_move(2 * slots_of<T>(Elems));
+    for (unsigned i = 0; i < Elems; i += chunk) {
+        copy_chunk(lane_of_two<Elems>(first, second, 2 * i), v + i, chunk * sizeof(T));
+        copy_chunk(lane_of_two<Elems>(first, second, 2 * i + chunk), w + i, chunk * sizeof(T));
+    }
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void unzip_lanes(const T *v, const T *w, T *first, T *second, unsigned chunk) {
+    issue_move(2 * slots_of<T>(Elems));
+    for (unsigned i = 0; i < Elems; i += chunk) {
+        copy_chunk(first + i, lane_of_two<Elems>(v, w, 2 * i), chunk * sizeof(T));
+        copy_chunk(second + i, lane_of_two<Elems>(v, w, 2 * i + chunk), chunk * sizeof(T));
+    }
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void filter_lanes(const T *v, T *to, unsigned chunk, unsigned first) {
+    issue_move(slots_of<T>(Elems));
+    for (unsigned i = 0; i < Elems / 2; i += chunk) copy_chunk(to + i, v + 2 * i + first * chunk, chunk * sizeof(T));
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void transpose_lanes(const T *v, T *__restrict to, unsigned rows, unsigned cols) {
+    issue_move(slots_of<T>(Elems));
+    for (unsigned r = 0; r < rows; ++r)
+        for (unsigned c = 0; c < cols; ++c) to[c * rows + r] = v[r * cols + c];
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void reverse_lanes(const T *v, T *__restrict to) {
+    issue_move(slots_of<T>(Elems));
+    for (unsigned i = 0; i < Elems; ++i) to[i] = v[Elems - 1 - i];
+}
+
+// Lanes n, n+1, ... of v; where v ends, those of fill from its beginning. Or downwards from Elems - n with fill first.
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void shift_lanes(const T *v, const T *fill, T *__restrict to, unsigned n) {
+    issue_move(slots_of<T>(Elems));
+    for (unsigned i = 0; i + n < Elems; ++i) to[i] = v[i + n];
+    for (unsigned i = Elems - n; i < Elems; ++i) to[i] = fill[i + n - Elems];
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED void replicate_lanes(const T *v, T *__restrict to, int n) {
+    issue_move(slots_of<T>(Elems));
+    for (int i = 0; i < int(Elems); ++i) {
+        const int from = i + n;
+        to[i] = v[from < 0 ? 0 : from < int(Elems) ? from : int(Elems) - 1];
+    }
+}
 
 }  // namespace detail
 
@@ -19,15 +89,9 @@ TILEPROOF_INLINE void copy_lanes(T *to, const T *from, unsigned n) { std::memcpy
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE std::pair<vector<T, Elems>, vector<T, Elems>> interleave_zip(const vector<T, Elems> &v,
                                                                              const vector<T, Elems> &w, unsigned chunk) {
-    chunk = detail::checked_chunk(chunk, Elems);
-    T zipped[2 * Elems];
-    for (unsigned i = 0; i < Elems; i += chunk) {
-        detail::copy_lanes(zipped + 2 * i, v.lane + i, chunk);
-        detail::copy_lanes(zipped + 2 * i + chunk, w.lane + i, chunk);
-    }
     std::pair<vector<T, Elems>, vector<T, Elems>> out;
-    detail::copy_lanes(out.first.lane, zipped, Elems);
-    detail::copy_lanes(out.second.lane, zipped + Elems, Elems);
+    detail::zip_lanes<Elems>(v.lane, w.lane, out.first.lane, out.second.lane,
+                             detail::checked_chunk(chunk, Elems));
     return out;
 }
 
@@ -35,38 +99,24 @@ TILEPROOF_INLINE std::pair<vector<T, Elems>, vector<T, Elems>> interleave_zip(co
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE std::pair<vector<T, Elems>, vector<T, Elems>> interleave_unzip(const vector<T, Elems> &v,
                                                                                const vector<T, Elems> &w, unsigned chunk) {
-    chunk = detail::checked_chunk(chunk, Elems);
-    T joined[2 * Elems];
-    detail::copy_lanes(joined, v.lane, Elems);
-    detail::copy_lanes(joined + Elems, w.lane, Elems);
     std::pair<vector<T, Elems>, vector<T, Elems>> out;
-    for (unsigned i = 0; i < Elems; i += chunk) {
-        detail::copy_lanes(out.first.lane + i, joined + 2 * i, chunk);
-        detail::copy_lanes(out.second.lane + i, joined + 2 * i + chunk, chunk);
-    }
+    detail::unzip_lanes<Elems>(v.lane, w.lane, out.first.lane, out.second.lane,
+                             detail::checked_chunk(chunk, Elems));
     return out;
 }
-
-namespace detail {
-
-template <typename T, unsigned Elems>
-TILEPROOF_INLINE vector<T, Elems / 2> every_other_chunk(const vector<T, Elems> &v, unsigned chunk, unsigned first) {
-    chunk = checked_chunk(chunk, Elems / 2);
-    vector<T, Elems / 2> out;
-    for (unsigned i = 0; i < Elems / 2; i += chunk) copy_lanes(out.lane + i, v.lane + 2 * i + first * chunk, chunk);
-    return out;
-}
-
-}  // namespace detail
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems / 2> filter_even(const vector<T, Elems> &v, unsigned chunk = 1) {
-    return detail::every_other_chunk(v, chunk, 0);
+    vector<T, Elems / 2> out;
+    detail::filter_lanes<Elems>(v.lane, out.lane, detail::checked_chunk(chunk, Elems / 2), 0);
+    return out;
 }
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems / 2> filter_odd(const vector<T, Elems> &v, unsigned chunk = 1) {
-    return detail::every_other_chunk(v, chunk, 1);
+    vector<T, Elems / 2> out;
+    detail::filter_lanes<Elems>(v.lane, out.lane, detail::checked_chunk(chunk, Elems / 2), 1);
+    return out;
 }
 
 // v is a row-major rows x cols matrix; the result is the row-major cols x rows one.
@@ -74,72 +124,62 @@ template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> transpose(const vector<T, Elems> &v, unsigned rows, unsigned cols) {
     if (rows * cols != Elems) [[unlikely]] {
         tileproof_record_fault(tileproof_fault_index, nullptr, Elems + 1, rows * cols);
-        return v;
+        rows = 1, cols = Elems;
     }
     vector<T, Elems> out;
-    for (unsigned r = 0; r < rows; ++r)
-        for (unsigned c = 0; c < cols; ++c) out.lane[c * rows + r] = v.lane[r * cols + c];
+    detail::transpose_lanes<Elems>(v.lane, out.lane, rows, cols);
     return out;
 }
 
 template <typename T, unsigned Elems>
-vector<T, Elems> reverse(const vector<T, Elems> &v) {
+TILEPROOF_INLINE vector<T, Elems> reverse(const vector<T, Elems> &v) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = v.lane[Elems - 1 - i];
+    detail::reverse_lanes<Elems>(v.lane, out.lane);
     return out;
 }
 
-template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_up_rotate(const vector<T, Elems> &v, unsigned n) {
-    vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[(i + n) % Elems] = v.lane[i];
-    return out;
-}
+// --- up: to larger indices; down: to smaller ones
 
 template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_down_rotate(const vector<T, Elems> &v, unsigned n) {
+TILEPROOF_INLINE vector<T, Elems> shuffle_down_rotate(const vector<T, Elems> &v, unsigned n) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = v.lane[(i + n) % Elems];
+    detail::shift_lanes<Elems>(v.lane, v.lane, out.lane, n % Elems);
     return out;
 }
-
-// Lane n and up are v's first lanes; below are the last n lanes of fill.
 template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_up_fill(const vector<T, Elems> &v, const vector<T, Elems> &fill, unsigned n) {
-    n = detail::checked_index(n, Elems + 1);
-    vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = i < n ? fill.lane[Elems - n + i] : v.lane[i - n];
-    return out;
+TILEPROOF_INLINE vector<T, Elems> shuffle_up_rotate(const vector<T, Elems> &v, unsigned n) {
+    return shuffle_down_rotate(v, Elems - n % Elems);
 }
 
 // Lanes of v from n on; after them the first n lanes of fill.
 template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_down_fill(const vector<T, Elems> &v, const vector<T, Elems> &fill, unsigned n) {
-    n = detail::checked_index(n, Elems + 1);
+TILEPROOF_INLINE vector<T, Elems> shuffle_down_fill(const vector<T, Elems> &v, const vector<T, Elems> &fill, unsigned n) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = i + n < Elems ? v.lane[i + n] : fill.lane[i + n - Elems];
+    detail::shift_lanes<Elems>(v.lane, fill.lane, out.lane, detail::checked_index(n, Elems + 1));
     return out;
+}
+// Lane n and up are v's first lanes; below are the last n lanes of fill.
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE vector<T, Elems> shuffle_up_fill(const vector<T, Elems> &v, const vector<T, Elems> &fill, unsigned n) {
+    return shuffle_down_fill(fill, v, Elems - detail::checked_index(n, Elems + 1));
 }
 
 // The hardware leaves the vacated lanes undefined; we rotate, which is one of the things it may do.
 template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_up(const vector<T, Elems> &v, unsigned n) { return shuffle_up_rotate(v, n); }
+TILEPROOF_INLINE vector<T, Elems> shuffle_up(const vector<T, Elems> &v, unsigned n) { return shuffle_up_rotate(v, n); }
 template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_down(const vector<T, Elems> &v, unsigned n) { return shuffle_down_rotate(v, n); }
+TILEPROOF_INLINE vector<T, Elems> shuffle_down(const vector<T, Elems> &v, unsigned n) { return shuffle_down_rotate(v, n); }
 
 template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_up_replicate(const vector<T, Elems> &v, unsigned n) {
-    n = detail::checked_index(n, Elems + 1);
+TILEPROOF_INLINE vector<T, Elems> shuffle_down_replicate(const vector<T, Elems> &v, unsigned n) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = v.lane[i < n ? 0 : i - n];
+    detail::replicate_lanes<Elems>(v.lane, out.lane, int(detail::checked_index(n, Elems + 1)));
     return out;
 }
-
 template <typename T, unsigned Elems>
-vector<T, Elems> shuffle_down_replicate(const vector<T, Elems> &v, unsigned n) {
-    n = detail::checked_index(n, Elems + 1);
+TILEPROOF_INLINE vector<T, Elems> shuffle_up_replicate(const vector<T, Elems> &v, unsigned n) {
     vector<T, Elems> out;
-    for (unsigned i = 0; i < Elems; ++i) out.lane[i] = v.lane[i + n < Elems ? i + n : Elems - 1];
+    detail::replicate_lanes<Elems>(v.lane, out.lane, -int(detail::checked_index(n, Elems + 1)));
     return out;
 }
 

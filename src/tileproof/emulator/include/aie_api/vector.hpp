@@ -1,64 +1,17 @@
-// aie::vector, aie::mask, and where a vector may lie in memory.
+// aie::vector, and how vectors are taken apart and put together.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-
-#include "core_state.hpp"
-
-using int8 = int8_t;
-using int16 = int16_t;
-using int32 = int32_t;
-using uint8 = uint8_t;
-using uint16 = uint16_t;
-using uint32 = uint32_t;
-struct bfloat16;  // pointers to it compile; values do not, see detail::is_element
-
-#define TILEPROOF_INLINE [[gnu::always_inline]] inline
-// For functions that are called and see vectors only, never tile memory: a checked build need not watch them.
-#define TILEPROOF_UNWATCHED __attribute__((noinline, no_sanitize("kernel-address")))
+#include "mask.hpp"
+#include "rounding.hpp"
 
 namespace aie {
 
-template <typename T, unsigned Elems>
-class vector;
-
 namespace detail {
 
-template <typename...>
-inline constexpr bool always_false = false;
-
-template <typename T, typename... Ts>
-inline constexpr bool is_one_of = (std::is_same_v<T, Ts> || ...);
-
 template <typename T>
-inline constexpr bool is_element = is_one_of<T, int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t>;
-
-constexpr bool is_vector_bits(unsigned bits) { return bits == 128 || bits == 256 || bits == 512 || bits == 1024; }
-
-// AIE2 does a 512-bit access as two of 256 bits; AIE2P has 512-bit ports.
-constexpr unsigned load_alignment(unsigned bytes) {
-    if (bytes >= 64) return __AIE_ARCH__ == 21 ? 64 : 32;
-    return bytes;
-}
-
-// Keeps a wrong index inside the object, and says so.
-inline unsigned checked_index(unsigned index, unsigned limit) {
-    if (index < limit) [[likely]]
-        return index;
-    tileproof_record_fault(tileproof_fault_index, nullptr, limit, index);
-    return index % limit;
-}
-
-// Chunks of a reshaping function: a power of two that divides the vector.
-inline unsigned checked_chunk(unsigned chunk, unsigned elems) {
-    if (chunk != 0 && (chunk & (chunk - 1)) == 0 && chunk <= elems) [[likely]]
-        return chunk;
-    tileproof_record_fault(tileproof_fault_index, nullptr, elems + 1, chunk);
-    return 1;
-}
+TILEPROOF_UNWATCHED T get_lane(const T *lane, unsigned i) { return lane[i]; }
+template <typename T>
+TILEPROOF_UNWATCHED void set_lane(T *lane, unsigned i, T value) { lane[i] = value; }
 
 template <typename T>
 struct twice_as_wide { using type = void; };
@@ -74,96 +27,65 @@ template <> struct half_as_wide<int32_t> { using type = int16_t; };
 template <> struct half_as_wide<uint16_t> { using type = uint8_t; };
 template <> struct half_as_wide<uint32_t> { using type = uint16_t; };
 
-// The range to clamp to before the store. Without saturation it is everything: the narrowing cast then wraps.
-template <typename Wide, typename T>
-struct clamp_range {
-    Wide low, high;
-
-    explicit clamp_range(uint32_t saturation) {
-        constexpr Wide widest = Wide(std::make_unsigned_t<Wide>(-1) >> 1);
-        low = -widest - 1;
-        high = widest;
-        if (saturation == uint32_t(saturation_mode::none)) return;
-        // A T as wide as the accumulator keeps `high`; an unsigned one still refuses negative values.
-        constexpr unsigned magnitude_bits = sizeof(T) * 8 - std::is_signed_v<T>;
-        if constexpr (magnitude_bits < sizeof(Wide) * 8 - 1) high = (Wide(1) << magnitude_bits) - 1;
-        if constexpr (std::is_unsigned_v<T>)
-            low = 0;
-        else
-            low = saturation == uint32_t(saturation_mode::symmetric) ? -high : -high - 1;
-    }
+template <typename To>
+struct convert_to {
+    template <typename T>
+    TILEPROOF_INLINE static To of(T a) { return To(a); }
 };
+
+template <unsigned Elems, typename T, typename U>
+TILEPROOF_UNWATCHED void pack_lanes(const T *from, U *__restrict to) {
+    using wide = std::conditional_t<sizeof(T) == 4 && std::is_unsigned_v<T>, int64_t, int32_t>;
+    issue_vector(slots_of<U>(Elems));
+    const clamp_range<wide, U> clamped(tileproof_core_state.saturation);
+    for (unsigned i = 0; i < Elems; ++i) to[i] = clamped(wide(from[i]));
+}
+
+template <typename T, unsigned Elems>
+TILEPROOF_UNWATCHED void push_lane(T *lane, T value) {
+    issue_move(slots_of<T>(Elems));
+    for (unsigned i = Elems - 1; i > 0; --i) lane[i] = lane[i - 1];
+    lane[0] = value;
+}
 
 }  // namespace detail
 
-inline constexpr unsigned vector_decl_align = __AIE_ARCH__ == 21 ? 64 : 32;
-inline constexpr unsigned vector_ldst_align = vector_decl_align;
+// v[i] of a vector that may change: a lane to read and to write.
 template <typename T, unsigned Elems>
-inline constexpr unsigned vector_ldst_align_v = detail::load_alignment(Elems * sizeof(T));
+class vector_elem_ref {
+public:
+    using value_type = T;
+    static constexpr bool refers_to_lane = true;
 
-// One bit per lane, kept as one byte per lane so that comparisons and selects vectorise on the host.
-template <unsigned Elems>
-struct mask {
-    uint8_t lane[Elems];
+    vector_elem_ref(T *lane, unsigned i) : lane_(lane), i_(i) {}
+    vector_elem_ref(const vector_elem_ref &) = default;
 
-    static constexpr unsigned size() { return Elems; }
+    T get() const { return detail::get_lane(lane_, i_); }
+    operator std::conditional_t<std::is_same_v<T, bfloat16>, float, T>() const { return get(); }
 
-    static mask from_uint32(uint32_t bits) {
-        static_assert(Elems <= 32, "from_uint32 fills at most 32 lanes: use from_uint64");
-        return from_uint64(bits);
+    const vector_elem_ref &operator=(T value) const {
+        detail::set_lane(lane_, i_, value);
+        return *this;
     }
-    static mask from_uint64(uint64_t bits) {
-        static_assert(Elems <= 64, "from_uint64 fills at most 64 lanes");
-        mask out;
-        for (unsigned i = 0; i < Elems; ++i) out.lane[i] = (bits >> i) & 1;
-        return out;
+    const vector_elem_ref &operator=(const vector_elem_ref &other) const { return *this = other.get(); }
+    vector_elem_ref &operator=(const vector_elem_ref &other) {
+        detail::set_lane(lane_, i_, other.get());
+        return *this;
     }
-    uint64_t to_uint64() const {
-        static_assert(Elems <= 64, "to_uint64 holds at most 64 lanes");
-        uint64_t bits = 0;
-        for (unsigned i = 0; i < Elems; ++i) bits |= uint64_t(lane[i]) << i;
-        return bits;
-    }
-
-    bool test(unsigned i) const { return lane[detail::checked_index(i, Elems)] != 0; }
-    void set(unsigned i) { lane[detail::checked_index(i, Elems)] = 1; }
-    void clear(unsigned i) { lane[detail::checked_index(i, Elems)] = 0; }
-    unsigned count() const {
-        unsigned n = 0;
-        for (unsigned i = 0; i < Elems; ++i) n += lane[i];
-        return n;
-    }
-    bool empty() const { return count() == 0; }
-    bool full() const { return count() == Elems; }
-
-    friend mask operator&(const mask &a, const mask &b) {
-        return map(a, b, [](uint8_t x, uint8_t y) { return uint8_t(x & y); });
-    }
-    friend mask operator|(const mask &a, const mask &b) {
-        return map(a, b, [](uint8_t x, uint8_t y) { return uint8_t(x | y); });
-    }
-    friend mask operator^(const mask &a, const mask &b) {
-        return map(a, b, [](uint8_t x, uint8_t y) { return uint8_t(x ^ y); });
-    }
-    friend mask operator~(const mask &a) {
-        return map(a, a, [](uint8_t x, uint8_t) { return uint8_t(x ^ 1); });
-    }
+    const vector_elem_ref &operator+=(T value) const { return *this = T(get() + value); }
+    const vector_elem_ref &operator-=(T value) const { return *this = T(get() - value); }
+    const vector_elem_ref &operator*=(T value) const { return *this = T(get() * value); }
 
 private:
-    template <typename F>
-    static mask map(const mask &a, const mask &b, F f) {
-        mask out;
-        for (unsigned i = 0; i < Elems; ++i) out.lane[i] = f(a.lane[i], b.lane[i]);
-        return out;
-    }
+    T *lane_;
+    unsigned i_;
 };
 
 template <typename T, unsigned Elems>
 class vector {
-    static_assert(detail::is_element<T>,
-                  "tileproof's aie::vector has 8, 16 and 32 bit integer elements only: no float, bfloat16, int4, complex");
+    static_assert(detail::check_element<T>::value);
     static_assert(detail::is_vector_bits(Elems * sizeof(T) * 8),
-                  "an aie::vector has 128, 256, 512 or 1024 bits: choose another number of elements");
+                  "an aie::vector has 128, 256, 512, 1024 or 2048 bits: choose another number of elements");
 
 public:
     using value_type = T;
@@ -173,22 +95,23 @@ public:
     static constexpr unsigned type_bits() { return sizeof(T) * 8; }
     static constexpr unsigned bits() { return Elems * type_bits(); }
     static constexpr unsigned bytes() { return bits() / 8; }
-    static constexpr bool is_signed() { return std::is_signed_v<T>; }
+    static constexpr bool is_signed() { return std::is_signed_v<T> || detail::is_floating<T>; }
+    static constexpr bool is_floating_point() { return detail::is_floating<T>; }
 
     vector() = default;
     template <typename... Rest>
         requires(sizeof...(Rest) + 1 == Elems && (std::is_convertible_v<Rest, T> && ...))
     explicit vector(T first, Rest... rest) : lane{first, T(rest)...} {}
 
-    T &operator[](unsigned i) { return lane[detail::checked_index(i, Elems)]; }
-    const T &operator[](unsigned i) const { return lane[detail::checked_index(i, Elems)]; }
-    T get(unsigned i) const { return (*this)[i]; }
-    void set(T value, unsigned i) { (*this)[i] = value; }
+    TILEPROOF_INLINE vector_elem_ref<T, Elems> operator[](unsigned i) { return {lane, detail::checked_index(i, Elems)}; }
+    TILEPROOF_INLINE T operator[](unsigned i) const { return get(i); }
+    TILEPROOF_INLINE vector_elem_ref<T, Elems> elem_ref(unsigned i) { return (*this)[i]; }
+    TILEPROOF_INLINE T get(unsigned i) const { return detail::get_lane(lane, detail::checked_index(i, Elems)); }
+    TILEPROOF_INLINE void set(T value, unsigned i) { detail::set_lane(lane, detail::checked_index(i, Elems), value); }
 
     // The new element becomes the first; the last one falls out.
     vector &push(T value) {
-        std::memmove(lane + 1, lane, (Elems - 1) * sizeof(T));
-        lane[0] = value;
+        detail::push_lane<T, Elems>(lane, value);
         return *this;
     }
 
@@ -196,60 +119,75 @@ public:
     TILEPROOF_INLINE vector<T, Part> extract(unsigned i) const {
         static_assert(Part <= Elems, "extract cannot make a vector larger: use grow");
         vector<T, Part> out;
-        std::memcpy(out.lane, lane + detail::checked_index(i, Elems / Part) * Part, sizeof(out.lane));
+        // A register of 512 bits is two of 256 bits: only smaller parts have to be moved.
+        if constexpr (Part < Elems && Part * sizeof(T) < 32) detail::issue_move(1);
+        detail::copy_register<sizeof(out.lane)>(out.lane, lane + detail::checked_index(i, Elems / Part) * Part);
         return out;
     }
 
     template <unsigned Part>
     TILEPROOF_INLINE vector &insert(unsigned i, const vector<T, Part> &part) {
         static_assert(Part <= Elems, "insert: the part is larger than the vector");
-        std::memcpy(lane + detail::checked_index(i, Elems / Part) * Part, part.lane, sizeof(part.lane));
+        if constexpr (Part < Elems && Part * sizeof(T) < 32) detail::issue_move(1);
+        detail::copy_register<sizeof(part.lane)>(lane + detail::checked_index(i, Elems / Part) * Part, part.lane);
         return *this;
     }
 
     // On hardware the new elements are undefined; zeros here would hide it, so they hold a pattern nobody expects.
     template <unsigned Larger>
-    vector<T, Larger> grow(unsigned i = 0) const {
+    TILEPROOF_INLINE vector<T, Larger> grow(unsigned i = 0) const {
         static_assert(Larger >= Elems, "grow cannot make a vector smaller: use extract");
-        vector<T, Larger> out;
-        if constexpr (Larger > Elems) std::memset(out.lane, 0xA5, sizeof(out.lane));
-        return out.insert(i, *this);
+        vector<uint8_t, Larger * sizeof(T)> pattern;
+        if constexpr (Larger > Elems)
+            detail::each<detail::identity, Larger * sizeof(T), 0>(pattern.lane, detail::same<uint8_t>{0xA5});
+        vector<T, Larger> out = pattern.template reinterpreted<T>();
+        out.insert(i, *this);
+        return out;
     }
 
     template <unsigned Larger>
     vector<T, Larger> grow_replicate() const {
+        static_assert(Larger >= Elems, "grow_replicate cannot make a vector smaller: use extract");
         vector<T, Larger> out;
         for (unsigned i = 0; i < Larger / Elems; ++i) out.insert(i, *this);
         return out;
     }
 
+    // The part if it is smaller than this vector, this vector grown if it is larger.
+    template <unsigned Other>
+    TILEPROOF_INLINE vector<T, Other> grow_extract(unsigned i) const {
+        if constexpr (Other <= Elems)
+            return extract<Other>(i);
+        else
+            return grow<Other>();
+    }
+
     template <typename U>
-    vector<U, Elems * sizeof(T) / sizeof(U)> cast_to() const {
+    vector<U, Elems * sizeof(T) / sizeof(U)> cast_to() const { return reinterpreted<U>(); }
+
+    template <typename U>
+    TILEPROOF_INLINE vector<U, Elems * sizeof(T) / sizeof(U)> reinterpreted() const {  // cast_to, for grow
         vector<U, Elems * sizeof(T) / sizeof(U)> out;
-        std::memcpy(out.lane, lane, sizeof(lane));
+        detail::copy_register<sizeof(lane)>(out.lane, lane);
         return out;
     }
 
     template <typename U = typename detail::twice_as_wide<T>::type>
     vector<U, Elems> unpack() const {
-        static_assert(!std::is_void_v<U> && sizeof(U) > sizeof(T), "unpack needs a wider element type");
+        static_assert(detail::is_integer<T> && detail::is_integer<U> && sizeof(U) > sizeof(T),
+                      "unpack is for integers and needs a wider element type");
         vector<U, Elems> out;
-        for (unsigned i = 0; i < Elems; ++i) out.lane[i] = U(lane[i]);
+        detail::each<detail::convert_to<U>, Elems, detail::slots_of<U>(Elems)>(out.lane, detail::lanes<T>{lane});
         return out;
     }
 
     // Narrows as SRS does with shift 0: the saturation mode of the core decides between clamp and wrap.
     template <typename U = typename detail::half_as_wide<T>::type>
     vector<U, Elems> pack() const {
-        static_assert(!std::is_void_v<U> && sizeof(U) < sizeof(T), "pack needs a narrower element type");
-        using wide = std::conditional_t<sizeof(T) == 4 && std::is_unsigned_v<T>, int64_t, int32_t>;
-        const detail::clamp_range<wide, U> range(tileproof_core_state.saturation);
+        static_assert(detail::is_integer<T> && detail::is_integer<U> && sizeof(U) < sizeof(T),
+                      "pack is for integers and needs a narrower element type");
         vector<U, Elems> out;
-        for (unsigned i = 0; i < Elems; ++i) {
-            const wide value = lane[i];
-            const wide below = value > range.high ? range.high : value;
-            out.lane[i] = U(below < range.low ? range.low : below);
-        }
+        detail::pack_lanes<Elems>(lane, out.lane);
         return out;
     }
 };
@@ -263,5 +201,80 @@ TILEPROOF_INLINE vector<T, Elems *(1 + sizeof...(Rest))> concat(const vector<T, 
     (out.insert(i++, rest), ...);
     return out;
 }
+
+template <typename U, typename T, unsigned Elems>
+auto vector_cast(const vector<T, Elems> &v) { return v.template cast_to<U>(); }
+
+template <typename U, typename T, unsigned Elems>
+auto unpack(const vector<T, Elems> &v) { return v.template unpack<U>(); }
+template <typename T, unsigned Elems>
+auto unpack(const vector<T, Elems> &v) { return v.unpack(); }
+template <typename U, typename T, unsigned Elems>
+auto pack(const vector<T, Elems> &v) { return v.template pack<U>(); }
+template <typename T, unsigned Elems>
+auto pack(const vector<T, Elems> &v) { return v.pack(); }
+
+// --- operands: a vector, or a scalar that every lane sees
+
+namespace detail {
+
+template <typename V>
+struct is_vector : std::false_type {};
+template <typename T, unsigned Elems>
+struct is_vector<vector<T, Elems>> : std::true_type {};
+
+template <typename V>
+struct is_lane_reference : std::false_type {};
+template <typename T, unsigned Elems>
+struct is_lane_reference<vector_elem_ref<T, Elems>> : std::true_type {};
+
+template <typename V>
+inline constexpr bool is_scalar = std::is_arithmetic_v<V> || std::is_same_v<V, bfloat16> || is_lane_reference<V>::value;
+
+template <typename V>
+struct scalar_of { using type = V; };
+template <typename T, unsigned Elems>
+struct scalar_of<vector<T, Elems>> { using type = T; };
+template <typename T, unsigned Elems>
+struct scalar_of<vector_elem_ref<T, Elems>> { using type = T; };
+template <typename V>
+using scalar_of_t = typename scalar_of<V>::type;
+
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE lanes<T> lanes_of(const vector<T, Elems> &v) { return {v.lane}; }
+template <typename V>
+    requires(is_scalar<V>)
+TILEPROOF_INLINE same<scalar_of_t<V>> lanes_of(const V &scalar) { return {scalar_of_t<V>(scalar)}; }
+
+// The same, a scalar first converted to the vector's element type.
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE lanes<T> lanes_as(const vector<T, Elems> &v) { return {v.lane}; }
+template <typename T, typename V>
+    requires(is_scalar<V>)
+TILEPROOF_INLINE same<T> lanes_as(const V &scalar) { return {T(scalar_of_t<V>(scalar))}; }
+
+template <typename A, typename B>
+constexpr unsigned size_of_either() {
+    if constexpr (is_vector<A>::value)
+        return A::size();
+    else
+        return B::size();
+}
+
+// Two vectors of one size, or a vector and a scalar of an element type.
+template <typename A, typename B>
+concept LaneOperands =
+    is_element<scalar_of_t<A>> && is_element<scalar_of_t<B>> && (is_vector<A>::value || is_vector<B>::value) &&
+    (is_vector<A>::value || is_scalar<A>) && (is_vector<B>::value || is_scalar<B>) &&
+    (!is_vector<A>::value || !is_vector<B>::value || size_of_either<A, B>() == size_of_either<B, A>());
+
+// Two vectors of one type, or a vector and a scalar that becomes one of its elements.
+template <typename A, typename B>
+concept SameLanes = (is_vector<A>::value && is_scalar<B>) || (is_scalar<A> && is_vector<B>::value) ||
+                    (is_vector<A>::value && std::is_same_v<A, B>);
+template <typename A, typename B>
+using either_vector = std::conditional_t<is_vector<A>::value, A, B>;
+
+}  // namespace detail
 
 }  // namespace aie

@@ -1,0 +1,159 @@
+// Comparisons give masks; select and the reductions go back to vectors and scalars.
+#pragma once
+
+#include "arithmetic.hpp"
+
+namespace aie {
+
+namespace detail {
+
+#define TILEPROOF_COMPARE(NAME, OPERATOR)                                                    \
+    struct NAME {                                                                            \
+        template <typename T>                                                                \
+        TILEPROOF_INLINE static uint8_t of(T a, T b) { return uint8_t(a OPERATOR b); }       \
+        TILEPROOF_INLINE static uint8_t of(bfloat16 a, bfloat16 b) {                         \
+            return uint8_t(float(a) OPERATOR float(b));                                      \
+        }                                                                                    \
+    };
+TILEPROOF_COMPARE(is_less, <)
+TILEPROOF_COMPARE(is_less_equal, <=)
+TILEPROOF_COMPARE(is_greater, >)
+TILEPROOF_COMPARE(is_greater_equal, >=)
+TILEPROOF_COMPARE(is_equal, ==)
+TILEPROOF_COMPARE(is_not_equal, !=)
+#undef TILEPROOF_COMPARE
+
+struct chosen {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T if_clear, T if_set, uint8_t lane) { return lane ? if_set : if_clear; }
+};
+
+// A reduction folds a vector onto itself: a shuffle and an operation for each halving.
+template <typename T>
+TILEPROOF_INLINE void issue_reduction(unsigned lanes) {
+    for (; lanes > 1; lanes /= 2) {
+        issue_vector(slots_of<T>(lanes));
+        issue_move(slots_of<T>(lanes));
+    }
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED T sum_of_lanes(const T *lane) {
+    issue_reduction<T>(Elems);
+    wrapping<T> sum = lane[0];
+    for (unsigned i = 1; i < Elems; ++i) sum = wrapping<T>(sum + wrapping<T>(lane[i]));
+    return T(sum);
+}
+
+// Halves onto halves, as log2(Elems) vector adds do. (The order is unconfirmed; it decides the last bits.)
+template <unsigned Elems>
+TILEPROOF_UNWATCHED float sum_of_lanes(const float *lane) {
+    issue_reduction<float>(Elems);
+    float part[Elems / 2];
+    for (unsigned i = 0; i < Elems / 2; ++i) part[i] = lane[i] + lane[i + Elems / 2];
+    for (unsigned half = Elems / 4; half > 0; half /= 2)
+        for (unsigned i = 0; i < half; ++i) part[i] += part[i + half];
+    return part[0];
+}
+
+template <typename F, unsigned Elems, typename T>
+TILEPROOF_UNWATCHED T best_of_lanes(const T *lane) {
+    issue_reduction<T>(Elems);
+    T best = lane[0];
+    for (unsigned i = 1; i < Elems; ++i) best = F::of(best, lane[i]);
+    return best;
+}
+
+template <unsigned Elems, typename T>
+TILEPROOF_UNWATCHED T product_of_lanes(const T *lane) {
+    issue_reduction<T>(Elems);
+    wrapping<T> product = lane[0];
+    for (unsigned i = 1; i < Elems; ++i) product = wrapping<T>(product * wrapping<T>(lane[i]));
+    return T(product);
+}
+
+}  // namespace detail
+
+#define TILEPROOF_COMPARISON(NAME, F)                                                                        \
+    template <typename A, typename B>                                                                        \
+        requires(detail::SameLanes<A, B>)                                                                    \
+    TILEPROOF_INLINE auto NAME(const A &a, const B &b) {                                                     \
+        using V = detail::either_vector<A, B>;                                                               \
+        using T = typename V::value_type;                                                                    \
+        mask<V::size()> out;                                                                                 \
+        detail::each<F, V::size(), detail::slots_of<T>(V::size())>(out.lane, detail::lanes_as<T>(a),         \
+                                                                   detail::lanes_as<T>(b));                  \
+        return out;                                                                                          \
+    }                                                                                                        \
+    template <typename A, typename B>                                                                        \
+        requires(detail::AnyPlace<A, B>)                                                                     \
+    TILEPROOF_INLINE auto NAME(const A &a, const B &b) {                                                     \
+        return NAME(detail::loaded(a), detail::loaded(b));                                                   \
+    }
+TILEPROOF_COMPARISON(lt, detail::is_less)
+TILEPROOF_COMPARISON(le, detail::is_less_equal)
+TILEPROOF_COMPARISON(gt, detail::is_greater)
+TILEPROOF_COMPARISON(ge, detail::is_greater_equal)
+TILEPROOF_COMPARISON(eq, detail::is_equal)
+TILEPROOF_COMPARISON(neq, detail::is_not_equal)
+#undef TILEPROOF_COMPARISON
+
+// All lanes, or not.
+template <typename T, unsigned Elems>
+bool equal(const vector<T, Elems> &a, const vector<T, Elems> &b) { return eq(a, b).full(); }
+template <typename T, unsigned Elems>
+bool not_equal(const vector<T, Elems> &a, const vector<T, Elems> &b) { return !equal(a, b); }
+
+// Lane i is b's where bit i of the mask is set, and a's where it is not.
+template <typename A, typename B, unsigned Elems>
+    requires(detail::SameLanes<A, B>)
+TILEPROOF_INLINE auto select(const A &a, const B &b, const mask<Elems> &m) {
+    using V = detail::either_vector<A, B>;
+    using T = typename V::value_type;
+    static_assert(V::size() == Elems, "select: the mask and the vectors have different sizes");
+    V out;
+    detail::each<detail::chosen, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes_as<T>(a),
+                                                                    detail::lanes_as<T>(b),
+                                                                    detail::lanes<uint8_t>{m.lane});
+    return out;
+}
+
+// --- reductions; a sum of integers wraps in the element type
+
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE T reduce_add(const vector<T, Elems> &v) {
+    if constexpr (std::is_same_v<T, bfloat16>) {
+        const accum<accfloat, Elems> wide(v);
+        accum<accfloat, 16> sum;
+        detail::each<detail::identity, 16, 0>(sum.lane, detail::same<float>{detail::sum_of_lanes<Elems>(wide.lane)});
+        return sum.template to_vector<T>().get(0);
+    } else {
+        return detail::sum_of_lanes<Elems>(v.lane);
+    }
+}
+
+// Lane i is the sum of the i-th vector; the lanes after the last are undefined on hardware, and hold zero here.
+template <typename T, unsigned Elems, typename... Rest>
+vector<T, Elems> reduce_add_v(const vector<T, Elems> &first, const Rest &...rest) {
+    static_assert((std::is_same_v<Rest, vector<T, Elems>> && ...), "reduce_add_v takes vectors of one type and size");
+    static_assert(sizeof...(Rest) < Elems, "reduce_add_v: more vectors than lanes");
+    vector<T, Elems> out;
+    detail::each<detail::identity, Elems, 0>(out.lane, detail::same<T>{T(0)});
+    unsigned i = 0;
+    out.set(reduce_add(first), i++);
+    (out.set(reduce_add(rest), i++), ...);
+    return out;
+}
+
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE T reduce_max(const vector<T, Elems> &v) { return detail::best_of_lanes<detail::larger, Elems>(v.lane); }
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE T reduce_min(const vector<T, Elems> &v) { return detail::best_of_lanes<detail::smaller, Elems>(v.lane); }
+
+template <typename T, unsigned Elems>
+T reduce_mul(const vector<T, Elems> &v) {
+    static_assert(detail::is_integer<T>, "aie::reduce_mul is modelled for integers only");
+    return detail::product_of_lanes<Elems>(v.lane);
+}
+
+}  // namespace aie

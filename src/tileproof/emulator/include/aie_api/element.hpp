@@ -1,0 +1,223 @@
+// What a lane may hold: integers of the host, float, and bfloat16. And how code is written that a checked build need not
+// watch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "core_state.hpp"
+
+using int8 = int8_t;
+using int16 = int16_t;
+using int32 = int32_t;
+using uint8 = uint8_t;
+using uint16 = uint16_t;
+using uint32 = uint32_t;
+
+#define TILEPROOF_INLINE [[gnu::always_inline]] inline
+// For functions that are called and see vectors only, never tile memory: a checked build need not watch them. Their
+// locals are not charged to the tile function's own frame either. No loop in them may become a call of memcpy or memset,
+// which a checked build does watch.
+#ifdef __clang__
+#define TILEPROOF_UNWATCHED \
+    __attribute__((noinline, no_sanitize("kernel-address"), no_builtin("memcpy", "memmove", "memset")))
+#else
+#define TILEPROOF_UNWATCHED \
+    __attribute__((noinline, no_sanitize("kernel-address"), optimize("no-tree-loop-distribute-patterns")))
+#endif
+
+// The upper half of a float. Arithmetic on scalars is float's, as soft-float does it. A float becomes a scalar bfloat16
+// to the nearest, ties to even; vectors follow the core's rounding mode instead. (Unconfirmed for the scalar.)
+struct bfloat16 {
+    uint16_t bits;  // not in the real API
+
+    bfloat16() = default;
+    TILEPROOF_INLINE constexpr bfloat16(float value) : bits(nearest(__builtin_bit_cast(uint32_t, value))) {}
+    template <typename Lane>
+        requires(Lane::refers_to_lane)
+    bfloat16(const Lane &lane) : bits(lane.get().bits) {}
+    TILEPROOF_INLINE constexpr operator float() const { return __builtin_bit_cast(float, uint32_t(bits) << 16); }
+
+    TILEPROOF_INLINE static constexpr bfloat16 from_bits(uint16_t bits) {
+        bfloat16 out(0.0f);
+        out.bits = bits;
+        return out;
+    }
+
+    TILEPROOF_INLINE constexpr bfloat16 &operator+=(float x) { return *this = bfloat16(float(*this) + x); }
+    TILEPROOF_INLINE constexpr bfloat16 &operator-=(float x) { return *this = bfloat16(float(*this) - x); }
+    TILEPROOF_INLINE constexpr bfloat16 &operator*=(float x) { return *this = bfloat16(float(*this) * x); }
+    TILEPROOF_INLINE constexpr bfloat16 &operator/=(float x) { return *this = bfloat16(float(*this) / x); }
+
+private:
+    TILEPROOF_INLINE static constexpr uint16_t nearest(uint32_t b) {
+        if ((b & 0x7fffffffu) > 0x7f800000u) return uint16_t(b >> 16 | 0x40u);
+        return uint16_t((b + 0x7fffu + (b >> 16 & 1u)) >> 16);
+    }
+};
+static_assert(sizeof(bfloat16) == 2);
+
+template <>
+struct std::numeric_limits<bfloat16> {
+    static constexpr bool is_specialized = true, is_signed = true, is_integer = false, is_exact = false;
+    static constexpr bool has_infinity = true, has_quiet_NaN = true;
+    static constexpr int digits = 8, radix = 2, min_exponent = -125, max_exponent = 128;
+    static constexpr bfloat16 min() { return bfloat16::from_bits(0x0080); }
+    static constexpr bfloat16 max() { return bfloat16::from_bits(0x7f7f); }
+    static constexpr bfloat16 lowest() { return bfloat16::from_bits(0xff7f); }
+    static constexpr bfloat16 epsilon() { return bfloat16::from_bits(0x3c00); }
+    static constexpr bfloat16 infinity() { return bfloat16::from_bits(0x7f80); }
+    static constexpr bfloat16 quiet_NaN() { return bfloat16::from_bits(0x7fc0); }
+};
+
+// Elements of the real API that are not modelled: pointers to them compile, vectors of them do not.
+struct int4;
+struct uint4;
+struct cint16;
+struct cint32;
+struct cfloat;
+struct cbfloat16;
+struct bfp16ebs8;
+struct bfp16ebs16;
+
+namespace aie {
+
+template <typename T, unsigned Elems>
+class vector;
+
+namespace detail {
+
+template <typename...>
+inline constexpr bool always_false = false;
+
+template <typename T, typename... Ts>
+inline constexpr bool is_one_of = (std::is_same_v<T, Ts> || ...);
+
+template <typename T>
+inline constexpr bool is_integer = is_one_of<T, int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t>;
+template <typename T>
+inline constexpr bool is_floating = is_one_of<T, float, bfloat16>;
+template <typename T>
+inline constexpr bool is_element = is_integer<T> || is_floating<T>;
+template <typename T>
+inline constexpr bool is_complex = is_one_of<T, cint16, cint32, cfloat, cbfloat16>;
+template <typename T>
+inline constexpr bool is_block_float = is_one_of<T, bfp16ebs8, bfp16ebs16>;
+template <typename T>
+inline constexpr bool is_half_byte = is_one_of<T, int4, uint4>;
+template <typename T>
+inline constexpr bool is_named_element = is_element<T> || is_complex<T> || is_block_float<T> || is_half_byte<T>;
+
+// Says why T is no element. Every class and function that takes elements instantiates it.
+template <typename T>
+struct check_element {
+    static_assert(!is_complex<T>,
+                  "tileproof's aie_api has no complex elements: no cint16, cint32, cfloat, cbfloat16");
+    static_assert(!is_block_float<T>, "tileproof's aie_api has no block floating point: no bfp16ebs8, bfp16ebs16");
+    static_assert(!is_half_byte<T>, "tileproof's aie_api has no elements of 4 bits: no int4, uint4");
+    static_assert(is_named_element<T>,
+                  "an aie::vector holds int8, int16, int32, uint8, uint16, uint32, bfloat16 or float");
+    static constexpr bool value = is_element<T>;
+};
+
+// Registers have up to 1024 bits; the API makes 2048 of several, as the int32 result of an 8x8x8 mmul needs.
+constexpr bool is_vector_bits(unsigned bits) {
+    return bits == 128 || bits == 256 || bits == 512 || bits == 1024 || bits == 2048;
+}
+
+TILEPROOF_INLINE constexpr unsigned divided_up(unsigned a, unsigned b) { return (a + b - 1) / b; }
+
+// Issue slots of work that moves or computes `bits` bits: adds, comparisons, SRS, shuffles all do 512 a cycle (facts on
+// the hardware, section 6: 64 lanes of int8, 32 of int16 and bf16).
+TILEPROOF_INLINE constexpr unsigned slots_of_bits(unsigned bits) { return divided_up(bits, 512); }
+template <typename T>
+TILEPROOF_INLINE constexpr unsigned slots_of(unsigned lanes) { return slots_of_bits(lanes * sizeof(T) * 8); }
+
+TILEPROOF_INLINE void issue_vector(unsigned slots) { tileproof_issue.vector += slots; }
+TILEPROOF_INLINE void issue_move(unsigned slots) { tileproof_issue.move += slots; }
+
+// AIE2 does a 512-bit access as two of 256 bits; AIE2P has 512-bit ports.
+TILEPROOF_INLINE constexpr unsigned load_alignment(unsigned bytes) {
+    if (bytes >= 64) return __AIE_ARCH__ == 21 ? 64 : 32;
+    return bytes;
+}
+
+// Keeps a wrong index inside the object, and says so.
+TILEPROOF_INLINE unsigned checked_index(unsigned index, unsigned limit) {
+    if (index < limit) [[likely]]
+        return index;
+    tileproof_record_fault(tileproof_fault_index, nullptr, limit, index);
+    return index % limit;
+}
+
+// Chunks of a reshaping function: a power of two that divides the vector.
+TILEPROOF_INLINE unsigned checked_chunk(unsigned chunk, unsigned elems) {
+    if (chunk != 0 && (chunk & (chunk - 1)) == 0 && chunk <= elems) [[likely]]
+        return chunk;
+    tileproof_record_fault(tileproof_fault_index, nullptr, elems + 1, chunk);
+    return 1;
+}
+
+// --- lane by lane
+
+// What a lane function reads: lane i of a vector, or one scalar for every lane.
+template <typename T>
+struct lanes {
+    const T *first;
+    TILEPROOF_INLINE T operator[](unsigned i) const { return first[i]; }
+};
+template <typename T>
+struct same {
+    T value;
+    TILEPROOF_INLINE T operator[](unsigned) const { return value; }
+};
+
+// to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
+// compiler may vectorise.
+template <typename F, unsigned Elems, unsigned VectorSlots, typename R, typename... From>
+TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
+    issue_vector(VectorSlots);
+    for (unsigned i = 0; i < Elems; ++i) to[i] = F::of(from[i]...);
+}
+
+struct identity {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a) { return a; }
+};
+
+// --- tile memory
+
+// One object of Bytes bytes at any address, for one access that a checked build reports once and whole. GCC keeps a
+// struct out of wide stack slots; clang would turn its copy into a memcpy, and does not with a vector.
+template <unsigned Bytes>
+struct raw_bytes {
+#ifdef __clang__
+    typedef unsigned char type __attribute__((vector_size(Bytes), may_alias, aligned(1)));
+#else
+    struct __attribute__((may_alias, packed)) type { unsigned char byte[Bytes]; };
+#endif
+};
+
+template <unsigned Bytes>
+TILEPROOF_INLINE void copy_whole(void *to, const void *from) {
+    using raw = typename raw_bytes<Bytes>::type;
+    *static_cast<raw *>(to) = *static_cast<const raw *>(from);
+}
+
+// The same from register to register, where a checked build sees a pointer and cannot know that it is no tile memory.
+template <unsigned Bytes>
+TILEPROOF_UNWATCHED void copy_register(void *__restrict to, const void *__restrict from) {
+    copy_whole<Bytes>(to, from);
+}
+
+}  // namespace detail
+
+inline constexpr unsigned vector_decl_align = __AIE_ARCH__ == 21 ? 64 : 32;
+inline constexpr unsigned vector_ldst_align = vector_decl_align;
+template <typename T, unsigned Elems>
+inline constexpr unsigned vector_ldst_align_v = detail::load_alignment(Elems * sizeof(T));
+
+}  // namespace aie

@@ -1,0 +1,126 @@
+// mul, mac, msc and their like, lane by lane, into an accumulator.
+#pragma once
+
+#include "compare.hpp"
+
+namespace aie {
+
+namespace detail {
+
+template <typename A, typename B>
+inline constexpr unsigned product_bits = (sizeof(A) + sizeof(B)) * 8;
+
+// Products of up to 32 bits are counted in acc32, longer ones in acc64; floating point in accfloat.
+template <typename Tag, typename A, typename B>
+using product_tag = std::conditional_t<
+    !std::is_same_v<Tag, accauto>, Tag,
+    std::conditional_t<is_floating<A> || is_floating<B>, accfloat,
+                       std::conditional_t<(product_bits<A, B> <= 32), acc32, acc64>>>;
+
+template <typename Tag, typename A, typename B>
+struct check_product {
+    static_assert(check_element<A>::value && check_element<B>::value);
+    static_assert(is_floating<A> == is_floating<B>,
+                  "a product of an integer and a floating point lane: convert one of them, aie::to_float or to_fixed");
+    static_assert(!is_floating<A> || std::is_same_v<A, B>,
+                  "a product of a bfloat16 and a float lane: convert one of them");
+    static_assert(is_float_tag<Tag> == is_floating<A>,
+                  "integers are multiplied into acc32 and acc64, bfloat16 and float into accfloat");
+};
+
+template <typename Element, typename A, typename B>
+TILEPROOF_INLINE Element product(A a, B b) {
+    // uint16 x uint16 needs all 32 bits; every other 16-bit product fits an int, and vectorises better as one.
+    if constexpr (product_bits<A, B> <= 32 && sizeof(Element) == 4 && !(std::is_unsigned_v<A> && std::is_unsigned_v<B>))
+        return int32_t(a) * int32_t(b);
+    else
+        return Element(wrapping<Element>(Element(a)) * wrapping<Element>(Element(b)));
+}
+
+// Lanes that one instruction multiplies (section 6, elementwise mul lanes: 32 of 8 and 16 bits, 16 of bfloat16 on AIE2;
+// twice that, and 64 of bfloat16, on AIE2P). Unconfirmed: 32 bits, for which 16x32 is taken as half of 16x16 and 32x32
+// as half of that; and float, emulated in 3 to 9 products of bfloat16, for which 9 are taken.
+template <typename A, typename B>
+constexpr unsigned multiply_slots(unsigned n) {
+    constexpr bool aie2p = __AIE_ARCH__ == 21;
+    if (is_floating<A>) return divided_up(n, aie2p ? 64 : 16) * (sizeof(A) == 4 ? 9 : 1);
+    const unsigned wide = (sizeof(A) == 4) + (sizeof(B) == 4);
+    return divided_up(n, (aie2p ? 64u : 32u) >> wide);
+}
+
+template <typename Element>
+struct integer_mul {
+    template <typename A, typename B>
+    TILEPROOF_INLINE static Element of(A a, B b) { return product<Element>(a, b); }
+};
+template <typename Element>
+struct integer_negmul {
+    template <typename A, typename B>
+    TILEPROOF_INLINE static Element of(A a, B b) { return wrapping_neg::of(product<Element>(a, b)); }
+};
+template <typename Element>
+struct integer_mac {
+    template <typename A, typename B>
+    TILEPROOF_INLINE static Element of(Element acc, A a, B b) { return wrapping_add::of(acc, product<Element>(a, b)); }
+};
+template <typename Element>
+struct integer_msc {
+    template <typename A, typename B>
+    TILEPROOF_INLINE static Element of(Element acc, A a, B b) { return wrapping_sub::of(acc, product<Element>(a, b)); }
+};
+
+template <template <typename> typename Integer, typename Float, typename Tag, typename A, typename B, typename... Acc>
+TILEPROOF_INLINE auto multiplied(const A &a, const B &b, const Acc &...acc) {
+    using X = scalar_of_t<A>;
+    using Y = scalar_of_t<B>;
+    constexpr unsigned Elems = size_of_either<A, B>();
+    (void)check_product<Tag, X, Y>{};
+    using element = typename accum<Tag, Elems>::element;
+    using F = std::conditional_t<is_float_tag<Tag>, Float, Integer<element>>;
+    static_assert(((Acc::size() == Elems) && ...), "the accumulator and the operands have different sizes");
+    accum<Tag, Elems> out;
+    each<F, Elems, multiply_slots<X, Y>(Elems)>(out.lane, lanes<element>{acc.lane}..., lanes_of(a), lanes_of(b));
+    return out;
+}
+
+}  // namespace detail
+
+#define TILEPROOF_MULTIPLY(NAME, INTEGER, FLOAT)                                                        \
+    template <typename Tag = accauto, typename A, typename B>                                           \
+        requires(detail::LaneOperands<A, B>)                                                            \
+    TILEPROOF_INLINE auto NAME(const A &a, const B &b) {                                                \
+        using tag = detail::product_tag<Tag, detail::scalar_of_t<A>, detail::scalar_of_t<B>>;           \
+        return detail::multiplied<INTEGER, FLOAT, tag>(a, b);                                           \
+    }                                                                                                   \
+    template <typename Tag = accauto, typename A, typename B>                                           \
+        requires(detail::AnyPlace<A, B>)                                                                \
+    TILEPROOF_INLINE auto NAME(const A &a, const B &b) {                                                \
+        return NAME<Tag>(detail::loaded(a), detail::loaded(b));                                         \
+    }
+TILEPROOF_MULTIPLY(mul, detail::integer_mul, detail::float_mul)
+TILEPROOF_MULTIPLY(negmul, detail::integer_negmul, detail::float_negmul)
+#undef TILEPROOF_MULTIPLY
+
+#define TILEPROOF_MULTIPLY_ADD(NAME, INTEGER, FLOAT)                                                    \
+    template <typename Tag, unsigned Elems, typename A, typename B>                                     \
+        requires(detail::LaneOperands<A, B>)                                                            \
+    TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &acc, const A &a, const B &b) {     \
+        return detail::multiplied<INTEGER, FLOAT, Tag>(a, b, acc);                                      \
+    }                                                                                                   \
+    template <typename Tag, unsigned Elems, typename A, typename B>                                     \
+        requires(detail::AnyPlace<A, B>)                                                                \
+    TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &acc, const A &a, const B &b) {     \
+        return NAME(acc, detail::loaded(a), detail::loaded(b));                                         \
+    }
+TILEPROOF_MULTIPLY_ADD(mac, detail::integer_mac, detail::float_mac)
+TILEPROOF_MULTIPLY_ADD(msc, detail::integer_msc, detail::float_msc)
+#undef TILEPROOF_MULTIPLY_ADD
+
+template <typename Tag = accauto, typename T, unsigned Elems>
+TILEPROOF_INLINE auto mul_square(const vector<T, Elems> &v) { return mul<Tag>(v, v); }
+template <typename Tag, unsigned Elems, typename T>
+TILEPROOF_INLINE auto mac_square(const accum<Tag, Elems> &acc, const vector<T, Elems> &v) { return mac(acc, v, v); }
+template <typename Tag, unsigned Elems, typename T>
+TILEPROOF_INLINE auto msc_square(const accum<Tag, Elems> &acc, const vector<T, Elems> &v) { return msc(acc, v, v); }
+
+}  // namespace aie

@@ -1,0 +1,101 @@
+// What the real API has and this one does not: every name is here, and using it is an error that says so.
+#pragma once
+
+#include "accum.hpp"
+
+// Not for plain numbers: where a kernel says `using namespace aie`, its own sin(x) is the host's.
+#define TILEPROOF_REFUSED(NAME, WHY)                                            \
+    template <auto... Values, typename... A>                                    \
+        requires(sizeof...(A) == 0 || !(std::is_arithmetic_v<A> && ...))        \
+    void NAME(const A &...) {                                                   \
+        static_assert(aie::detail::always_false<A...>, "aie::" #NAME ": " WHY); \
+    }                                                                           \
+    template <typename T, auto... Values, typename... A>                        \
+    void NAME(const A &...) {                                                   \
+        static_assert(aie::detail::always_false<T>, "aie::" #NAME ": " WHY);    \
+    }
+
+namespace aie {
+
+TILEPROOF_REFUSED(max_cmp, "its mask is not documented; use aie::lt and aie::select")
+TILEPROOF_REFUSED(min_cmp, "its mask is not documented; use aie::lt and aie::select")
+TILEPROOF_REFUSED(sin, "AIE2 and AIE2P have none; only the first AIE has")
+TILEPROOF_REFUSED(cos, "AIE2 and AIE2P have none; only the first AIE has")
+TILEPROOF_REFUSED(sincos, "AIE2 and AIE2P have none; only the first AIE has")
+TILEPROOF_REFUSED(div, "floating point division is not modelled; use aie::inv")
+TILEPROOF_REFUSED(conj, "complex numbers are not modelled")
+TILEPROOF_REFUSED(real, "complex numbers are not modelled")
+TILEPROOF_REFUSED(imag, "complex numbers are not modelled")
+TILEPROOF_REFUSED(abs_square, "complex numbers are not modelled")
+TILEPROOF_REFUSED(mul_abs_square, "complex numbers are not modelled")
+TILEPROOF_REFUSED(to_fixed_complex, "complex numbers are not modelled")
+TILEPROOF_REFUSED(interleave_butterfly, "it is not modelled; use aie::interleave_zip and aie::select")
+TILEPROOF_REFUSED(accumulate, "it is not modelled; use aie::mul and aie::mac")
+TILEPROOF_REFUSED(sliding_mul_sym, "symmetric filters are not modelled; use aie::sliding_mul")
+TILEPROOF_REFUSED(sliding_mac_sym, "symmetric filters are not modelled; use aie::sliding_mac")
+TILEPROOF_REFUSED(sliding_mul_antisym, "symmetric filters are not modelled; use aie::sliding_mul")
+TILEPROOF_REFUSED(sliding_mul_sym_uct, "symmetric filters are not modelled; use aie::sliding_mul")
+TILEPROOF_REFUSED(sliding_mul_ch, "filters of several channels are not modelled; use aie::sliding_mul")
+TILEPROOF_REFUSED(sliding_mac_ch, "filters of several channels are not modelled; use aie::sliding_mac")
+TILEPROOF_REFUSED(fft_dit_r2_stage, "the FFT is not modelled")
+TILEPROOF_REFUSED(fft_dit_r3_stage, "the FFT is not modelled")
+TILEPROOF_REFUSED(fft_dit_r4_stage, "the FFT is not modelled")
+TILEPROOF_REFUSED(fft_dit_r5_stage, "the FFT is not modelled")
+TILEPROOF_REFUSED(op_add, "operation modifiers are not modelled; use aie::mac")
+TILEPROOF_REFUSED(op_sub, "operation modifiers are not modelled; use aie::msc")
+TILEPROOF_REFUSED(op_none, "operation modifiers are not modelled; pass the argument itself")
+TILEPROOF_REFUSED(op_neg, "operation modifiers are not modelled; use aie::neg")
+TILEPROOF_REFUSED(op_abs, "operation modifiers are not modelled; use aie::abs")
+TILEPROOF_REFUSED(op_conj, "complex numbers are not modelled")
+TILEPROOF_REFUSED(op_min, "operation modifiers are not modelled; use aie::min")
+TILEPROOF_REFUSED(op_max, "operation modifiers are not modelled; use aie::max")
+TILEPROOF_REFUSED(op_sign, "operation modifiers are not modelled; cast the vector to its signed or unsigned type")
+TILEPROOF_REFUSED(op_zero, "operation modifiers are not modelled; use aie::zeros")
+TILEPROOF_REFUSED(op_transpose, "operation modifiers are not modelled; use aie::transpose")
+TILEPROOF_REFUSED(begin_pattern, "pattern iterators are not modelled")
+TILEPROOF_REFUSED(make_tensor_descriptor, "tensor descriptors are not modelled; use iterators and aie::load_v")
+TILEPROOF_REFUSED(make_tensor_buffer_stream, "tensor buffer streams are not modelled; use iterators and aie::load_v")
+TILEPROOF_REFUSED(begin_vector_input_buffer_stream, "buffer streams are not modelled; use aie::begin_vector")
+
+template <typename T, unsigned Elems>
+class sparse_vector {
+    static_assert(detail::always_false<T>, "tileproof's aie_api has no sparse vectors: aie::sparse_vector");
+};
+template <typename T, unsigned Elems>
+class block_vector {
+    static_assert(detail::always_false<T>, "tileproof's aie_api has no block floating point: aie::block_vector");
+};
+
+}  // namespace aie
+#undef TILEPROOF_REFUSED
+
+// --- locks, streams and cascade: the design does this, between calls. A kernel that waits inside a call would stop the
+// whole emulation.
+
+#define TILEPROOF_REFUSED(NAME, WHY)                                                               \
+    template <typename... A>                                                                       \
+    int NAME(const A &...) {                                                                       \
+        static_assert(aie::detail::always_false<A...>, #NAME " in a tile function: tileproof's emulator " WHY); \
+        return 0;                                                                                  \
+    }
+#define TILEPROOF_NO_LOCKS "takes and gives locks between calls: acquire and release in the design"
+#define TILEPROOF_NO_STREAMS "has no streams inside a call: move the data with a fifo or a DMA"
+#define TILEPROOF_NO_CASCADE "has no cascade inside a call: read and write it in the design"
+
+TILEPROOF_REFUSED(acquire, TILEPROOF_NO_LOCKS)
+TILEPROOF_REFUSED(acquire_equal, TILEPROOF_NO_LOCKS)
+TILEPROOF_REFUSED(acquire_greater_equal, TILEPROOF_NO_LOCKS)
+TILEPROOF_REFUSED(release, TILEPROOF_NO_LOCKS)
+TILEPROOF_REFUSED(get_ss, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(get_ss_nb, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(get_ss_tlast, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(put_ms, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(put_ms_nb, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(put_ms_packet_header, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(readincr, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(writeincr, TILEPROOF_NO_STREAMS)
+TILEPROOF_REFUSED(get_scd, TILEPROOF_NO_CASCADE)
+TILEPROOF_REFUSED(get_scd_v16int32, TILEPROOF_NO_CASCADE)
+TILEPROOF_REFUSED(get_scd_v16accfloat, TILEPROOF_NO_CASCADE)
+TILEPROOF_REFUSED(put_mcd, TILEPROOF_NO_CASCADE)
+#undef TILEPROOF_REFUSED

@@ -1,0 +1,599 @@
+"""aie_api against the executable definition of the hardware's numbers, typed in here again.
+
+`round_scaled`, `srs`, `to_bf16` and `mac_bf16` are that definition, in Python, one value at a time. Each has a second
+formulation in numpy, which is checked against the first on a sample, and which the headers are compared with on at
+least 100,000 values per rule. The seeds are fixed, and are in every assertion's message.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_aie_api import ARCHITECTURES, COMPILER, MODES, SATURATIONS, Fault, address, compile_for
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler: set CXX, or install g++ or clang++")
+
+VALUES = 102_400
+LANES = 16
+SAMPLE = 3_000
+
+# --- the definition
+
+
+def round_scaled(num: int, shift: int, mode: str) -> int:
+    """num / 2**shift as an integer, in one of the ten modes."""
+    if shift <= 0:
+        return num << -shift
+    q, r, half, neg = num >> shift, num & ((1 << shift) - 1), 1 << (shift - 1), num < 0
+    if r == 0:
+        return q
+    return q + bool(
+        {
+            "floor": False,
+            "ceil": True,
+            "symmetric_floor": neg,
+            "symmetric_ceil": not neg,
+            "positive_inf": r >= half,
+            "negative_inf": r > half,
+            "symmetric_inf": r > half or (r == half and not neg),
+            "symmetric_zero": r > half or (r == half and neg),
+            "conv_even": r > half or (r == half and q & 1),
+            "conv_odd": r > half or (r == half and not q & 1),
+        }[mode]
+    )
+
+
+def srs(acc: int, shift: int, width: int, signed: bool, mode: str, sat: str) -> int:
+    v = round_scaled(acc, shift, mode)
+    high = (1 << (width - signed)) - 1
+    low = 0 if not signed else (-high if sat == "symmetric" else -high - 1)
+    if sat != "none":
+        return min(max(v, low), high)
+    v &= (1 << width) - 1
+    return v - (1 << width) if signed and v >> (width - 1) else v
+
+
+def f32(b: int) -> float:
+    return float(struct.unpack("<f", struct.pack("<I", b & 0xFFFFFFFF))[0])
+
+
+def bf16_bits(b: int, mode: str) -> int:
+    """The upper half of the float that `to_bf16` gives for the float with these bits."""
+    if b & 0x7F800000 == 0x7F800000:
+        return (b & 0xFFFF0000 | (0x00400000 if b & 0x7FFFFF else 0)) >> 16
+    s, m = b >> 31, b & 0x7FFFFFFF
+    return (s << 15) | abs(round_scaled(-m if s else m, 16, mode))
+
+
+def mac_bf16(acc: float, a: list[float], b: list[float]) -> float:
+    """One lane: acc + the products, each rounded to a 24-bit grid of the largest exponent, then renormalised."""
+    terms = [Fraction(acc)] + [Fraction(x) * Fraction(y) for x, y in zip(a, b, strict=True)]
+    nonzero = [v for v in terms if v]
+    if not nonzero:
+        return 0.0
+
+    def exponent(v: Fraction) -> int:
+        e = v.numerator.bit_length() - v.denominator.bit_length()
+        return e if abs(v) >= Fraction(2) ** e else e - 1
+
+    unit = Fraction(2) ** (max(map(exponent, nonzero)) - 23)
+    total = sum(round(v / unit) for v in terms) * unit
+    if not total:
+        return 0.0
+    unit = Fraction(2) ** (exponent(total) - 23)
+    return float(round(total / unit) * unit)
+
+
+# --- the same in numpy
+
+
+def rounded(value: np.ndarray, shift: np.ndarray, mode: str) -> np.ndarray:
+    """By guard, sticky and last bit of the signed value, as a rounding unit has them."""
+    guard = (value >> np.maximum(shift - 1, 0)) & (shift > 0)
+    sticky = value & ((np.int64(1) << np.maximum(shift - 1, 0)) - 1) != 0
+    floor, negative, guard = value >> shift, value < 0, guard != 0
+    inexact = guard | (sticky & (shift > 0))
+    tie = guard & ~sticky
+    odd = floor & 1 != 0
+    nearest = guard & sticky
+    up = {
+        "floor": np.zeros_like(negative),
+        "ceil": inexact,
+        "symmetric_floor": inexact & negative,
+        "symmetric_ceil": inexact & ~negative,
+        "positive_inf": nearest | tie,
+        "negative_inf": nearest,
+        "symmetric_inf": nearest | (tie & ~negative),
+        "symmetric_zero": nearest | (tie & negative),
+        "conv_even": nearest | (tie & odd),
+        "conv_odd": nearest | (tie & ~odd),
+    }[mode]
+    return floor + up
+
+
+def stored(value: np.ndarray, dtype: Any, sat: str) -> np.ndarray:
+    if sat == "none":
+        return value.astype(dtype)
+    limits = np.iinfo(dtype)
+    low = -limits.max if sat == "symmetric" and limits.min < 0 else limits.min
+    return np.clip(value, low, limits.max).astype(dtype)
+
+
+def bf16_bits_of_many(bits: np.ndarray, mode: str) -> np.ndarray:
+    negative = bits >> 31 != 0
+    magnitude = (bits & 0x7FFFFFFF).astype(np.int64)
+    sixteen = np.full(bits.shape, 16, np.int64)
+    finite = np.abs(rounded(np.where(negative, -magnitude, magnitude), sixteen, mode))
+    special = (magnitude >> 16) | np.where(magnitude & 0x7FFFFF != 0, 0x40, 0)
+    return (negative.astype(np.int64) << 15) | np.where(magnitude >= 0x7F800000, special, finite)
+
+
+def mac_of_many(acc: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """`products` has the lanes last. Doubles hold every number exactly; rint rounds ties to even."""
+    terms = np.concatenate([acc[None], products])
+    _, exponents = np.frexp(terms)
+    largest = np.where(terms != 0, exponents, -10_000).max(axis=0)
+    total = np.rint(np.ldexp(terms, 24 - largest)).sum(axis=0)
+    mantissa, exponent = np.frexp(total)
+    return np.ldexp(np.rint(np.ldexp(mantissa, 24)), exponent - 24 + largest - 24)
+
+
+# --- what is asked
+
+SOURCE = r"""
+#include <aie_api/aie.hpp>
+
+constexpr int lanes = 16;
+
+template <typename Tag, typename T, typename Element>
+void srs(const Element *from, const int *shifts, int groups, T *to) {
+    for (int g = 0; g < groups; ++g) {
+        aie::accum<Tag, lanes> acc;
+        for (int i = 0; i < lanes; ++i) acc.lane[i] = from[g * lanes + i];
+        aie::store_unaligned_v(to + g * lanes, acc.template to_vector<T>(shifts[g]));
+    }
+}
+template <typename Tag, typename T, typename Element>
+void ups(const T *from, const int *shifts, int groups, Element *to) {
+    for (int g = 0; g < groups; ++g) {
+        aie::accum<Tag, lanes> acc;
+        acc.from_vector(aie::load_unaligned_v<lanes>(from + g * lanes), shifts[g]);
+        for (int i = 0; i < lanes; ++i) to[g * lanes + i] = acc.lane[i];
+    }
+}
+template <typename T>
+void lanewise(int what, const T *a, const T *b, int groups, T *to) {
+    for (int g = 0; g < groups; ++g) {
+        const auto x = aie::load_unaligned_v<lanes>(a + g * lanes), y = aie::load_unaligned_v<lanes>(b + g * lanes);
+        aie::vector<T, lanes> out;
+        switch (what) {
+            case 0: out = aie::add(x, y); break;
+            case 1: out = aie::sub(x, y); break;
+            case 2: out = aie::neg(x); break;
+            case 3: out = aie::abs(x); break;
+            case 4: out = aie::min(x, y); break;
+            case 5: out = aie::max(x, y); break;
+            default: out = aie::maxdiff(x, y);
+        }
+        aie::store_unaligned_v(to + g * lanes, out);
+    }
+}
+template <typename T>
+void shifted(int what, const T *a, const int *shifts, int groups, T *to) {
+    for (int g = 0; g < groups; ++g) {
+        const auto x = aie::load_unaligned_v<lanes>(a + g * lanes);
+        const unsigned n = unsigned(shifts[g]);
+        aie::store_unaligned_v(to + g * lanes, what == 0   ? aie::downshift(x, n)
+                                               : what == 1 ? aie::upshift(x, n)
+                                               : what == 2 ? aie::logical_downshift(x, n)
+                                                           : aie::logical_upshift(x, n));
+    }
+}
+template <typename T, typename U>
+void packed(const T *a, int groups, U *to) {
+    for (int g = 0; g < groups; ++g)
+        aie::store_unaligned_v(to + g * lanes, aie::load_unaligned_v<lanes>(a + g * lanes).template pack<U>());
+}
+template <typename To, typename T>
+void to_fixed(const T *a, const int *shifts, int groups, To *to) {
+    for (int g = 0; g < groups; ++g) {
+        const auto x = aie::load_unaligned_v<lanes>(a + g * lanes);
+        aie::store_unaligned_v(to + g * lanes, aie::to_fixed<To>(x, shifts[g]));
+    }
+}
+
+extern "C" {
+
+void set_state(unsigned rounding, unsigned saturation) {
+    aie::set_rounding(aie::rounding_mode(rounding));
+    aie::set_saturation(aie::saturation_mode(saturation));
+}
+
+#define WIDTHS(X) X(int8) X(uint8) X(int16) X(uint16) X(int32) X(uint32)
+#define SRS(T)                                                                                                \
+    void srs_32_##T(const int32 *from, const int *s, int n, T *to) { srs<acc32>(from, s, n, to); }            \
+    void srs_64_##T(const int64_t *from, const int *s, int n, T *to) { srs<acc64>(from, s, n, to); }          \
+    void ups_32_##T(const T *from, const int *s, int n, int32 *to) { ups<acc32>(from, s, n, to); }            \
+    void ups_64_##T(const T *from, const int *s, int n, int64_t *to) { ups<acc64>(from, s, n, to); }          \
+    void lanewise_##T(int what, const T *a, const T *b, int n, T *to) { lanewise(what, a, b, n, to); }        \
+    void shifted_##T(int what, const T *a, const int *s, int n, T *to) { shifted(what, a, s, n, to); }
+WIDTHS(SRS)
+
+void pack_int16_int8(const int16 *a, int n, int8 *to) { packed(a, n, to); }
+void pack_int16_uint8(const int16 *a, int n, uint8 *to) { packed(a, n, to); }
+void pack_uint16_uint8(const uint16 *a, int n, uint8 *to) { packed(a, n, to); }
+void pack_int32_int16(const int32 *a, int n, int16 *to) { packed(a, n, to); }
+void pack_int32_int8(const int32 *a, int n, int8 *to) { packed(a, n, to); }
+void pack_uint32_uint16(const uint32 *a, int n, uint16 *to) { packed(a, n, to); }
+
+void to_bf16(const float *from, int groups, bfloat16 *to) {
+    for (int g = 0; g < groups; ++g) {
+        aie::accum<accfloat, lanes> acc(aie::load_unaligned_v<lanes>(from + g * lanes));
+        aie::store_unaligned_v(to + g * lanes, acc.to_vector<bfloat16>());
+    }
+}
+void scalar_bf16(const float *from, int groups, bfloat16 *to) {
+    for (int i = 0; i < groups * lanes; ++i) to[i] = from[i];
+}
+void sum_bf16(int difference, const bfloat16 *a, const bfloat16 *b, int groups, bfloat16 *to) {
+    for (int g = 0; g < groups; ++g) {
+        const auto x = aie::load_unaligned_v<lanes>(a + g * lanes), y = aie::load_unaligned_v<lanes>(b + g * lanes);
+        aie::store_unaligned_v(to + g * lanes, difference ? aie::sub(x, y) : aie::add(x, y));
+    }
+}
+
+// One row of A against N columns of B at a time: what a lane of the instruction sees. a and b have 8 terms per lane.
+void mac_8(const float *acc, const bfloat16 *a, const bfloat16 *b, int rounds, float *to) {
+#if __AIE_ARCH__ == 20
+    using Tile = aie::mmul<4, 8, 4, bfloat16, bfloat16>;
+#else
+    using Tile = aie::mmul<8, 8, 8, bfloat16, bfloat16>;
+#endif
+    for (int r = 0; r < rounds; ++r) {
+        typename Tile::accum_type start;
+        for (unsigned i = 0; i < Tile::size_C; ++i) start.lane[i] = acc[r * Tile::size_C + i];
+        Tile tile(start);
+        tile.mac(aie::load_unaligned_v<Tile::size_A>(a + r * Tile::size_A),
+                 aie::load_unaligned_v<Tile::size_B>(b + r * Tile::size_B));
+        const typename Tile::accum_type out = tile.to_accum();
+        for (unsigned i = 0; i < Tile::size_C; ++i) to[r * Tile::size_C + i] = out.lane[i];
+    }
+}
+void mac_1(int what, const float *acc, const bfloat16 *a, const bfloat16 *b, int groups, float *to) {
+    for (int g = 0; g < groups; ++g) {
+        const aie::accum<accfloat, lanes> start(aie::load_unaligned_v<lanes>(acc + g * lanes));
+        const auto x = aie::load_unaligned_v<lanes>(a + g * lanes), y = aie::load_unaligned_v<lanes>(b + g * lanes);
+        aie::accum<accfloat, lanes> out;
+        switch (what) {
+            case 0: out = aie::mac(start, x, y); break;
+            case 1: out = aie::msc(start, x, y); break;
+            case 2: out = aie::mul(x, y); break;
+            default: out = aie::negmul(x, y);
+        }
+        aie::store_unaligned_v(to + g * lanes, out.to_vector<float>());
+    }
+}
+
+void fixed_bf16_int32(const bfloat16 *a, const int *s, int n, int32 *to) { to_fixed(a, s, n, to); }
+void fixed_bf16_int16(const bfloat16 *a, const int *s, int n, int16 *to) { to_fixed(a, s, n, to); }
+void fixed_float_int32(const float *a, const int *s, int n, int32 *to) { to_fixed(a, s, n, to); }
+void fixed_float_int16(const float *a, const int *s, int n, int16 *to) { to_fixed(a, s, n, to); }
+
+}  // extern "C"
+"""
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def target(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def library(target: str, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    folder: Path = tmp_path_factory.mktemp(target)
+    source = folder / "fuzz.cc"
+    source.write_text(SOURCE)
+    result = compile_for(target, source, folder / "fuzz.so")
+    assert result.returncode == 0, result.stderr
+    return ctypes.CDLL(str(folder / "fuzz.so"))
+
+
+@pytest.fixture(autouse=True)
+def reset(library: ctypes.CDLL) -> None:
+    library.set_state(0, 0)
+    Fault.in_dll(library, "tileproof_fault").kind = 0
+
+
+def differences(expected: np.ndarray, actual: np.ndarray, seed: int) -> str:
+    where = np.flatnonzero(expected != actual)[:5]
+    return f"seed {seed}: at {where}, {expected[where]} expected, {actual[where]} actual"
+
+
+def hard_integers(rng: np.random.Generator, bits: int, shift: np.ndarray) -> np.ndarray:
+    """Of every magnitude; a third on or beside a tie, and both extremes."""
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    value = rng.integers(low, high, shift.size, dtype=np.int64, endpoint=True) >> rng.integers(0, bits, shift.size)
+    unit = np.int64(1) << np.minimum(np.maximum(shift, 0), bits - 2)
+    tie = (value // unit) * unit + unit // 2 + rng.integers(-1, 2, shift.size)
+    value = np.where(rng.random(shift.size) < 1 / 3, tie, value).clip(low, high)
+    value[:2] = low, high
+    return value
+
+
+def shifts_of_groups(rng: np.random.Generator, high: int, low: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A shift for each vector, and the same once per lane."""
+    shifts = rng.integers(low, high, VALUES // LANES, endpoint=True).astype(np.int32)
+    return shifts, np.repeat(shifts.astype(np.int64), LANES)
+
+
+INTEGERS: dict[str, Any] = {
+    "int8": np.int8,
+    "uint8": np.uint8,
+    "int16": np.int16,
+    "uint16": np.uint16,
+    "int32": np.int32,
+    "uint32": np.uint32,
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("accumulator", [32, 64])
+def test_srs_is_its_definition_in_every_mode_saturation_and_width(
+    library: ctypes.CDLL, accumulator: int, mode: str
+) -> None:
+    seed = 100 * accumulator + MODES[mode]
+    rng = np.random.default_rng(seed)
+    shifts, shift = shifts_of_groups(rng, 59)
+    value = hard_integers(rng, accumulator, shift)
+    source = value.astype(np.int64 if accumulator == 64 else np.int32)
+    exact = rounded(value, shift, mode)
+    for name, dtype in INTEGERS.items():
+        limits = np.iinfo(dtype)
+        for sat, code in SATURATIONS.items():
+            actual = np.empty(VALUES, dtype)
+            library.set_state(MODES[mode], code)
+            getattr(library, f"srs_{accumulator}_{name}")(
+                address(source), address(shifts), VALUES // LANES, address(actual)
+            )
+
+            expected = stored(exact, dtype, sat)
+            assert np.array_equal(expected, actual), f"{name} {sat}: " + differences(expected, actual, seed)
+            for i in rng.integers(0, VALUES, SAMPLE // 18):
+                once = srs(int(value[i]), int(shift[i]), limits.bits, limits.min < 0, mode, sat)
+                assert once == expected[i], f"seed {seed}: {value[i]} >> {shift[i]}"
+
+
+@pytest.mark.parametrize("accumulator", [32, 64])
+@pytest.mark.parametrize("name", INTEGERS)
+def test_ups_widens_shifts_and_wraps(library: ctypes.CDLL, name: str, accumulator: int) -> None:
+    seed = accumulator
+    rng = np.random.default_rng(seed)
+    shifts, shift = shifts_of_groups(rng, accumulator - 1 if accumulator == 32 else 59)
+    limits = np.iinfo(INTEGERS[name])
+    value = rng.integers(limits.min, limits.max, VALUES, INTEGERS[name], endpoint=True)
+    wide: Any = np.int64 if accumulator == 64 else np.int32
+    actual = np.empty(VALUES, wide)
+    getattr(library, f"ups_{accumulator}_{name}")(address(value), address(shifts), VALUES // LANES, address(actual))
+
+    expected = (value.astype(np.int64) << shift).astype(wide)
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integer_vectors_wrap_whatever_the_core_saturates(library: ctypes.CDLL, name: str) -> None:
+    seed, dtype = 3, INTEGERS[name]
+    rng = np.random.default_rng(seed)
+    limits = np.iinfo(dtype)
+    library.set_state(MODES["conv_even"], SATURATIONS["saturate"])
+    a, b = (rng.integers(limits.min, limits.max, VALUES, dtype, endpoint=True) for _ in "ab")
+    a[:2], b[:2] = (limits.min, limits.max), (limits.max, limits.min)
+    x, y = a.astype(np.int64), b.astype(np.int64)
+    expected_of = [x + y, x - y, -x, np.abs(x), np.minimum(x, y), np.maximum(x, y), np.where(x > y, x - y, 0)]
+    for what, exact in enumerate(expected_of):
+        actual = np.empty(VALUES, dtype)
+        getattr(library, f"lanewise_{name}")(what, address(a), address(b), VALUES // LANES, address(actual))
+
+        expected = exact.astype(dtype)
+        assert np.array_equal(expected, actual), f"{what}: " + differences(expected, actual, seed)
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("sat", SATURATIONS)
+def test_shifts_of_vectors_are_srs_and_ups_and_logical_ones_move_bits(
+    library: ctypes.CDLL, name: str, sat: str
+) -> None:
+    seed, dtype = 4, INTEGERS[name]
+    rng = np.random.default_rng(seed)
+    limits = np.iinfo(dtype)
+    shifts, shift = shifts_of_groups(rng, limits.bits - 1)
+    value = rng.integers(limits.min, limits.max, VALUES, dtype, endpoint=True)
+    wide, bits = value.astype(np.int64), value.view(f"u{dtype(0).itemsize}").astype(np.int64)
+    cases = [(0, mode, stored(rounded(wide, shift, mode), dtype, sat)) for mode in MODES]
+    cases += [(1, "floor", stored(wide << shift, dtype, sat))]
+    cases += [(2, "ceil", (bits >> shift).astype(dtype)), (3, "ceil", (bits << shift).astype(dtype))]
+    for what, mode, expected in cases:
+        actual = np.empty(VALUES, dtype)
+        library.set_state(MODES[mode], SATURATIONS[sat])
+        getattr(library, f"shifted_{name}")(what, address(value), address(shifts), VALUES // LANES, address(actual))
+
+        assert np.array_equal(expected, actual), f"{what} {mode}: " + differences(expected, actual, seed)
+
+
+@pytest.mark.parametrize("sat", SATURATIONS)
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        ("int16", "int8"),
+        ("int16", "uint8"),
+        ("uint16", "uint8"),
+        ("int32", "int16"),
+        ("int32", "int8"),
+        ("uint32", "uint16"),
+    ],
+)
+def test_pack_is_srs_without_a_shift(library: ctypes.CDLL, wide: str, narrow: str, sat: str) -> None:
+    seed = 5
+    rng = np.random.default_rng(seed)
+    limits = np.iinfo(INTEGERS[wide])
+    value = rng.integers(limits.min, limits.max, VALUES, np.int64, endpoint=True)
+    value >>= rng.integers(0, limits.bits, VALUES)
+    source, actual = value.astype(INTEGERS[wide]), np.empty(VALUES, INTEGERS[narrow])
+    library.set_state(MODES["ceil"], SATURATIONS[sat])
+    getattr(library, f"pack_{wide}_{narrow}")(address(source), VALUES // LANES, address(actual))
+
+    expected = stored(value, INTEGERS[narrow], sat)
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
+
+
+# --- floating point
+
+
+def hard_floats(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Bits of floats: any; near a bfloat16 or a tie between two; zeros, denormals, infinities and NaNs."""
+    bits = rng.integers(0, 2**32, count, dtype=np.uint64).astype(np.uint32)
+    near = (bits & 0xFFFF0000) + rng.choice(np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32), count)
+    special = rng.choice(
+        np.array([0, 0x80000000, 0x7F800000, 0xFF800000, 0x7F800001, 0xFFC00001, 0x7F7FFFFF, 1, 0x807FFFFF], np.uint32),
+        count,
+    )
+    draw = rng.random(count)
+    return np.where(draw < 0.5, near, np.where(draw < 0.9, bits, special)).astype(np.uint32)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_float_becomes_a_bfloat16_as_the_mode_says(library: ctypes.CDLL, mode: str) -> None:
+    seed = 600 + MODES[mode]
+    rng = np.random.default_rng(seed)
+    bits, actual = hard_floats(rng, VALUES), np.empty(VALUES, np.uint16)
+    library.set_state(MODES[mode], 0)
+    library.to_bf16(address(bits), VALUES // LANES, address(actual))
+
+    expected = bf16_bits_of_many(bits, mode)
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
+    for i in rng.integers(0, VALUES, SAMPLE):
+        assert bf16_bits(int(bits[i]), mode) == expected[i], f"seed {seed}: {bits[i]:#x}"
+
+
+def test_a_scalar_becomes_a_bfloat16_to_the_nearest_even_in_any_mode(library: ctypes.CDLL) -> None:
+    seed = 7
+    bits, actual = hard_floats(np.random.default_rng(seed), VALUES), np.empty(VALUES, np.uint16)
+    library.set_state(MODES["floor"], 0)
+    library.scalar_bf16(address(bits), VALUES // LANES, address(actual))
+
+    expected = bf16_bits_of_many(bits, "conv_even")
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
+
+
+def normal_bf16(rng: np.random.Generator, shape: Any, spread: int) -> np.ndarray:
+    """Bits of normal bfloat16 numbers, exponents within `spread` of 1.0, a tenth of them zeros."""
+    exponent = rng.integers(127 - spread, 127 + spread, shape, np.int64, endpoint=True)
+    bits = rng.integers(0, 2, shape) << 15 | exponent << 7 | rng.integers(0, 128, shape)
+    return np.where(rng.random(shape) < 0.1, 0, bits).astype(np.uint16)
+
+
+def as_double(bits: np.ndarray) -> np.ndarray:
+    return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+
+
+def accumulators(rng: np.random.Generator, size: int, spread: int) -> np.ndarray:
+    magnitude = np.ldexp(1 + rng.integers(0, 2**23, size) / 2**23, rng.integers(-2 * spread, 2 * spread + 1, size))
+    sign = rng.choice([-1.0, 1.0, 0.0], size, p=[0.45, 0.45, 0.1])
+    return (magnitude * sign).astype(np.float32)
+
+
+@pytest.mark.parametrize("spread", [1, 6, 20], ids="exponents within {}".format)
+def test_a_lane_of_mmul_is_the_measured_sum_of_eight_products(library: ctypes.CDLL, target: str, spread: int) -> None:
+    seed = 800 + spread
+    rng = np.random.default_rng(seed)
+    rows, columns = (4, 4) if target == "npu1" else (8, 8)
+    rounds = VALUES // (rows * columns)
+    a, b = normal_bf16(rng, (rounds, rows, 8), spread), normal_bf16(rng, (rounds, 8, columns), spread)
+    b[: rounds // 4, 1], a[: rounds // 4, :, 1] = b[: rounds // 4, 0], a[: rounds // 4, :, 0] ^ 0x8000  # they cancel
+    acc = accumulators(rng, rounds * rows * columns, spread)
+    actual = np.empty(acc.size, np.float32)
+    library.mac_8(address(acc), address(a), address(b), rounds, address(actual))
+
+    products = as_double(a)[..., None] * as_double(b)[:, None]  # round, row, term, column
+    per_lane = np.moveaxis(products, 2, 0).reshape(8, -1)
+    expected = mac_of_many(acc.astype(np.float64), per_lane)
+    assert np.array_equal(expected, actual.astype(np.float64)), differences(expected, actual, seed)
+    for i in rng.integers(0, acc.size, SAMPLE // 3):
+        once = mac_bf16(float(acc[i]), [float(p) for p in per_lane[:, i]], [1.0] * 8)
+        assert once == expected[i], f"seed {seed}, lane {i}"
+
+
+def test_a_small_accumulator_is_lost_beside_large_products_that_cancel(library: ctypes.CDLL, target: str) -> None:
+    rows, columns = (4, 4) if target == "npu1" else (8, 8)
+    large = np.float32(2.0**15).view(np.uint32) >> 16
+    a, b = np.zeros((rows, 8), np.uint16), np.zeros((8, columns), np.uint16)
+    a[:, 0], a[:, 1], b[:2] = large, large ^ 0x8000, large
+    acc, actual = np.ones(rows * columns, np.float32), np.ones(rows * columns, np.float32)
+    library.mac_8(address(acc), address(a), address(b), 1, address(actual))
+
+    assert mac_bf16(1.0, [2.0**15, -(2.0**15)], [2.0**15] * 2) == 0.0
+    assert not actual.any()
+
+
+@pytest.mark.parametrize("spread", [1, 6, 20], ids="exponents within {}".format)
+def test_elementwise_products_are_sums_of_one_product(library: ctypes.CDLL, spread: int) -> None:
+    seed = 900 + spread
+    rng = np.random.default_rng(seed)
+    a, b = normal_bf16(rng, VALUES, spread), normal_bf16(rng, VALUES, spread)
+    acc = accumulators(rng, VALUES, spread)
+    product, zero = as_double(a) * as_double(b), np.zeros(VALUES)
+    quarter = product[: VALUES // 4].astype(np.float32)
+    acc[: VALUES // 4] = np.where(quarter == 0, 0, -np.nextafter(quarter, np.float32(9)))  # they nearly cancel
+    start = acc.astype(np.float64)
+    for what, (of, term) in enumerate([(start, product), (start, -product), (zero, product), (zero, -product)]):
+        actual = np.empty(VALUES, np.float32)
+        library.mac_1(what, address(acc), address(a), address(b), VALUES // LANES, address(actual))
+
+        expected = mac_of_many(of, term[None])
+        assert np.array_equal(expected, actual.astype(np.float64)), f"{what}: " + differences(expected, actual, seed)
+        for i in rng.integers(0, VALUES, SAMPLE // 4):
+            assert mac_bf16(float(of[i]), [float(term[i])], [1.0]) == expected[i], f"seed {seed}, lane {i}"
+
+
+@pytest.mark.parametrize("mode", ["floor", "conv_even", "symmetric_zero"])
+def test_a_sum_of_bfloat16_vectors_is_rounded_once_from_float(library: ctypes.CDLL, mode: str) -> None:
+    seed = 10
+    rng = np.random.default_rng(seed)
+    a, b = normal_bf16(rng, VALUES, 10), normal_bf16(rng, VALUES, 10)
+    library.set_state(MODES[mode], 0)
+    for difference, exact in enumerate((as_double(a) + as_double(b), as_double(a) - as_double(b))):
+        actual = np.empty(VALUES, np.uint16)
+        library.sum_bf16(difference, address(a), address(b), VALUES // LANES, address(actual))
+
+        expected = bf16_bits_of_many(exact.astype(np.float32).view(np.uint32), mode)
+        assert np.array_equal(expected, actual), differences(expected, actual, seed)
+
+
+@pytest.mark.parametrize("name", ["bf16_int32", "bf16_int16", "float_int32", "float_int16"])
+def test_bfloat16_is_fixed_to_the_floor_and_float_to_the_nearest(library: ctypes.CDLL, name: str) -> None:
+    seed = 11
+    rng = np.random.default_rng(seed)
+    source, to = name.split("_")
+    shifts, shift = shifts_of_groups(rng, 8, -8)
+    bits = normal_bf16(rng, VALUES, 20)
+    value = as_double(bits)
+    given: np.ndarray = bits
+    if source == "float":
+        given = (value * (1 + rng.integers(0, 2**10, VALUES) / 2**10)).astype(np.float32)
+        value = given.astype(np.float64)
+    actual = np.empty(VALUES, INTEGERS[to])
+    getattr(library, f"fixed_{name}")(address(given), address(shifts), VALUES // LANES, address(actual))
+
+    scaled = np.ldexp(value, shift)
+    if source == "bf16":
+        expected = np.floor(scaled).clip(-(2**31), 2**31 - 1).astype(np.int64).astype(INTEGERS[to])
+    else:
+        limits = np.iinfo(INTEGERS[to])
+        whole = np.sign(scaled) * np.ceil(np.abs(scaled) - 0.5)
+        expected = whole.clip(limits.min, limits.max).astype(np.int64).astype(INTEGERS[to])
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
