@@ -48,7 +48,7 @@ class Interface:
 
 
 def package_for_emulator(
-    design: str, interface: Interface, insts: bytes, library: Library, variant: str, digest: str
+    design: str, lowered: bytes, interface: Interface, insts: bytes, library: Library, variant: str, digest: str
 ) -> bytes:
     """The bytes of `*.emu.xclbin`."""
     provenance = Provenance(
@@ -59,7 +59,9 @@ def package_for_emulator(
         digest=digest,
         insts_sha256=hashlib.sha256(insts).hexdigest(),
     )
-    payload = Section(kind=KIND_OF["EMULATION_DATA"], data=pack_payload(Payload(design=design, library=library)))
+    payload = Section(
+        kind=KIND_OF["EMULATION_DATA"], data=pack_payload(Payload(design=design, lowered=lowered, library=library))
+    )
     request = PackageRequest(
         columns=interface.columns,
         # Every column at which the partition fits (mlir-aie SidecarFiles.h since #3440).

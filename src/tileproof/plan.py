@@ -110,9 +110,10 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
 def _lower(insts: str) -> Step:
     return Step(
         name="lower",
-        command=f"$python -P -m tileproof lower --design design.mlir --interface interface.json --insts {insts}",
+        command=f"$python -P -m tileproof lower --design design.mlir --interface interface.json --insts {insts}"
+        " --lowered design.lowered",
         inputs=("design.mlir", "tileproof.txt"),
-        outputs=("interface.json", insts),
+        outputs=("interface.json", insts, "design.lowered"),
         text="check and lower the design",
     )
 
@@ -124,8 +125,18 @@ def _package(variant: str, xclbin: str, insts: str, sources: list[str], cxx: Cxx
     return Step(
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
-        f" {code} --insts {insts} --xclbin {xclbin} --seal {_SEAL} --variant {variant} --digest $digest",
-        inputs=("design.mlir", "interface.json", "tile.so", insts, *sources, *graphs, "tileproof.txt"),
+        f" --lowered design.lowered {code} --insts {insts} --xclbin {xclbin} --seal {_SEAL} --variant {variant}"
+        " --digest $digest",
+        inputs=(
+            "design.mlir",
+            "interface.json",
+            "design.lowered",
+            "tile.so",
+            insts,
+            *sources,
+            *graphs,
+            "tileproof.txt",
+        ),
         outputs=(xclbin, _SEAL),
         text="pack the xclbin",
     )

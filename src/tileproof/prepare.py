@@ -35,6 +35,8 @@ class Request:
     xclbin: Path | None = None
     insts: Path | None = None
     timeout_s: float = 30.0
+    as_hardware: bool = False  # on the emulator: silent where the device is
+    trace: Path | None = None  # where the emulator's timelines go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

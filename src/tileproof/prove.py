@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tileproof.device import OpenDevice
     from tileproof.device.runner import LoadedKernel, RunResult
+    from tileproof.emulator.timeline import Timeline
     from tileproof.verify import Comparison, Verdict
     from tileproof.xclbin import Xclbin
 
@@ -39,6 +40,7 @@ def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: P
     cases = _chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
     frames = None if wav is None else _frames(rendered.spec, wav)
     proof: _Proof | None = None
+    timelines: list[Timeline] = []
     for number, case in enumerate(cases):
         say(f"{name}: {case.name}")
         try:
@@ -51,7 +53,25 @@ def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: P
                 raise
             yield from (_unjudged(rendered.spec, request, left, problem) for left in cases[number:])
             return
+        timelines += proof.take_timelines()
         yield verdict if verdict.passed or request.xclbin else _with_findings(verdict, rendered)
+    if request.trace is not None:
+        _write_trace(request.trace, timelines, rendered.spec.variant(request.target))
+
+
+def _write_trace(path: Path, timelines: Sequence[Timeline], name: str) -> None:
+    from tileproof.build import write_atomically
+    from tileproof.emulator.timeline import trace_json
+
+    try:
+        write_atomically(path, trace_json(timelines, name).encode())
+    except OSError as error:
+        raise Problem(
+            "the trace cannot be written",
+            where=f"--trace {path}",
+            why=error.strerror or str(error),
+            fix="choose another path",
+        ) from None
 
 
 def _chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
@@ -80,6 +100,7 @@ class _Proof:
     loaded: LoadedKernel
     seconds: dict[str, float]
     dead: bool = False
+    timelines: list[Timeline] = field(default_factory=list)
 
     @classmethod
     def begin(cls, rendered: Rendered, request: Request, say: Callable[[str], None]) -> _Proof:
@@ -132,7 +153,14 @@ class _Proof:
         result = self.loaded.run(data)
         # Whatever went wrong, what it left behind is not to disturb the next case.
         self.dead = result.state != COMPLETED or bool(result.faults)
+        if result.timeline is not None:
+            self.timelines.append(result.timeline)
         return result
+
+    def take_timelines(self) -> list[Timeline]:
+        """Those of the runs since this was last called."""
+        taken, self.timelines = self.timelines, []
+        return taken
 
     def _outputs(self, result: RunResult) -> dict[str, npt.NDArray[Any]]:
         buffers = enumerate(self.rendered.spec.buffers)
@@ -202,8 +230,8 @@ class _Proof:
             artifacts=self.artifacts,
             seconds={**self.seconds, **result.seconds},
             faults=faults,
-            cycles=result.cycles,
-            modelled=result.modelled,
+            cycles=result.timeline.cycles if result.timeline is not None else None,
+            modelled=str(result.timeline or ""),
         )
 
     def recording(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:
@@ -284,13 +312,13 @@ def _refuse_another(variant: str, provenance: Provenance | None, xclbin: Path) -
 
 
 def _import_emulator() -> None:
-    for module in ("tileproof.emulator.pyxrt", "tileproof.mlir.reader"):
-        import_module(module)
+    import_module("tileproof.emulator.pyxrt")
 
 
 def _device(request: Request, container: Xclbin, xclbin: Path) -> OpenDevice:
     """The device that the file was packed for; on another one it would be garbage."""
     from tileproof.device import EMULATOR, NPU, open_device
+    from tileproof.emulator.library import Manner
 
     if container.section("EMULATION_DATA") is None:
         return open_device(NPU if request.device == "auto" else request.device)
@@ -303,6 +331,7 @@ def _device(request: Request, container: Xclbin, xclbin: Path) -> OpenDevice:
         )
     device = open_device(EMULATOR)
     device.xrt.settings.watchdog_s = request.timeout_s
+    device.xrt.settings.manner = Manner(as_hardware=request.as_hardware, trace=request.trace is not None)
     return device
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import mlir_aie
-from tileproof.cli.shared import add_command, answer, common_options, positive, request_of, say, seconds, seed
+from tileproof.cli.shared import add_command, answer, common_options, emulator_options, positive, request_of, say, seed
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
@@ -232,10 +232,8 @@ def _add_emulate(commands: Commands) -> None:
         help="in what order things happen: by the cycle model, or by --seed in another legal order, compared with that",
     )
     parser.add_argument("--seed", type=seed, metavar="N", default=0, help="of the adversarial order; default: 0")
-    parser.add_argument("--as-hardware", action="store_true", help="say nothing where the device says nothing")
-    parser.add_argument("--trace", metavar="FILE", type=Path, help="write the modelled timeline for Perfetto")
     parser.add_argument("--dot", metavar="FILE", type=Path, help="write who waits for whom, if it is a deadlock")
-    parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
+    emulator_options(parser)
     parser.add_argument("--json", action="store_true")
 
 

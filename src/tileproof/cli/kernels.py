@@ -16,10 +16,10 @@ from tileproof.cli.shared import (
     answer,
     building_options,
     common_options,
+    emulator_options,
     progress,
     request_of,
     say,
-    seconds,
     seed,
 )
 from tileproof.errors import Problem
@@ -157,7 +157,7 @@ def _add_verify(commands: Commands) -> None:
         "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
     )
     parser.add_argument("--insts", metavar="FILE", type=Path, help="the instructions built with --xclbin")
-    parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
+    emulator_options(parser)
     parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
 
@@ -174,6 +174,13 @@ def _verify(arguments: argparse.Namespace) -> int:
             where=str(arguments.kernels),
             why="no folder below it has a kernel.toml",
             fix="name a folder that holds one folder per kernel",
+        )
+    if request.trace is not None and len(names) > 1:
+        raise Problem(
+            "a trace is of one kernel",
+            where=f"--trace {request.trace}",
+            why=f"{len(names)} kernels are verified",
+            fix="name one of them",
         )
     if arguments.junit is not None and not arguments.junit.parent.is_dir():
         raise _no_report(arguments.junit, "there is no such folder")

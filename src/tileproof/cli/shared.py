@@ -75,6 +75,13 @@ def building_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="parallel steps; default: as ninja chooses")
 
 
+def emulator_options(parser: argparse.ArgumentParser) -> None:
+    """Of commands that run something on the emulator."""
+    parser.add_argument("--as-hardware", action="store_true", help="say nothing where the device says nothing")
+    parser.add_argument("--trace", metavar="FILE", type=Path, help="write the modelled timeline for Perfetto")
+    parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
+
+
 def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
@@ -113,6 +120,8 @@ def request_of(arguments: argparse.Namespace) -> Request:
         xclbin=getattr(arguments, "xclbin", None),
         insts=getattr(arguments, "insts", None),
         timeout_s=getattr(arguments, "timeout", 30.0),
+        as_hardware=getattr(arguments, "as_hardware", False),
+        trace=getattr(arguments, "trace", None),
     )
 
 

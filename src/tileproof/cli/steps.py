@@ -61,20 +61,21 @@ def _step(
 
 
 def _add_lower(commands: Commands) -> None:
-    _step(commands, "lower", _lower, "design interface insts")
+    _step(commands, "lower", _lower, "design interface insts lowered")
 
 
 def _lower(arguments: argparse.Namespace) -> None:
     from tileproof.build import write_atomically
     from tileproof.lowering.host import lower_for_host
 
-    insts, interface = lower_for_host(arguments.design.read_text(), arguments.design.name)
+    insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name)
     write_atomically(arguments.insts, insts)
+    write_atomically(arguments.lowered, lowered)
     write_atomically(arguments.interface, interface.to_json().encode())
 
 
 def _add_package(commands: Commands) -> None:
-    parser = _step(commands, "package", _package, "design interface insts library xclbin seal")
+    parser = _step(commands, "package", _package, "design interface insts library lowered xclbin seal")
     parser.add_argument("--tile-code", type=Path, action="append", default=[])
     parser.add_argument("--graph", type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
@@ -94,6 +95,7 @@ def _package(arguments: argparse.Namespace) -> None:
     )
     xclbin = package_for_emulator(
         arguments.design.read_text(),
+        arguments.lowered.read_bytes(),
         Interface.from_json(arguments.interface.read_text()),
         arguments.insts.read_bytes(),
         library,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from tileproof.errors import EXIT_NOT_HERE, Problem, unreadable
 from tileproof.provenance import Provenance, check_pair, read_provenance
 from tileproof.xclbin import Argument, Xclbin, read_kernels, read_xclbin
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, OPCODE_TRANSACTION, state_name
+
+if TYPE_CHECKING:
+    from tileproof.emulator.timeline import Timeline
 
 # What outputs are filled with before a run; the bitwise complement on every other run.
 POISON = 0xA5
@@ -30,8 +33,7 @@ class RunResult:
     faults: tuple[str, ...] = ()
     untouched: tuple[int, ...] = ()  # outputs that still hold what they were filled with
     poison: int | None = None  # the byte that outputs were filled with
-    cycles: int | None = None  # as a model counts them
-    modelled: str = ""  # what the model says of them
+    timeline: Timeline | None = None  # as the emulator's model has it
 
     @property
     def state_name(self) -> str:
@@ -95,15 +97,13 @@ class LoadedKernel:
         finished = time.perf_counter()
         outputs = {number: self._read_back(number) for number in self._buffers if number not in inputs}
         report = getattr(run, "report", None)  # the emulator's own; XRT has none
-        timeline = report.timeline if report is not None else None
         return RunResult(
             state=state,
             outputs=outputs,
             seconds={"sync": synced - started, "run": finished - synced, "read": time.perf_counter() - finished},
             faults=tuple(str(fault) for fault in report.faults) if report is not None else (),
             untouched=tuple(number for number, data in outputs.items() if data == contents[number]),
-            cycles=timeline.cycles if timeline is not None else None,
-            modelled=str(timeline) if timeline is not None else "",
+            timeline=report.timeline if report is not None else None,
         )
 
     def _start(self) -> Any:

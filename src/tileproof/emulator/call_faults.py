@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 
-from tileproof.emulator.faults import Fault
+from tileproof.emulator.faults import Fault, nothing_new
 from tileproof.emulator.memory import TileMemories
 from tileproof.emulator.records import ApiFault, BadAccess
 from tileproof.lowering.model import PlacedBuffer
@@ -23,7 +23,8 @@ def bad_access(
     where = f"{who}, {_address(memories, bad.address)}, in an access of {bad.nbytes} bytes"
     if bad.kind in (_UNWRITTEN, _STALE):
         assert near is not None  # only bytes of a buffer are open
-        return _nothing_new(function, near, memories, bad, where)
+        at = f"byte {bad.address - memories.address_of(near):,} of {near.name}"
+        return nothing_new(function.name, at, where, ever=bad.kind == _STALE)
     place = "tile memory that it was not given"
     if near is not None:
         start = memories.address_of(near)
@@ -36,25 +37,6 @@ def bad_access(
         where=where,
         why="on the device it would silently touch whatever lies there",
         fix="check the loop bounds and the sizes that the function assumes against its memref parameters",
-    )
-
-
-def _nothing_new(function: Function, buffer: PlacedBuffer, memories: TileMemories, bad: BadAccess, where: str) -> Fault:
-    at = f"byte {bad.address - memories.address_of(buffer):,} of {buffer.name}"
-    if bad.kind == _UNWRITTEN:
-        return Fault(
-            kind="unwritten",
-            what=f"{function.name} reads what nobody has written: {at}",
-            where=where,
-            why="the device has there what the last program left, or zeros",
-            fix="write it before it is read, or give the buffer an initial value",
-        )
-    return Fault(
-        kind="stale",
-        what=f"{function.name} reads what was left from an earlier object: {at}",
-        where=where,
-        why="nobody has written it since this object was acquired to be filled",
-        fix="write it first: an accumulation begins with zeros",
     )
 
 

@@ -12,7 +12,7 @@ from tileproof.emulator.arithmetic import OPERATIONS, Unsupported, Vector, compu
 from tileproof.emulator.cascade import CascadeEnds
 from tileproof.emulator.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.emulator.engine import Blocked, Engine, LockState, Spend, Work
-from tileproof.emulator.faults import Fault
+from tileproof.emulator.faults import Fault, nothing_new
 from tileproof.emulator.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.races import Races
 from tileproof.emulator.tile_code import TileCode
@@ -364,7 +364,8 @@ class CoreProgram:
         self.races.reads(placed.name, str(operation.place))
         if not (known[flat : flat + count] & FRESH).any():
             ever = bool((known[flat : flat + count] & EVER).any())
-            self.report(self._nothing_new(placed, flat, str(operation.place), ever=ever))
+            at = f"element {flat} of {placed.name}"
+            self.report(nothing_new(self.name, at, str(operation.place), ever=ever))
         return elements[flat : flat + count]
 
     def _write(self, operation: Operation, value: Any, buffer: int, indices: tuple[int, ...], count: int) -> None:
@@ -375,23 +376,6 @@ class CoreProgram:
         self.races.writes(placed.name, str(operation.place))
         elements[flat : flat + count] = value
         known[flat : flat + count] |= FRESH | EVER
-
-    def _nothing_new(self, buffer: PlacedBuffer, element: int, place: str, *, ever: bool) -> Fault:
-        if ever:
-            return Fault(
-                kind="stale",
-                what=f"{self.name} reads what was left from an earlier object: element {element} of {buffer.name}",
-                where=place,
-                why="nobody has written it since this object was acquired to be filled",
-                fix="write it first: an accumulation begins with zeros",
-            )
-        return Fault(
-            kind="unwritten",
-            what=f"{self.name} reads what nobody has written: element {element} of {buffer.name}",
-            where=place,
-            why="the device has there what the last program left, or zeros",
-            fix="write it before it is read, or give the buffer an initial value",
-        )
 
     def _load(self, operation: Operation) -> None:
         buffer, *indices = operation.operands

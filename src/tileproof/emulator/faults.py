@@ -42,6 +42,25 @@ class Fault:
         )
 
 
+def nothing_new(who: str, at: str, where: str, *, ever: bool) -> Fault:
+    """A read of memory that nobody has written: never in this context, or (`ever`) not for the present object."""
+    if ever:
+        return Fault(
+            kind="stale",
+            what=f"{who} reads what was left from an earlier object: {at}",
+            where=where,
+            why="nobody has written it since this object was acquired to be filled",
+            fix="write it first: an accumulation begins with zeros",
+        )
+    return Fault(
+        kind="unwritten",
+        what=f"{who} reads what nobody has written: {at}",
+        where=where,
+        why="the device has there what the last program left, or zeros",
+        fix="write it before it is read, or give the buffer an initial value",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """How a run ended: the ERT state XRT would report, every fault that was found, and what the cycle model says."""

@@ -13,6 +13,7 @@ from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import Problem
 
 FORMAT = 2
+_MEMBERS = ("manifest.json", "design.mlir", "design.lowered", "tile.so")
 # A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
 _MAX_MEMBER_BYTES = 64 * 1024 * 1024
 _DATE = (1980, 1, 1, 0, 0, 0)  # zip's first; equal input gives equal bytes
@@ -20,9 +21,11 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # zip's first; equal input gives equal bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """`design` is the text of design.mlir; `library` the compiled tile code with its checks, for `machine`."""
+    """`design` is the text of design.mlir, `lowered` what it was lowered to (lowering/stored.py); `library` the
+    compiled tile code with its checks, for `machine`."""
 
     design: str = field(repr=False)
+    lowered: bytes = field(repr=False, default=b"")
     library: Library
     machine: str = field(default_factory=platform.machine)
 
@@ -32,6 +35,7 @@ def pack_payload(payload: Payload) -> bytes:
     members = {
         "manifest.json": json.dumps(_manifest(payload), sort_keys=True).encode(),
         "design.mlir": payload.design.encode(),
+        "design.lowered": payload.lowered,
         "tile.so": payload.library.code,
     }
     packed = io.BytesIO()
@@ -50,10 +54,11 @@ def unpack_payload(data: bytes, name: str) -> Payload:
     """The payload in a section's bytes; `name` is the xclbin's. Refuses another format and another machine's code."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = {member: _member(archive, member) for member in ("manifest.json", "design.mlir", "tile.so")}
+            members = {member: _member(archive, member) for member in _MEMBERS}
         manifest = json.loads(members["manifest.json"])
         payload = Payload(
             design=members["design.mlir"].decode(),
+            lowered=members["design.lowered"],
             library=Library(
                 code=members["tile.so"],
                 stacks={str(name): StackNeed(**need) for name, need in manifest.get("stacks", {}).items()},

@@ -10,7 +10,7 @@ import itertools
 import sys
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,13 @@ import numpy.typing as npt
 
 from tileproof.device_model import HW_CONTEXT_LIMIT
 from tileproof.emulator.faults import Fault, RunReport
+from tileproof.emulator.library import Manner
 from tileproof.emulator.messages import Finished, Run
 from tileproof.emulator.payload import Payload, unpack_payload
 from tileproof.emulator.process import Child
 from tileproof.errors import Problem
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.stored import stored
 from tileproof.xclbin import Argument, Xclbin, parse_topology, read_kernels, read_xclbin
 from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION
 
@@ -35,9 +38,11 @@ _BANK_MASK = 0xFFFF
 
 @dataclass
 class Settings:
-    """What XRT has no word for. `watchdog_s`: after this long without an answer a run is ended (the driver: 2 s)."""
+    """What XRT has no word for. `watchdog_s`: after this long without an answer a run is ended (the driver: 2 s);
+    `manner`: how contexts that are made from now on run."""
 
     watchdog_s: float = 30.0
+    manner: Manner = field(default_factory=Manner)
 
 
 settings = Settings()
@@ -192,18 +197,22 @@ class hw_context:
             raise
 
     def _set_up(self, device: device, file: xclbin, payload: Payload) -> None:
-        # Late, for the same reason: xDSL takes longer to import than a design takes to run.
-        from tileproof.lowering.lower import lower_design
-        from tileproof.mlir.reader import read_design
-
-        design = lower_design(read_design(payload.design, "design.mlir"))
+        design = stored(payload.lowered) or _lowered(payload.design)
         if len(device._contexts) >= HW_CONTEXT_LIMIT[design.device.generation]:
             raise RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
         self._device, self._file, self._design = device, file, design
         self._slot = next(device._slots)
         self._running: run | None = None
-        self._child.set_up(design, payload.library)
+        self._child.set_up(design, payload.library, settings.manner)
         device._contexts.add(self)
+
+
+def _lowered(text: str) -> LoweredDesign:
+    """Of a file that another tileproof has packed. Late: xDSL takes longer to import than a design takes to run."""
+    from tileproof.lowering.lower import lower_design
+    from tileproof.mlir.reader import read_design
+
+    return lower_design(read_design(text, "design.mlir"))
 
 
 class kernel:

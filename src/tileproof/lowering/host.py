@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.lowering.stored import store
 from tileproof.mlir.reader import read_design
 from tileproof.package import Interface
 
 
-def lower_for_host(text: str, name: str) -> tuple[bytes, Interface]:
-    """The bytes of insts.bin and the interface of the design in `text`; raises `Problem`."""
+def lower_for_host(text: str, name: str) -> tuple[bytes, Interface, bytes]:
+    """The bytes of insts.bin, the interface of the design in `text`, and the lowered design; raises `Problem`."""
     design = read_design(text, name)
     lowered = lower_design(design)
     sequence = main_sequence(lowered)
@@ -20,4 +21,4 @@ def lower_for_host(text: str, name: str) -> tuple[bytes, Interface]:
         buffers=len(sequence.arguments),
         warnings=tuple(f"{n.place}: {n.what}; {n.fix}" for n in design.notes if n.about == "attribute"),
     )
-    return sequence_words(lowered, sequence), interface
+    return sequence_words(lowered, sequence), interface, store(lowered)
