@@ -9,6 +9,8 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from math import isnan, prod
 from typing import Any
 
 import numpy as np
@@ -34,15 +36,40 @@ class Unsupported(Exception):  # noqa: N818  the caller knows the place, and mak
 
 def compute(operation: Operation, values: list[Any]) -> Number:
     """The result of an operation of `OPERATIONS` on its operands. Raises ZeroDivisionError, and Unsupported."""
-    return OPERATIONS[operation.name](operation, values)
+    function = OPERATIONS[operation.name]
+    if any(isinstance(value, np.ndarray) for value in values):
+        return _lane_by_lane(function, operation, values)
+    return function(operation, values)
+
+
+def _lane_by_lane(
+    function: Callable[[Operation, list[Any]], Number], operation: Operation, values: list[Any]
+) -> Number:
+    """A vector's result is that of each lane; a scalar among the operands, as a condition, is every lane's."""
+    shape, dtype = vector_type(operation.types[0])
+    one = replace(
+        operation,
+        types=(_element(operation.types[0]),),
+        operand_types=tuple(_element(type_) for type_ in operation.operand_types),
+    )
+    count = prod(shape)
+    lanes = zip(*(v.ravel().tolist() if isinstance(v, np.ndarray) else [v] * count for v in values), strict=True)
+    return np.array([function(one, list(lane)) for lane in lanes], dtype=dtype).reshape(shape)
 
 
 def vector_type(type_: MathText) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and element type of a vector."""
     found = _VECTOR.fullmatch(str(type_))
-    if found is None or found["element"] not in DTYPES:
+    if found is None or found["element"] not in (*DTYPES, "i1"):
         raise Unsupported(str(type_))
-    return tuple(int(extent) for extent in found["shape"].split("x")[:-1]), DTYPES[found["element"]].numpy
+    shape = tuple(int(extent) for extent in found["shape"].split("x")[:-1])
+    return shape, np.dtype(np.uint8) if found["element"] == "i1" else DTYPES[found["element"]].numpy
+
+
+def _element(type_: MathText) -> str:
+    """The type of a vector's lanes; any other type as it is."""
+    found = _VECTOR.fullmatch(str(type_))
+    return str(type_) if found is None else found["element"]
 
 
 def fitted(value: Number, type_: MathText) -> Number:
@@ -63,8 +90,6 @@ def _wrapped(value: int, type_: str) -> int:
 
 
 def _unsigned(value: Any, type_: MathText) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.view(value.dtype.str.replace("i", "u")).astype(object)
     return value & ((1 << _WIDTHS[str(type_)]) - 1)
 
 
@@ -83,12 +108,9 @@ def _constant(operation: Operation, _: list[Any]) -> Number:
 def _binary(function: Callable[[Any, Any], Any], *, unsigned: bool = False) -> Callable[..., Number]:
     def result(operation: Operation, values: list[Any]) -> Number:
         type_ = operation.types[0]
+        if type_ not in _WIDTHS and type_ not in _FLOATS:
+            raise Unsupported(str(type_))
         a, b = (_unsigned(value, type_) for value in values) if unsigned else values
-        if isinstance(a, np.ndarray) and a.dtype.kind in "iu":
-            # Wide enough for every product; the result wraps.
-            a, b = a.astype(object), b.astype(object)
-            wrapped = np.frompyfunc(lambda x, y: int(function(x, y)) & (2**64 - 1), 2, 1)(a, b)
-            return np.asarray(wrapped.astype(np.uint64).astype(vector_type(type_)[1]))
         return fitted(function(a, b), type_)
 
     return result
@@ -100,9 +122,14 @@ def _quotient(a: int, b: int) -> int:
     return magnitude if (a < 0) == (b < 0) else -magnitude
 
 
-def _float_quotient(a: Any, b: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.divide(np.float32(a), np.float32(b)) if not isinstance(a, np.ndarray) else a / b
+def _single(function: Callable[[Any, Any], Any]) -> Callable[[float, float], Any]:
+    """In single precision, whatever comes out: infinities and NaNs are results too."""
+
+    def result(a: float, b: float) -> Any:
+        with np.errstate(all="ignore"):
+            return function(np.float32(a), np.float32(b))
+
+    return result
 
 
 def _shift(function: Callable[[int, int], int]) -> Callable[[int, int], int]:
@@ -130,31 +157,24 @@ def _compare(operation: Operation, values: list[Any]) -> Number:
     a, b = values
     if number >= _FIRST_UNSIGNED:
         a, b = (_unsigned(value, operation.operand_types[0]) for value in values)
-    return _truth(_COMPARISONS[number](a, b))
+    return int(_COMPARISONS[number](a, b))
 
 
 def _compare_floats(operation: Operation, values: list[Any]) -> Number:
     predicate = operation.attributes["predicate"]
     assert isinstance(predicate, int)
-    a, b = (np.asarray(value) for value in values)
-    unordered = np.isnan(a) | np.isnan(b)
-    everything = np.ones_like(unordered)
-    ordered = [~everything, *(compare(a, b) & ~unordered for compare in _ORDERED), ~unordered]
-    loose = [unordered, *(compare(a, b) | unordered for compare in _ORDERED)]
-    # 8 is ueq, ... 13 is une, 14 is uno, 15 is true.
-    table = [*ordered, *loose[1:], unordered, everything]
-    return _truth(table[predicate] if table[predicate].ndim else bool(table[predicate]))
-
-
-def _truth(value: Any) -> Number:
-    return value.astype(np.uint8) if isinstance(value, np.ndarray) else int(value)
+    a, b = values
+    unordered = isnan(a) or isnan(b)
+    table = [
+        *(False, *(not unordered and rule(a, b) for rule in _ORDERED), not unordered),
+        *(unordered or rule(a, b) for rule in _ORDERED),
+        *(unordered, True),
+    ]
+    return int(table[predicate])
 
 
 def _select(_: Operation, values: list[Any]) -> Number:
     condition, yes, no = values
-    if isinstance(condition, np.ndarray):
-        picked: Vector = np.where(condition.astype(bool), yes, no).astype(yes.dtype)
-        return picked
     chosen: Number = yes if condition else no
     return chosen
 
@@ -174,9 +194,6 @@ def _extend_unsigned(operation: Operation, values: list[Any]) -> Number:
 
 
 def _bitcast(operation: Operation, values: list[Any]) -> Number:
-    if isinstance(values[0], np.ndarray):
-        shape, dtype = vector_type(operation.types[0])
-        return values[0].view(dtype).reshape(shape)
     before, after = (DTYPES.get(str(type_)) for type_ in (operation.operand_types[0], operation.types[0]))
     if before is None or after is None:
         raise Unsupported(str(operation.types[0]))
@@ -213,10 +230,10 @@ _UNSIGNED: dict[str, Callable[[int, int], int]] = {
     "shru": _shift(lambda a, b: a >> b),
 }
 _FLOAT: dict[str, Callable[[Any, Any], Any]] = {
-    "addf": lambda a, b: np.float32(a) + np.float32(b) if isinstance(a, float) else a + b,
-    "subf": lambda a, b: np.float32(a) - np.float32(b) if isinstance(a, float) else a - b,
-    "mulf": lambda a, b: np.float32(a) * np.float32(b) if isinstance(a, float) else a * b,
-    "divf": _float_quotient,
+    "addf": _single(np.add),
+    "subf": _single(np.subtract),
+    "mulf": _single(np.multiply),
+    "divf": _single(np.divide),
     "maximumf": np.maximum,
     "minimumf": np.minimum,
     "maxnumf": np.fmax,

@@ -1,0 +1,224 @@
+"""Arithmetic of cores against numpy, and against what MLIR's documentation says where numpy says something else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tileproof.emulator.arithmetic import Unsupported, compute
+from tileproof.mlir.design import Operation, Place
+
+WIDTHS = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
+NOWHERE = Place("d.mlir", 1, 1)
+
+
+def operation(name: str, of: str, to: str | None = None, **attributes: Any) -> Operation:
+    return Operation(
+        name=name,
+        operands=(0, 1),
+        results=(2,),
+        types=(to or of,),
+        operand_types=(of, of),
+        attributes=attributes,
+        regions=(),
+        arguments=(),
+        place=NOWHERE,
+    )
+
+
+def whole(type_: str) -> st.SearchStrategy[int]:
+    width = WIDTHS[type_]
+    edges = [0, 1, -1, 2, -2, (1 << width - 1) - 1, -(1 << width - 1)]
+    return st.sampled_from(edges) | st.integers(-(1 << width - 1), (1 << width - 1) - 1)
+
+
+def signed(value: int, type_: str) -> int:
+    """Two's complement, written another way than the emulator's."""
+    width = WIDTHS[type_]
+    return (value + (1 << width - 1)) % (1 << width) - (1 << width - 1)
+
+
+def unsigned(value: int, type_: str) -> int:
+    return value % (1 << WIDTHS[type_])
+
+
+def towards_zero(a: int, b: int) -> int:
+    return math.trunc(a / b) if abs(a) < 2**50 else (abs(a) // abs(b)) * (1 if (a < 0) == (b < 0) else -1)
+
+
+SIGNED: dict[str, Callable[[int, int], int]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "divs": towards_zero,
+    "rems": lambda a, b: a - b * towards_zero(a, b),
+    "floordivs": lambda a, b: math.floor(a // b),
+    "ceildivs": lambda a, b: -((-a) // b),
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
+    "xor": lambda a, b: a ^ b,
+    "maxs": lambda a, b: a if a > b else b,
+    "mins": lambda a, b: a if a < b else b,
+}
+UNSIGNED: dict[str, Callable[[int, int], int]] = {
+    "divu": lambda a, b: a // b,
+    "remu": lambda a, b: a % b,
+    "ceildivu": lambda a, b: (a + b - 1) // b,
+    "maxu": max,
+    "minu": min,
+}
+SPELLINGS = [
+    *((f"arith.{name}i", name, type_) for name in (*SIGNED, *UNSIGNED) for type_ in ("i8", "i16", "i32", "i64")),
+    *((f"index.{name}", name, "index") for name in (*SIGNED, *UNSIGNED)),
+]
+
+
+@pytest.mark.parametrize(("name", "rule", "type_"), SPELLINGS)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_whole_numbers_compute_as_two_complement_does(name: str, rule: str, type_: str, data: st.DataObject) -> None:
+    a, b = data.draw(whole(type_)), data.draw(whole(type_))
+    if b == 0 and ("div" in rule or "rem" in rule):
+        with pytest.raises(ZeroDivisionError):
+            compute(operation(name, type_), [a, b])
+        return
+    operands = (a, b) if rule in SIGNED else (unsigned(a, type_), unsigned(b, type_))
+    wanted = {**SIGNED, **UNSIGNED}[rule](*operands)
+    assert compute(operation(name, type_), [a, b]) == signed(wanted, type_)
+
+
+@pytest.mark.parametrize("type_", ["i8", "i32", "i64", "index"])
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_shifts_move_bits_and_keep_the_sign_where_they_should(type_: str, data: st.DataObject) -> None:
+    prefix, suffix = ("index", "") if type_ == "index" else ("arith", "i")
+    value = data.draw(whole(type_))
+    by = data.draw(st.integers(0, WIDTHS[type_] - 1))
+
+    def shifted(name: str) -> Any:
+        return compute(operation(f"{prefix}.{name}{suffix}", type_), [value, by])
+
+    assert shifted("shl") == signed(value * 2**by, type_)
+    assert shifted("shrs") == value // 2**by
+    assert shifted("shru") == signed(unsigned(value, type_) // 2**by, type_)
+
+
+PREDICATES = ["==", "!=", "<", "<=", ">", ">=", "<", "<=", ">", ">="]
+
+
+@pytest.mark.parametrize("type_", ["i8", "i16", "i32", "i64", "index"])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_comparisons_look_at_the_sign_or_do_not(type_: str, data: st.DataObject) -> None:
+    a, b = data.draw(whole(type_)), data.draw(whole(type_))
+    for number, sign in enumerate(PREDICATES):
+        first, second = (a, b) if number < 6 else (unsigned(a, type_), unsigned(b, type_))
+        wanted = int(eval(f"first {sign} second", {"first": first, "second": second}))
+        assert compute(operation("arith.cmpi", type_, "i1", predicate=number), [a, b]) == wanted
+
+
+NAMES = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
+
+
+def test_a_predicate_of_the_index_dialect_is_a_word() -> None:
+    for number, name in enumerate(NAMES):
+        by_word = compute(operation("index.cmp", "index", "i1", predicate=name), [-1, 2])
+        assert by_word == compute(operation("arith.cmpi", "index", "i1", predicate=number), [-1, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "to", "value", "wanted"),
+    [
+        ("arith.extsi", "i8", "i32", -3, -3),
+        ("arith.extsi", "i1", "i32", 1, -1),
+        ("arith.extui", "i1", "i32", 1, 1),
+        ("arith.extui", "i8", "i32", -3, 253),
+        ("arith.trunci", "i32", "i8", 300, 44),
+        ("arith.trunci", "i32", "i1", 3, 1),
+        ("arith.index_cast", "i32", "index", -1, -1),
+        ("arith.index_castui", "i32", "index", -1, 2**32 - 1),
+        ("index.casts", "i8", "index", -1, -1),
+        ("index.castu", "i8", "index", -1, 255),
+        ("arith.sitofp", "i32", "f32", -7, -7.0),
+        ("arith.uitofp", "i8", "f32", -1, 255.0),
+        ("arith.sitofp", "i32", "f32", 16777217, 16777216.0),
+        ("arith.fptosi", "f32", "i32", -2.75, -2),
+        ("arith.fptoui", "f32", "i32", 2.75, 2),
+        ("arith.truncf", "f32", "bf16", 1.00390625, 1.0),
+        ("arith.extf", "bf16", "f32", 1.5, 1.5),
+        ("arith.bitcast", "f32", "i32", 1.0, 0x3F800000),
+        ("arith.bitcast", "i32", "f32", 0x3F800000, 1.0),
+        ("arith.negf", "f32", "f32", 2.5, -2.5),
+    ],
+)
+def test_casts(name: str, of: str, to: str, value: float, wanted: float) -> None:
+    assert compute(operation(name, of, to), [value]) == wanted
+
+
+FLOATS = st.floats(width=32)
+
+
+@given(FLOATS, FLOATS)
+def test_floats_round_after_each_operation_as_single_precision_does(a: float, b: float) -> None:
+    with np.errstate(all="ignore"):
+        for name, function in (
+            ("addf", np.add),
+            ("subf", np.subtract),
+            ("mulf", np.multiply),
+            ("divf", np.divide),
+            ("maximumf", np.maximum),
+            ("minimumf", np.minimum),
+            ("maxnumf", np.fmax),
+            ("minnumf", np.fmin),
+        ):
+            wanted = function(np.float32(a), np.float32(b))
+            found = compute(operation(f"arith.{name}", "f32"), [a, b])
+            assert found == wanted or (np.isnan(found) and np.isnan(wanted)), name
+
+
+# arith.cmpf, in its order: true if ordered and ..., then true if unordered or ...
+FLOAT_RULES: list[Callable[[float, float], bool]] = [
+    lambda a, b: a == b,
+    lambda a, b: a > b,
+    lambda a, b: a >= b,
+    lambda a, b: a < b,
+    lambda a, b: a <= b,
+    lambda a, b: a != b,
+]
+
+
+@given(FLOATS, FLOATS)
+def test_comparisons_of_floats_know_what_is_unordered(a: float, b: float) -> None:
+    unordered = math.isnan(a) or math.isnan(b)
+    wanted = [False, *(not unordered and rule(a, b) for rule in FLOAT_RULES), not unordered]
+    wanted += [unordered or rule(a, b) for rule in FLOAT_RULES] + [unordered, True]
+    for number, truth in enumerate(wanted):
+        assert compute(operation("arith.cmpf", "f32", "i1", predicate=number), [a, b]) == truth, number
+
+
+@pytest.mark.parametrize("name", [f"arith.{name}i" for name in (*SIGNED, *UNSIGNED, "shl", "shrs", "shru")])
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_vectors_compute_lane_by_lane_what_numbers_do(name: str, data: st.DataObject) -> None:
+    lanes = st.lists(whole("i32"), min_size=4, max_size=4)
+    a, b = data.draw(lanes), data.draw(lanes)
+    if "div" in name or "rem" in name:
+        b = [value or 1 for value in b]
+    if "sh" in name:
+        b = [value % 32 for value in b]
+    arrays = [np.array(values, dtype=np.int32) for values in (a, b)]
+    together = compute(operation(name, "vector<4xi32>"), arrays)
+    assert isinstance(together, np.ndarray)
+    assert together.dtype == np.int32
+    assert together.tolist() == [compute(operation(name, "i32"), [x, y]) for x, y in zip(a, b, strict=True)]
+
+
+def test_a_type_that_cores_do_not_compute_on_is_named() -> None:
+    with pytest.raises(Unsupported, match="f64"):
+        compute(operation("arith.addf", "f64"), [1.0, 2.0])
