@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import mlir_aie
+from tileproof.cli.contract import inspect_built
 from tileproof.cli.shared import add_command, answer, common_options, emulator_options, positive, request_of, say, seed
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
 
@@ -124,8 +125,9 @@ def _text_of(path: Path) -> str:
 
 
 def _add_inspect(commands: Commands) -> None:
-    parser = add_command(commands, "inspect", _inspect, "show a design: who feeds whom, and what mlir-aie makes of it")
-    parser.add_argument("subject", metavar="KERNEL|FILE.mlir")
+    text = "show a design, an xclbin or an insts.bin: who feeds whom, what a host sees, what is moved"
+    parser = add_command(commands, "inspect", _inspect, text)
+    parser.add_argument("subject", metavar="KERNEL|FILE.mlir|FILE.xclbin|FILE.bin")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--lowered", action="store_true", help="buffers with addresses, locks, DMA chains, circuits")
     what.add_argument("--print", action="store_true", help="the design itself, in the spelling of --mlir-aie")
@@ -135,12 +137,24 @@ def _add_inspect(commands: Commands) -> None:
     parser.add_argument(
         "--scheme", choices=("default", "bank-aware", "basic-sequential"), help="how buffers are placed"
     )
-    parser.add_argument("--json", action="store_true", help="with --lowered: every fact, instruction words included")
+    parser.add_argument("--section", metavar="NAME", help="of an xclbin: only this section, its bytes included")
+    parser.add_argument("--insts", metavar="FILE", type=Path, help="of an xclbin: size the host call for these")
+    parser.add_argument(
+        "--json", action="store_true", help="of a file that was built, and with --lowered: every fact, for programs"
+    )
     common_options(parser)
     parser.set_defaults(tile_code=[])
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
+    if arguments.subject.endswith((".xclbin", ".bin")):
+        return inspect_built(arguments)
+    if arguments.section is not None or arguments.insts is not None:
+        raise Problem(
+            "--section and --insts are for an xclbin",
+            where=f"tileproof inspect {arguments.subject}",
+            fix="name a FILE.xclbin, or leave them away",
+        )
     name, text, _ = _subject(arguments)
     if not arguments.lowered:
         # Of a design as it is there is one picture, for people, and one text for each mlir-aie.
