@@ -69,7 +69,8 @@ class Emulation:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What was found, each once."""
-        return tuple(dict.fromkeys([*(fault for report in self.reports for fault in report.faults), *self.compared]))
+        found = [*(fault for report in self.reports for fault in report.faults), *self.compared]
+        return tuple({fault.sort: fault for fault in reversed(found)}.values())[::-1]
 
     @property
     def state(self) -> int:
@@ -114,7 +115,9 @@ def emulate(
         if manner.seed is not None and reports[-1].state == COMPLETED:
             child.set_up(design, library, replace(manner, seed=None))
             expected, others = _run(child, words, before, runs, timeout_s)
-            compared = _order(after, expected, manner.seed) if others[-1].state == COMPLETED else others[-1].faults
+            compared = tuple(fault for report in others for fault in report.faults)
+            if others[-1].state == COMPLETED:
+                compared += _order(after, expected, manner.seed)
     return Emulation(
         device=design.device.name,
         sequence=chosen.name,

@@ -2,6 +2,8 @@
 //   0: count
 //   1: zeros
 //   gives 1: 2 * a0
+//   mutant:  {issue_token = true} => // none finds: a task is awaited that issues no token
+//   mutant: aiex.dma_await_task(%take) => aiex.dma_free_task(%take) finds: the run ends without waiting for S2MM channel 0 of shim (0, 0) (@out)
 //   mutant: aiex.dma_start_task(%send) =>  finds: MM2S channel 0 of shim (0, 0)
 module {
   aie.device(npu1) {

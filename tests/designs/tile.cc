@@ -59,6 +59,27 @@ void matmul(const int8 *ab, int8 *c) {
                 acc[32 * row + column] += ab[32 * row + k] * ab[1024 + 32 * k + column];
     for (int i = 0; i < 1024; ++i) c[i] = static_cast<int8>(acc[i] >> 8);
 }
+void matmul_wide(const int8 *ab, int32 *c) {
+    volatile int32 acc[1024];
+    for (int i = 0; i < 1024; ++i) acc[i] = 0;
+    for (int row = 0; row < 32; ++row)
+        for (int k = 0; k < 32; ++k)
+            for (int column = 0; column < 32; ++column)
+                acc[32 * row + column] = acc[32 * row + column] + ab[32 * row + k] * ab[1024 + 32 * k + column];
+    for (int i = 0; i < 1024; ++i) c[i] = acc[i];
+}
+void side_by_side(const int32 *x, int32 *y) {
+    {
+        volatile int32 first[200];
+        for (int i = 0; i < 200; ++i) first[i] = x[i % 16];
+        y[0] = first[0];
+    }
+    {
+        volatile int32 second[200];
+        for (int i = 0; i < 200; ++i) second[i] = x[i % 16];
+        for (int i = 0; i < 16; ++i) y[i] = second[i];
+    }
+}
 [[gnu::noinline]] void deeper(const int32 *x, int32 *y) {
     volatile int32 lower[100];
     for (int i = 0; i < 100; ++i) lower[i] = x[i % 16];

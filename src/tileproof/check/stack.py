@@ -72,7 +72,7 @@ def worst_arrays(code: TileCode, name: str, above: frozenset[str] = frozenset())
     for function in code.defined(name) if name not in above else ():
         called = sorted({f.name for f in code.functions if f.name in function.words} - {name})
         below = (worst_arrays(code, callee, above | {name}) for callee in called)
-        mine = tuple((name, array) for array in function.arrays)
+        mine = tuple((name, array) for array in function.together)
         worst = max(worst, (*mine, *max(below, key=_nbytes, default=())), key=_nbytes)
     return worst
 

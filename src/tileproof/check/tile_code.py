@@ -69,12 +69,16 @@ class LocalArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CppFunction:
-    """A function with a body. `words` are all names in the body, so also those of the functions that it calls."""
+    """A function with a body. `words` are all names in the body, so also those of the functions that it calls.
+
+    `together` are those of its `arrays` that are alive together and the largest: of scopes side by side, one.
+    """
 
     name: str
     extern_c: bool
     parameters: tuple[Parameter, ...]
     arrays: tuple[LocalArray, ...]
+    together: tuple[LocalArray, ...]
     words: frozenset[str]
     place: Place
 
@@ -296,7 +300,8 @@ def _function(
         name=header[at].text,
         extern_c=extern_c,
         parameters=tuple(_parameters([token.text for token in header[at + 1 :]], aliases)),
-        arrays=tuple(_arrays(body, constants, aliases)),
+        arrays=tuple(array for statement in _statements(body) for array in _arrays(statement, constants, aliases)),
+        together=_together(body, constants, aliases),
         words=frozenset(token.text for token in body),
         place=header[at].place,
     )
@@ -354,16 +359,44 @@ def _split(words: Sequence[str], sign: str) -> Iterator[list[str]]:
 # Local arrays
 
 
-def _arrays(body: Sequence[Token], constants: Mapping[str, int], aliases: Mapping[str, str]) -> Iterator[LocalArray]:
-    for statement in _statements(body):
-        words = [token.text for token in statement]
-        if _NOT_ON_STACK & set(words) or any(token.conditional for token in statement):
+def _together(
+    body: Sequence[Token], constants: Mapping[str, int], aliases: Mapping[str, str]
+) -> tuple[LocalArray, ...]:
+    """Of each scope its own arrays, and those of the heaviest scope inside it: others can have the same place."""
+    scopes: list[tuple[list[LocalArray], list[tuple[LocalArray, ...]]]] = [([], [])]
+    statement: list[Token] = []
+    for token in body:
+        if token.text not in (";", "{", "}"):
+            statement.append(token)
             continue
-        for index in range(len(words) - 2):
-            type_ = _scalar([words[index]], aliases)
-            if type_ is not None:
-                yield from _declarators(statement[index + 1 :], type_[1], constants)
-                break
+        scopes[-1][0].extend(_arrays(statement, constants, aliases))
+        statement = []
+        if token.text == "{":
+            scopes.append(([], []))
+        elif token.text == "}" and len(scopes) > 1:
+            inner = _heaviest(*scopes.pop())
+            scopes[-1][1].append(inner)
+    while len(scopes) > 1:  # braces that were left open
+        inner = _heaviest(*scopes.pop())
+        scopes[-1][1].append(inner)
+    return _heaviest(*scopes[0])
+
+
+def _heaviest(own: Sequence[LocalArray], inside: Sequence[tuple[LocalArray, ...]]) -> tuple[LocalArray, ...]:
+    return (*own, *max(inside, key=lambda arrays: sum(array.nbytes for array in arrays), default=()))
+
+
+def _arrays(
+    statement: Sequence[Token], constants: Mapping[str, int], aliases: Mapping[str, str]
+) -> Iterator[LocalArray]:
+    words = [token.text for token in statement]
+    if _NOT_ON_STACK & set(words) or any(token.conditional for token in statement):
+        return
+    for index in range(len(words) - 2):
+        type_ = _scalar([words[index]], aliases)
+        if type_ is not None:
+            yield from _declarators(statement[index + 1 :], type_[1], constants)
+            break
 
 
 def _declarators(tokens: Sequence[Token], nbytes: int, constants: Mapping[str, int]) -> Iterator[LocalArray]:

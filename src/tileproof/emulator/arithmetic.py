@@ -10,7 +10,7 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from math import isnan, prod
+from math import isfinite, isnan, prod
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ Number = int | float | Vector
 _WIDTHS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
 _FLOATS = {"f32", "bf16"}
 _VECTOR = re.compile(r"vector<(?P<shape>(?:\d+x)+)(?P<element>\w+)>")
-_DENSE = re.compile(r"dense<(?P<value>[-+\w.]+)> : ")
 
 MathText = MemRef | str
 
@@ -76,7 +75,8 @@ def fitted(value: Number, type_: MathText) -> Number:
     """A result as its type holds it."""
     name = str(type_)
     if name in _WIDTHS:
-        return _wrapped(int(value), name)
+        # A float that is no number is poison in MLIR as a whole number; 0 is one of the things it may be.
+        return _wrapped(int(value) if isfinite(value) else 0, name)
     if name in _FLOATS:
         return float(DTYPES[name].numpy.type(value))
     shape, dtype = vector_type(type_)
@@ -95,13 +95,11 @@ def _unsigned(value: Any, type_: MathText) -> Any:
 
 def _constant(operation: Operation, _: list[Any]) -> Number:
     value = operation.attributes["value"]
-    if isinstance(value, str):
-        dense = _DENSE.match(value)
-        if dense is None:
-            raise Unsupported(value)
-        text = dense["value"]
-        value = {"true": 1, "false": 0}.get(text) if text in ("true", "false") else float(text)
-    assert isinstance(value, int | float)
+    if isinstance(value, tuple):
+        shape, dtype = vector_type(operation.types[0])
+        return np.broadcast_to(np.array(value, dtype=dtype), (prod(shape),)).reshape(shape)
+    if not isinstance(value, int | float):
+        raise Unsupported(str(operation.types[0]))
     return fitted(value, operation.types[0])
 
 
@@ -154,9 +152,8 @@ def _compare(operation: Operation, values: list[Any]) -> Number:
     predicate = operation.attributes["predicate"]
     number = _INDEX_PREDICATES.index(predicate) if isinstance(predicate, str) else predicate
     assert isinstance(number, int)
-    a, b = values
-    if number >= _FIRST_UNSIGNED:
-        a, b = (_unsigned(value, operation.operand_types[0]) for value in values)
+    read = _unsigned if number >= _FIRST_UNSIGNED else _signed
+    a, b = (read(value, operation.operand_types[0]) for value in values)
     return int(_COMPARISONS[number](a, b))
 
 
@@ -183,9 +180,13 @@ def _cast(operation: Operation, values: list[Any]) -> Number:
     return fitted(values[0], operation.types[0])
 
 
-def _extend(operation: Operation, values: list[Any]) -> Number:
-    """extsi of an i1 is 0 or -1: its one bit is the sign."""
-    return fitted(-values[0] if operation.operand_types[0] == "i1" else values[0], operation.types[0])
+def _signed_cast(operation: Operation, values: list[Any]) -> Number:
+    return fitted(_signed(values[0], operation.operand_types[0]), operation.types[0])
+
+
+def _signed(value: Any, type_: MathText) -> Any:
+    """An i1 is kept as 0 or 1, and its one bit is its sign."""
+    return -value if type_ == "i1" else value
 
 
 def _extend_unsigned(operation: Operation, values: list[Any]) -> Number:
@@ -257,12 +258,12 @@ OPERATIONS: dict[str, Callable[[Operation, list[Any]], Number]] = {
     "arith.cmpf": _compare_floats,
     "arith.select": _select,
     "arith.negf": _negate,
-    "arith.extsi": _extend,
+    **dict.fromkeys(("arith.extsi", "arith.index_cast", "index.casts", "arith.sitofp"), _signed_cast),
     **dict.fromkeys(("arith.extui", "arith.index_castui", "index.castu", "arith.uitofp"), _extend_unsigned),
     **dict.fromkeys(
         (
-            *("arith.trunci", "arith.index_cast", "index.casts"),
-            *("arith.sitofp", "arith.fptosi", "arith.fptoui", "arith.extf", "arith.truncf"),
+            "arith.trunci",
+            *("arith.fptosi", "arith.fptoui", "arith.extf", "arith.truncf"),
             *("vector.broadcast", "vector.splat"),
         ),
         _cast,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tileproof.device_model import SHIM
 from tileproof.emulator.cascade import Cascade, CascadeEnds
 from tileproof.emulator.controller import ChannelKey, Controller
 from tileproof.emulator.cores import CoreProgram
 from tileproof.emulator.cycles import DISPATCH_CYCLES
-from tileproof.emulator.deadlock import deadlock
+from tileproof.emulator.deadlock import CONTROLLER, deadlock
 from tileproof.emulator.dma import ChainProgram, Outlet, ShimChannel
 from tileproof.emulator.engine import Adversary, Engine, LockState, StreamEnd, Task, Tokens
 from tileproof.emulator.faults import SILENT, Fault, RunReport
@@ -42,6 +43,7 @@ class Array:
         self.manner = manner or Manner()
         self.engine = Engine(Adversary(self.manner.seed) if self.manner.seed is not None else None)
         self.faults: list[Fault] = []
+        self._ended: Fault | None = None
         self.memories = TileMemories(design.design.tiles)
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
@@ -67,6 +69,7 @@ class Array:
             if flow.source_bundle == flow.destination_bundle == "DMA":
                 name = f"@{flow.fifo} from {flow.source} to {flow.destination}"
                 end = self._inlet(flow.destination, flow.destination_channel, name)
+                end.of_host = SHIM in (flow.source.kind, flow.destination.kind)
                 self._outlet(flow.source, flow.source_channel).circuits.append(end)
         for packets in self.design.design.packet_flows:
             ends = [port for port in packets.destinations if port.bundle == "DMA"]
@@ -79,9 +82,10 @@ class Array:
                 )
             for source in (port for port in packets.sources if port.bundle == "DMA"):
                 outlet = self._outlet(source.tile, source.channel)
-                outlet.packets.setdefault(packets.id, []).extend(
-                    self._inlet(port.tile, port.channel, f"packets to {port}") for port in ends
-                )
+                reached = [self._inlet(port.tile, port.channel, f"packets to {port}") for port in ends]
+                for end, port in zip(reached, ends, strict=True):
+                    end.of_host |= SHIM in (source.tile.kind, port.tile.kind)
+                outlet.packets.setdefault(packets.id, []).extend(reached)
 
     def _inlet(self, tile: Tile, channel: int, name: str) -> StreamEnd:
         return self._inlets.setdefault((tile.at, channel), StreamEnd(name))
@@ -122,7 +126,14 @@ class Array:
         )
         # A copy of the tile code for each core: rounding, saturation and static data are a core's own.
         code = (
-            TileCode(library, self.design.design.functions, self.memories, stack, as_hardware=self.manner.as_hardware)
+            TileCode(
+                library,
+                self.design.design.functions,
+                self.memories,
+                stack,
+                breadcrumb,
+                as_hardware=self.manner.as_hardware,
+            )
             if library is not None
             else None
         )
@@ -171,7 +182,7 @@ class Array:
         if self.manner.as_hardware and fault.kind in SILENT:
             return
         # A fault of every call is one finding.
-        if len(self.faults) < MAX_FAULTS and all(fault.what != known.what for known in self.faults):
+        if len(self.faults) < MAX_FAULTS and all(fault.sort != known.sort for known in self.faults):
             self.faults.append(fault)
 
     # Runs
@@ -179,17 +190,30 @@ class Array:
     def run(self, instructions: bytes, buffers: Mapping[int, Bytes]) -> RunReport:
         """Execute an instruction stream on `buffers` (by sequence argument), which it reads and writes in place."""
         self.faults = []
+        if self._ended is not None:
+            return RunReport(state=ERROR, faults=(self._ended,))
         calls = sum(core.calls for core in self.cores)
         begun = _Begun(self)
         self.engine.spans = [] if self.manner.trace else None
-        controller = Controller(instructions, buffers, self.channels, self.tiles, self.engine, self._report)
-        task = self.engine.start("the instruction stream", controller.work())
+        controller = Controller(
+            words=instructions,
+            buffers=buffers,
+            channels=self.channels,
+            tiles=self.tiles,
+            engine=self.engine,
+            report=self._report,
+            begun=lambda: begun.again(self),
+        )
+        task = self.engine.start(CONTROLLER, controller.work())
         try:
-            self.engine.run()
-            state = self._outcome(task, controller, begun.moved)
+            still = not self.engine.run(lambda: self._is_over(task))
+            state = self._outcome(task, controller, begun.moved, still=still)
         except Problem as problem:
-            self._report(Fault.of(problem))
+            # Whatever else was found, this is what ended it.
+            self.faults.append(Fault.of(problem))
             state = ERROR
+            if self.engine.running is not task:
+                self._ended = _ended(problem)
         finally:
             if task in self.engine.tasks:
                 self.engine.remove(task)
@@ -200,16 +224,22 @@ class Array:
             timeline=begun.timeline(self, task) if self.manner.seed is None else None,
         )
 
-    def _outcome(self, task: Task, controller: Controller, before: Mapping[ChannelKey, int]) -> int:
+    def _is_over(self, task: Task) -> bool:
+        """Whether the host has all it asked for; what cores and DMAs still do is for the next run."""
+        return task.finished and not any(channel.unfinished() for channel in self.channels.values())
+
+    def _outcome(self, task: Task, controller: Controller, before: Mapping[ChannelKey, int], *, still: bool) -> int:
         if not task.finished:
-            self._report(deadlock(self, controller, before))
+            # Whatever else was found, this is what ended it.
+            self.faults.append(deadlock(self, controller, before, still=still))
             return TIMEOUT
         for channel in self.channels.values():
             for unfinished in channel.unfinished():
                 self._report(self._unfinished(channel, unfinished.text))
-            if channel.tokens.count and channel.direction != MM2S:
+            if channel.pushed > channel.covered and channel.direction != MM2S:
                 self._report(_no_sync(channel))
-            channel.tokens.count = 0
+            channel.covered = channel.pushed
+            channel.tokens.tasks.clear()
         return COMPLETED
 
     def _unfinished(self, channel: ShimChannel, moves: str) -> Fault:
@@ -234,39 +264,50 @@ class _Begun:
     """How far everything was when a run began, to tell afterwards what the run did."""
 
     def __init__(self, array: Array) -> None:
+        self.moved = {key: array.moved(key) for key in array.channels}
+        self.again(array)
+
+    def again(self, array: Array) -> None:
+        """From here on: when the first instruction is due."""
         self.now = array.engine.now
         self.busy = {task: task.busy for task in array.engine.tasks}
-        self.moved = {key: array.moved(key) for key in array.channels}
         for core in array.cores:
             core.spent = {}
 
     def timeline(self, array: Array, controller: Task) -> Timeline:
         cores = {core.name: core for core in array.cores}
-        busy = [Busy(kind="dispatch", name=controller.name, cycles=controller.busy - DISPATCH_CYCLES)]
+        busy = []
         for task, before in self.busy.items():
             core = cores.get(task.name)
             spent = max(core.spent.items(), key=lambda item: item[1], default=None) if core is not None else None
-            busy.append(
-                Busy(
-                    kind="DMA" if core is None else "compute",
-                    name=task.name,
-                    cycles=task.busy - before,
-                    detail=f"{spent[1]:,} of them {spent[0]}" if spent is not None and spent[1] else "",
-                )
-            )
+            kind = "dispatch" if task is controller else "DMA" if core is None else "compute"
+            detail = f"{spent[1]:,} of them {spent[0]}" if spent is not None and spent[1] else ""
+            busy.append(Busy(kind=kind, name=task.name, cycles=task.busy - before, detail=detail))
         return Timeline(
-            cycles=max(0, array.engine.now - self.now - DISPATCH_CYCLES),
+            cycles=array.engine.now - self.now,
             dispatch=DISPATCH_CYCLES,
             busy=tuple(busy),
             spans=tuple(array.engine.spans or ()),
         )
 
 
+def _ended(problem: Problem) -> Fault:
+    """What every later run of the context is told: the array does not go on after that."""
+    return Fault(
+        kind="ended",
+        what=f"an earlier run of this context ended the array: {problem.what}",
+        where=problem.where or "",
+        why=problem.why or "",
+        fix=problem.fix or "",
+    )
+
+
 def _no_sync(channel: ShimChannel) -> Fault:
+    missing = channel.pushed - channel.covered
     return Fault(
         kind="no-sync",
         what=f"the run ends without waiting for {channel.name}",
-        where=f"{channel.tokens.count} of its transfers issued a token that no dma_wait took",
+        where=f"no token that was waited for covers its last {missing} {'transfer' if missing == 1 else 'transfers'}",
         why="here the data has arrived; on the device the host may read the buffer before it has",
         fix="end the runtime sequence with an aiex.npu.dma_wait for every transfer to the host",
     )

@@ -11,6 +11,7 @@ from tileproof.emulator.engine import Blocked, Engine, Spend, Task, Work
 from tileproof.errors import Problem
 
 _DEPTH = 2
+CASCADE_BYTES = 64
 
 
 @dataclass(eq=False)

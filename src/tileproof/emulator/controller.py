@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -41,14 +42,20 @@ class Controller:
     tiles: TileRegisters
     engine: Engine
     report: Callable[[Fault], None]
+    begun: Callable[[], None]  # called when the first instruction is due
+    ahead: deque[Action] = field(default_factory=deque)  # the one that is executed, and those behind it
     registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
     asked: dict[ChannelKey, int] = field(default_factory=dict)
 
     def work(self) -> Work:
         """The task; it ends when the last instruction has been executed."""
         yield Spend(DISPATCH_CYCLES, "dispatch", DISPATCH_CYCLES)
-        for action in npu_actions(decode(self.words, "the instruction buffer")):
-            yield from self._one(action)
+        self.begun()
+        self.ahead = deque(npu_actions(decode(self.words, "the instruction buffer")))
+        while self.ahead:
+            self.engine.progress()
+            yield from self._one(self.ahead[0])
+            self.ahead.popleft()
 
     def _one(self, action: Action) -> Work:
         place = f"insts word {action.word}"
@@ -157,6 +164,7 @@ class Controller:
             text=text,
             place=place,
             bd_id=action.bd_id,
+            number=channel.pushed + 1,
             packet=None
             if registers.bd.packet is None
             else Packet(id=registers.bd.packet.id, type=registers.bd.packet.type),
@@ -166,6 +174,13 @@ class Controller:
         channel.push(task, place)
 
     def _wait(self, action: Wait, place: str) -> Work:
+        if action.row:
+            raise Problem(
+                f"the instructions wait for a token of tile ({action.column}, {action.row})",
+                where=place,
+                why="here only shim tiles issue tokens; on the device this waits for ever if that tile issues none",
+                fix="wait for a channel of row 0",
+            )
         if (action.columns, action.rows) != (1, 1):
             raise Problem(
                 "the emulator does not execute a wait for several tiles",
@@ -173,10 +188,11 @@ class Controller:
                 why=f"it waits for {action.columns} x {action.rows} tiles from ({action.column}, {action.row})",
                 fix="wait for each channel by itself",
             )
-        tokens = self._channel(action, place).tokens
-        while tokens.count == 0:
+        channel = self._channel(action, place)
+        tokens = channel.tokens
+        while not tokens.tasks:
             yield Blocked(tokens, f"waits for a token of {tokens.name}", place)
-        tokens.count -= 1
+        channel.covered = max(channel.covered, tokens.tasks.popleft())
         self.engine.passed(tokens)
 
 

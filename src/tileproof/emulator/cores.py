@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from tileproof.emulator.arithmetic import OPERATIONS, Unsupported, Vector, compute, fitted, vector_type
-from tileproof.emulator.cascade import CascadeEnds
+from tileproof.emulator.arithmetic import OPERATIONS, Unsupported, Vector, compute, vector_type
+from tileproof.emulator.cascade import CASCADE_BYTES, CascadeEnds
 from tileproof.emulator.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.emulator.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.faults import Fault, nothing_new
@@ -24,7 +26,7 @@ from tileproof.mlir.design import MemRef, Operation
 Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
 
 # More steps than any core makes between two objects; a loop without a release makes them for ever.
-_MAX_CALLS_WITHOUT_PROGRESS = 10_000
+_MAX_CALLS_WITHOUT_PROGRESS = 1_000_000
 _MAX_STEPS_WITHOUT_PROGRESS = 10_000_000
 # Cycles of a core's own operations after which others have their turn at the latest.
 _LONGEST_STRETCH = 10_000
@@ -59,6 +61,7 @@ class CoreProgram:
     calls: int = 0
     calls_since_progress: int = 0
     steps_since_progress: int = 0
+    in_long_loop: bool = False
     own_cycles: int = 0  # of operations of the core itself, not yet spent
     spent: dict[str, int] = field(default_factory=dict)  # cycles of tile functions, by what they were spent on
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
@@ -181,6 +184,7 @@ class CoreProgram:
         self.steps_since_progress += 1
         self.own_cycles += TURN_CYCLES
         if self.own_cycles > _LONGEST_STRETCH:
+            self.in_long_loop = True
             self.breadcrumb(f"a loop of {self.name}, {operation.place},")
             yield from self._spend()
         if self.steps_since_progress > _MAX_STEPS_WITHOUT_PROGRESS:
@@ -199,6 +203,9 @@ class CoreProgram:
             yield Spend(cycles, "its own loops", cycles)
 
     def _progress(self) -> None:
+        if self.in_long_loop:
+            self.in_long_loop = False
+            self.breadcrumb("")
         self.calls_since_progress = self.steps_since_progress = 0
 
     # Fifos
@@ -209,11 +216,9 @@ class CoreProgram:
         # Only what is not yet held is waited for (AcquireGreaterEqual of the difference).
         missing = max(0, count - objects.held)
         if objects.end.acquire_lock is not None:
-            lock, wanted = self.locks[objects.end.acquire_lock], missing * objects.end.amount
-            while lock.value < wanted:
-                yield Blocked(lock, self._wait_text(objects, count, lock), str(operation.place))
-            lock.value -= wanted
-            self.engine.passed(lock)
+            lock = self.locks[objects.end.acquire_lock]
+            text = partial(self._wait_text, objects, count, lock)
+            yield from self.engine.acquire(lock, missing * objects.end.amount, text, str(operation.place))
             yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
         view = [self.buffers[name] for name in objects.view(count)]
         if missing:
@@ -278,11 +283,12 @@ class CoreProgram:
             yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
             return
         exactly = operation.attributes["action"] == "Acquire"
-        while lock.value != count if exactly else lock.value < count:
+
+        def text() -> str:
             wanted = f"{'exactly' if exactly else 'at least'} {count}"
-            yield Blocked(lock, f"waits for lock {lock.name}: wants {wanted}, it is {lock.value}", str(operation.place))
-        lock.value -= count
-        self.engine.passed(lock)
+            return f"waits for lock {lock.name}: wants {wanted}, it is {lock.value}"
+
+        yield from self.engine.acquire(lock, count, text, str(operation.place), exactly=exactly)
 
     # Functions and memory
 
@@ -395,7 +401,7 @@ class CoreProgram:
         shape, _ = self._vector(operation, operation.operand_types[0])
         self._write(operation, self._values[value], buffer, tuple(indices), shape[0])
 
-    def _vector(self, operation: Operation, type_: MemRef | str) -> tuple[tuple[int, ...], object]:
+    def _vector(self, operation: Operation, type_: MemRef | str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         try:
             shape, dtype = vector_type(type_)
         except Unsupported:
@@ -410,6 +416,7 @@ class CoreProgram:
         assert isinstance(buffer, PlacedBuffer)
         into = self._values[target]
         assert isinstance(into, PlacedBuffer)
+        self.own_cycles += 2 * SCALAR_ACCESS_CYCLES * -(-buffer.nbytes // 4)
         self.races.reads(buffer.name, str(operation.place))
         self.races.writes(into.name, str(operation.place))
         self.memories.view(into)[:] = self.memories.view(buffer)
@@ -420,16 +427,21 @@ class CoreProgram:
     def _put_cascade(self, operation: Operation) -> Work:
         yield from self._spend()
         value = self._values[operation.operands[0]]
+        if not isinstance(value, np.ndarray) or value.nbytes != CASCADE_BYTES:
+            raise Problem(
+                f"{self.name} puts what is not {8 * CASCADE_BYTES} bits onto the cascade",
+                where=str(operation.place),
+                why=f"it is {operation.operand_types[0]}",
+                fix="put a vector of 512 bits, for instance vector<16xi32>",
+            )
         self._progress()
         yield from self.cascade.put(value, str(operation.place))
 
     def _get_cascade(self, operation: Operation) -> Work:
         self._progress()
         value = yield from self.cascade.get(str(operation.place))
-        try:
-            self._values[operation.results[0]] = fitted(value, operation.types[0])
-        except Unsupported:
-            raise _not_executed(operation) from None
+        shape, dtype = self._vector(operation, operation.types[0])
+        self._values[operation.results[0]] = value.view(dtype).reshape(shape)
 
     def _nothing(self, operation: Operation) -> None:
         pass
@@ -444,7 +456,7 @@ def _not_executed(operation: Operation) -> Problem:
     )
 
 
-_YIELDS = frozenset({"scf.yield", "scf.condition"})
+_YIELDS = frozenset({"scf.yield", "scf.condition", "aie.end"})
 _BRANCHES = frozenset({"cf.br", "cf.cond_br"})
 _SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
     "aie.objectfifo.subview.access": CoreProgram._access,
@@ -453,7 +465,6 @@ _SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
     "memref.copy": CoreProgram._copy,
     "vector.load": CoreProgram._load_vector,
     "vector.store": CoreProgram._store_vector,
-    "aie.end": CoreProgram._nothing,
     "aie.event": CoreProgram._nothing,
     "block": CoreProgram._nothing,
 }

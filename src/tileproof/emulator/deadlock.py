@@ -9,17 +9,29 @@ from tileproof.emulator.cascade import Cascade, CascadeEnds
 from tileproof.emulator.controller import ChannelKey, Controller
 from tileproof.emulator.engine import Blocked, LockState, StreamEnd, Task, Tokens
 from tileproof.emulator.faults import Fault
+from tileproof.insts import Push, SetRegisters
 from tileproof.lowering.model import LoweredCore
 from tileproof.mlir.design import walk
 
 if TYPE_CHECKING:
     from tileproof.emulator.array import Array
 
+CONTROLLER = "the instruction stream"
 
-def deadlock(array: Array, controller: Controller, before: Mapping[ChannelKey, int]) -> Fault:
-    """The report of a run that cannot go on; `before` are the bytes each channel had moved when it began."""
+
+def deadlock(array: Array, controller: Controller, before: Mapping[ChannelKey, int], *, still: bool) -> Fault:
+    """The report of a run that cannot go on; `before` are the bytes each channel had moved when it began.
+
+    `still` is whether somebody moved to the end, without bringing anything about.
+    """
     waiting = {task.name: task.blocked for task in array.engine.tasks if task.blocked and not _idle(array, task)}
-    helpers = {name: tuple(_helpers(array, name, blocked)) for name, blocked in waiting.items()}
+    helpers = {name: tuple(_helpers(array, controller, name, blocked)) for name, blocked in waiting.items()}
+    helpers |= {
+        channel.name: (CONTROLLER,)
+        for key, channel in array.channels.items()
+        if channel.name not in waiting and _pushes_ahead(controller, key)
+    }
+    moving = [task.name for task in array.engine.tasks if not task.blocked and not task.finished] if still else []
     lines = [f"{name} {wait.text}" + (f" [{wait.place}]" if wait.place else "") for name, wait in waiting.items()]
     moved = [
         f"{array.channels[key].name} was asked for {asked:,} bytes and has moved {array.moved(key) - before[key]:,}"
@@ -27,7 +39,9 @@ def deadlock(array: Array, controller: Controller, before: Mapping[ChannelKey, i
     ]
     return Fault(
         kind="deadlock",
-        what="deadlock: the run cannot finish, everyone waits for someone else",
+        what="deadlock: the run cannot finish, everyone waits for someone else"
+        if not still
+        else f"the run does not end: only {' and '.join(moving)} {'moves' if len(moving) == 1 else 'move'}, for ever",
         where=str(array.design.place),
         why="\n".join([*lines, *_root(waiting, helpers), *_given(array, waiting), *moved]),
         fix="compare what the runtime sequence moves with what each core acquires and releases per object",
@@ -51,19 +65,33 @@ def _idle(array: Array, task: Task) -> bool:
     return any(task.name == channel.name and not channel.unfinished() for channel in array.channels.values())
 
 
-def _helpers(array: Array, name: str, blocked: Blocked) -> Iterator[str]:
-    """The tasks that could end a wait, if they came to it."""
+def _pushes_ahead(controller: Controller, key: ChannelKey) -> bool:
+    return any(
+        isinstance(action, Push) and (action.column, action.direction, action.channel) == key
+        for action in controller.ahead
+    )
+
+
+def _helpers(array: Array, controller: Controller, name: str, blocked: Blocked) -> Iterator[str]:
+    """The others that could end a wait, if they came to it."""
     condition = blocked.condition
     if isinstance(condition, LockState):
-        yield from (core.name for core in array.cores if condition.name in _released(core.lowered))
+        for core in array.cores:
+            if core.name != name and condition.name in _released(core.lowered):
+                yield core.name
+        if any(isinstance(action, SetRegisters) and array.tiles.sets(action, condition) for action in controller.ahead):
+            yield CONTROLLER
         for chain in array.chains:
-            if any(bd.release is not None and bd.release[0] == condition.name for bd in chain.chain.bds):
+            if chain.name != name and any(
+                bd.release is not None and bd.release[0] == condition.name for bd in chain.chain.bds
+            ):
                 yield chain.name
     elif isinstance(condition, Tokens):
         yield condition.name
     elif isinstance(condition, StreamEnd):
         for channel in array.dmas:
-            if channel.name != name and (channel.inlet is condition or condition in channel.outlet.every()):
+            reached = channel.inlet in (condition, *condition.partners) or condition in channel.outlet.every()
+            if channel.name != name and reached:
                 yield channel.name
     elif isinstance(condition, Cascade):
         yield from (core.name for core in array.cores if core.name != name and _on(core.cascade, condition))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import count
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from tileproof.emulator.cycles import HOP_CYCLES, STREAM_BYTES_PER_CYCLE
 from tileproof.emulator.engine import (
     STREAM_SLACK_BYTES,
     Blocked,
+    Broadcast,
     Engine,
     LockState,
     Spend,
@@ -27,6 +29,7 @@ from tileproof.emulator.engine import (
 from tileproof.emulator.faults import Fault
 from tileproof.emulator.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.races import Races
+from tileproof.errors import Problem
 from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
 from tileproof.mlir.design import Packet
 
@@ -76,33 +79,50 @@ class Outlet:
 def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes, label: str) -> Work:
     """Put `data` on a stream and wait until all but its slack has reached every receiver."""
     cycles = -(-len(data) // STREAM_BYTES_PER_CYCLE)
+    # A transfer cannot be over sooner, however ready its receivers are.
     earliest = engine.now + cycles
+    broadcast = Broadcast(tuple(ends), [0] * len(ends)) if len(ends) > 1 else None
     marks = []
-    for end in ends:
-        marks.append(end.put(data.data, engine.now + HOP_CYCLES) - STREAM_SLACK_BYTES)
+    for index, end in enumerate(ends):
+        mark = end.put(data.data, engine.now + HOP_CYCLES, broadcast, index) - STREAM_SLACK_BYTES
+        marks.append((end, mark))
         engine.wake(end)
-    for end, mark in zip(ends, marks, strict=True):
+    for end, mark in marks:
         while end.moved < mark:
-            missing = mark + STREAM_SLACK_BYTES - end.moved
-            yield Blocked(end, f"waits to send {missing:,} more bytes on {end.name}: nobody takes them")
+            yield Blocked(end, partial(_not_taken, end, mark), label=label, cycles=cycles)
     yield Spend(max(0, earliest - engine.now), label, cycles)
+
+
+def _not_taken(end: StreamEnd, mark: int) -> str:
+    missing = mark + STREAM_SLACK_BYTES - end.moved
+    return f"waits to send {missing:,} more bytes on {end.name}: nobody takes them"
 
 
 def receive(engine: Engine, end: StreamEnd, target: memoryview, label: str) -> Work:
     """Fill `target` from a stream."""
     filled = 0
     while filled < len(target):
+        end.wanted = len(target) - filled
+        for partner in end.partners:  # they may have waited for this end to have room
+            engine.wake(partner)
         taken, ready = end.take(target[filled:], engine.now)
         filled += taken
+        end.wanted = len(target) - filled
         if taken:
             engine.passed(end)
+            if end.of_host:
+                engine.progress()
             yield Spend(max(0, ready - engine.now), label, -(-taken // STREAM_BYTES_PER_CYCLE))
             engine.wake(end)
+            for partner in end.partners:
+                engine.wake(partner)
         else:
-            yield Blocked(
-                end,
-                f"waits for {len(target) - filled:,} of {len(target):,} bytes on {end.name}: nobody sends them",
-            )
+            yield Blocked(end, partial(_not_sent, end, len(target), filled))
+
+
+def _not_sent(end: StreamEnd, size: int, filled: int) -> str:
+    why = "another receiver of it takes none" if end.chunks else "nobody sends them"
+    return f"waits for {size - filled:,} of {size:,} bytes on {end.name}: {why}"
 
 
 @dataclass(eq=False)
@@ -124,6 +144,14 @@ class ChainProgram:
         return f"{self.chain.direction} channel {self.chain.channel} of {self.chain.tile}"
 
     def work(self) -> Work:
+        empty = [bd for bd in self.chain.bds if bd.length < 1]
+        if empty:
+            raise Problem(
+                f"{self.name} has a BD that moves nothing",
+                where=f"BD {empty[0].bd_id}, {empty[0].buffer}",
+                why="its length is 0",
+                fix="give it a length, or leave it out of the chain",
+            )
         by_id = {bd.bd_id: bd for bd in self.chain.bds}
         if not self.outlet and self.inlet is None:
             return  # no stream is there, so nothing ever comes or goes
@@ -193,14 +221,13 @@ class ChainProgram:
 
     def _acquire(self, bd: Bd, name: str, count: int) -> Work:
         lock = self.locks[name]
-        while lock.value < count or (bd.exactly and lock.value != count):
-            what = "a filled object to send" if self.chain.direction == MM2S else "a free object to fill"
-            text = (
-                f"waits for {what} of {self.chain.label} (BD {bd.bd_id}, {bd.buffer}): wants {count}, {lock.describe()}"
-            )
-            yield Blocked(lock, text)
-        lock.value -= count
-        self.engine.passed(lock)
+        what = "a filled object to send" if self.chain.direction == MM2S else "a free object to fill"
+
+        def text() -> str:
+            about = f"{what} of {self.chain.label} (BD {bd.bd_id}, {bd.buffer})"
+            return f"waits for {about}: wants {count}, {lock.describe()}"
+
+        yield from self.engine.acquire(lock, count, text, exactly=bd.exactly)
 
 
 def _padded(bd: Bd, elements: Bytes) -> Bytes:
@@ -214,8 +241,12 @@ def _elements(bd: Bd) -> Elements:
     """The elements that a BD moves, in order."""
     if not bd.sizes:
         return slice(bd.offset, bd.offset + bd.length)
+    sizes = list(bd.sizes)
+    inner = prod(sizes[1:])
+    if not bd.pads:  # the outermost dimension has no field for its size: it goes on as long as there is length
+        sizes[0] = max(sizes[0], -(-bd.length // inner))
     indices = np.zeros(1, dtype=np.int64)
-    for size, stride in zip(bd.sizes, bd.strides, strict=True):
+    for size, stride in zip(sizes, bd.strides, strict=True):
         indices = (indices[:, None] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
     indices = indices[: None if bd.pads else bd.length] + bd.offset
     if len(indices) and (np.diff(indices) == 1).all():
@@ -237,6 +268,7 @@ class ShimTask:
     text: str
     place: str
     bd_id: int
+    number: int  # of the channel's tasks, from 1
     packet: Packet | None = None
 
     @property
@@ -261,6 +293,8 @@ class ShimChannel:
     report: Callable[[Fault], None]
     tokens: Tokens
     queue: deque[ShimTask] = field(default_factory=deque)
+    pushed: int = 0  # tasks since the context began
+    covered: int = 0  # up to which of them a token that was waited for says that they are done
     waiters: list[Task] = field(default_factory=list)
     running: ShimTask | None = None
 
@@ -269,6 +303,7 @@ class ShimChannel:
 
     def push(self, task: ShimTask, place: str) -> None:
         """Queue a task; one that finds the queue full is dropped, as on the device."""
+        self.pushed += 1
         if len(self.unfinished()) >= TASK_QUEUE_DEPTH:
             self.report(
                 Fault(
@@ -290,14 +325,14 @@ class ShimChannel:
     def work(self) -> Work:
         while True:
             while not self.queue:
-                yield Blocked(self, f"{self.name} has no task")
+                yield Blocked(self, "has no task")
             self.running = task = self.queue.popleft()
             self.engine.passed(self)
             for run in task.runs:
                 yield from self._move(task, run)
             self.running = None
             if task.issue_token:
-                self.tokens.count += 1
+                self.tokens.tasks.append(task.number)
                 self.engine.wake(self.tokens)
 
     def _move(self, task: ShimTask, run: Words) -> Work:
@@ -314,4 +349,5 @@ class ShimChannel:
             yield from receive(self.engine, self.inlet, arrived.view(np.uint8).data, task.text)
             words[run] = arrived
         else:
-            yield Blocked(self, f"waits for data, and no flow leads to {self.name}")
+            while True:
+                yield Blocked(self.outlet, "waits for data for ever: no flow leads there")

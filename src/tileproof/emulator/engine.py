@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -33,11 +33,21 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A task's `yield`: the condition, and the wait in words for the deadlock report."""
+    """A task's `yield`: the condition, and the wait in words for whoever asks while it lasts.
+
+    `label` and `cycles` are of a sender, which is not idle while others take what it has put: so much of the wait is
+    its transfer.
+    """
 
     condition: Condition
-    text: str
+    told: str | Callable[[], str]
     place: str = ""
+    label: str = ""
+    cycles: int = 0
+
+    @property
+    def text(self) -> str:
+        return self.told if isinstance(self.told, str) else self.told()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,11 @@ class Adversary:
         return task.priority
 
 
+# Steps of tasks that bring nothing about, after which a run is given up; what is left when it is over has fewer.
+_STEPS_WITHOUT_PROGRESS = 500_000
+_STEPS_AFTER_THE_END = 50_000
+_LOOK = 1_000
+
 _Clock = dict[str, int]
 
 
@@ -142,6 +157,7 @@ class Engine:
     spans: list[Span] | None = None  # the timeline, if anybody asked for it
     _queue: list[tuple[float, int, Task]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
+    _steps: int = 0
 
     def start(self, name: str, work: Work) -> Task:
         task = Task(name, work)
@@ -162,10 +178,17 @@ class Engine:
             task.blocked.condition.waiters.remove(task)
         task.work.close()
 
-    def run(self) -> None:
-        """Until every task is finished or waits for something that no running task will bring."""
+    def run(self, over: Callable[[], bool] = lambda: False) -> bool:
+        """Until every task is finished or waits for something that no running task will bring.
+
+        False if they still moved when it was given up, so many steps after the last `progress`; fewer when it is `over`.
+        """
         queue = self._queue
+        self._steps = 0
         while queue:
+            self._steps += 1
+            if self._steps % _LOOK == 0 and self._steps > (_STEPS_AFTER_THE_END if over() else _STEPS_WITHOUT_PROGRESS):
+                return False
             time, _, task = heappop(queue)
             if self.adversary is None:
                 self.now = int(time)
@@ -183,10 +206,20 @@ class Engine:
             else:
                 task.blocked, task.since = wanted, self.now
                 wanted.condition.waiters.append(task)
+        return True
+
+    def progress(self) -> None:
+        """Something has come about that a run is for: a transfer with the host, or an instruction."""
+        self._steps = 0
 
     def _waited(self, task: Task, blocked: Blocked) -> None:
         if self.spans is not None and self.now > task.since:
-            self.spans.append(Span(task.name, blocked.text, task.since, self.now - task.since, waits=True))
+            work = min(blocked.cycles, self.now - task.since)
+            wait = self.now - task.since - work
+            if wait:
+                self.spans.append(Span(task.name, blocked.text, task.since, wait, waits=True))
+            if work:
+                self.spans.append(Span(task.name, blocked.label, task.since + wait, work))
         task.blocked = None
 
     def _spent(self, task: Task, spend: Spend) -> None:
@@ -203,6 +236,17 @@ class Engine:
             for task in condition.waiters:
                 self._enqueue(task, self.now)
             condition.waiters = []
+
+    def acquire(
+        self, lock: LockState, count: int, text: Callable[[], str], place: str = "", *, exactly: bool = False
+    ) -> Work:
+        """Wait for a lock of at least `count`, or of exactly that, and take it."""
+        while lock.value != count if exactly else lock.value < count:
+            yield Blocked(lock, text, place)
+        lock.value -= count
+        self.passed(lock)
+        # Who waits for an exact value may have been waiting for less.
+        self.wake(lock)
 
     def passed(self, condition: Condition) -> None:
         """The running task has got what it waited for, or found it there."""
@@ -232,12 +276,34 @@ class LockState:
         self.value += count
 
 
+@dataclass(eq=False, slots=True)
+class Broadcast:
+    """Bytes on the way to several ends, and how many of them each has taken: none may run ahead of the slowest."""
+
+    ends: tuple[StreamEnd, ...]
+    taken: list[int]
+
+    def left(self, index: int) -> int:
+        """How many more bytes an end may take now: the others have them, have room for them, or the slack has."""
+        others = (
+            taken + (end.wanted if end.chunks and end.chunks[0].broadcast is self else 0)
+            for number, (end, taken) in enumerate(zip(self.ends, self.taken, strict=True))
+            if number != index
+        )
+        return min(others) + STREAM_SLACK_BYTES - self.taken[index]
+
+
 @dataclass(slots=True)
 class _Chunk:
-    """Bytes on a stream; the first of them can be taken at the cycle `since`, the others at the stream's rate."""
+    """Bytes on a stream; the first of them can be taken at the cycle `since`, the others at the stream's rate.
+
+    Of a broadcast, this is what is left for the end with that index.
+    """
 
     data: memoryview
     since: int
+    broadcast: Broadcast | None = None
+    index: int = 0
 
 
 @dataclass(eq=False)
@@ -245,19 +311,27 @@ class StreamEnd:
     """What has left one MM2S channel and not yet reached one S2MM channel."""
 
     name: str
+    of_host: bool = False  # whether it begins or ends at a shim tile
     chunks: deque[_Chunk] = field(default_factory=deque)
     sent: int = 0  # bytes since the context began
     moved: int = 0  # bytes taken since then
+    wanted: int = 0  # bytes that its receiver has room for now
     waiters: list[Task] = field(default_factory=list)
 
     def describe(self) -> str:
         return f"{self.sent - self.moved} bytes are under way on {self.name}"
 
-    def put(self, data: memoryview, since: int) -> int:
+    def put(self, data: memoryview, since: int, broadcast: Broadcast | None = None, index: int = 0) -> int:
         """Send `data`; gives the count of bytes at which all of it will have been taken."""
-        self.chunks.append(_Chunk(data, since))
+        self.chunks.append(_Chunk(data, since, broadcast, index))
         self.sent += len(data)
         return self.sent
+
+    @property
+    def partners(self) -> tuple[StreamEnd, ...]:
+        """The other ends of the broadcast that is at the head of this one."""
+        broadcast = self.chunks[0].broadcast if self.chunks else None
+        return tuple(end for end in broadcast.ends if end is not self) if broadcast is not None else ()
 
     def take(self, target: memoryview, now: int) -> tuple[int, int]:
         """Move as many bytes as there are, at most what `target` holds; returns how many, and the cycle of the last."""
@@ -265,6 +339,11 @@ class StreamEnd:
         while taken < len(target) and self.chunks:
             chunk = self.chunks[0]
             size = min(len(chunk.data), len(target) - taken)
+            if chunk.broadcast is not None:
+                size = min(size, chunk.broadcast.left(chunk.index))
+                if size <= 0:
+                    break
+                chunk.broadcast.taken[chunk.index] += size
             target[taken : taken + size] = chunk.data[:size]
             taken += size
             cycles = -(-size // STREAM_BYTES_PER_CYCLE)
@@ -279,11 +358,11 @@ class StreamEnd:
 
 @dataclass(eq=False)
 class Tokens:
-    """Task-complete tokens of one shim channel."""
+    """Task-complete tokens of one shim channel: the numbers of the tasks that issued them, in their order."""
 
     name: str
-    count: int = 0
+    tasks: deque[int] = field(default_factory=deque)
     waiters: list[Task] = field(default_factory=list)
 
     def describe(self) -> str:
-        return f"{self.count} tokens from {self.name}"
+        return f"{len(self.tasks)} tokens from {self.name}"

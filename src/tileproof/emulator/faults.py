@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from dataclasses import asdict, dataclass
 
 from tileproof.emulator.timeline import Timeline
 from tileproof.errors import Problem, told
@@ -16,6 +18,10 @@ SILENT = frozenset(
 )
 
 
+# "call 3 of f", "element 12 of b", "b_buff_1", "address 0x00440": what changes from one time to the next.
+_COUNTED = re.compile(r"(call |element |byte |_buff_|address |BD )(?:0x)?[0-9a-f,]+")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One finding: a kind for programs, and what, where, why and how to mend it for people."""
@@ -27,8 +33,20 @@ class Fault:
     fix: str = ""
     graph: str = ""  # of a deadlock: who waits for whom, for Graphviz
 
+    @property
+    def sort(self) -> tuple[str, ...]:
+        """Equal for findings that differ only in the number of a call, an object, a byte or an element."""
+        return (self.kind, *(_COUNTED.sub(r"\1", text) for text in (self.what, self.where)))
+
     def __str__(self) -> str:
         return told(self.what, self.where, self.why, self.fix)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Fault:
+        return cls(**json.loads(text))
 
     @classmethod
     def of(cls, problem: Problem) -> Fault:

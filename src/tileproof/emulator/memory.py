@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -89,15 +89,17 @@ class TileMemories:
                 self.view(buffer)[:] = np.frombuffer(values.tobytes(), dtype=np.uint8)
                 self.known_of(buffer)[:] |= FRESH | EVER
 
-    def allow(self, buffers: Iterable[PlacedBuffer]) -> None:
-        """Open buffers for the tile function that is about to run."""
-        for buffer in buffers:
-            self.known_of(buffer)[:] |= OPEN
-
-    def forbid(self, buffers: Iterable[PlacedBuffer]) -> None:
-        """Close them after it has returned."""
-        for buffer in buffers:
-            self.known_of(buffer)[:] &= ~np.uint8(OPEN)
+    @contextmanager
+    def open_to(self, buffers: Sequence[PlacedBuffer]) -> Iterator[None]:
+        """Buffers are open while the tile function that was given them runs."""
+        views = [self.known_of(buffer) for buffer in buffers]
+        for view in views:
+            view |= OPEN
+        try:
+            yield
+        finally:
+            for view in views:
+                view &= ~np.uint8(OPEN)
 
     def hand_out(self, buffer: PlacedBuffer) -> None:
         """From now on the buffer is to be written anew: what it holds is an earlier object's."""

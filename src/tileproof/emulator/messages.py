@@ -10,7 +10,7 @@ from tileproof.errors import Problem
 from tileproof.lowering.model import LoweredDesign
 
 # The child writes what it is about to call here, so that the parent can name it when the child is gone.
-BREADCRUMB_BYTES = 512
+BREADCRUMB_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)

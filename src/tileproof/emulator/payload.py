@@ -50,6 +50,10 @@ def _manifest(payload: Payload) -> dict[str, object]:
     return {"format": FORMAT, "machine": payload.machine, "stacks": stacks}
 
 
+def _need(need: dict[str, object]) -> StackNeed:
+    return StackNeed(arrays=int(str(need["arrays"])), frames=int(str(need["frames"])), text=str(need["text"]))
+
+
 def unpack_payload(data: bytes, name: str) -> Payload:
     """The payload in a section's bytes; `name` is the xclbin's. Refuses another format and another machine's code."""
     try:
@@ -61,7 +65,7 @@ def unpack_payload(data: bytes, name: str) -> Payload:
             lowered=members["design.lowered"],
             library=Library(
                 code=members["tile.so"],
-                stacks={str(name): StackNeed(**need) for name, need in manifest.get("stacks", {}).items()},
+                stacks={str(name): _need(need) for name, need in manifest.get("stacks", {}).items()},
             ),
             machine=str(manifest["machine"]),
         )

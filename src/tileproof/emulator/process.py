@@ -17,12 +17,15 @@ from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.messages import BREADCRUMB_BYTES, Ended, Failed, Finished, Ready, Run, Setup, Start
 from tileproof.emulator.shared_buffers import SharedBuffers
+from tileproof.errors import Problem
 from tileproof.library import python_environment
 from tileproof.lowering.model import LoweredDesign
 from tileproof.xrt import ABORT, TIMEOUT
 
 # Starting the process and importing numpy; generous, because a loaded machine is not a broken one.
 _SETUP_TIMEOUT_S = 60.0
+# Between the end of a process's connection and its own.
+_LAST_WORDS_S = 5.0
 
 
 class EmulatorBug(Exception):  # noqa: N818  it says whose
@@ -67,8 +70,19 @@ class Child:
         """Begin a run; `receive` brings its end."""
         try:
             places, nbytes = self._shared.write(run.buffers)
+        except OSError as error:
+            raise Problem(
+                "there is no room for the host buffers",
+                where="memory that the emulator's process shares",
+                why=error.strerror or str(error),
+                fix="free memory, or look at `ulimit -f`",
+            ) from None
+        except ValueError:  # closed on this side
+            self._bury()
+            return
+        try:
             self._connection.send(Start(run.instructions, places, nbytes))
-        except (OSError, ValueError):  # closed, on this side or on the other
+        except OSError:
             self._bury()
 
     def answered(self) -> bool:
@@ -115,8 +129,15 @@ class Child:
     def _bury(self) -> Finished:
         if self.death is None:
             doing = self._breadcrumb()
-            self.death = _crash(self._process.wait(), doing)
+            self.death = _crash(self._code(), doing)
         return Finished(RunReport(state=ABORT, faults=(self.death,)), {})
+
+    def _code(self) -> int:
+        """How the process ended, which no longer answers; one that lives on all the same is ended."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_LAST_WORDS_S)
+        self._process.kill()
+        return self._process.wait()
 
     def _breadcrumb(self) -> str:
         return self._trail[:].split(b"\0", 1)[0].decode(errors="replace")
@@ -137,6 +158,8 @@ _CRASHES = {
 
 def _crash(code: int, doing: str) -> Fault:
     """What a dead child died of; `code` is as subprocess has it."""
+    if doing.startswith("{"):
+        return Fault.from_json(doing)  # it knew what could happen
     how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
     left = ("it called exit()", "a tile function returns; it does not end the program")
     why, fix = _CRASHES.get(signal.Signals(-code), ("the process is gone", "run it again")) if code < 0 else left

@@ -8,13 +8,13 @@ acquire, so that what is reported is a race, and not every race is reported.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tileproof.emulator.engine import Clocks, Engine
 from tileproof.emulator.faults import Fault
 from tileproof.lowering.model import LoweredDesign
-from tileproof.mlir.design import RtpWrite
+from tileproof.mlir.design import RegisterWrite, RtpWrite
 
 
 @dataclass(slots=True)
@@ -71,6 +71,18 @@ class Races:
                 )
 
 
+def _written(design: LoweredDesign, operation: object) -> Iterator[str]:
+    """The buffers that an operation of a sequence writes."""
+    if isinstance(operation, RtpWrite | RegisterWrite) and operation.buffer is not None:
+        yield operation.buffer
+    elif isinstance(operation, RegisterWrite) and operation.tile is not None:
+        end = operation.address + 4 * len(operation.words)
+        for buffer in design.buffers:
+            begin = buffer.address
+            if buffer.tile.at == operation.tile and begin < end and operation.address < begin + buffer.nbytes:
+                yield buffer.name
+
+
 def unguarded(design: LoweredDesign) -> frozenset[str]:
     """The buffers that several tasks use, and that are no objects of a fifo with locks."""
     users: dict[str, set[str]] = defaultdict(set)
@@ -88,7 +100,7 @@ def unguarded(design: LoweredDesign) -> frozenset[str]:
             users[name].add(str(core.core.tile))
     for sequence in design.sequences:
         for operation in sequence.operations:
-            if isinstance(operation, RtpWrite):
-                users[operation.buffer].add("the sequence")
+            for name in _written(design, operation):
+                users[name].add("the sequence")
     # DMAs that all wait for locks count as one user: a mem tile's fifo, mostly.
     return frozenset(name for name, who in users.items() if len(who) > 1) - guarded

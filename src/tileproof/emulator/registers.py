@@ -38,6 +38,12 @@ class TileRegisters:
             for lock in design.locks
         }
 
+    def sets(self, action: SetRegisters, lock: LockState) -> bool:
+        """Whether the write is to that lock."""
+        at = (action.column, action.row)
+        places = (action.offset + _WORD_BYTES * index for index in range(len(action.words)))
+        return any(self._locks.get((*at, offset)) is lock for offset in places)
+
     def write(self, action: SetRegisters, place: str) -> None:
         """Write the words; a `Problem` where there is neither memory nor a lock of the design."""
         at = (action.column, action.row)

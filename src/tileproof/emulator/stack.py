@@ -43,14 +43,26 @@ class CoreStack:
 
     def fault(self, function: Function, need: StackNeed, before: Bytes, after: Bytes, who: str) -> Fault:
         """What a call that overflowed did; `before` and `after` are the tile's memory as far as its locals reach."""
-        reach = _ENTRY_FRAME[self.aie_arch] + max(need.frames, need.arrays)
+        return self._fault(function, need, self._damage(before, after), who)
+
+    def before_the_call(self, function: Function, need: StackNeed, who: str) -> Fault:
+        """What is to be said if the call does not come back: the host keeps its way back where the locals end."""
+        why = (
+            "above the stack lie the buffers, and on this machine the call did not survive what it ran over; on the "
+            "device it goes on, with wrong data"
+        )
+        return self._fault(function, need, why, who)
+
+    def _fault(self, function: Function, need: StackNeed, damage: str, who: str) -> Fault:
+        entry = _ENTRY_FRAME[self.aie_arch]
+        reach = entry + max(need.frames, need.arrays)
         wanted = 1 << (reach - 1).bit_length()
         return Fault(
             kind="stack-overflow",
             what=f"{function.name} runs over the end of the stack of {self.tile}: its local arrays take "
             f"{need.arrays:,} bytes, and stack_size is {self.nbytes:,}",
             where=who,
-            why=f"{need.text}; {self._damage(before, after)}",
+            why=f"{need.text}, and {entry} are the core's entry; {damage}",
             fix=f"give the core stack_size = {wanted}, or keep the array in an aie.buffer",
         )
 

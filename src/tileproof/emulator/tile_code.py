@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -58,13 +60,16 @@ class TileCode:
         functions: Sequence[Function],
         memories: TileMemories,
         stack: CoreStack,
+        breadcrumb: Callable[[str], None],
         *,
         as_hardware: bool = False,
     ) -> None:
         self._memories = memories
         self._needs = library.stacks
         self._stack = stack
+        self._breadcrumb = breadcrumb
         self._handle, self._library = _load(library.code)
+        weakref.finalize(self, _unload, self._handle, self._library._handle)
         self.functions = {function.name: self._function(function) for function in functions}
         self._bad_access = _symbol(self._library, "tileproof_bad_access", BadAccess)
         self._accesses = _symbol(self._library, "tileproof_accesses", Accesses)
@@ -104,13 +109,12 @@ class TileCode:
         buffers = [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
         values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
         need = self._needs.get(function.declared.name)
-        self._memories.allow(buffers)
-        if need is not None and self._stack.overflows(need):
-            found = [self._call_on_tile(function, values, need, who)]
-        else:
-            function.call(*values)
-            found = []
-        self._memories.forbid(buffers)
+        found = []
+        with self._memories.open_to(buffers):
+            if need is not None and self._stack.overflows(need):
+                found.append(self._call_on_tile(function, values, need, who))
+            else:
+                function.call(*values)
         found += self._faults(function.declared, buffers, who)
         return Called(self._cycles(), tuple(found))
 
@@ -119,6 +123,7 @@ class TileCode:
         extent = self._stack.extent(need)
         with self._memories.as_stack(self._stack.tile, extent) as memory:
             before = memory.copy()
+            self._breadcrumb(self._stack.before_the_call(function.declared, need, who).to_json())
             call_on_stack(self._library, function.call, values, memory.ctypes.data + extent)
             return self._stack.fault(function.declared, need, before, memory, who)
 
@@ -190,3 +195,9 @@ def _load(library: bytes) -> tuple[int, ctypes.CDLL]:
             why=str(error),
             fix="remove its folder below build/ and build it again, on this machine",
         ) from None
+
+
+def _unload(handle: int, library: int) -> None:
+    """Of an array that is gone: another may be set up in its place in this process."""
+    os.close(handle)
+    _ctypes.dlclose(library)

@@ -22,22 +22,22 @@ _KEY_BYTES = hashlib.sha256().digest_size
 
 def store(lowered: LoweredDesign) -> bytes:
     """The bytes of a lowered design."""
-    return _key() + pickle.dumps(lowered, protocol=5)
+    data = pickle.dumps(lowered, protocol=5)
+    return _key() + hashlib.sha256(data).digest() + data
 
 
 def stored(data: bytes) -> LoweredDesign | None:
     """The design in what `store` gave; None for the bytes of another tileproof, or of nobody."""
-    if data[:_KEY_BYTES] != _key():
+    key, digest, rest = data[:_KEY_BYTES], data[_KEY_BYTES : 2 * _KEY_BYTES], data[2 * _KEY_BYTES :]
+    if key != _key() or digest != hashlib.sha256(rest).digest():
         return None
     try:
-        found = _Reader(io.BytesIO(data[_KEY_BYTES:])).load()
-    except _UNREADABLE:
+        found = _Reader(io.BytesIO(rest)).load()
+        # Whole, and nothing else: a design that somebody put together may lack a part.
+        whole = isinstance(found, LoweredDesign) and pickle.dumps(found, protocol=5) == rest
+    except Exception:  # pickle promises no kind of error for bytes that are spoilt
         return None
-    return found if isinstance(found, LoweredDesign) else None
-
-
-# What pickle raises for bytes that are spoilt.
-_UNREADABLE = (pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError, ImportError)
+    return found if whole else None
 
 
 class _Reader(pickle.Unpickler):

@@ -218,7 +218,7 @@ def plain(attribute: Attribute) -> object:
             return attribute.root_reference.data
         case ArrayAttr():
             return tuple(plain(entry) for entry in attribute)
-        case DenseArrayBase():
+        case DenseArrayBase() | DenseIntOrFPElementsAttr():
             return tuple(attribute.get_values())
         case NoneAttr():
             return None

@@ -117,6 +117,9 @@ TILEPROOF_CHECK(16)
 void __asan_loadN_noabort(uintptr_t address, size_t n) { on_load(address, n, __builtin_return_address(0)); }
 void __asan_storeN_noabort(uintptr_t address, size_t n) { on_store(address, n, __builtin_return_address(0)); }
 void __asan_handle_no_return() {}
+// Around constructors of globals.
+void __asan_before_dynamic_init(const char *) {}
+void __asan_after_dynamic_init() {}
 
 // clang calls these. GCC before 13 calls memcpy and its kin by their own names, and -Wl,--wrap brings those calls to
 // ours; the real ones are then called __real_memcpy, and so on.
