@@ -226,8 +226,8 @@ def test_the_damage_of_a_stack_overflow_is_shown_in_full(count: Path) -> None:
         "matmul runs over the end of the stack of core (0, 2): its local arrays take 4,096 bytes, and stack_size is "
         "1,024\n"
         "  where: the core on core (0, 2), call 1 of matmul, stack.mlir:25:9\n"
-        "  why:   acc of matmul has 4,096, and 32 are the core's entry; above the stack lie the buffers, and this call changed 2,035 of the 2,048 "
-        "bytes of input_cons_buff_0\n"
+        "  why:   acc of matmul has 4,096, and 32 are the core's entry; above the stack lie the buffers, and this call "
+        "changed 2,035 of the 2,048 bytes of input_cons_buff_0\n"
         "  fix:   give the core stack_size = 8192, or keep the array in an aie.buffer"
     ]
     assert not answer.arguments[1].after.any()

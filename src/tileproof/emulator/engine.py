@@ -181,7 +181,7 @@ class Engine:
     def run(self, over: Callable[[], bool] = lambda: False) -> bool:
         """Until every task is finished or waits for something that no running task will bring.
 
-        False if they still moved when it was given up, so many steps after the last `progress`; fewer when it is `over`.
+        False if they still moved when it was given up, so many steps after the last `progress`; fewer once `over`.
         """
         queue = self._queue
         self._steps = 0
