@@ -74,8 +74,9 @@ def test_only_verify_decides_pass_or_fail() -> None:
     assert {name for name, path in MODULES.items() if '"pass"' in path.read_text()} == {"verify.py"}
 
 
-def test_only_golden_imports_a_kernels_python() -> None:
-    assert callers_of("importlib.util.spec_from_file_location", "exec", "eval", "runpy.run_path") == {"golden.py"}
+def test_only_golden_imports_a_kernels_python_and_only_run_a_hosts() -> None:
+    assert callers_of("importlib.util.spec_from_file_location", "exec", "eval") == {"golden.py"}
+    assert callers_of("runpy.run_path") == {"device/script.py"}
 
 
 def test_only_mlir_imports_xdsl() -> None:

@@ -1,4 +1,4 @@
-"""The commands for XRT's side of a kernel: explain, diff, rebank, and inspect of what was built."""
+"""The commands for XRT's side of a kernel: explain, diff, rebank, run, and inspect of what was built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tileproof.cli.shared import add_command, answer
+from tileproof.cli.shared import add_command, answer, say
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    for add in (_add_explain, _add_diff, _add_rebank):
+    for add in (_add_explain, _add_diff, _add_rebank, _add_run):
         add(commands)
 
 
@@ -228,6 +228,29 @@ def _kilobytes(tag: str, text: str) -> int:
             fix=f"write for instance --mem {tag}=0xc000KB",
         )
     return int(found["number"], 16 if "x" in found["number"].lower() else 10) * _UNITS[found["unit"]]
+
+
+# run
+
+
+def _add_run(commands: Commands) -> None:
+    text = "run a Python program that imports pyxrt, unmodified, and say what it did wrong; options before its name"
+    parser = add_command(commands, "run", _run, text)
+    parser.add_argument(
+        "--device", choices=("auto", "npu", "emulator"), default="emulator", help="default: %(default)s"
+    )
+    parser.add_argument("--strict", action="store_true", help="a mistake is an error at the call that makes it")
+    parser.add_argument("script", metavar="SCRIPT.py", type=Path)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS", help="the program's own")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from tileproof.device.script import run_script
+
+    code, mistakes = run_script(arguments.script, arguments.arguments, arguments.device, strict=arguments.strict)
+    for number, mistake in enumerate(mistakes, 1):
+        say(f"\nmistake {number} of {len(mistakes)}: {mistake}")
+    return code or (EXIT_KERNEL_WRONG if mistakes else 0)
 
 
 def _bytes_of(path: Path) -> bytes:

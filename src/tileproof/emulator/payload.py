@@ -13,7 +13,6 @@ from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import Problem
 
 FORMAT = 2
-_MEMBERS = ("manifest.json", "design.mlir", "design.lowered", "tile.so")
 # A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
 _MAX_MEMBER_BYTES = 64 * 1024 * 1024
 _DATE = (1980, 1, 1, 0, 0, 0)  # zip's first; equal input gives equal bytes
@@ -58,18 +57,17 @@ def unpack_payload(data: bytes, name: str) -> Payload:
     """The payload in a section's bytes; `name` is the xclbin's. Refuses another format and another machine's code."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = {member: _member(archive, member) for member in _MEMBERS}
-        manifest = json.loads(members["manifest.json"])
-        payload = Payload(
-            design=members["design.mlir"].decode(),
-            lowered=members["design.lowered"],
-            library=Library(
-                code=members["tile.so"],
-                stacks={str(name): _need(need) for name, need in manifest.get("stacks", {}).items()},
-            ),
-            machine=str(manifest["machine"]),
-        )
-        number = manifest["format"]
+            manifest = json.loads(_member(archive, "manifest.json"))
+            number, machine = manifest["format"], str(manifest["machine"])
+            if number != FORMAT or machine != platform.machine():
+                raise _of_another(name, number, machine)
+            stacks = {str(function): _need(need) for function, need in manifest["stacks"].items()}
+            return Payload(
+                design=_member(archive, "design.mlir").decode(),
+                lowered=_member(archive, "design.lowered"),
+                library=Library(code=_member(archive, "tile.so"), stacks=stacks),
+                machine=machine,
+            )
     except _UNREADABLE as error:
         raise Problem(
             f"{name} carries an emulation payload that cannot be read",
@@ -77,15 +75,16 @@ def unpack_payload(data: bytes, name: str) -> Payload:
             why=f"{type(error).__name__}: {error}",
             fix="build again: `tileproof build KERNEL`",
         ) from None
-    if number != FORMAT or payload.machine != platform.machine():
-        raise Problem(
-            f"{name} was built for another emulator",
-            where=f"{name}, section EMULATION_DATA",
-            why=f"its payload has format {number} for {payload.machine}; "
-            f"this tileproof reads format {FORMAT} on {platform.machine()}",
-            fix="build again on this machine: `tileproof build KERNEL`",
-        )
-    return payload
+
+
+def _of_another(name: str, number: object, machine: str) -> Problem:
+    return Problem(
+        f"{name} was built for another emulator",
+        where=f"{name}, section EMULATION_DATA",
+        why=f"its payload has format {number} for {machine}; "
+        f"this tileproof reads format {FORMAT} on {platform.machine()}",
+        fix="build again on this machine: `tileproof build KERNEL`",
+    )
 
 
 # What zipfile and json raise for bytes that are not theirs.

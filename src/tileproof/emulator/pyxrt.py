@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from tileproof.device_model import HW_CONTEXT_LIMIT
 from tileproof.emulator.faults import Fault, RunReport
+from tileproof.emulator.journal import DECIDES, journal
 from tileproof.emulator.library import Manner
 from tileproof.emulator.messages import Finished, Run
 from tileproof.emulator.payload import Payload, unpack_payload
@@ -27,7 +28,7 @@ from tileproof.emulator.process import Child
 from tileproof.errors import Problem
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
-from tileproof.xclbin import Argument, Xclbin, parse_topology, read_kernels, read_xclbin
+from tileproof.xclbin import NO_BANK, Argument, Xclbin, parse_topology, read_kernels, read_xclbin
 from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION
 
 if TYPE_CHECKING:
@@ -166,6 +167,12 @@ class device:
         return file.get_uuid()
 
     def load_xclbin(self, file: xclbin | str) -> uuid:
+        journal.note(
+            DECIDES,
+            "device.load_xclbin was called",
+            "an NPU has none: its kernels live in hardware contexts",
+            "device.register_xclbin(xclbin), then pyxrt.hw_context(device, xclbin.get_uuid())",
+        )
         raise RuntimeError("load_axlf: Operation not supported")
 
 
@@ -238,10 +245,24 @@ class kernel:
             # The binding tries the argument as a BO, then as an int, each in its own catch-all, and goes on.
             try:
                 started.set_arg(index, argument)  # type: ignore[arg-type]
-            except (RuntimeError, IndexError, TypeError):
-                continue
+            except (RuntimeError, IndexError, TypeError) as error:
+                self._swallowed(index, argument, error)
         started.start()
         return started
+
+    def _swallowed(self, index: int, argument: object, error: Exception) -> None:
+        takes = f"takes {self._arguments[index].kind}s" if index < len(self._arguments) else "is not there"
+        named = self._arguments[index].name if index < len(self._arguments) else f"of {len(self._arguments)}"
+        journal.note(
+            DECIDES,
+            f"kernel(...) was called with {_shown(argument)} as argument {index} ({named}), which {takes}; "
+            "it ran without it",
+            f"the binding swallows the error: {type(error).__name__}: {error}",
+            f"{_CALL}; run.set_arg raises where the call stays silent",
+        )
+
+
+_CALL = "call kernel(3, instructions, words, buffers of the runtime sequence in its order)"
 
 
 class bo:
@@ -259,6 +280,13 @@ class bo:
     device_only, p2p, svm = flags.device_only, flags.p2p, flags.svm
 
     def __init__(self, device: device, size: int, flags: bo.flags, group: int) -> None:
+        if isinstance(group, int) and group & _BANK_MASK == NO_BANK:
+            journal.note(
+                DECIDES,
+                f"a buffer was allocated with group {group}, which is that of a scalar argument",
+                "its low 16 bits are `no bank`; whatever argument it is passed as refuses it",
+                "allocate with kernel.group_id of the buffer's own argument: 1 for instructions, 3 and on for data",
+            )
         if not isinstance(flags, bo.flags):
             raise TypeError("__init__(): incompatible constructor arguments. The flags must be one of pyxrt.bo.flags")
         if flags == bo.flags.normal:
@@ -268,12 +296,14 @@ class bo:
         self._host: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
         self._device_copy: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
         self._bank = group & _BANK_MASK
+        self._unsynced = False  # written since it was last synced to the device
 
     def write(self, data: Any, seek: int) -> None:
         flat = np.frombuffer(memoryview(data).cast("B"), dtype=np.uint8)
         if seek < 0 or seek + len(flat) > len(self._host):
             raise RuntimeError("attempting to write past buffer size: Invalid argument")
         self._host[seek : seek + len(flat)] = flat
+        self._unsynced = True
 
     def read(self, size: int, skip: int) -> npt.NDArray[np.int8]:
         if size < 0:
@@ -289,6 +319,7 @@ class bo:
         part = slice(offset, offset + size)
         if direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE:
             self._device_copy[part] = self._host[part]
+            self._unsynced = False
         else:
             self._host[part] = self._device_copy[part]
 
@@ -312,6 +343,7 @@ class run:
         self._sent = 0.0
         self._bound: dict[int, bo] = {}
         self.report: RunReport | None = None
+        self._seen = True  # whether anybody has asked for the state it ended in
 
     def set_arg(self, index: int, value: bo | int) -> None:
         arguments = self._kernel._arguments
@@ -343,6 +375,7 @@ class run:
         if context._running is not None:
             context._running.wait()
         self._state = ert_cmd_state.ERT_CMD_STATE_SUBMITTED
+        self._note_unsynced()
         problem = self._unable()
         if problem is not None:
             self._finish(RunReport(state=ERROR, faults=(problem,)), {})
@@ -352,6 +385,17 @@ class run:
         copies = {id(buffer): buffer._device_copy.tobytes() for buffer in self._bound.values()}
         context._child.send(Run(self._instructions(), {k: copies[id(b)] for k, b in self._bound.items()}))
         context._running, self._sent = self, time.monotonic()
+
+    def _note_unsynced(self) -> None:
+        for index, value in self._values.items():
+            if isinstance(value, bo) and value._unsynced:
+                named = self._kernel._arguments[index].name
+                journal.note(
+                    DECIDES,
+                    f"argument {index} ({named}) was written and not synced before the run",
+                    "the device sees what was synced, not what was written",
+                    "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE) after the last write",
+                )
 
     def _unable(self) -> Fault | None:
         """Why the command cannot even begin, as the firmware would find it."""
@@ -410,6 +454,9 @@ class run:
             self._bound[number]._device_copy[:] = np.frombuffer(data, dtype=np.uint8)
         self.report = report
         self._state = ert_cmd_state(report.state)
+        self._seen = False
+        for fault in report.faults:
+            journal.note(DECIDES, fault.what, f"{fault.where}: {fault.why}" if fault.where else fault.why, fault.fix)
         if self._kernel._context._running is self:
             self._kernel._context._running = None
 

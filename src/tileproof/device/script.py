@@ -1,0 +1,56 @@
+"""Runs an unmodified host program whose `import pyxrt` is answered by the emulator, and says what it did wrong."""
+
+from __future__ import annotations
+
+import gc
+import runpy
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from tileproof.device import EMULATOR, open_device
+from tileproof.emulator.journal import Mistake, journal
+from tileproof.errors import Problem
+
+
+def run_script(
+    script: Path, arguments: Sequence[str], device: str, *, strict: bool = False
+) -> tuple[int, list[Mistake]]:
+    """The program's exit code, and its mistakes; those are known on the emulator only."""
+    if not script.is_file():
+        raise Problem(f"there is no program {script}", where=str(script), fix="name a Python file")
+    opened = open_device(device)
+    journal.strict = strict
+    before = sys.argv, sys.path[:], sys.modules.get("pyxrt")
+    sys.argv = [str(script), *arguments]
+    sys.path.insert(0, str(script.resolve().parent))
+    if opened.name == EMULATOR:
+        sys.modules["pyxrt"] = opened.xrt
+    try:
+        code = _run(script)
+    finally:
+        sys.argv, sys.path[:] = before[0], before[1]
+        if before[2] is None:
+            sys.modules.pop("pyxrt", None)
+        else:
+            sys.modules["pyxrt"] = before[2]
+    gc.collect()  # contexts that the program has left end now
+    return code, journal.in_order()
+
+
+def _run(script: Path) -> int:
+    """As `python SCRIPT` would: what it raises is shown, what it exits with is its code."""
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as left:
+        if isinstance(left.code, int) or left.code is None:
+            return left.code or 0
+        sys.stderr.write(f"{left.code}\n")
+    except Problem:
+        raise
+    except Exception:
+        traceback.print_exc()
+    else:
+        return 0
+    return 1

@@ -1,0 +1,138 @@
+"""run: an unmodified host program on the emulator, and what it did wrong, the cause first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from small_kernel import build_small
+
+BY_THE_BOOK = """\
+import sys
+import numpy as np
+import pyxrt
+
+TO = pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE
+FROM = pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE
+xclbin = pyxrt.xclbin(sys.argv[1])
+device = pyxrt.device(0)
+device.register_xclbin(xclbin)
+context = pyxrt.hw_context(device, xclbin.get_uuid())
+kernel = pyxrt.kernel(context, "MLIR_AIE")
+words = np.fromfile(sys.argv[2], dtype=np.uint32)
+instr = pyxrt.bo(device, words.nbytes, pyxrt.bo.cacheable, kernel.group_id(1))
+instr.write(words.tobytes(), 0)
+instr.sync(TO)
+x = pyxrt.bo(device, 256, pyxrt.bo.host_only, kernel.group_id(3))
+y = pyxrt.bo(device, 256, pyxrt.bo.host_only, kernel.group_id(4))
+x.write(np.arange(64, dtype=np.int32).tobytes(), 0)
+x.sync(TO)
+run = kernel(3, instr, len(words), x, y)
+print(run.wait().name)
+y.sync(FROM)
+print(y.read(256, 0).view(np.int32)[:4].tolist())
+"""
+
+
+@dataclass(frozen=True)
+class Pair:
+    xclbin: Path
+    insts: Path
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    built = build_small(tmp_path_factory.mktemp("pair"))
+    return Pair(built.xclbin, built.insts)
+
+
+def run(pair: Pair, folder: Path, text: str, *options: str) -> tuple[int, str, str]:
+    """In a process of its own, as a person runs it."""
+    script = folder / "host.py"
+    script.write_text(text)
+    command = [sys.executable, "-m", "tileproof", "run", *options, str(script), str(pair.xclbin), str(pair.insts)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_host_by_the_book_runs_and_has_no_mistakes(pair: Pair, tmp_path: Path) -> None:
+    assert run(pair, tmp_path, BY_THE_BOOK) == (0, "ERT_CMD_STATE_COMPLETED\n[1, 3, 5, 7]\n", "")
+
+
+MISTAKES = [
+    # What is changed in the program, into what, and the first mistake that is told.
+    ("kernel(3, instr, len(words), x, y)", "kernel(instr, x, y, 3)", "with a buffer as argument 0 (opcode)"),
+    ("kernel(3, instr, len(words), x, y)", "kernel(x, y)", "with a buffer as argument 0 (opcode), which takes scalars"),
+    ("kernel(3, instr", "kernel(1, instr", "argument 0 (opcode) is 1, and must be 3"),
+    ("kernel(3, instr", "kernel(3.0, instr", "with 3.0 as argument 0 (opcode)"),
+    ("len(words), x, y)", "len(words), x)", "kernel argument 4, and no buffer is bound there"),
+    ("instr.sync(TO)\n", "", "argument 1 (instr) was written and not synced before the run"),
+    ("x.sync(TO)\n", "", "argument 3 (bo0) was written and not synced before the run"),
+    ("host_only, kernel.group_id(3)", "host_only, kernel.group_id(2)", "which is that of a scalar argument"),
+    ("host_only, kernel.group_id(3)", "host_only, kernel.group_id(1)", "with a buffer as argument 3 (bo0)"),
+    ("(device, 256, pyxrt.bo.host_only, kernel.group_id(4))", "(device, 16, pyxrt.bo.host_only, kernel.group_id(4))",
+     "runs past the end of a host buffer: 256 bytes of 16"),
+    ("device.register_xclbin(xclbin)", "device.load_xclbin(xclbin)", "device.load_xclbin was called"),
+    ("words.tobytes()", "bytes(words.nbytes)", "the instruction buffer"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "first"), MISTAKES)
+def test_each_mistake_of_a_host_is_told_with_its_cause_first(
+    old: str, new: str, first: str, pair: Pair, tmp_path: Path
+) -> None:
+    assert old in BY_THE_BOOK
+    code, _, err = run(pair, tmp_path, BY_THE_BOOK.replace(old, new, 1))
+
+    assert code == 1
+    told = err[err.index("\nmistake 1 of ") :]
+    assert first in told.split("\nmistake 2 of ")[0], err
+    assert "host.py:" in told
+
+
+def test_a_mistake_has_the_line_of_the_program(pair: Pair, tmp_path: Path) -> None:
+    _, _, err = run(pair, tmp_path, BY_THE_BOOK.replace("x.sync(TO)\n", "", 1))
+
+    line = BY_THE_BOOK.replace("x.sync(TO)\n", "", 1).splitlines().index("run = kernel(3, instr, len(words), x, y)") + 1
+    assert err == (
+        "\nmistake 1 of 1: argument 3 (bo0) was written and not synced before the run\n"
+        f"  where: {tmp_path / 'host.py'}:{line}\n"
+        "  why:   the device sees what was synced, not what was written\n"
+        "  fix:   buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE) after the last write\n"
+    )
+
+
+def test_strict_raises_at_the_call(pair: Pair, tmp_path: Path) -> None:
+    code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace("kernel(3, instr", "kernel(3.0, instr"), "--strict")
+
+    assert (code, out) == (2, "")
+    assert err.startswith("error: kernel(...) was called with 3.0 as argument 0 (opcode)")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("raise SystemExit(7)", 7, ""),
+        ("raise SystemExit('no')", 1, "no\n"),
+        ("import sys; sys.exit()", 0, ""),
+        ("1 / 0", 1, "ZeroDivisionError"),
+        ("import pyxrt; assert pyxrt.__name__", 0, ""),
+        ("def (", 1, "SyntaxError"),
+    ],
+)
+def test_a_program_ends_as_python_would_end_it(text: str, code: int, words: str, pair: Pair, tmp_path: Path) -> None:
+    got, _, err = run(pair, tmp_path, text)
+
+    assert got == code
+    assert words in err
+
+
+def test_a_program_that_is_not_there_is_named(pair: Pair, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tileproof", "run", "missing.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: there is no program missing.py\n")
