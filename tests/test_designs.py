@@ -31,7 +31,8 @@ TILE_CODE = FOLDER / "tile.cc"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.mlir"))
 _LINE = re.compile(r"//   (?P<key>gives \d+|\w+): (?P<value>.*)")
 _MUTANT = re.compile(r"(?P<old>.*?) => (?P<new>.*?) ?finds: (?P<finds>.*)")
-PATIENCE_S = 3.0
+# For what ends by itself, and for what never does.
+PATIENCE_S, IMPATIENCE_S = 30.0, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def run(one: Page, count: Path, manner: Manner | None = None) -> Emulation:
         values,
         runs=one.runs,
         manner=manner,
-        timeout_s=PATIENCE_S,
+        timeout_s=IMPATIENCE_S if any("never returned" in words for words in one.finds) else PATIENCE_S,
     )
 
 

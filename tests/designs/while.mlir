@@ -2,7 +2,7 @@
 //   0: count
 //   1: zeros
 //   gives 1: np.array([v if v < 10 else v >> 1 if v >> 1 < 10 else v >> 2 for v in a0])
-//   mutant: arith.shrsi %v, %one => arith.shrsi %v, %none finds: a loop of the core on core (0, 2)
+//   mutant: arith.shrsi %v, %one => arith.shrsi %v, %none finds: a loop of the core on core (0, 2), while.mlir:27:11, never returned
 module {
   aie.device(npu1) {
     %shim = aie.tile(0, 0)

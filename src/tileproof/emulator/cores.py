@@ -26,7 +26,7 @@ from tileproof.mlir.design import MemRef, Operation
 Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
 
 # More steps than any core makes between two objects; a loop without a release makes them for ever.
-_MAX_CALLS_WITHOUT_PROGRESS = 1_000_000
+_MAX_CALLS_WITHOUT_PROGRESS = 100_000
 _MAX_STEPS_WITHOUT_PROGRESS = 10_000_000
 # Cycles of a core's own operations after which others have their turn at the latest.
 _LONGEST_STRETCH = 10_000
