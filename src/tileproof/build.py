@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -134,10 +135,21 @@ def write_if_changed(path: Path, data: bytes) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """The whole file or none of it, however the process ends."""
+    """The whole file or none of it, however the process ends; a link stays a link, and a device a device.
+
+    Raises `OSError`, also for a path that names no file.
+    """
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         scratch.write_bytes(data)
+        if path.exists():
+            scratch.chmod(stat.S_IMODE(path.stat().st_mode))
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from tileproof.errors import Problem, unreadable
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
-from tileproof.mlir.design import MemRef
+from tileproof.mlir.design import Design, MemRef
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
 from tileproof.stack_needs import stack_needs
@@ -102,8 +102,7 @@ def emulate(
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
     manner = manner or Manner()
-    read = read_design(text, name)
-    design = lower_design(read if target is None else replace(read, device=device_named(target)))
+    design = lower_design(_for(target, read_design(text, name)))
     chosen = _sequence(design, sequence)
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
@@ -158,9 +157,28 @@ def _sequence(design: LoweredDesign, name: str | None) -> RuntimeSequence:
     )
 
 
+def _for(target: str | None, design: Design) -> Design:
+    """The design on another device, which must have its columns."""
+    if target is None:
+        return design
+    device = device_named(target)
+    for tile in design.tiles:
+        if tile.column >= device.columns:
+            raise Problem(
+                f"{device.name} has no {tile}",
+                where=f"--target {target}",
+                why=f"it has {device.columns} columns, and the design uses this tile at {tile.place}",
+                fix="name a device with more columns",
+            )
+    return replace(design, device=device)
+
+
 def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | None:
     if isinstance(tile_code, Library) or not tile_code:
         return tile_code if isinstance(tile_code, Library) else None
+    for path in tile_code:
+        if not path.is_file():
+            raise Problem(f"there is no tile code {path}", where=f"--tile-code {path}", fix="check the path")
     compiled = compile_tile_code(tile_code, aie_arch, find_cxx())
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
     return Library(code=compiled.code, stacks=stack_needs(texts, compiled.graphs))
@@ -264,8 +282,15 @@ def _from_file(path: Path, type_: MemRef, where: str) -> Array:
         array = np.load(path, allow_pickle=False)
     except OSError as error:
         raise unreadable(path, error) from None
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise Problem(f"{path.name} is no array", where=where, why=str(error), fix="save it with numpy.save") from None
+    if not isinstance(array, np.ndarray):
+        raise Problem(
+            f"{path.name} is no array",
+            where=where,
+            why="it is an archive of several",
+            fix="save the one that is meant with numpy.save",
+        )
     # numpy saves bfloat16 as two bytes without a name.
     bits = array.dtype.kind == "V" and array.dtype.itemsize == type_.dtype.nbytes
     if array.dtype != type_.dtype.numpy and not bits:

@@ -2,6 +2,7 @@
 //   0: count
 //   1: zeros
 //   gives 1: 2 * a0
+//   mutant: %got = aie.get_cascade() : vector<16xi32> => %narrow = aie.get_cascade() : vector<8xi32>\n        %got = arith.constant dense<0> : vector<16xi32> finds: gets what is not 512 bits from the cascade
 //   mutant: aie.cascade_flow(%next, %tile) =>  finds: the cascade, and no cascade leads
 //   mutant: %got = aie.get_cascade() : vector<16xi32> => %got = arith.constant dense<0> : vector<16xi32> finds: nothing
 //   mutant: aie.put_cascade(%v : vector<16xi32>) =>  finds: waits to get from the cascade from core (0, 3) to core (0, 2): nobody puts anything

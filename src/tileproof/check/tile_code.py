@@ -28,7 +28,8 @@ _DEFINE = re.compile(r"\#\s*define\s+(\w+)\s+(.+)")
 SCALARS: Mapping[str, tuple[str, int]] = {
     **dict.fromkeys(("int8_t", "uint8_t", "int8", "uint8", "char", "bool"), ("i", 1)),
     **dict.fromkeys(("int16_t", "uint16_t", "int16", "uint16", "short"), ("i", 2)),
-    **dict.fromkeys(("int32_t", "uint32_t", "int32", "uint32", "int", "unsigned", "signed"), ("i", 4)),
+    # A long of the device has 32 bits, as an int has.
+    **dict.fromkeys(("int32_t", "uint32_t", "int32", "uint32", "int", "long", "unsigned", "signed"), ("i", 4)),
     **dict.fromkeys(("int64_t", "uint64_t", "int64", "uint64"), ("i", 8)),
     **dict.fromkeys(("bfloat16", "bfloat16_t", "__bf16"), ("b", 2)),
     "float": ("f", 4),
@@ -393,9 +394,11 @@ def _arrays(
     if _NOT_ON_STACK & set(words) or any(token.conditional for token in statement):
         return
     for index in range(len(words) - 2):
-        type_ = _scalar([words[index]], aliases)
+        # `unsigned int` and its like are two words of one type.
+        length = 2 if _scalar(words[index : index + 2], aliases) and words[index] in ("unsigned", "signed") else 1
+        type_ = _scalar(words[index : index + length], aliases)
         if type_ is not None:
-            yield from _declarators(statement[index + 1 :], type_[1], constants)
+            yield from _declarators(statement[index + length :], type_[1], constants)
             break
 
 

@@ -245,7 +245,7 @@ def _add_emulate(commands: Commands) -> None:
         default="cycles",
         help="in what order things happen: by the cycle model, or by --seed in another legal order, compared with that",
     )
-    parser.add_argument("--seed", type=seed, metavar="N", default=0, help="of the adversarial order; default: 0")
+    parser.add_argument("--seed", type=seed, metavar="N", help="of the adversarial order; default: 0")
     parser.add_argument("--dot", metavar="FILE", type=Path, help="write who waits for whom, if it is a deadlock")
     emulator_options(parser)
     parser.add_argument("--json", action="store_true")
@@ -262,12 +262,13 @@ def _emulate(arguments: argparse.Namespace) -> int:
     from tileproof import emulation_report
     from tileproof.emulate import emulate
 
+    _refuse_overwriting(arguments)
     emulation = emulate(
         _text_of(arguments.design),
         str(arguments.design),
         arguments.tile_code,
         _once(arguments.arg, "--arg"),
-        sequence=arguments.sequence,
+        sequence=arguments.sequence.removeprefix("@") if arguments.sequence else None,
         runs=arguments.runs,
         timeout_s=arguments.timeout,
         target=arguments.target,
@@ -280,10 +281,36 @@ def _emulate(arguments: argparse.Namespace) -> int:
     return 0 if emulation.is_good else EXIT_KERNEL_WRONG
 
 
+def _refuse_overwriting(arguments: argparse.Namespace) -> None:
+    """What is written must be neither what is read nor written twice."""
+    files = _once(arguments.arg, "--arg").values()
+    read = {path.resolve() for path in (arguments.design, *arguments.tile_code, *map(Path, files)) if path.exists()}
+    written = [(f"--save {k}={file}", Path(file)) for k, file in arguments.save]
+    written += [(f"{option} {p}", p) for option, p in (("--trace", arguments.trace), ("--dot", arguments.dot)) if p]
+    seen = {path: "what is read" for path in read if path.is_file()}
+    for option, path in written:
+        if path.resolve() in seen:
+            raise Problem(
+                f"{path} would be overwritten",
+                where=option,
+                why=f"it is {seen[path.resolve()]}",
+                fix="name another file",
+            )
+        if path.is_file() or not path.exists():
+            seen[path.resolve()] = f"written by {option}"
+
+
 def _manner(arguments: argparse.Namespace) -> Manner:
     from tileproof.emulator.library import Manner
 
     adversarial = arguments.schedule == "adversarial"
+    if arguments.seed is not None and not adversarial:
+        raise Problem(
+            "--seed is of an adversarial order",
+            where=f"--seed {arguments.seed}",
+            why="the cycle model's order has none",
+            fix="write --schedule adversarial, or leave it away",
+        )
     if adversarial and arguments.trace is not None:
         raise Problem(
             "there is no timeline of an adversarial order",
@@ -292,7 +319,7 @@ def _manner(arguments: argparse.Namespace) -> Manner:
             fix="leave one of the two away",
         )
     return Manner(
-        seed=arguments.seed if adversarial else None,
+        seed=(arguments.seed or 0) if adversarial else None,
         as_hardware=arguments.as_hardware,
         trace=arguments.trace is not None,
     )

@@ -34,6 +34,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+_A_WEEK_S = 7 * 24 * 3600.0
+
+
 class Parser(argparse.ArgumentParser):
     """argparse whose errors look like ours."""
 
@@ -99,8 +102,8 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    if not 0 < value <= _A_WEEK_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, and within a week")
     return value
 
 

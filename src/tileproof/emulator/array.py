@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from tileproof.device_model import SHIM
 from tileproof.emulator.cascade import Cascade, CascadeEnds
 from tileproof.emulator.controller import ChannelKey, Controller
-from tileproof.emulator.cores import CoreProgram
+from tileproof.emulator.cores import CoreProgram, refuse_what_is_not_executed
 from tileproof.emulator.cycles import DISPATCH_CYCLES
 from tileproof.emulator.deadlock import CONTROLLER, deadlock
 from tileproof.emulator.dma import ChainProgram, Outlet, ShimChannel
@@ -21,8 +21,8 @@ from tileproof.emulator.stack import CoreStack
 from tileproof.emulator.tile_code import TileCode
 from tileproof.emulator.timeline import Busy, Timeline
 from tileproof.errors import Problem
-from tileproof.lowering.model import MM2S, LoweredCore, LoweredDesign, ShimAllocation
-from tileproof.mlir.design import Tile
+from tileproof.lowering.model import MM2S, S2MM, LoweredCore, LoweredDesign, ShimAllocation
+from tileproof.mlir.design import Direction, Tile
 from tileproof.xrt import COMPLETED, ERROR, TIMEOUT
 
 # More findings of one run than a person reads; the first are the causes.
@@ -39,6 +39,8 @@ class Array:
         breadcrumb: Callable[[str], None],
         manner: Manner | None = None,
     ) -> None:
+        for lowered in design.cores:
+            refuse_what_is_not_executed(lowered.core.body)
         self.design = design
         self.manner = manner or Manner()
         self.engine = Engine(Adversary(self.manner.seed) if self.manner.seed is not None else None)
@@ -53,7 +55,7 @@ class Array:
         self._inlets: dict[tuple[tuple[int, int], int], StreamEnd] = {}
         self._outlets: dict[tuple[tuple[int, int], int], Outlet] = {}
         self._connect()
-        self.channels = {_key(shim): self._shim_channel(shim) for shim in design.shim_allocations}
+        self.channels = {_key(shim): self._shim_channel(shim) for shim in self._shim_ends()}
         self.chains = [self._chain(number) for number in range(len(design.chains))]
         cascades = self._cascades()
         self.cores = [self._core(core, library, breadcrumb, cascades) for core in design.cores]
@@ -102,6 +104,25 @@ class Array:
             if flow.destination.at in ends:
                 ends[flow.destination.at].incoming = cascade
         return ends
+
+    def _shim_ends(self) -> list[ShimAllocation]:
+        """The channels of shim tiles that have a name, and those that only a stream shows."""
+        ends = {_key(shim): shim for shim in self.design.shim_allocations}
+        for (at, channel), outlet in self._outlets.items():
+            self._unnamed(ends, at, MM2S, channel, outlet.name)
+        for (at, channel), inlet in self._inlets.items():
+            self._unnamed(ends, at, S2MM, channel, inlet.name)
+        return list(ends.values())
+
+    def _unnamed(
+        self, ends: dict[ChannelKey, ShimAllocation], at: tuple[int, int], way: Direction, channel: int, name: str
+    ) -> None:
+        tile = next(tile for tile in self.design.design.tiles if tile.at == at)
+        if tile.kind == SHIM and (tile.column, way, channel) not in ends:
+            label = name.removeprefix("@").partition(" from ")[0]
+            ends[tile.column, way, channel] = ShimAllocation(
+                fifo=label, symbol=label, tile=tile, direction=way, channel=channel
+            )
 
     # Tasks
 
@@ -209,14 +230,18 @@ class Array:
             still = not self.engine.run(lambda: self._is_over(task))
             state = self._outcome(task, controller, begun.moved, still=still)
         except Problem as problem:
-            # Whatever else was found, this is what ended it.
-            self.faults.append(Fault.of(problem))
-            state = ERROR
             if self.engine.running is not task:
                 self._ended = _ended(problem)
+            if self._is_over(task):  # the host has what it asked for; the next run is told
+                state = self._outcome(task, controller, begun.moved, still=True)
+            else:
+                # Whatever else was found, this is what ended it.
+                self.faults.append(Fault.of(problem))
+                state = ERROR
         finally:
             if task in self.engine.tasks:
                 self.engine.remove(task)
+        self.engine.show_waits()
         return RunReport(
             state=state,
             faults=tuple(self.faults),
@@ -282,7 +307,8 @@ class _Begun:
             spent = max(core.spent.items(), key=lambda item: item[1], default=None) if core is not None else None
             kind = "dispatch" if task is controller else "DMA" if core is None else "compute"
             detail = f"{spent[1]:,} of them {spent[0]}" if spent is not None and spent[1] else ""
-            busy.append(Busy(kind=kind, name=task.name, cycles=task.busy - before, detail=detail))
+            cycles = min(task.busy - before, array.engine.now - self.now)
+            busy.append(Busy(kind=kind, name=task.name, cycles=cycles, detail=detail))
         return Timeline(
             cycles=array.engine.now - self.now,
             dispatch=DISPATCH_CYCLES,

@@ -20,7 +20,7 @@ from tileproof.emulator.races import Races
 from tileproof.emulator.tile_code import TileCode
 from tileproof.errors import Problem
 from tileproof.lowering.model import FifoEnd, LoweredCore, PlacedBuffer
-from tileproof.mlir.design import MemRef, Operation
+from tileproof.mlir.design import MemRef, Operation, walk
 
 # What a value of a core's body can be: a number, a vector of them, a buffer, or the objects of an acquire.
 Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
@@ -62,6 +62,8 @@ class CoreProgram:
     calls_since_progress: int = 0
     steps_since_progress: int = 0
     in_long_loop: bool = False
+    held: set[str] = field(default_factory=set)  # objects of fifos
+    of_fifos: frozenset[str] = frozenset()  # all there are
     own_cycles: int = 0  # of operations of the core itself, not yet spent
     spent: dict[str, int] = field(default_factory=dict)  # cycles of tile functions, by what they were spent on
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class CoreProgram:
     def work(self) -> Work:
         """The task: the whole program once."""
         self.objects = {key: HeldObjects(end) for key, end in self.lowered.ends.items()}
+        self.of_fifos = frozenset(name for end in self.lowered.ends.values() for name in end.buffers)
+        self.held = set()
         self._values = {number: self.buffers[name] for number, name in self.lowered.core.buffers.items()}
         yield from self._run(self.lowered.core.body)
 
@@ -221,6 +225,7 @@ class CoreProgram:
             yield from self.engine.acquire(lock, missing * objects.end.amount, text, str(operation.place))
             yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
         view = [self.buffers[name] for name in objects.view(count)]
+        self.held |= set(objects.view(count))
         if missing:
             self._progress()
             if objects.end.port == "Produce":
@@ -249,6 +254,7 @@ class CoreProgram:
                 why="mlir-aie may pass this without a word; the fifo's count is wrong from then on",
                 fix="release what was acquired, once",
             )
+        self.held -= set(objects.view(count))
         objects.held -= count
         objects.position += count
         self._progress()
@@ -320,6 +326,9 @@ class CoreProgram:
         for fault in called.faults:
             self.report(fault)
         for buffer in flat:
+            if isinstance(buffer, PlacedBuffer):
+                self._must_be_held(buffer, f"passes to {name}", str(operation.place))
+        for buffer in flat:
             if isinstance(buffer, PlacedBuffer) and buffer.name in self.races.watched:
                 self.races.reads(buffer.name, who)
                 if self.memories.was_written(buffer):
@@ -357,6 +366,18 @@ class CoreProgram:
         known = self.memories.known_of(buffer).reshape(-1, buffer.type.dtype.nbytes)
         return memory, known, flat
 
+    def _must_be_held(self, buffer: PlacedBuffer, verb: str, place: str) -> None:
+        if buffer.name in self.of_fifos and buffer.name not in self.held:
+            self.report(
+                Fault(
+                    kind="not-held",
+                    what=f"{self.name} {verb} {buffer.name}, which it does not hold",
+                    where=place,
+                    why="it has released the object, and on the device somebody else may be at it",
+                    fix="release an object after its last use",
+                )
+            )
+
     def _outside(self, buffer: PlacedBuffer, why: str, place: str) -> Problem:
         return Problem(
             f"{self.name} accesses {buffer.name} outside its shape", where=place, why=why, fix="correct the loop bounds"
@@ -368,6 +389,7 @@ class CoreProgram:
         elements, known, flat = self._elements(placed, indices, count, str(operation.place))
         assert isinstance(placed, PlacedBuffer)
         self.races.reads(placed.name, str(operation.place))
+        self._must_be_held(placed, "reads", str(operation.place))
         if not (known[flat : flat + count] & FRESH).any():
             ever = bool((known[flat : flat + count] & EVER).any())
             at = f"element {flat} of {placed.name}"
@@ -380,6 +402,7 @@ class CoreProgram:
         elements, known, flat = self._elements(placed, indices, count, str(operation.place))
         assert isinstance(placed, PlacedBuffer)
         self.races.writes(placed.name, str(operation.place))
+        self._must_be_held(placed, "writes", str(operation.place))
         elements[flat : flat + count] = value
         known[flat : flat + count] |= FRESH | EVER
 
@@ -428,12 +451,7 @@ class CoreProgram:
         yield from self._spend()
         value = self._values[operation.operands[0]]
         if not isinstance(value, np.ndarray) or value.nbytes != CASCADE_BYTES:
-            raise Problem(
-                f"{self.name} puts what is not {8 * CASCADE_BYTES} bits onto the cascade",
-                where=str(operation.place),
-                why=f"it is {operation.operand_types[0]}",
-                fix="put a vector of 512 bits, for instance vector<16xi32>",
-            )
+            raise self._no_cascade_vector("puts", "onto", operation.operand_types[0], operation)
         self._progress()
         yield from self.cascade.put(value, str(operation.place))
 
@@ -441,10 +459,28 @@ class CoreProgram:
         self._progress()
         value = yield from self.cascade.get(str(operation.place))
         shape, dtype = self._vector(operation, operation.types[0])
+        if shape[0] * dtype.itemsize != CASCADE_BYTES:
+            raise self._no_cascade_vector("gets", "from", operation.types[0], operation)
         self._values[operation.results[0]] = value.view(dtype).reshape(shape)
+
+    def _no_cascade_vector(self, verb: str, way: str, type_: MemRef | str, operation: Operation) -> Problem:
+        return Problem(
+            f"{self.name} {verb} what is not {8 * CASCADE_BYTES} bits {way} the cascade",
+            where=str(operation.place),
+            why=f"it is {type_}",
+            fix="use a vector of 512 bits, for instance vector<16xi32>",
+        )
 
     def _nothing(self, operation: Operation) -> None:
         pass
+
+
+def refuse_what_is_not_executed(body: tuple[Operation, ...]) -> None:
+    """A core with an operation that is not executed here is refused by its name, before anything runs."""
+    known = {*OPERATIONS, *_SIMPLE, *_WAITING, *_BRANCHES, *_YIELDS}
+    for operation in walk(body):
+        if operation.name not in known:
+            raise _not_executed(operation)
 
 
 def _not_executed(operation: Operation) -> Problem:

@@ -72,6 +72,7 @@ class Task:
     finished: bool = False
     busy: int = 0
     since: int = 0  # when it was blocked
+    told: str = ""  # what it waited for then, for the timeline
     priority: float = 0.0
 
 
@@ -106,7 +107,8 @@ class Adversary:
 # Steps of tasks that bring nothing about, after which a run is given up; what is left when it is over has fewer.
 _STEPS_WITHOUT_PROGRESS = 500_000
 _STEPS_AFTER_THE_END = 50_000
-_LOOK = 1_000
+_LOOK = 100
+_CYCLES_OF_A_STEP = 100
 
 _Clock = dict[str, int]
 
@@ -158,6 +160,7 @@ class Engine:
     _queue: list[tuple[float, int, Task]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
     _steps: int = 0
+    _is_over: bool = False
 
     def start(self, name: str, work: Work) -> Task:
         task = Task(name, work)
@@ -184,11 +187,15 @@ class Engine:
         False if they still moved when it was given up, so many steps after the last `progress`; fewer once `over`.
         """
         queue = self._queue
-        self._steps = 0
+        self._steps = turns = 0
+        self._is_over = False
         while queue:
             self._steps += 1
-            if self._steps % _LOOK == 0 and self._steps > (_STEPS_AFTER_THE_END if over() else _STEPS_WITHOUT_PROGRESS):
-                return False
+            turns += 1
+            if turns % _LOOK == 0:
+                self._is_over = over()
+                if self._steps > (_STEPS_AFTER_THE_END if self._is_over else _STEPS_WITHOUT_PROGRESS):
+                    return False
             time, _, task = heappop(queue)
             if self.adversary is None:
                 self.now = int(time)
@@ -205,8 +212,15 @@ class Engine:
                 self._spent(task, wanted)
             else:
                 task.blocked, task.since = wanted, self.now
+                task.told = wanted.text if self.spans is not None else ""
                 wanted.condition.waiters.append(task)
         return True
+
+    def show_waits(self) -> None:
+        """Put those who still wait on the timeline, as far as it goes."""
+        for task in self.tasks if self.spans is not None else ():
+            if task.blocked is not None and self.spans is not None:
+                self.spans.append(Span(task.name, task.told, task.since, max(1, self.now - task.since), waits=True))
 
     def progress(self) -> None:
         """Something has come about that a run is for: a transfer with the host, or an instruction."""
@@ -217,13 +231,15 @@ class Engine:
             work = min(blocked.cycles, self.now - task.since)
             wait = self.now - task.since - work
             if wait:
-                self.spans.append(Span(task.name, blocked.text, task.since, wait, waits=True))
+                self.spans.append(Span(task.name, task.told, task.since, wait, waits=True))
             if work:
                 self.spans.append(Span(task.name, blocked.label, task.since + wait, work))
         task.blocked = None
 
     def _spent(self, task: Task, spend: Spend) -> None:
         task.busy += spend.busy
+        if self._is_over:  # what is long is not waited for
+            self._steps += spend.cycles // _CYCLES_OF_A_STEP
         if self.spans is not None and spend.label:
             self.spans.append(Span(task.name, spend.label, self.now, spend.cycles))
         self._enqueue(task, self.now + spend.cycles)

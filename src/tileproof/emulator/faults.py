@@ -13,7 +13,7 @@ from tileproof.errors import Problem, told
 SILENT = frozenset(
     {
         *("misaligned", "out-of-bounds", "stack-overflow", "unwritten", "stale", "shift", "index"),
-        *("queue-overrun", "no-sync", "no-route", "race", "bd-in-flight"),
+        *("queue-overrun", "no-sync", "no-route", "race", "bd-in-flight", "not-held"),
     }
 )
 

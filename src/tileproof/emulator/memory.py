@@ -101,6 +101,15 @@ class TileMemories:
             for view in views:
                 view &= ~np.uint8(OPEN)
 
+    @contextmanager
+    def noticing_writes(self, buffers: Sequence[PlacedBuffer]) -> Iterator[None]:
+        """A compiler checks `x += 1` once, as a load: what has changed afterwards was written, too."""
+        partly = [buffer for buffer in buffers if not (self.known_of(buffer) & FRESH).all()]
+        before = [self.view(buffer).copy() for buffer in partly]
+        yield
+        for buffer, content in zip(partly, before, strict=True):
+            self.known_of(buffer)[self.view(buffer) != content] |= FRESH | EVER
+
     def hand_out(self, buffer: PlacedBuffer) -> None:
         """From now on the buffer is to be written anew: what it holds is an earlier object's."""
         self.known_of(buffer)[:] &= ~np.uint8(FRESH)

@@ -11,13 +11,14 @@ import sys
 import tempfile
 import weakref
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.messages import BREADCRUMB_BYTES, Ended, Failed, Finished, Ready, Run, Setup, Start
 from tileproof.emulator.shared_buffers import SharedBuffers
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.library import python_environment
 from tileproof.lowering.model import LoweredDesign
 from tileproof.xrt import ABORT, TIMEOUT
@@ -63,7 +64,16 @@ class Child:
             self.close()
             _raise(answer)
         if not isinstance(answer, Ready):
+            doing = self._breadcrumb()
             self.close()
+            if doing:
+                raise Problem(
+                    f"the array cannot be set up: {self.death.what if self.death else f'{doing} does not end'}",
+                    where=doing,
+                    why="constructors of global objects run when the tile code is loaded",
+                    fix="let the core call a function that sets them up",
+                    exit_code=EXIT_KERNEL_WRONG,
+                )
             raise EmulatorBug(f"the emulator's process did not start: {self.death or 'it does not answer'}")
 
     def send(self, run: Run) -> None:
@@ -103,6 +113,9 @@ class Child:
         """Kill a child that does not come back, and say what it was doing."""
         doing = self._breadcrumb()
         self.close()
+        if doing.startswith("{"):
+            self.death = _known(doing, f"it had not returned after {waited_s:g} s")
+            return Finished(RunReport(state=TIMEOUT, faults=(self.death,)), {})
         self.death = Fault(
             kind="never-returns",
             what=f"{doing} never returned" if doing else "the run never ended",
@@ -156,10 +169,17 @@ _CRASHES = {
 }
 
 
+def _known(doing: str, ended: str) -> Fault:
+    """The fault that was known before the call that did not come back."""
+    fault = Fault.from_json(doing)
+    return replace(fault, why=f"{fault.why}; {ended}")
+
+
 def _crash(code: int, doing: str) -> Fault:
     """What a dead child died of; `code` is as subprocess has it."""
     if doing.startswith("{"):
-        return Fault.from_json(doing)  # it knew what could happen
+        how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
+        return _known(doing, f"it ended the emulator's process: {how}")
     how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
     left = ("it called exit()", "a tile function returns; it does not end the program")
     why, fix = _CRASHES.get(signal.Signals(-code), ("the process is gone", "run it again")) if code < 0 else left

@@ -34,7 +34,9 @@ class CoreStack:
     buffers: tuple[PlacedBuffer, ...]
 
     def overflows(self, need: StackNeed) -> bool:
-        return need.arrays + _ENTRY_FRAME[self.aie_arch] > self.nbytes
+        # Where the compiler tells its frames, an array that is not in them was dropped.
+        sure = min(need.arrays, need.frames) if need.frames else need.arrays
+        return sure + _ENTRY_FRAME[self.aie_arch] > self.nbytes
 
     def extent(self, need: StackNeed) -> int:
         """Bytes of tile memory that the locals of a call reach up to."""
@@ -48,8 +50,8 @@ class CoreStack:
     def before_the_call(self, function: Function, need: StackNeed, who: str) -> Fault:
         """What is to be said if the call does not come back: the host keeps its way back where the locals end."""
         why = (
-            "above the stack lie the buffers, and on this machine the call did not survive what it ran over; on the "
-            "device it goes on, with wrong data"
+            "above the stack lie the buffers, and on this machine also the call's own way back, so that what it ran "
+            "over is not known"
         )
         return self._fault(function, need, why, who)
 
@@ -63,7 +65,9 @@ class CoreStack:
             f"{need.arrays:,} bytes, and stack_size is {self.nbytes:,}",
             where=who,
             why=f"{need.text}, and {entry} are the core's entry; {damage}",
-            fix=f"give the core stack_size = {wanted}, or keep the array in an aie.buffer",
+            fix=f"give the core stack_size = {wanted}, or keep the array in an aie.buffer"
+            if wanted < TILE_KINDS[self.tile.kind].memory_bytes
+            else "keep it in an aie.buffer, or make it smaller: a tile has 64 KB for all",
         )
 
     def _damage(self, before: Bytes, after: Bytes) -> str:

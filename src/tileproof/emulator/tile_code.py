@@ -68,7 +68,9 @@ class TileCode:
         self._needs = library.stacks
         self._stack = stack
         self._breadcrumb = breadcrumb
+        breadcrumb("the constructors of the tile code")
         self._handle, self._library = _load(library.code)
+        breadcrumb("")
         weakref.finalize(self, _unload, self._handle, self._library._handle)
         self.functions = {function.name: self._function(function) for function in functions}
         self._bad_access = _symbol(self._library, "tileproof_bad_access", BadAccess)
@@ -110,7 +112,7 @@ class TileCode:
         values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
         need = self._needs.get(function.declared.name)
         found = []
-        with self._memories.open_to(buffers):
+        with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
             if need is not None and self._stack.overflows(need):
                 found.append(self._call_on_tile(function, values, need, who))
             else:
