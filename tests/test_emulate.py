@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -379,3 +382,170 @@ def test_bits_of_a_word_of_tile_memory_are_written_under_their_mask(folder, caps
 
     assert call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=out.npy")[0] == 0
     assert np.load("out.npy").tolist() == (np.load("in.npy") + 256 + 1).tolist()
+
+
+# Files
+
+
+def test_a_device_and_a_pipe_stay_what_they_are(folder, capsys):
+    """Found by a new user: /dev/null became a file."""
+    os.mkfifo("pipe.npy")
+    code = call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=/dev/null")[0]
+
+    assert code == 0
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    reader = os.open("pipe.npy", os.O_RDONLY | os.O_NONBLOCK)
+    assert call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=pipe.npy")[0] == 0
+    assert os.read(reader, 6) == b"\x93NUMPY"
+    os.close(reader)
+    assert stat.S_ISFIFO(Path("pipe.npy").stat().st_mode)
+
+
+def test_a_link_is_followed_and_a_mode_is_kept(folder, capsys):
+    Path("real.npy").write_bytes(b"")
+    Path("real.npy").chmod(0o600)
+    Path("link.npy").symlink_to("real.npy")
+    assert call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=link.npy")[0] == 0
+
+    assert Path("link.npy").is_symlink()
+    assert np.load("real.npy").tolist() == (np.load("in.npy") - 3).tolist()
+    assert stat.S_IMODE(Path("real.npy").stat().st_mode) == 0o600
+
+
+def test_a_full_disk_is_said(folder, capsys):
+    code, _, err = call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--save", "1=/dev/full")
+
+    assert code == 2
+    assert "error: the file cannot be written\n" in err
+    assert "No space left on device" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--save", "0=add.mlir"),
+            "add.mlir would be overwritten\n  where: --save 0=add.mlir\n  why:   it is what is read",
+        ),
+        (("--trace", "add.mlir"), "add.mlir would be overwritten"),
+        (("--save", "1=in.npy"), "in.npy would be overwritten"),
+        (("--save", "0=o.npy", "--save", "1=o.npy"), "why:   it is written by --save 0=o.npy"),
+        (("--save", "1=."), "the file cannot be written"),
+        (("--trace", "."), "the file cannot be written"),
+        (("--seed", "3"), "--seed is of an adversarial order"),
+        (("--trace", "t.json", "--schedule", "adversarial"), "there is no timeline of an adversarial order"),
+        (("--timeout", "1e9"), "is not a number of seconds above 0, and within a week"),
+        (("--target", "npu3"), "npu3"),
+    ],
+)
+def test_what_would_do_harm_or_nothing_is_refused(folder, capsys, options, message):
+    before = Path("add.mlir").read_text()
+    code, _, err = call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", *options)
+
+    assert code == 2
+    assert message in err
+    assert Path("add.mlir").read_text() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"], ids=["empty", "text", "cut"])
+def test_a_file_that_is_no_array_is_named(folder, capsys, content):
+    Path("bad.npy").write_bytes(content)
+    code, _, err = call(capsys, "add.mlir", "--arg", "0=bad.npy", "--arg", "1=zeros")
+
+    assert code == 2
+    assert err.startswith("error: bad.npy is no array\n")
+
+
+def test_an_archive_of_arrays_is_no_array(folder, capsys):
+    np.savez("many.npz", a=np.zeros(16, np.int32))
+    Path("many.npz").rename("many.npy")
+
+    assert call(capsys, "add.mlir", "--arg", "0=many.npy", "--arg", "1=zeros")[2].startswith(
+        "error: many.npy is no array\n  where: --arg 0=many.npy\n  why:   it is an archive of several\n"
+    )
+
+
+def test_a_device_without_the_designs_columns_is_refused(folder, capsys):
+    text = ADD.format(device="npu2", parameter=PARAMETER).replace("aie.tile(0, ", "aie.tile(3, ")
+    Path("add.mlir").write_text(text)
+
+    assert call(capsys, "add.mlir", "--target", "npu2_4col", "--arg", "0=in.npy", "--arg", "1=zeros")[0] == 0
+    code, _, err = call(capsys, "add.mlir", "--target", "npu2_1col", "--arg", "0=in.npy", "--arg", "1=zeros")
+    assert code == 2
+    assert err.startswith("error: npu2_1col has no shim (3, 0)\n")
+
+
+# Pictures
+
+
+def test_the_timeline_has_a_row_for_everybody_and_no_row_overlaps_itself(folder, capsys):
+    assert call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", "--trace", "t.json")[0] == 0
+    events = json.loads(Path("t.json").read_text())["traceEvents"]
+    rows = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    spans = [event for event in events if event["ph"] == "X"]
+
+    assert set(rows.values()) >= {
+        "the core on core (0, 2)",
+        "the instruction stream",
+        "S2MM channel 0 of core (0, 2)",
+        "MM2S channel 0 of core (0, 2)",
+        "MM2S channel 0 of shim (0, 0) (@in)",
+        "S2MM channel 0 of shim (0, 0) (@out)",
+    }
+    for row in rows:
+        mine = sorted((event["ts"], event["dur"]) for event in spans if event["tid"] == row)
+        assert all(start + length <= after for (start, length), (after, _) in itertools.pairwise(mine)), rows[row]
+        assert all(length >= 0 for _, length in mine)
+    assert not any("0 more bytes" in event["name"] or "wants 1, it is 1" in event["name"] for event in spans)
+
+
+def test_a_deadlock_is_drawn_and_stands_in_the_timeline(folder, capsys):
+    Path("add.mlir").write_text(ADD.format(device="npu1", parameter=""))
+    options = ("--dot", "d.dot", "--trace", "t.json")
+    assert call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros", *options)[0] == 1
+
+    dot = Path("d.dot").read_text()
+    assert dot.startswith("digraph deadlock {\n")
+    assert '  "the core on core (0, 2)" -> "nobody" [label="lock there is 0"];\n' in dot
+    names = [event["name"] for event in json.loads(Path("t.json").read_text())["traceEvents"]]
+    assert "waits for lock there: wants at least 1, it is 0" in names
+
+
+def test_another_order_is_tried_and_the_silent_are_silent_from_the_command_line(folder, capsys):
+    arguments = ("add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros")
+    code, out, _ = call(capsys, *arguments, "--schedule", "adversarial", "--seed", "7")
+    assert code == 0
+    assert "modelled" not in out
+    Path("add.mlir").write_text(ADD.format(device="npu1", parameter="aiex.set_lock(%there, 1)"))
+    assert "reads what nobody has written" in call(capsys, *arguments)[1]
+    assert call(capsys, *arguments, "--as-hardware")[0] == 0
+
+
+# Tile code that misbehaves
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "struct S { S() { *reinterpret_cast<volatile int *>(8) = 1; } }; static S s;",
+            "the constructors of the tile code",
+        ),
+        ("static int answer = [] { volatile int k = 42; return k; }();", ""),
+    ],
+    ids=["crashes", "works"],
+)
+def test_constructors_of_global_objects_run_and_what_they_do_is_told(folder, capsys, body, words):
+    Path("scale.cc").write_text(f"{body}\n" + Path("scale.cc").read_text())
+    np.save("x.npy", np.arange(32, dtype=np.int8))
+    code, _, err = call(capsys, "calling.mlir", "--tile-code", "scale.cc", "--arg", "0=x.npy", "--arg", "1=zeros")
+
+    assert code == (1 if words else 0)
+    assert words in err
+
+
+def test_a_missing_file_of_tile_code_is_a_wrong_request(folder, capsys):
+    code, _, err = call(capsys, "calling.mlir", "--tile-code", "none.cc", "--arg", "0=zeros", "--arg", "1=zeros")
+
+    assert code == 2
+    assert err.startswith("error: there is no tile code none.cc\n")
