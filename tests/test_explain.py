@@ -51,6 +51,17 @@ def test_the_number_that_began_it_all_in_full() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["bank 131071", "group_id(0) = 0x1ffff", "what is the bank 131071 that XRT speaks of?"]
+)
+def test_a_bank_in_a_persons_own_words_is_that_bank(text: str) -> None:
+    assert explain(text) == explain("131071")
+
+
+def test_a_label_decides_what_a_small_number_is() -> None:
+    assert [each.what for each in explain("bank 1")] == ["as a bank: SRAM, where the instruction buffer goes"]
+
+
 def test_the_flags_of_a_buffer_are_named() -> None:
     assert "bits 24 to 31 are the flags of a buffer: host_only" in explain("0x20000000")[0].why
 

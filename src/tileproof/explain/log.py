@@ -6,10 +6,13 @@ import re
 
 from tileproof.explain.explanation import Explanation
 from tileproof.explain.messages import MESSAGES
-from tileproof.explain.numbers import explain_number, explain_state
+from tileproof.explain.numbers import explain_bank, explain_number, explain_state
 from tileproof.xrt import STATE_NAMES
 
 _NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|\d+)")
+_LABELLED = re.compile(
+    rf"\b(?P<label>bank|group[ _]?id(?:\(\d+\))?)\s*(?:[=:]|is)?\s*(?P<number>{_NUMBER.pattern})\b", re.I
+)
 _ERROR_CODE = re.compile(r"(?:err|error|errno)\s*[=:]?\s*(?P<code>-?\d+)", re.IGNORECASE)
 
 
@@ -17,7 +20,7 @@ def explain(text: str) -> tuple[Explanation, ...]:
     """A number, the name of a state, an error code, or what `explain_log` finds in a text; none if nothing is known."""
     text = text.strip()
     if _NUMBER.fullmatch(text):
-        return tuple(explain_number(int(text, 16 if "x" in text.lower() else 10)))
+        return tuple(explain_number(_integer(text)))
     state = text.upper().removeprefix("ERT_CMD_STATE_")
     if state in STATE_NAMES.values():
         number = next(number for number, name in STATE_NAMES.items() if name == state)
@@ -25,7 +28,17 @@ def explain(text: str) -> tuple[Explanation, ...]:
     code = _ERROR_CODE.fullmatch(text)
     if code is not None:
         return tuple(explain_number(-abs(int(code["code"]))))
-    return explain_log(text)
+    return explain_log(text) or _labelled(text)
+
+
+def _labelled(text: str) -> tuple[Explanation, ...]:
+    """The banks and group ids in a person's own words, `bank 131071`, each once."""
+    numbers = dict.fromkeys(_integer(match["number"]) for match in _LABELLED.finditer(text))
+    return tuple(explain_bank(number) for number in numbers if number >= 0)
+
+
+def _integer(text: str) -> int:
+    return int(text, 16 if "x" in text.lower() else 10)
 
 
 def explain_log(text: str) -> tuple[Explanation, ...]:

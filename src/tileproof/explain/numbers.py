@@ -50,14 +50,17 @@ def explain_number(value: int) -> Iterator[Explanation]:
     if value < 0:
         yield from _code(-value, said)
         return
-    if value > _BYTE:
-        yield _group_id(value, said)
-        return
     if value in STATE_NAMES:
         yield explain_state(value, said)
-    yield _bank(value, said)
+    yield explain_bank(value)
     if value in errno.errorcode:
         yield from _code(value, said)
+
+
+def explain_bank(value: int) -> Explanation:
+    """A number that is known to be a bank or a group id, >= 0."""
+    said = f"{value} (0x{value:x})"
+    return _group_id(value, said) if value > _BYTE else _bank(value, said)
 
 
 def _group_id(value: int, said: str) -> Explanation:
