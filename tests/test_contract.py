@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tileproof.check.built import check_built
+from tileproof.check.checked import BuiltFile
 from tileproof.cli import main
 from tileproof.errors import Problem
 from tileproof.insts.listing import list_instructions, listing_text
@@ -313,9 +315,11 @@ def test_no_bytes_make_any_of_them_do_worse_than_refuse(block: int) -> None:
             try:
                 if kind == "insts":
                     listing_text(list_instructions(spoilt, "a.bin"), "a.bin")
+                    check_built(BuiltFile("a.xclbin", whole), BuiltFile("a.bin", spoilt))
                     continue
                 description_text(describe(spoilt, "a.xclbin"))
                 comparison_text(compare(whole, spoilt, "a", "b"))
+                check_built(BuiltFile("a.xclbin", spoilt), BuiltFile("a.bin", stream))
                 rebank(spoilt, "a.xclbin", Directives(arguments={"bo1": "SRAM"}, columns=1))
             except Problem:
                 pass

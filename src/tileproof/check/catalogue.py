@@ -392,6 +392,60 @@ CATALOGUE = (
         "The instructions were not built together with the xclbin.",
         "take both files from one build; `tileproof build KERNEL` makes a pair",
     ),
+    _error(
+        "TP704",
+        "bad-uuid",
+        "The xclbin or a PDI has the nil uuid, or two PDIs share one; by it the driver tells them apart.",
+        "package again; xclbinutil draws a new uuid each time",
+    ),
+    _error(
+        "TP705",
+        "no-kernel",
+        "The xclbin has no EMBEDDED_METADATA, or no kernel in it; the NPU's shim refuses it.",
+        "package with `xclbinutil --add-kernel kernels.json`",
+    ),
+    _error(
+        "TP706",
+        "kernel-id",
+        "A kernel's id leads to no PDI, is another kernel's, or is not that of IP_LAYOUT.",
+        "use one dpu_kernel_id in kernels.json and aie_partition.json, and package again",
+    ),
+    _error(
+        "TP707",
+        "connectivity",
+        "A buffer reaches no bank, or a bank is connected to an argument that is not there.",
+        "`tileproof rebank --arg NAME=BANK` connects an argument; or package again with the kernels.json of the design",
+    ),
+    _error(
+        "TP708",
+        "partition-columns",
+        "The partition takes no columns, begins nowhere, or leaves the array.",
+        "`tileproof rebank --columns N`, or correct column_width and start_columns in aie_partition.json",
+    ),
+    _error(
+        "TP709",
+        "empty-pdi",
+        "The partition has no PDI, or an empty one: nothing is loaded into the array.",
+        "look at what bootgen said, and build again",
+    ),
+    _error(
+        "TP710",
+        "other-generation",
+        "The xclbin and the instructions are for different NPUs.",
+        "take both files from one build; `tileproof build KERNEL` makes a pair",
+    ),
+    _error(
+        "TP711",
+        "patched-argument",
+        "An instruction patches in the address of an argument that the kernel does not have.",
+        "package with as many buffers as the sequence has arguments",
+    ),
+    _warning(
+        "TP712",
+        "beyond-five-buffers",
+        "A buffer beyond the fifth is patched without the aperture, which firmware adds to the first five only.",
+        "build with mlir-aie of August 2026, or pack several inputs into one buffer",
+    ),
 )
 
 _BY_ID = {check.id: check for check in CATALOGUE}

@@ -16,8 +16,8 @@ from tileproof.errors import told
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def as_text(findings: Sequence[Finding], subject: str) -> str:
-    """One paragraph per finding, and a line that counts them."""
+def as_text(findings: Sequence[Finding], subject: str, checks: int = len(CATALOGUE)) -> str:
+    """One paragraph per finding, and a line that counts them; `checks` is how many were made."""
     parts = [paragraph(finding) for finding in findings]
     counts = Counter(finding.check.severity for finding in findings)
     total = f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}"
@@ -25,7 +25,7 @@ def as_text(findings: Sequence[Finding], subject: str) -> str:
         total += f", {_counted(counts['note'], 'note')}"
     if not findings:
         total = "nothing found"
-    return "\n".join([*parts, f"{subject}: {total} by {len(CATALOGUE)} checks"])
+    return "\n".join([*parts, f"{subject}: {total} by {checks} checks"])
 
 
 def as_json(findings: Sequence[Finding], subject: str) -> str:
@@ -101,12 +101,13 @@ def _rule(check: Check) -> Mapping[str, object]:
 
 
 def _result(finding: Finding) -> Mapping[str, object]:
-    region = {"startLine": finding.place.line, "startColumn": finding.place.column}
-    location = {"physicalLocation": {"artifactLocation": {"uri": quote(finding.place.file)}, "region": region}}
+    physical: dict[str, object] = {"artifactLocation": {"uri": quote(finding.place.file)}}
+    if finding.place.line:
+        physical["region"] = {"startLine": finding.place.line, "startColumn": finding.place.column}
     return {
         "ruleId": finding.check.id,
         "ruleIndex": CATALOGUE.index(finding.check),
         "level": finding.check.severity,
         "message": {"text": "\n".join(filter(None, (finding.what, finding.why, finding.fix)))},
-        "locations": [location],
+        "locations": [{"physicalLocation": physical}],
     }

@@ -14,6 +14,7 @@ from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
     from tileproof.check.checked import BuiltFile
+    from tileproof.check.finding import Finding
     from tileproof.cli.shared import Commands
     from tileproof.emulator.library import Manner
 
@@ -27,9 +28,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_check(commands: Commands) -> None:
-    text = "find what is wrong with a kernel, or with any design, before it runs"
+    text = "find what is wrong with a kernel, any design, or an xclbin, before it runs"
     parser = add_command(commands, "check", _check, text)
-    parser.add_argument("subject", nargs="?", metavar="KERNEL|FILE.mlir")
+    parser.add_argument("subject", nargs="?", metavar="KERNEL|FILE.mlir|FILE.xclbin")
     parser.add_argument(
         "--tile-code", metavar="FILE", type=Path, action="append", default=[], help="C++ of FILE.mlir; may be repeated"
     )
@@ -48,18 +49,35 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.list:
         answer(report.catalogue_as_json() if arguments.json else report.catalogue_as_markdown())
         return 0
-    from tileproof.check.run import check_design
-
-    name, design, tile_code = _subject(arguments)
-    built = {key: _built(getattr(arguments, key)) for key in ("xclbin", "insts")}
-    findings = check_design(design, name, tile_code, compile_code=True, **built)
+    findings, checks = _findings(arguments)
     if arguments.json:
         answer(report.as_json(findings, arguments.subject))
     elif arguments.sarif:
         answer(report.as_sarif(findings))
     else:
-        answer(report.as_text(findings, arguments.subject))
+        answer(report.as_text(findings, arguments.subject, checks))
     return EXIT_KERNEL_WRONG if any(finding.is_error for finding in findings) else 0
+
+
+def _findings(arguments: argparse.Namespace) -> tuple[tuple[Finding, ...], int]:
+    """What is found, and by how many checks."""
+    from tileproof.check.built import CHECKED, check_built
+    from tileproof.check.catalogue import CATALOGUE
+    from tileproof.check.run import check_design
+
+    built = {key: _built(path) for key in ("xclbin", "insts") if (path := getattr(arguments, key)) is not None}
+    if arguments.subject is not None and arguments.subject.endswith(".xclbin"):
+        for option in ("tile_code", "xclbin"):
+            if getattr(arguments, option):
+                raise Problem(
+                    f"--{option.replace('_', '-')} is for a design",
+                    where=f"tileproof check {arguments.subject}",
+                    why="an xclbin is checked by itself, or with its --insts",
+                    fix="leave it out, or name the design that it was built of",
+                )
+        return check_built(_built(Path(arguments.subject)), **built), len(CHECKED)
+    name, design, tile_code = _subject(arguments)
+    return check_design(design, name, tile_code, compile_code=True, **built), len(CATALOGUE)
 
 
 def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
@@ -96,11 +114,9 @@ def _place_of(folder: Path, name: str, text: str) -> str:
     return str(path) if same else name
 
 
-def _built(path: Path | None) -> BuiltFile | None:
+def _built(path: Path) -> BuiltFile:
     from tileproof.check.checked import BuiltFile
 
-    if path is None:
-        return None
     try:
         return BuiltFile(path.name, path.read_bytes())
     except OSError as error:

@@ -14,14 +14,19 @@ from tileproof.mlir_aie import State
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in a design: file name, line and column, counted from 1."""
+    """Where something stands in a design: file name, line and column, counted from 1; 0 for a file as a whole."""
 
     file: str
     line: int
     column: int
 
+    @classmethod
+    def of_file(cls, file: str) -> Place:
+        """A file that has no lines, such as an xclbin."""
+        return cls(file, 0, 0)
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,326 @@
+"""check FILE.xclbin: what is wrong with an xclbin, and with the instructions that are to run with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tileproof.check.built import CHECKED, check_built
+from tileproof.check.checked import BuiltFile
+from tileproof.check.finding import Finding
+from tileproof.check.report import paragraph
+from tileproof.cli import main
+from tileproof.errors import Problem
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.mlir.reader import read_design
+from tileproof.provenance import Provenance, provenance_section
+from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
+from tileproof.xclbin.names import KIND_OF
+from tileproof.xclbin.sections import (
+    AiePartition,
+    AiePdi,
+    CdoGroup,
+    Connection,
+    IpData,
+    dpu_properties,
+    parse_connectivity,
+    parse_embedded_metadata,
+    serialise_aie_partition,
+    serialise_connectivity,
+    serialise_embedded_metadata,
+    serialise_ip_layout,
+)
+
+UUID, PDI_UUID, OTHER_UUID = bytes(range(1, 17)), bytes(range(2, 18)), bytes(range(3, 19))
+GROUP = CdoGroup(name="DPU", dpu_kernel_ids=(0x901,), pre_cdo_groups=(0xC1,))
+PDI = AiePdi(uuid=PDI_UUID, image=b"pdi" * 100, cdo_groups=(GROUP,))
+PARTITION = AiePartition(column_width=4, start_columns=(0,), pdis=(PDI,))
+
+
+def package(**changes: object) -> Xclbin:
+    plain = {"columns": 4, "start_columns": (0,), "pdi": PDI.image, "uuid": UUID, "pdi_uuid": PDI_UUID}
+    return build_xclbin(PackageRequest(**{**plain, **changes}))  # type: ignore[arg-type]
+
+
+def with_section(xclbin: Xclbin, kind: str, data: bytes | None) -> Xclbin:
+    """The same, with another section of that kind, or without one."""
+    kept = tuple(section for section in xclbin.sections if section.kind_name != kind)
+    return replace(xclbin, sections=kept if data is None else (*kept, Section(kind=KIND_OF[kind], data=data)))
+
+
+def findings(xclbin: Xclbin, insts: bytes | None = None) -> tuple[Finding, ...]:
+    words = None if insts is None else BuiltFile("insts.bin", insts)
+    return check_built(BuiltFile("a.xclbin", write_xclbin(xclbin)), words)
+
+
+def words(buffers: int = 2, device: str = "npu1", state: str = "2026-08") -> bytes:
+    """A sequence that moves its last argument to the array."""
+    arguments = ", ".join(f"%a{k}: memref<64xi8>" for k in range(buffers))
+    text = f"""\
+module {{
+  aie.device({device}) {{
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    aie.objectfifo @in(%shim, {{%tile}}, 2 : i32) : !aie.objectfifo<memref<64xi8>>
+    aie.runtime_sequence @sequence({arguments}) {{
+      aiex.npu.dma_memcpy_nd(%a{buffers - 1}[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1])
+        {{id = 0 : i64, issue_token = true, metadata = @in}} : memref<64xi8>
+      aiex.npu.dma_wait {{symbol = @in}}
+    }}
+  }}
+}}
+"""
+    lowered = lower_design(read_design(text, "a.mlir"), state=state)  # type: ignore[arg-type]
+    return sequence_words(lowered, main_sequence(lowered))
+
+
+@pytest.mark.parametrize("buffers", [1, 5, 7])
+def test_what_is_packaged_as_aiecc_packages_it_is_found_good(buffers: int) -> None:
+    assert findings(package(buffers=buffers), words(buffers)) == ()
+
+
+# The xclbin by itself
+
+
+def partition(**changes: object) -> Xclbin:
+    return with_section(package(), "AIE_PARTITION", serialise_aie_partition(replace(PARTITION, **changes)))  # type: ignore[arg-type]
+
+
+def connected(*rows: Connection) -> Xclbin:
+    xclbin = package()
+    for kind in ("CONNECTIVITY", "GROUP_CONNECTIVITY"):
+        xclbin = with_section(xclbin, kind, serialise_connectivity(rows))
+    return xclbin
+
+
+def rows(*, without: int | None = None, bank: int = 0) -> list[Connection]:
+    """The rows of a package, argument 4 connected to `bank`."""
+    section = package().section("CONNECTIVITY")
+    assert section is not None
+    return [
+        replace(row, mem_data_index=bank) if row.arg_index == 4 else row
+        for row in parse_connectivity(section, "a.xclbin")
+        if row.arg_index != without
+    ]
+
+
+def two_kernels() -> Xclbin:
+    section = package().section("EMBEDDED_METADATA")
+    assert section is not None
+    (kernel,) = parse_embedded_metadata(section, "a.xclbin")
+    both = serialise_embedded_metadata((kernel, replace(kernel, name="OTHER")))
+    units = [IpData(name=f"{name}:MLIRAIE", properties=dpu_properties(0x901)) for name in ("MLIR_AIE", "OTHER")]
+    return with_section(with_section(package(), "EMBEDDED_METADATA", both), "IP_LAYOUT", serialise_ip_layout(units))
+
+
+def kernel_without_an_id() -> Xclbin:
+    section = package().section("EMBEDDED_METADATA")
+    assert section is not None
+    (kernel,) = parse_embedded_metadata(section, "a.xclbin")
+    return with_section(package(), "EMBEDDED_METADATA", serialise_embedded_metadata((replace(kernel, kernel_id=None),)))
+
+
+def other_ip_layout() -> Xclbin:
+    unit = IpData(name="MLIR_AIE:MLIRAIE", properties=dpu_properties(0x123))
+    return with_section(package(), "IP_LAYOUT", serialise_ip_layout([unit]))
+
+
+BROKEN = {
+    "nil uuid": (package(uuid=bytes(16)), "TP704", "a.xclbin has the nil uuid", "its header has zeros for it"),
+    "nil PDI uuid": (
+        package(pdi_uuid=bytes(16)),
+        "TP704",
+        "a PDI has the nil uuid",
+        "AIE_PARTITION has zeros for it",
+    ),
+    "one uuid twice": (
+        partition(pdis=(PDI, replace(PDI, cdo_groups=()))),
+        "TP704",
+        "2 PDIs have one uuid",
+        "it is 02030405-0607-0809-0a0b-0c0d0e0f1011",
+    ),
+    "no metadata": (
+        with_section(package(), "EMBEDDED_METADATA", None),
+        "TP705",
+        "a.xclbin has no kernel",
+        "its sections: MEM_TOPOLOGY, AIE_PARTITION, IP_LAYOUT, CONNECTIVITY, GROUP_CONNECTIVITY, GROUP_TOPOLOGY",
+    ),
+    "no id": (kernel_without_an_id(), "TP706", "kernel MLIR_AIE has no id", "its metadata gives it none"),
+    "unserved": (
+        partition(pdis=(replace(PDI, cdo_groups=(replace(GROUP, dpu_kernel_ids=(0x902,)),)),)),
+        "TP706",
+        "no PDI serves kernel MLIR_AIE",
+        "its id is 0x901, and the PDIs serve 0x902",
+    ),
+    "one id twice": (two_kernels(), "TP706", "two kernels have one id", "MLIR_AIE and OTHER have 0x901"),
+    "other IP_LAYOUT": (
+        other_ip_layout(),
+        "TP706",
+        "IP_LAYOUT does not agree about MLIR_AIE:MLIRAIE",
+        "EMBEDDED_METADATA has 0x901 for it, and IP_LAYOUT has 0x123",
+    ),
+    "unconnected": (
+        connected(*rows(without=4)),
+        "TP707",
+        "argument 4 (bo1) of MLIR_AIE reaches no bank",
+        "it is a buffer, and no row of CONNECTIVITY names it: its group id is 131071, as of a scalar",
+    ),
+    "bank not there": (
+        connected(*rows(bank=7)),
+        "TP707",
+        "argument 4 (bo1) of MLIR_AIE reaches a bank that is not there",
+        "CONNECTIVITY says bank 7, and there are 2",
+    ),
+    "stray": (
+        connected(*rows(), Connection(arg_index=8, ip_layout_index=0, mem_data_index=0)),
+        "TP707",
+        "more buffers are connected than the kernel has arguments",
+        "CONNECTIVITY names 8, and the kernel has 8 arguments",
+    ),
+    "no partition": (
+        with_section(package(), "AIE_PARTITION", None),
+        "TP708",
+        "a.xclbin has no partition",
+        "it has no columns in AIE_PARTITION",
+    ),
+    "begins nowhere": (
+        partition(start_columns=()),
+        "TP708",
+        "the partition can begin nowhere",
+        "it takes 4, and AIE_PARTITION lists no column to begin at",
+    ),
+    "off the array": (
+        partition(start_columns=(0, 5)),
+        "TP708",
+        "the partition leaves the array",
+        "from column 5 on, 4 columns end at 8; the widest NPU has 8",
+    ),
+    "no PDI": (partition(pdis=()), "TP709", "the partition has no PDI", "there is nothing to load into the array"),
+    "empty PDI": (
+        package(pdi=b""),
+        "TP709",
+        "a PDI is empty",
+        "PDI 02030405-0607-0809-0a0b-0c0d0e0f1011 has 0 bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("xclbin", "id_", "what", "why"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_xclbin_is_told_what_breaks_it(xclbin: Xclbin, id_: str, what: str, why: str) -> None:
+    found = {(one.check.id, one.what, one.why) for one in findings(xclbin)}
+
+    assert (id_, what, why) in found
+
+
+def test_a_finding_in_full() -> None:
+    (found,) = findings(connected(*rows(without=4)))
+
+    assert paragraph(found) == (
+        "error TP707 (connectivity): argument 4 (bo1) of MLIR_AIE reaches no bank\n"
+        "  where: a.xclbin\n"
+        "  why:   it is a buffer, and no row of CONNECTIVITY names it: its group id is 131071, as of a scalar\n"
+        "  fix:   `tileproof rebank --arg NAME=BANK` connects an argument; or package again with the kernels.json of "
+        "the design"
+    )
+
+
+# With instructions
+
+
+def ours(insts: bytes, target: str = "npu1") -> Xclbin:
+    provenance = Provenance(
+        tileproof="0", variant="a", target=target, toolchain="host", digest="0" * 64,
+        insts_sha256=hashlib.sha256(insts).hexdigest(),
+    )  # fmt: skip
+    return package(extra_sections=(provenance_section(provenance),))
+
+
+def test_instructions_of_another_build_are_found() -> None:
+    assert [one.check.id for one in findings(ours(words(2)), words(3))] == ["TP703"]
+
+
+def test_instructions_for_another_npu_are_found() -> None:
+    (found,) = findings(ours(words(2, device="npu2")), words(2, device="npu2"))
+
+    assert (found.check.id, found.why) == (
+        "TP710",
+        "a.xclbin was built for npu1, and the header of insts.bin says npu2",
+    )
+
+
+def test_a_partition_is_held_against_the_npu_that_the_instructions_are_for() -> None:
+    (found,) = findings(partition(start_columns=(1,)), words())
+
+    assert (found.check.id, found.why) == ("TP708", "from column 1 on, 4 columns end at 4; npu1 has 4")
+
+
+def test_an_argument_that_the_kernel_does_not_have_is_found() -> None:
+    (found,) = findings(package(), words(6))
+
+    assert (found.check.id, str(found.place), found.why) == (
+        "TP711",
+        "insts.bin",
+        "word 16 wants the address of argument 8, and a.xclbin has 0 to 7",
+    )
+
+
+def test_a_sixth_buffer_of_the_older_mlir_aie_is_a_warning() -> None:
+    (found,) = findings(package(buffers=6), words(6, state="2026-03"))
+
+    assert (found.check.id, found.is_error, found.why) == (
+        "TP712",
+        False,
+        "word 16 patches argument 8 without 0x80000000, the aperture of host memory",
+    )
+
+
+def test_every_check_of_an_xclbin_has_a_file_that_it_refuses() -> None:
+    refused = {id_ for _, id_, _, _ in BROKEN.values()} | {"TP703", "TP710", "TP711", "TP712"}
+
+    assert refused == {check.id for check in CHECKED}
+
+
+# The command
+
+
+def test_check_takes_an_xclbin_and_its_instructions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    xclbin, insts = tmp_path / "a.xclbin", tmp_path / "insts.bin"
+    xclbin.write_bytes(write_xclbin(package()))
+    insts.write_bytes(words())
+
+    assert main(["check", str(xclbin), "--insts", str(insts)]) == 0
+    assert capsys.readouterr().out == f"{xclbin}: nothing found by 10 checks\n"
+
+    insts.write_bytes(words(6))
+    assert main(["check", str(xclbin), "--insts", str(insts), "--sarif"]) == 1
+    (result,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    assert result["ruleId"] == "TP711"
+    assert result["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "insts.bin"}}}]
+
+
+def test_check_refuses_what_is_no_xclbin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    xclbin = tmp_path / "a.xclbin"
+    xclbin.write_bytes(b"ELF")
+
+    assert main(["check", str(xclbin)]) == 2
+    assert "a.xclbin" in capsys.readouterr().err
+
+
+def test_check_of_an_xclbin_takes_no_tile_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "a.xclbin", "--tile-code", "tile.cc"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --tile-code is for a design\n"
+        "  where: tileproof check a.xclbin\n"
+        "  why:   an xclbin is checked by itself, or with its --insts\n"
+        "  fix:   leave it out, or name the design that it was built of\n"
+    )
+
+
+def test_instructions_that_are_none_are_refused() -> None:
+    with pytest.raises(Problem, match=r"insts\.bin"):
+        findings(package(), b"nothing")
