@@ -37,6 +37,9 @@ print(y.read(256, 0).view(np.int32)[:4].tolist())
 """
 
 
+PAGE = Path(__file__).parent.parent / "docs" / "xrt.md"
+
+
 @dataclass(frozen=True)
 class Pair:
     xclbin: Path
@@ -128,6 +131,58 @@ def test_a_program_ends_as_python_would_end_it(text: str, code: int, words: str,
 
     assert got == code
     assert words in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "explained"),
+    [
+        ("pyxrt.bo.host_only, kernel.group_id(3)", "pyxrt.bo.device_only, kernel.group_id(3)",
+         "an NPU has no buffers of that kind\n"),
+        ("pyxrt.bo.host_only, kernel.group_id(3)", "pyxrt.bo.normal, kernel.group_id(3)",
+         "an NPU has no `normal` buffers\n"),
+        ("kernel.group_id(3)", "kernel.group_id(9)", "there is no argument 9: the kernel has 8\n"),
+    ],
+)  # fmt: skip
+def test_what_xrt_raises_is_explained_below_the_programs_own_lines(
+    old: str, new: str, explained: str, pair: Pair, tmp_path: Path
+) -> None:
+    code, _, err = run(pair, tmp_path, BY_THE_BOOK.replace(old, new, 1))
+
+    assert code == 1
+    assert f"\n\n{explained}" in err
+    assert err.startswith(f'Traceback (most recent call last):\n  File "{tmp_path / "host.py"}", line ')
+    assert "runpy" not in err
+
+
+FIVE = [
+    ("pyxrt.bo.host_only, kernel.group_id(3)", "pyxrt.bo.device_only, kernel.group_id(3)",
+     "an NPU has no buffers of that kind"),
+    ("pyxrt.bo.host_only, kernel.group_id(3)", "pyxrt.bo.p2p, kernel.group_id(3)",
+     "an NPU has no buffers of that kind"),
+    ("kernel.group_id(3)", "kernel.group_id(2)",
+     "a buffer was allocated with group 131071, which is that of a scalar argument"),
+    ("kernel.group_id(3)", "1",
+     "The argument is allocated in bank 1, the compute unit is connected to bank 65536."),
+    ("(device, 256, pyxrt.bo.host_only, kernel.group_id(4))", "(device, 16, pyxrt.bo.host_only, kernel.group_id(4))",
+     "runs past the end of a host buffer: 256 bytes of 16"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "answer"), FIVE)
+def test_the_page_about_xrt_says_what_the_program_is_told(
+    old: str, new: str, answer: str, pair: Pair, tmp_path: Path
+) -> None:
+    assert old in BY_THE_BOOK
+    _, _, err = run(pair, tmp_path, BY_THE_BOOK.replace(old, new, 1))
+
+    assert answer in err
+    assert f"| {answer} |" in PAGE.read_text()
+
+
+def test_a_plain_bank_does_as_well_as_a_group_id(pair: Pair, tmp_path: Path) -> None:
+    text = BY_THE_BOOK.replace("kernel.group_id(3)", "0").replace("kernel.group_id(4)", "0")
+
+    assert run(pair, tmp_path, text) == (0, "ERT_CMD_STATE_COMPLETED\n[1, 3, 5, 7]\n", "")
 
 
 def test_a_program_that_is_not_there_is_named(pair: Pair, tmp_path: Path) -> None:

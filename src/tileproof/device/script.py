@@ -12,6 +12,7 @@ from pathlib import Path
 from tileproof.device import EMULATOR, open_device
 from tileproof.emulator.journal import Mistake, journal
 from tileproof.errors import Problem
+from tileproof.explain import explain_log
 
 
 def run_script(
@@ -49,8 +50,18 @@ def _run(script: Path) -> int:
         sys.stderr.write(f"{left.code}\n")
     except Problem:
         raise
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        _show(error, script)
     else:
         return 0
     return 1
+
+
+def _show(error: Exception, script: Path) -> None:
+    """The traceback from the program on, and what XRT's words in it mean."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != str(script):
+        trace = trace.tb_next
+    traceback.print_exception(error.with_traceback(trace))
+    for explanation in explain_log(str(error)):
+        sys.stderr.write(f"\n{explanation}\n")
