@@ -80,6 +80,11 @@ MISTAKES = [
      "runs past the end of a host buffer: 256 bytes of 16"),
     ("device.register_xclbin(xclbin)", "device.load_xclbin(xclbin)", "device.load_xclbin was called"),
     ("words.tobytes()", "bytes(words.nbytes)", "the instruction buffer"),
+    ("y.sync(FROM)\n", "", "a buffer was read that a run has written, and that was not synced from the device since"),
+    ("print(run.wait().name)\n", "", "a buffer was synced from the device while a run that it is bound to had not"),
+    ("x.sync(TO)\n", "x.sync(TO)\nx.map()[0] = 7\n", "argument 3 (bo0) was written and not synced before the run"),
+    ("run = kernel(3, instr, len(words), x, y)", "kernel(3, instr, len(words), x, y).wait()\nrun = kernel(3, instr)",
+     "argument 3 (bo0) was not set, and its register still holds what an earlier run left there"),
 ]  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from tileproof.emulator.messages import Finished, Run
 from tileproof.emulator.payload import Payload, unpack_payload
 from tileproof.emulator.process import Child
 from tileproof.errors import Problem
+from tileproof.insts import PatchBd, decode, npu_actions
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
 from tileproof.xclbin import NO_BANK, Argument, Xclbin, parse_topology, read_kernels, read_xclbin
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BANK_MASK = 0xFFFF
+_CACHED_COMMANDS = 128  # XRT core/common/bo_cache.h: how many command buffers a device keeps for new runs
+XCL_BO_FLAGS_NONE = 0
 
 
 @dataclass
@@ -161,6 +164,8 @@ class device:
         self._registered: dict[uuid, xclbin] = {}
         self._slots: Iterator[int] = itertools.count(1)
         self._contexts: weakref.WeakSet[hw_context] = weakref.WeakSet()
+        # What the argument registers of ended runs hold. XRT clears none of them (core/common/bo_cache.h).
+        self._commands: list[dict[int, bo | int]] = []
 
     def register_xclbin(self, file: xclbin) -> uuid:
         self._registered[file.get_uuid()] = file
@@ -279,38 +284,60 @@ class bo:
     normal, cacheable, host_only = flags.normal, flags.cacheable, flags.host_only
     device_only, p2p, svm = flags.device_only, flags.p2p, flags.svm
 
-    def __init__(self, device: device, size: int, flags: bo.flags, group: int) -> None:
-        if isinstance(group, int) and group & _BANK_MASK == NO_BANK:
+    def __init__(self, source: device | bo, size: int, flags: bo.flags | int, group: int | None = None) -> None:
+        """`bo(device, size, flags, group)`, or `bo(parent, size, offset)`: a part of another, in the same memory."""
+        self._written_by: weakref.ref[run] | None = None  # the run that may write it
+        if isinstance(source, bo):
+            self._share(source, size, int(flags))
+            return
+        if not isinstance(flags, bo.flags) or group is None:
+            raise TypeError("__init__(): incompatible constructor arguments. The flags must be one of pyxrt.bo.flags")
+        if group & _BANK_MASK == NO_BANK:
             journal.note(
                 DECIDES,
                 f"a buffer was allocated with group {group}, which is that of a scalar argument",
                 "its low 16 bits are `no bank`; whatever argument it is passed as refuses it",
                 "allocate with kernel.group_id of the buffer's own argument: 1 for instructions, 3 and on for data",
             )
-        if not isinstance(flags, bo.flags):
-            raise TypeError("__init__(): incompatible constructor arguments. The flags must be one of pyxrt.bo.flags")
         if flags == bo.flags.normal:
             raise RuntimeError("unsupported buffer type: none flag (err=95): Operation not supported")
         if flags not in (bo.flags.cacheable, bo.flags.host_only):
             raise RuntimeError("Bad BO flags (err=95): Operation not supported")
         self._host: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
         self._device_copy: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
+        self._unfetched: npt.NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)  # bytes that only the device has
         self._bank = group & _BANK_MASK
-        self._unsynced = False  # written since it was last synced to the device
+
+    def _share(self, parent: bo, size: int, offset: int) -> None:
+        if size <= 0 or offset < 0 or offset + size > len(parent._host):
+            raise RuntimeError("sub buffer size and offset: Invalid argument")
+        part = slice(offset, offset + size)
+        self._host, self._device_copy = parent._host[part], parent._device_copy[part]
+        self._unfetched = parent._unfetched[part]
+        self._bank = parent._bank
 
     def write(self, data: Any, seek: int) -> None:
         flat = np.frombuffer(memoryview(data).cast("B"), dtype=np.uint8)
         if seek < 0 or seek + len(flat) > len(self._host):
             raise RuntimeError("attempting to write past buffer size: Invalid argument")
-        self._host[seek : seek + len(flat)] = flat
-        self._unsynced = True
+        part = slice(seek, seek + len(flat))
+        self._host[part] = flat
+        self._unfetched[part] = False
 
     def read(self, size: int, skip: int) -> npt.NDArray[np.int8]:
         if size < 0:
             raise TypeError("read(): incompatible function arguments.")
         if skip < 0 or skip + size > len(self._host):
             raise RuntimeError("attempting to read past buffer size: Invalid argument")
-        return self._host[skip : skip + size].view(np.int8).copy()
+        part = slice(skip, skip + size)
+        if self._unfetched[part].any():
+            journal.note(
+                DECIDES,
+                "a buffer was read that a run has written, and that was not synced from the device since",
+                "the host reads what it had before the run",
+                "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE) after run.wait()",
+            )
+        return self._host[part].view(np.int8).copy()
 
     def sync(self, direction: xclBOSyncDirection, size: int | None = None, offset: int = 0) -> None:
         size = len(self._host) - offset if size is None else size
@@ -319,9 +346,31 @@ class bo:
         part = slice(offset, offset + size)
         if direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE:
             self._device_copy[part] = self._host[part]
-            self._unsynced = False
         else:
+            self._note_early()
             self._host[part] = self._device_copy[part]
+        self._unfetched[part] = False
+
+    def _note_early(self) -> None:
+        writer = self._written_by() if self._written_by is not None else None
+        if writer is not None and writer._state == ert_cmd_state.ERT_CMD_STATE_SUBMITTED:
+            journal.note(
+                DECIDES,
+                "a buffer was synced from the device while a run that it is bound to had not been waited for",
+                "what it holds is from before the run, or from its midst",
+                "run.wait() first, and look at the state that it returns",
+            )
+
+    def _from_run(self, data: bytes) -> None:
+        """What a run left in device memory."""
+        left = np.frombuffer(data, dtype=np.uint8)
+        changed = left != self._device_copy
+        # Only these: another buffer of the run may be a part of the same memory.
+        self._device_copy[changed], self._unfetched[changed] = left[changed], True
+
+    def _is_unsynced(self) -> bool:
+        """Whether the host has bytes, written or mapped, that the device does not have."""
+        return bool(((self._host != self._device_copy) & ~self._unfetched).any())
 
     def map(self) -> memoryview:
         return memoryview(self._host)  # type: ignore[arg-type]
@@ -338,22 +387,29 @@ class run:
 
     def __init__(self, kernel: kernel) -> None:
         self._kernel = kernel
-        self._values: dict[int, bo | int] = {}
+        commands = kernel._context._device._commands
+        # The registers of a new command are those of an older one, until they are set.
+        self._values: dict[int, bo | int] = commands.pop() if commands else {}
+        self._own: set[int] = set()  # the arguments that this run has set itself
+        weakref.finalize(self, _give_back, commands, self._values)
         self._state = ert_cmd_state.ERT_CMD_STATE_NEW
         self._sent = 0.0
+        self._listed = False  # whether a runlist starts it
         self._bound: dict[int, bo] = {}
         self.report: RunReport | None = None
-        self._seen = True  # whether anybody has asked for the state it ended in
 
     def set_arg(self, index: int, value: bo | int) -> None:
         arguments = self._kernel._arguments
         if not 0 <= index < len(arguments):
+            if isinstance(value, bo):
+                raise _crash(index, len(arguments))
             raise IndexError(_range_check(index, len(arguments)))
         if isinstance(value, bo):
             self._check_bank(arguments[index], value)
         elif not isinstance(value, int) or isinstance(value, bool):
             raise TypeError("set_arg(): incompatible function arguments.")
         self._values[index] = value
+        self._own.add(index)
 
     def _check_bank(self, argument: Argument, value: bo) -> None:
         banks = self._kernel._context._file.get_mems()
@@ -367,20 +423,29 @@ class run:
             f"argument at index {argument.index}. The argument is allocated in bank {value._bank}, the compute unit "
             f"is connected to bank {group_id}. Allocating local copy of argument buffer in connected bank.\n"
         )
-        # The copy cannot be made on an NPU: its clone has no host mapping (XRT xrt_bo.cpp).
+        # The copy cannot be made on an NPU: no engine copies, and its clone has no host mapping (XRT xrt_bo.cpp).
+        sys.stderr.write("[XRT] WARNING: Reverting to host copy of buffers (exec_buf: Operation not supported)\n")
         raise RuntimeError("No host side buffer in destination buffer: Invalid argument")
 
     def start(self) -> None:
+        if self._listed:
+            raise RuntimeError("Run object belongs to a runlist and cannot be explicitly started: Invalid argument")
+        self._start()
+
+    def _start(self) -> None:
         context = self._kernel._context
         if context._running is not None:
             context._running.wait()
         self._state = ert_cmd_state.ERT_CMD_STATE_SUBMITTED
         self._note_unsynced()
+        self._note_left_over()
         problem = self._unable()
         if problem is not None:
             self._finish(RunReport(state=ERROR, faults=(problem,)), {})
             return
         self._bound = self._bind()
+        for buffer in self._bound.values():
+            buffer._written_by = weakref.ref(self)
         # By identity: a buffer that is bound twice is one memory.
         copies = {id(buffer): buffer._device_copy.tobytes() for buffer in self._bound.values()}
         context._child.send(Run(self._instructions(), {k: copies[id(b)] for k, b in self._bound.items()}))
@@ -388,7 +453,7 @@ class run:
 
     def _note_unsynced(self) -> None:
         for index, value in self._values.items():
-            if isinstance(value, bo) and value._unsynced:
+            if isinstance(value, bo) and index in self._own and value._is_unsynced():
                 named = self._kernel._arguments[index].name
                 journal.note(
                     DECIDES,
@@ -396,6 +461,30 @@ class run:
                     "the device sees what was synced, not what was written",
                     "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE) after the last write",
                 )
+
+    def _note_left_over(self) -> None:
+        """An argument that this run has not set keeps what an earlier run left in its register."""
+        for index in sorted(self._values.keys() - self._own):
+            if index > 1 and not self._moves(index):
+                continue
+            journal.note(
+                DECIDES,
+                f"argument {index} ({self._kernel._arguments[index].name}) was not set, and its register still holds "
+                "what an earlier run left there",
+                "XRT takes the command of an ended run for the next, and clears none of its registers",
+                f"{_CALL}; set every argument of every run",
+            )
+
+    def _moves(self, index: int) -> bool:
+        """Whether the instructions ask for the address of that argument."""
+        if not isinstance(self._values.get(1), bo):
+            return False
+        try:
+            stream = decode(self._instructions(), "instructions")
+        except Problem:
+            return False
+        patched = {action.argument for action in npu_actions(stream) if isinstance(action, PatchBd)}
+        return index - FIRST_BUFFER in patched
 
     def _unable(self) -> Fault | None:
         """Why the command cannot even begin, as the firmware would find it."""
@@ -451,10 +540,9 @@ class run:
 
     def _finish(self, report: RunReport, buffers: dict[int, bytes]) -> None:
         for number, data in buffers.items():
-            self._bound[number]._device_copy[:] = np.frombuffer(data, dtype=np.uint8)
+            self._bound[number]._from_run(data)
         self.report = report
         self._state = ert_cmd_state(report.state)
-        self._seen = False
         for fault in report.faults:
             journal.note(DECIDES, fault.what, f"{fault.where}: {fault.why}" if fault.where else fault.why, fault.fix)
         if self._kernel._context._running is self:
@@ -472,6 +560,48 @@ class run:
         return self._state
 
 
+class runlist:
+    """Runs of one context, executed in their order."""
+
+    def __init__(self, context: hw_context) -> None:
+        self._context = context
+        self._runs: list[run] = []
+
+    def add(self, entry: run) -> None:
+        entry._listed = True
+        self._runs.append(entry)
+
+    def execute(self) -> None:
+        for entry in self._runs:
+            entry._start()
+
+    def wait(self) -> None:
+        if any(entry.wait() != COMPLETED for entry in self._runs):
+            raise RuntimeError("runlist failed execution")
+
+
+def _give_back(commands: list[dict[int, bo | int]], registers: dict[int, bo | int]) -> None:
+    if len(commands) < _CACHED_COMMANDS:
+        commands.append(registers)
+
+
+def log_message(level: int, tag: str, message: str) -> None:
+    """To standard error, as XRT's console log puts it. `level` 0 (emergency) to 7 (debug)."""
+    sys.stderr.write(f"[{tag}] {_LEVELS[level]}: {message}\n")
+
+
+_LEVELS = ("EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
+
+
+def _crash(index: int, count: int) -> Problem:
+    return Problem(
+        f"a buffer was passed as argument {index}, and the kernel has {count}",
+        where=f"argument {index}",
+        why="XRT looks beyond the end of a table there, and the real process dies of a segmentation fault",
+        fix="pass the opcode, the instructions, their count, and as many buffers as the runtime sequence has arguments",
+    )
+
+
 def _range_check(index: int, size: int) -> str:
     """What libstdc++ says, and pyxrt passes on."""
     return f"vector::_M_range_check: __n (which is {index}) >= this->size() (which is {size})"
@@ -482,13 +612,16 @@ def _shown(value: object) -> str:
 
 
 __all__ = [
+    "XCL_BO_FLAGS_NONE",
     "bo",
     "device",
     "enumerate_devices",
     "ert_cmd_state",
     "hw_context",
     "kernel",
+    "log_message",
     "run",
+    "runlist",
     "uuid",
     "xclBOSyncDirection",
     "xclbin",
