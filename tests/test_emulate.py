@@ -525,6 +525,24 @@ def test_another_order_is_tried_and_the_silent_are_silent_from_the_command_line(
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("int8_t *in", "int16_t *in", "parameter 1 of @scale is `const int16_t *in` in the tile code"),
+        ("int32_t factor", "int32_t factor, int32_t", "@scale has 4 parameters in the tile code"),
+    ],
+)
+def test_a_function_with_other_parameters_than_declared_is_named(folder, capsys, old, new, what):
+    assert old in SCALE
+    Path("scale.cc").write_text(SCALE.replace(old, new, 1))
+    command = ("calling.mlir", "--tile-code", "scale.cc", "--arg", "0=zeros", "--arg", "1=zeros")
+    code, out, _ = call(capsys, *command)
+
+    assert code == 1
+    assert what in out
+    assert call(capsys, *command, "--as-hardware")[0] == 0
+
+
+@pytest.mark.parametrize(
     ("body", "words"),
     [
         (

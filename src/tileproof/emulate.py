@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tileproof.check.checked import Checked
+from tileproof.check.code import parameter_count, parameter_type
+from tileproof.check.tile_code import TileCode
 from tileproof.device_model import device_named
 from tileproof.dtypes import DTYPES
 from tileproof.emulator.faults import Fault, RunReport
@@ -57,7 +60,8 @@ def _differing(one: Array, other: Array) -> int:
 class Emulation:
     """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not.
 
-    `compared` is what was found by running in another order.
+    `compared` is what no run by itself could find: another order's result, and a function declared with other
+    parameters than it has.
     """
 
     device: str
@@ -102,19 +106,20 @@ def emulate(
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
     manner = manner or Manner()
-    design = lower_design(_for(target, read_design(text, name)))
+    written = _for(target, read_design(text, name))
+    design = lower_design(written)
     chosen = _sequence(design, sequence)
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
     library = _library(tile_code, design.device.aie_arch)
-    compared: tuple[Fault, ...] = ()
+    compared = () if manner.as_hardware else _signatures(written, tile_code)
     with process() as child:
         child.set_up(design, library, manner)
         after, reports = _run(child, words, before, runs, timeout_s)
         if manner.seed is not None and reports[-1].state == COMPLETED:
             child.set_up(design, library, replace(manner, seed=None))
             expected, others = _run(child, words, before, runs, timeout_s)
-            compared = tuple(fault for report in others for fault in report.faults)
+            compared += tuple(fault for report in others for fault in report.faults)
             if others[-1].state == COMPLETED:
                 compared += _order(after, expected, manner.seed)
     return Emulation(
@@ -182,6 +187,19 @@ def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | No
     compiled = compile_tile_code(tile_code, aie_arch, find_cxx())
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
     return Library(code=compiled.code, stacks=stack_needs(texts, compiled.graphs))
+
+
+def _signatures(design: Design, tile_code: Sequence[Path] | Library) -> tuple[Fault, ...]:
+    """Functions that take other parameters than the design declares: they run all the same, on other values."""
+    if isinstance(tile_code, Library):
+        return ()
+    code = tuple(TileCode(path.name, path.read_text(encoding="utf-8", errors="replace")) for path in tile_code)
+    checked = Checked(design=design, lowered=None, code=code)
+    return tuple(
+        Fault(kind="signature", what=found.what, where=str(found.place), why=found.why, fix=found.fix)
+        for check in (parameter_count, parameter_type)
+        for found in check(checked)
+    )
 
 
 @contextmanager
