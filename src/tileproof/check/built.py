@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from tileproof.check.catalogue import CATALOGUE
 from tileproof.check.checked import BuiltFile
 from tileproof.check.finding import Finding, finding
+from tileproof.check.pair import mixed_pair
 from tileproof.device_model import ARRAY_COLUMNS
-from tileproof.errors import Problem
 from tileproof.insts import PatchBd, decode, npu_actions
 from tileproof.insts.actions import Action, PatchElsewhere
 from tileproof.insts.shim import PATCHED_BY_FIRMWARE
 from tileproof.mlir.design import Place
-from tileproof.provenance import check_pair, read_provenance
 from tileproof.xclbin import Xclbin, read_xclbin
 from tileproof.xclbin.description import Description, describe
 from tileproof.xclbin.sections import Connection, parse_connectivity, parse_ip_layout
@@ -187,13 +186,8 @@ def _patched(built: _Built) -> Iterator[Finding]:
 
 
 def _pair(built: _Built) -> Iterator[Finding]:
-    provenance = read_provenance(built.xclbin)
-    if built.insts is None or provenance is None:
-        return
-    try:
-        check_pair(provenance, built.insts.data, built.file.name, built.insts.name)
-    except Problem as problem:
-        yield finding("TP703", problem.what, built.place, problem.why or "", problem.fix)
+    if built.insts is not None:
+        yield from mixed_pair(built.file, built.insts, built.place)
 
 
 CHECKS = (_uuids, _metadata, _kernel_ids, _connectivity, _partition, _generation, _patched, _pair)

@@ -96,16 +96,19 @@ def other_interface(checked: Checked) -> Iterator[Finding]:
 
 
 def other_pair(checked: Checked) -> Iterator[Finding]:
+    if checked.xclbin is not None and checked.insts is not None:
+        yield from mixed_pair(checked.xclbin, checked.insts, _place(checked.design))
+
+
+def mixed_pair(xclbin: BuiltFile, insts: BuiltFile, place: Place) -> Iterator[Finding]:
     """An xclbin of ours knows the digest of the instructions that were built with it."""
-    if checked.xclbin is None or checked.insts is None:
-        return
-    provenance = read_provenance(read_xclbin(checked.xclbin.data, checked.xclbin.name))
+    provenance = read_provenance(read_xclbin(xclbin.data, xclbin.name))
     if provenance is None:
         return
     try:
-        check_pair(provenance, checked.insts.data, checked.xclbin.name, checked.insts.name)
+        check_pair(provenance, insts.data, xclbin.name, insts.name)
     except Problem as problem:
-        yield finding("TP703", problem.what, _place(checked.design), problem.why or "", problem.fix)
+        yield finding("TP703", problem.what, place, problem.why or "", problem.fix)
 
 
 def _place(design: Design) -> Place:
