@@ -321,6 +321,16 @@ def test_check_of_an_xclbin_takes_no_tile_code(tmp_path: Path, capsys: pytest.Ca
     )
 
 
+def test_instructions_alone_are_not_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "insts.bin"]) == 2
+    assert capsys.readouterr().err == (
+        "error: instructions are checked with what they are to run with\n"
+        "  where: tileproof check insts.bin\n"
+        "  why:   by themselves they say nothing of the kernel's arguments\n"
+        "  fix:   tileproof check FILE.xclbin --insts insts.bin; `tileproof inspect insts.bin` lists them\n"
+    )
+
+
 def test_instructions_that_are_none_are_refused() -> None:
     with pytest.raises(Problem, match=r"insts\.bin"):
         findings(package(), b"nothing")

@@ -83,7 +83,17 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Finding, ...], int]:
 def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
     """What is to be checked: the design's name and text, and the texts of its tile code by name."""
     if arguments.subject is None:
-        raise Problem("there is nothing to check", fix="name a kernel or a FILE.mlir; --list prints the checks")
+        raise Problem(
+            "there is nothing to check", fix="name a kernel, a FILE.mlir or a FILE.xclbin; --list prints the checks"
+        )
+    if arguments.subject.endswith(".bin"):
+        raise Problem(
+            "instructions are checked with what they are to run with",
+            where=f"tileproof check {arguments.subject}",
+            why="by themselves they say nothing of the kernel's arguments",
+            fix=f"tileproof check FILE.xclbin --insts {arguments.subject}; `tileproof inspect {arguments.subject}` "
+            "lists them",
+        )
     if arguments.subject.endswith(".mlir"):
         path = Path(arguments.subject)
         return str(path), _text_of(path), {str(code): _text_of(code) for code in arguments.tile_code}

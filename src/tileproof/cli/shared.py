@@ -58,7 +58,10 @@ def add_command(
 def common_options(parser: argparse.ArgumentParser) -> None:
     """The flags that mean the same everywhere."""
     parser.add_argument(
-        "--target", choices=device_model.TARGETS, default=device_model.TARGETS[0], help="default: %(default)s"
+        "--target",
+        choices=device_model.TARGETS,
+        default=device_model.TARGETS[0],
+        help="which NPU a kernel is for; default: %(default)s",
     )
     parser.add_argument(
         "--set",
