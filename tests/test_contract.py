@@ -228,6 +228,16 @@ def test_an_argument_reaches_another_bank_and_the_pdi_is_untouched() -> None:
     assert struct.unpack_from("<i", tables["GROUP_CONNECTIVITY"])[0] == 2 * rows
 
 
+def test_the_page_about_xrt_says_what_a_bank_decides() -> None:
+    before = package()
+    said = comparison_text(compare(before, rebank(before, "a", Directives(arguments={"bo1": "SRAM"})), "a", "b"))
+
+    answer = "it decides kernel.group_id of it, and which buffers XRT takes without a copy"
+    assert answer in said
+    page = Path(__file__).parent.parent / "docs" / "xrt.md"
+    assert f"`tileproof rebank --arg bo1=SRAM`, then `tileproof diff` | {answer} |" in page.read_text()
+
+
 def test_the_way_there_and_back_changes_nothing_but_the_uuid() -> None:
     there = rebank(package(), "a", Directives(arguments={"bo1": "SRAM"}))
     back = rebank(there, "b", Directives(arguments={"bo1": "HOST"}))

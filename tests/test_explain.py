@@ -209,7 +209,9 @@ def test_any_text_is_explained_or_is_not() -> None:
     for seed in range(500):
         random.seed(seed)
         text = "".join(random.choice([*words, *string.printable]) for _ in range(random.randint(0, 30)))
-        explain(text[random.randint(0, 20) :])
+        for explanation in explain(text[random.randint(0, 20) :]):
+            assert explanation.said, f"seed {seed}"
+            assert explanation.what, f"seed {seed}"
 
 
 # The command

@@ -155,6 +155,16 @@ def write_atomically(path: Path, data: bytes) -> None:
         scratch.unlink(missing_ok=True)
 
 
+def write_output(path: Path, data: bytes, *, what: str, where: str) -> None:
+    """A file that a person asked for, as `write_atomically` writes it; a `Problem` where that fails."""
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise Problem(
+            f"the {what} cannot be written", where=where, why=error.strerror or str(error), fix="choose another path"
+        ) from None
+
+
 def ninja_text(plan: Plan) -> str:
     """build.ninja: one rule and one edge per step."""
     lines = ["# Written by tileproof; edit the kernel, not this file.", "ninja_required_version = 1.10"]

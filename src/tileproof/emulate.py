@@ -60,7 +60,7 @@ def _differing(one: Array, other: Array) -> int:
 class Emulation:
     """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not.
 
-    `compared` is what no run by itself could find: another order's result, and a function declared with other
+    `besides` is what no run by itself could find: another order's result, and a function declared with other
     parameters than it has.
     """
 
@@ -68,12 +68,12 @@ class Emulation:
     sequence: str
     reports: tuple[RunReport, ...]
     arguments: tuple[Argument, ...]
-    compared: tuple[Fault, ...] = ()
+    besides: tuple[Fault, ...] = ()
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What was found, each once."""
-        found = [*(fault for report in self.reports for fault in report.faults), *self.compared]
+        found = [*(fault for report in self.reports for fault in report.faults), *self.besides]
         return tuple({fault.sort: fault for fault in reversed(found)}.values())[::-1]
 
     @property
@@ -112,16 +112,16 @@ def emulate(
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
     library = _library(tile_code, design.device.aie_arch)
-    compared = () if manner.as_hardware else _signatures(written, tile_code)
+    besides = () if manner.as_hardware else _signatures(written, tile_code)
     with process() as child:
         child.set_up(design, library, manner)
         after, reports = _run(child, words, before, runs, timeout_s)
         if manner.seed is not None and reports[-1].state == COMPLETED:
             child.set_up(design, library, replace(manner, seed=None))
             expected, others = _run(child, words, before, runs, timeout_s)
-            compared += tuple(fault for report in others for fault in report.faults)
+            besides += tuple(fault for report in others for fault in report.faults)
             if others[-1].state == COMPLETED:
-                compared += _order(after, expected, manner.seed)
+                besides += _order(after, expected, manner.seed)
     return Emulation(
         device=design.device.name,
         sequence=chosen.name,
@@ -130,7 +130,7 @@ def emulate(
             Argument(number=number, type=type_, before=before[number], after=after[number])
             for number, type_ in enumerate(chosen.arguments)
         ),
-        compared=compared,
+        besides=besides,
     )
 
 
@@ -185,15 +185,18 @@ def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | No
         if not path.is_file():
             raise Problem(f"there is no tile code {path}", where=f"--tile-code {path}", fix="check the path")
     compiled = compile_tile_code(tile_code, aie_arch, find_cxx())
-    texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
-    return Library(code=compiled.code, stacks=stack_needs(texts, compiled.graphs))
+    return Library(code=compiled.code, stacks=stack_needs(_texts(tile_code), compiled.graphs))
+
+
+def _texts(tile_code: Sequence[Path]) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
 
 
 def _signatures(design: Design, tile_code: Sequence[Path] | Library) -> tuple[Fault, ...]:
     """Functions that take other parameters than the design declares: they run all the same, on other values."""
     if isinstance(tile_code, Library):
         return ()
-    code = tuple(TileCode(path.name, path.read_text(encoding="utf-8", errors="replace")) for path in tile_code)
+    code = tuple(TileCode(name, text) for name, text in _texts(tile_code).items())
     checked = Checked(design=design, lowered=None, code=code)
     return tuple(
         Fault(kind="signature", what=found.what, where=str(found.place), why=found.why, fix=found.fix)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tileproof.build import write_atomically
+from tileproof.build import write_output
 from tileproof.emulate import Argument, Emulation
 from tileproof.emulator.timeline import Timeline, trace_json
 from tileproof.errors import Problem
@@ -32,7 +32,7 @@ def save(emulation: Emulation, files: Mapping[int, Path]) -> dict[int, Path]:
         array = emulation.arguments[number].after
         written = io.BytesIO()
         np.save(written, array.view(np.uint16) if array.dtype.kind == "V" else array, allow_pickle=False)
-        _write(path, written.getvalue(), where)
+        write_output(path, written.getvalue(), what="file", where=where)
     return dict(files)
 
 
@@ -40,19 +40,10 @@ def write_pictures(emulation: Emulation, name: str, *, trace: Path | None, dot: 
     """The timeline for Perfetto, and of a deadlock who waits for whom for Graphviz."""
     if trace is not None:
         timelines = [report.timeline for report in emulation.reports if report.timeline is not None]
-        _write(trace, trace_json(timelines, name).encode(), f"--trace {trace}")
+        write_output(trace, trace_json(timelines, name).encode(), what="file", where=f"--trace {trace}")
     graphs = [fault.graph for fault in emulation.faults if fault.graph]
     if dot is not None and graphs:
-        _write(dot, graphs[0].encode(), f"--dot {dot}")
-
-
-def _write(path: Path, data: bytes, where: str) -> None:
-    try:
-        write_atomically(path, data)
-    except OSError as error:
-        raise Problem(
-            "the file cannot be written", where=where, why=error.strerror or str(error), fix="choose another path"
-        ) from None
+        write_output(dot, graphs[0].encode(), what="file", where=f"--dot {dot}")
 
 
 def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:

@@ -60,18 +60,10 @@ def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: P
 
 
 def _write_trace(path: Path, timelines: Sequence[Timeline], name: str) -> None:
-    from tileproof.build import write_atomically
+    from tileproof.build import write_output
     from tileproof.emulator.timeline import trace_json
 
-    try:
-        write_atomically(path, trace_json(timelines, name).encode())
-    except OSError as error:
-        raise Problem(
-            "the trace cannot be written",
-            where=f"--trace {path}",
-            why=error.strerror or str(error),
-            fix="choose another path",
-        ) from None
+    write_output(path, trace_json(timelines, name).encode(), what="trace", where=f"--trace {path}")
 
 
 def _chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:

@@ -181,7 +181,7 @@ def _add_rebank(commands: Commands) -> None:
 
 
 def _rebank(arguments: argparse.Namespace) -> int:
-    from tileproof.build import write_atomically
+    from tileproof.build import write_output
     from tileproof.xclbin.difference import compare, comparison_text
     from tileproof.xclbin.rebank import Directives, rebank
 
@@ -193,15 +193,7 @@ def _rebank(arguments: argparse.Namespace) -> int:
         like=None if arguments.like is None else (arguments.like.name, _bytes_of(arguments.like)),
     )
     made = rebank(data, arguments.xclbin.name, directives)
-    try:
-        write_atomically(arguments.output, made)
-    except OSError as error:
-        raise Problem(
-            "the xclbin cannot be written",
-            where=f"-o {arguments.output}",
-            why=error.strerror or str(error),
-            fix="choose another path",
-        ) from None
+    write_output(arguments.output, made, what="xclbin", where=f"-o {arguments.output}")
     names = _told_apart(arguments.xclbin, arguments.output)
     answer(comparison_text(compare(data, made, *names)).rstrip("\n"))
     return 0

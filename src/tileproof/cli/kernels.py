@@ -183,7 +183,12 @@ def _verify(arguments: argparse.Namespace) -> int:
             fix="name one of them",
         )
     if arguments.junit is not None and not arguments.junit.parent.is_dir():
-        raise _no_report(arguments.junit, "there is no such folder")
+        raise Problem(
+            "the report cannot be written",
+            where=str(arguments.junit),
+            why="there is no such folder",
+            fix="choose another path",
+        )
     verdicts, refused = _prove_all(names, request, arguments)
     if arguments.json:
         answer(report.as_json(verdicts, refused))
@@ -217,13 +222,6 @@ def _prove_all(
 
 
 def _write_report(path: Path, text: str) -> None:
-    from tileproof.build import write_atomically
+    from tileproof.build import write_output
 
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise _no_report(path, error.strerror or str(error)) from None
-
-
-def _no_report(path: Path, why: str) -> Problem:
-    return Problem("the report cannot be written", where=str(path), why=why, fix="choose another path")
+    write_output(path, text.encode(), what="report", where=str(path))

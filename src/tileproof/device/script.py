@@ -50,7 +50,7 @@ def _run(script: Path) -> int:
         sys.stderr.write(f"{left.code}\n")
     except Problem:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever the program raises is its own, and shown as Python shows it
         _show(error, script)
     else:
         return 0

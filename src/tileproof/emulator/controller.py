@@ -125,21 +125,7 @@ class Controller:
         channel = self._channel(action, place)
         registers = self._registers(action.column, action.bd_id, place)
         if registers.argument is None or registers.argument not in self.buffers:
-            argument = registers.argument
-            self.report(
-                Fault(
-                    kind="no-buffer",
-                    what=f"{channel.name} moves "
-                    + (
-                        "host memory that no patch names"
-                        if argument is None
-                        else f"kernel argument {argument + FIRST_BUFFER}, and no buffer is bound there"
-                    ),
-                    where=place,
-                    why="the device would read or write an address that is nobody's",
-                    fix="bind a buffer to every argument that the runtime sequence moves",
-                )
-            )
+            self.report(_no_buffer(channel, registers.argument, place))
             return
         memory = self.buffers[registers.argument]
         text = f"kernel argument {registers.argument + FIRST_BUFFER}, byte {registers.byte_offset:,}"
@@ -147,15 +133,7 @@ class Controller:
         registers.runs += action.runs
         end = 4 * max(_last(run) + 1 for run in runs)
         if end > len(memory):
-            self.report(
-                Fault(
-                    kind="host-overrun",
-                    what=f"{channel.name} runs past the end of a host buffer: {end:,} bytes of {len(memory):,}",
-                    where=f"{place}, {text}",
-                    why="on the device this is an IO page fault, or someone else's memory",
-                    fix="allocate the buffer as large as the runtime sequence's argument",
-                )
-            )
+            self.report(_overrun(channel, end, len(memory), f"{place}, {text}"))
             return
         task = ShimTask(
             memory=memory,
@@ -194,6 +172,31 @@ class Controller:
             yield Blocked(tokens, f"waits for a token of {tokens.name}", place)
         channel.covered = max(channel.covered, tokens.tasks.popleft())
         self.engine.passed(tokens)
+
+
+def _no_buffer(channel: ShimChannel, argument: int | None, place: str) -> Fault:
+    moved = (
+        "host memory that no patch names"
+        if argument is None
+        else f"kernel argument {argument + FIRST_BUFFER}, and no buffer is bound there"
+    )
+    return Fault(
+        kind="no-buffer",
+        what=f"{channel.name} moves {moved}",
+        where=place,
+        why="the device would read or write an address that is nobody's",
+        fix="bind a buffer to every argument that the runtime sequence moves",
+    )
+
+
+def _overrun(channel: ShimChannel, end: int, size: int, where: str) -> Fault:
+    return Fault(
+        kind="host-overrun",
+        what=f"{channel.name} runs past the end of a host buffer: {end:,} bytes of {size:,}",
+        where=where,
+        why="on the device this is an IO page fault, or someone else's memory",
+        fix="allocate the buffer as large as the runtime sequence's argument",
+    )
 
 
 def _last(run: Words) -> int:

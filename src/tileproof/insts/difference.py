@@ -55,11 +55,10 @@ def _header(one: Listing, other: Listing) -> Iterator[str]:
 def _moved(one: tuple[Moved, ...], other: tuple[Moved, ...]) -> Iterator[str]:
     before = {(moved.argument, moved.direction): moved for moved in one}
     after = {(moved.argument, moved.direction): moved for moved in other}
-    for argument, direction in sorted(before.keys() | after.keys()):
-        a, b = before.get((argument, direction)), after.get((argument, direction))
-        way = "to the array" if direction == "MM2S" else "to the host"
+    for key, either in sorted((before | after).items()):
+        a, b = before.get(key), after.get(key)
         if a is None or b is None or (a.nbytes, a.begin, a.end) != (b.nbytes, b.begin, b.end):
-            yield f"argument {argument}, {way}: {_extent(a)} -> {_extent(b)}"
+            yield f"argument {either.argument}, {either.way}: {_extent(a)} -> {_extent(b)}"
 
 
 def _extent(moved: Moved | None) -> str:

@@ -45,6 +45,10 @@ class Moved:
     end: int
     channels: tuple[str, ...]
 
+    @property
+    def way(self) -> str:
+        return "to the array" if self.direction == "MM2S" else "to the host"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
@@ -90,9 +94,8 @@ def listing_text(listing: Listing, name: str) -> str:
 
 
 def _moved_text(moved: Moved) -> str:
-    way = "to the array" if moved.direction == "MM2S" else "to the host"
     extent = f"bytes {moved.begin:,} to {moved.end - 1:,}"
-    return f"argument {moved.argument}  {moved.nbytes:>9,} B {way}, {extent}, {', '.join(moved.channels)}"
+    return f"argument {moved.argument}  {moved.nbytes:>9,} B {moved.way}, {extent}, {', '.join(moved.channels)}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -32,7 +32,7 @@ from tileproof.errors import Problem
 from tileproof.mlir.aie_fifos import SubviewType
 from tileproof.mlir.design import MemRef, Note, Packet
 from tileproof.mlir.parse import place_of
-from tileproof.mlir.syntax import OLD_SPELLING, PacketInfo
+from tileproof.mlir.syntax import PacketInfo
 
 
 def refuse(op: XdslOperation, what: str, fix: str, why: str | None = None, check: str | None = None) -> NoReturn:
@@ -146,22 +146,6 @@ def packet(op: XdslOperation) -> Packet | None:
     if not (0 <= found.id < 32 and 0 <= found.type < 8):
         refuse(op, f"there is no packet of id {found.id} and type {found.type}", "ids go to 31, types to 7")
     return found
-
-
-def old_spelling(op: XdslOperation, new: str) -> list[Note]:
-    """A note if the text has what mlir-aie stopped reading in July 2026."""
-    if OLD_SPELLING not in op.attributes:
-        return []
-    return [
-        Note(
-            about="spelling",
-            what=f"{op.name} is spelled as mlir-aie did until July 2026",
-            why=f"it is {new} since",
-            fix="print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
-            place=place_of(op),
-            states=("2025-11", "2026-03"),
-        )
-    ]
 
 
 # Types

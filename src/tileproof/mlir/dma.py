@@ -9,6 +9,7 @@ from typing import Literal
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.mlir import spelling
 from tileproof.mlir.aie import EndOp, UseLockOp
 from tileproof.mlir.aie_dma import DmaBdOp, DmaOp, DmaStartOp, NextBdOp
 from tileproof.mlir.attributes import (
@@ -16,7 +17,6 @@ from tileproof.mlir.attributes import (
     integer,
     integers,
     memref,
-    old_spelling,
     optional_integer,
     packet,
     refuse,
@@ -125,7 +125,9 @@ class DmaReader:
             refuse(bd, "a BD moves a buffer, or an argument of the sequence", "name one")
         self.notes += [
             *unknown_attributes(bd, (*_BD_ATTRIBUTES, *NOT_READ)),
-            *old_spelling(bd, "aie.dma_bd(%buffer : memref<...> offset = 0 len = 64 sizes = [...] strides = [...])"),
+            *spelling.before_july(
+                bd, "aie.dma_bd(%buffer : memref<...> offset = 0 len = 64 sizes = [...] strides = [...])"
+            ),
         ]
         for key in NOT_READ:
             if key in bd.attributes:

@@ -13,6 +13,7 @@ from xdsl.ir import Operation as XdslOperation
 
 from tileproof.device_model import MEM, SHIM, TILE_KINDS, Device, device_named
 from tileproof.errors import Problem
+from tileproof.mlir import spelling
 from tileproof.mlir.aie import (
     BufferOp,
     CoreOp,
@@ -244,7 +245,7 @@ class _Reader:
                 check="TP603",
             )
         if isinstance(op, LogicalTileOp):
-            self.notes.append(_placed_note(op, column, row))
+            self.notes.append(spelling.without_a_place(op, column, row))
         self._only_once(op, earlier, "aie.tile")
         self.tiles[op.results[0]] = Tile(column=column, row=row, kind=kind, place=place_of(op), scheme=scheme)
 
@@ -411,7 +412,7 @@ class _Reader:
         self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
         body = Body(self.buffers, self.locks)
         if any(isinstance(inner, AcquireOp) and inner.gives_objects() for inner in op.walk()):
-            self.notes.append(_objects_note(op))
+            self.notes.append(spelling.objects_by_themselves(op))
         linked, elf = optional_string(op, "link_with"), optional_string(op, "elf_file")
         files = (*strings(op, "link_files"), *strings(op, "link_merge_files"))
         if linked is not None and files:
@@ -443,9 +444,9 @@ class _Reader:
 
     def _sequence(self, op: XdslOperation) -> None:
         if isinstance(op, OldSequenceOp):
-            self.notes.append(_old_sequence_note(op))
+            self.notes.append(spelling.old_sequence(op))
         if UNROLLED in op.attributes:
-            self.notes.append(_loop_note(op))
+            self.notes.append(spelling.loops(op))
         reader = SequenceReader(
             shims=[*(fifo.name for fifo in self.fifos), *(allocation.name for allocation in self.allocations)],
             tiles=self.tiles,
@@ -519,7 +520,7 @@ class _Reader:
         if self.device.kind(column, 0) is None:
             refuse(op, f"there is no shim tile in column {column}", f"{self.device.name} has {self.device.columns}")
         if not op.ins:
-            self.notes.append(_old_allocation_note(op))
+            self.notes.append(spelling.old_allocation(op))
         known = next((tile for tile in self.tiles.values() if tile.at == (column, 0)), None)
         if op.ins and self._tile_of(op, op.ins[0]).kind != "shim":
             refuse(op, f"{self._tile_of(op, op.ins[0])} is no shim tile", "name a tile of row 0", check="TP605")
@@ -609,58 +610,3 @@ def _init_values(op: XdslOperation, element: MemRef, depth: int) -> tuple[tuple[
 
 def _is_of(op: XdslOperation, values: object, type_: MemRef) -> bool:
     return isinstance(values, DenseIntOrFPElementsAttr) and memref(op, values.type) == type_
-
-
-def _placed_note(op: XdslOperation, column: int, row: int) -> Note:
-    return Note(
-        about="spelling",
-        what=f"a tile without a place goes to ({column}, {row})",
-        why="aie-place-tiles of mlir-aie 2026-08 would put it there; 2026-03 has no such pass",
-        fix="write aie.tile with column and row for an older mlir-aie",
-        place=place_of(op),
-        states=("2026-08",),
-    )
-
-
-def _old_sequence_note(op: XdslOperation) -> Note:
-    return Note(
-        about="spelling",
-        what="aiex.runtime_sequence is what mlir-aie called it until November 2025",
-        why="it is aie.runtime_sequence since, and the old name is an unknown operation",
-        fix="write aie.runtime_sequence, or print the design with `tileproof inspect FILE --print`",
-        place=place_of(op),
-        states=(),
-    )
-
-
-def _loop_note(op: XdslOperation) -> Note:
-    return Note(
-        about="spelling",
-        what="the sequence has loops, and they are written out",
-        why="aie-unroll-runtime-sequence-loops of mlir-aie 2026-08 does so; 2026-03 has no such pass",
-        fix="print the design with `tileproof inspect FILE --print` for an older mlir-aie",
-        place=place_of(op),
-        states=("2026-08",),
-    )
-
-
-def _objects_note(op: XdslOperation) -> Note:
-    return Note(
-        about="spelling",
-        what="the core acquires objects by themselves",
-        why="until August 2026 an acquire gave a subview, and aie.objectfifo.subview.access an object of it",
-        fix="write the subview and its accesses for an mlir-aie of that time",
-        place=place_of(op),
-        states=(),
-    )
-
-
-def _old_allocation_note(op: XdslOperation) -> Note:
-    return Note(
-        about="spelling",
-        what="aie.shim_dma_allocation names a column, as until December 2025",
-        why="it is aie.shim_dma_allocation @name(%tile, MM2S, 0) since",
-        fix="name the shim tile, or print the design with `tileproof inspect FILE --print`",
-        place=place_of(op),
-        states=("2025-11",),
-    )

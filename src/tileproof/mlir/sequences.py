@@ -12,6 +12,7 @@ from xdsl.dialects.memref import GetGlobalOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.mlir import spelling
 from tileproof.mlir.aie import EndOp
 from tileproof.mlir.aie_trace import TraceLineOp
 from tileproof.mlir.aiex import (
@@ -36,7 +37,6 @@ from tileproof.mlir.attributes import (
     integer,
     integers,
     memref,
-    old_spelling,
     optional_integer,
     packet,
     refuse,
@@ -184,7 +184,7 @@ class SequenceReader:
     # Registers, locks and parameters
 
     def _spelled(self, op: XdslOperation, new: str) -> None:
-        self.notes += old_spelling(op, new)
+        self.notes += spelling.before_july(op, new)
 
     def _rtp_write(self, op: XdslOperation) -> RtpWrite:
         self._spelled(op, "aiex.npu.rtp_write(@buffer, 0, %value) : i32")

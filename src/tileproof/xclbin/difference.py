@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tileproof.xclbin.arguments import Argument, Kernel
 from tileproof.xclbin.container import read_xclbin
 from tileproof.xclbin.description import Description, describe
+
+_T = TypeVar("_T")
 
 _IMAGE = "what the array computes; XRT knows nothing of it"
 # Sections whose contents are compared part by part below, or that repeat them.
@@ -63,76 +66,61 @@ def compare(before: bytes, after: bytes, before_name: str, after_name: str) -> C
     return Comparison(before=before_name, after=after_name, differences=tuple(differences), same=tuple(same))
 
 
+def _told(what: str, a: _T, b: _T, visible: str = "", show: Callable[[_T], str] = str) -> Iterator[Difference]:
+    """A difference where two values differ, as `show` writes them."""
+    if a != b:
+        yield Difference(what=what, before=show(a), after=show(b), visible=visible)
+
+
 def _banks(one: Description, other: Description) -> Iterator[Difference]:
-    if len(one.banks) != len(other.banks):
-        yield Difference(
-            what="number of banks",
-            before=str(len(one.banks)),
-            after=str(len(other.banks)),
-            visible="which bank indices a buffer may be allocated in",
-        )
+    yield from _told(
+        "number of banks", len(one.banks), len(other.banks), "which bank indices a buffer may be allocated in"
+    )
     for number, (a, b) in enumerate(zip(one.banks, other.banks, strict=False)):
-        if a.tag != b.tag:
-            yield Difference(what=f"bank {number}, name", before=a.tag, after=b.tag)
-        if a.size_kb != b.size_kb:
-            yield Difference(what=f"bank {number}, size", before=f"{a.size_kb:,} KB", after=f"{b.size_kb:,} KB")
-        if (a.base_address, a.type, a.used) != (b.base_address, b.type, b.used):
-            yield Difference(
-                what=f"bank {number}, place and kind",
-                before=f"0x{a.base_address:x}, type {a.type}, used {a.used}",
-                after=f"0x{b.base_address:x}, type {b.type}, used {b.used}",
-            )
+        what = f"bank {number}"
+        yield from _told(f"{what}, name", a.tag, b.tag)
+        yield from _told(f"{what}, size", a.size_kb, b.size_kb, show=lambda size: f"{size:,} KB")
+        yield from _told(
+            f"{what}, place and kind",
+            (a.base_address, a.type, a.used),
+            (b.base_address, b.type, b.used),
+            show=lambda place: "0x{:x}, type {}, used {}".format(*place),
+        )
 
 
 def _kernels(one: Description, other: Description) -> Iterator[Difference]:
     before = {kernel.name: kernel for kernel in one.kernels}
     after = {kernel.name: kernel for kernel in other.kernels}
     for name in dict.fromkeys([*before, *after]):
-        if name not in before or name not in after:
-            yield Difference(
-                what=f"kernel {name}",
-                before="there" if name in before else "not there",
-                after="there" if name in after else "not there",
-                visible="which name pyxrt.kernel takes",
-            )
-        else:
+        if name in before and name in after:
             yield from _kernel(before[name], after[name])
+        else:
+            yield from _told(
+                f"kernel {name}", name in before, name in after, "which name pyxrt.kernel takes", _is_there
+            )
 
 
 def _kernel(a: Kernel, b: Kernel) -> Iterator[Difference]:
-    if a.instances != b.instances:
-        yield Difference(what=f"{a.name}, instances", before=", ".join(a.instances), after=", ".join(b.instances))
-    if a.kernel_id != b.kernel_id:
-        yield Difference(
-            what=f"{a.name}, id",
-            before=_hex(a.kernel_id),
-            after=_hex(b.kernel_id),
-            visible="which PDI the driver loads for it",
-        )
-    if len(a.arguments) != len(b.arguments):
-        yield Difference(
-            what=f"{a.name}, number of arguments",
-            before=str(len(a.arguments)),
-            after=str(len(b.arguments)),
-            visible="how many buffers a host can pass",
-        )
+    yield from _told(f"{a.name}, instances", a.instances, b.instances, show=", ".join)
+    yield from _told(f"{a.name}, id", a.kernel_id, b.kernel_id, "which PDI the driver loads for it", _hex)
+    yield from _told(
+        f"{a.name}, number of arguments", len(a.arguments), len(b.arguments), "how many buffers a host can pass"
+    )
     for first, second in zip(a.arguments, b.arguments, strict=False):
         yield from _argument(a.name, first, second)
 
 
 def _argument(kernel: str, a: Argument, b: Argument) -> Iterator[Difference]:
     what = f"{kernel}, argument {a.index} ({a.name})"
-    if a.name != b.name:
-        yield Difference(what=f"{what}, name", before=a.name, after=b.name)
-    if a.kind != b.kind:
-        yield Difference(what=what, before=a.kind, after=b.kind, visible="whether it takes a number or a buffer")
-    if (a.offset, a.size) != (b.offset, b.size):
-        yield Difference(
-            what=f"{what}, registers",
-            before=f"{a.size} bytes at 0x{a.offset:02x}",
-            after=f"{b.size} bytes at 0x{b.offset:02x}",
-            visible="where XRT writes its value",
-        )
+    yield from _told(f"{what}, name", a.name, b.name)
+    yield from _told(what, a.kind, b.kind, "whether it takes a number or a buffer")
+    yield from _told(
+        f"{what}, registers",
+        (a.size, a.offset),
+        (b.size, b.offset),
+        "where XRT writes its value",
+        lambda place: "{} bytes at 0x{:02x}".format(*place),
+    )
     if a.banks != b.banks:
         yield Difference(
             what=f"{what}, bank",
@@ -143,83 +131,55 @@ def _argument(kernel: str, a: Argument, b: Argument) -> Iterator[Difference]:
 
 
 def _partition(one: Description, other: Description) -> Iterator[Difference]:
-    if one.columns != other.columns:
-        yield Difference(
-            what="partition, columns",
-            before=str(one.columns),
-            after=str(other.columns),
-            visible="how many contexts fit on the device",
-        )
-    if one.start_columns != other.start_columns:
-        yield Difference(
-            what="partition, start columns",
-            before=_listed(one.start_columns),
-            after=_listed(other.start_columns),
-            visible="where the driver may put it",
-        )
-    if one.operations_per_cycle != other.operations_per_cycle:
-        yield Difference(
-            what="partition, operations a cycle",
-            before=str(one.operations_per_cycle),
-            after=str(other.operations_per_cycle),
-            visible="the clock that the driver may choose",
-        )
+    yield from _told("partition, columns", one.columns, other.columns, "how many contexts fit on the device")
+    yield from _told(
+        "partition, start columns", one.start_columns, other.start_columns, "where the driver may put it", _listed
+    )
+    yield from _told(
+        "partition, operations a cycle",
+        one.operations_per_cycle,
+        other.operations_per_cycle,
+        "the clock that the driver may choose",
+    )
 
 
 def _pdis(one: Description, other: Description) -> Iterator[Difference]:
-    if len(one.pdis) != len(other.pdis):
-        yield Difference(
-            what="number of PDIs",
-            before=str(len(one.pdis)),
-            after=str(len(other.pdis)),
-            visible="what the array can be configured as",
-        )
+    yield from _told("number of PDIs", len(one.pdis), len(other.pdis), "what the array can be configured as")
     for number, (a, b) in enumerate(zip(one.pdis, other.pdis, strict=False)):
-        if a.sha256 != b.sha256:
-            yield Difference(
-                what=f"PDI {number}, contents",
-                before=f"{a.nbytes:,} B, {a.sha256[:12]}",
-                after=f"{b.nbytes:,} B, {b.sha256[:12]}",
-                visible=_IMAGE,
-            )
-        if a.uuid != b.uuid:
-            yield Difference(what=f"PDI {number}, uuid", before=a.uuid, after=b.uuid)
-        if a.kernel_ids != b.kernel_ids:
-            yield Difference(
-                what=f"PDI {number}, kernel ids",
-                before=", ".join(map(_hex, a.kernel_ids)),
-                after=", ".join(map(_hex, b.kernel_ids)),
-                visible="which kernel it is loaded for",
-            )
+        yield from _told(
+            f"PDI {number}, contents",
+            (a.nbytes, a.sha256),
+            (b.nbytes, b.sha256),
+            _IMAGE,
+            lambda image: f"{image[0]:,} B, {image[1][:12]}",
+        )
+        yield from _told(f"PDI {number}, uuid", a.uuid, b.uuid)
+        yield from _told(
+            f"PDI {number}, kernel ids",
+            a.kernel_ids,
+            b.kernel_ids,
+            "which kernel it is loaded for",
+            lambda ids: ", ".join(map(_hex, ids)),
+        )
 
 
 def _header(one: Description, other: Description) -> Iterator[Difference]:
-    for what, a, b in (
-        ("uuid", one.uuid, other.uuid),
-        ("mode", one.mode, other.mode),
-        ("platform", one.platform, other.platform),
-        ("version", _version(one), _version(other)),
-    ):
-        if a != b:
-            yield Difference(what=what, before=a or "none", after=b or "none")
+    yield from _told("uuid", one.uuid, other.uuid, show=_or_none)
+    yield from _told("mode", one.mode, other.mode, show=_or_none)
+    yield from _told("platform", one.platform, other.platform, show=_or_none)
+    yield from _told("version", one.version, other.version, show=lambda parts: ".".join(map(str, parts)))
 
 
 def _origin(one: Description, other: Description) -> Iterator[Difference]:
     a, b = one.provenance, other.provenance
-    if a == b:
-        return
     if a is None or b is None:
-        yield Difference(what="origin", before="tileproof" if a else "unknown", after="tileproof" if b else "unknown")
+        yield from _told("origin", a, b, show=lambda origin: "tileproof" if origin else "unknown")
         return
-    for what, first, second in (
-        ("variant", a.variant, b.variant),
-        ("build", a.digest[:12], b.digest[:12]),
-        ("instructions that go with it", a.insts_sha256[:12], b.insts_sha256[:12]),
-        ("toolchain", a.toolchain, b.toolchain),
-        ("tileproof", a.tileproof, b.tileproof),
-    ):
-        if first != second:
-            yield Difference(what=what, before=first, after=second)
+    yield from _told("variant", a.variant, b.variant)
+    yield from _told("build", a.digest, b.digest, show=lambda digest: digest[:12])
+    yield from _told("instructions that go with it", a.insts_sha256, b.insts_sha256, show=lambda digest: digest[:12])
+    yield from _told("toolchain", a.toolchain, b.toolchain)
+    yield from _told("tileproof", a.tileproof, b.tileproof)
 
 
 def _sections(before: bytes, after: bytes, before_name: str, after_name: str) -> Iterator[Difference]:
@@ -256,8 +216,12 @@ def _listed(numbers: tuple[int, ...]) -> str:
     return ", ".join(map(str, numbers)) or "none"
 
 
-def _version(one: Description) -> str:
-    return ".".join(map(str, one.version))
+def _or_none(text: str) -> str:
+    return text or "none"
+
+
+def _is_there(there: bool) -> str:
+    return "there" if there else "not there"
 
 
 def comparison_text(comparison: Comparison) -> str:

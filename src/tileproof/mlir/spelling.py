@@ -1,0 +1,79 @@
+"""What a design says in words that not every mlir-aie reads: a note for each, with the states that do."""
+
+from __future__ import annotations
+
+from xdsl.ir import Operation as XdslOperation
+
+from tileproof.mlir.design import Note
+from tileproof.mlir.parse import place_of
+from tileproof.mlir.syntax import OLD_SPELLING
+from tileproof.mlir_aie import State
+
+
+def without_a_place(op: XdslOperation, column: int, row: int) -> Note:
+    return _note(
+        op,
+        what=f"a tile without a place goes to ({column}, {row})",
+        why="aie-place-tiles of mlir-aie 2026-08 would put it there; 2026-03 has no such pass",
+        fix="write aie.tile with column and row for an older mlir-aie",
+        states=("2026-08",),
+    )
+
+
+def old_sequence(op: XdslOperation) -> Note:
+    return _note(
+        op,
+        what="aiex.runtime_sequence is what mlir-aie called it until November 2025",
+        why="it is aie.runtime_sequence since, and the old name is an unknown operation",
+        fix="write aie.runtime_sequence, or print the design with `tileproof inspect FILE --print`",
+        states=(),
+    )
+
+
+def loops(op: XdslOperation) -> Note:
+    return _note(
+        op,
+        what="the sequence has loops, and they are written out",
+        why="aie-unroll-runtime-sequence-loops of mlir-aie 2026-08 does so; 2026-03 has no such pass",
+        fix="print the design with `tileproof inspect FILE --print` for an older mlir-aie",
+        states=("2026-08",),
+    )
+
+
+def objects_by_themselves(op: XdslOperation) -> Note:
+    return _note(
+        op,
+        what="the core acquires objects by themselves",
+        why="until August 2026 an acquire gave a subview, and aie.objectfifo.subview.access an object of it",
+        fix="write the subview and its accesses for an mlir-aie of that time",
+        states=(),
+    )
+
+
+def old_allocation(op: XdslOperation) -> Note:
+    return _note(
+        op,
+        what="aie.shim_dma_allocation names a column, as until December 2025",
+        why="it is aie.shim_dma_allocation @name(%tile, MM2S, 0) since",
+        fix="name the shim tile, or print the design with `tileproof inspect FILE --print`",
+        states=("2025-11",),
+    )
+
+
+def before_july(op: XdslOperation, new: str) -> list[Note]:
+    """A note if the text has what mlir-aie stopped reading in July 2026, `new` being what it reads since."""
+    if OLD_SPELLING not in op.attributes:
+        return []
+    return [
+        _note(
+            op,
+            what=f"{op.name} is spelled as mlir-aie did until July 2026",
+            why=f"it is {new} since",
+            fix="print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
+            states=("2025-11", "2026-03"),
+        )
+    ]
+
+
+def _note(op: XdslOperation, *, what: str, why: str, fix: str, states: tuple[State, ...]) -> Note:
+    return Note(about="spelling", what=what, why=why, fix=fix, place=place_of(op), states=states)
