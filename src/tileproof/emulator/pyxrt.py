@@ -12,11 +12,7 @@ import time
 import weakref
 from dataclasses import dataclass, field
 from enum import IntEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from tileproof.device_model import HW_CONTEXT_LIMIT
 from tileproof.emulator.faults import Fault, RunReport
@@ -25,17 +21,18 @@ from tileproof.emulator.library import Manner
 from tileproof.emulator.messages import Finished, Run
 from tileproof.emulator.payload import Payload, unpack_payload
 from tileproof.emulator.process import Child
+from tileproof.emulator.xrt_bo import bo, xclBOSyncDirection
+from tileproof.emulator.xrt_xclbin import uuid, xclbin
 from tileproof.errors import Problem
 from tileproof.insts import PatchBd, decode, npu_actions
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
-from tileproof.xclbin import NO_BANK, Argument, Xclbin, parse_topology, read_kernels, read_xclbin
+from tileproof.xclbin import Argument, read_kernels
 from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BANK_MASK = 0xFFFF
 _CACHED_COMMANDS = 128  # XRT core/common/bo_cache.h: how many command buffers a device keeps for new runs
 XCL_BO_FLAGS_NONE = 0
 
@@ -63,96 +60,6 @@ class ert_cmd_state(IntEnum):  # XRT's ert.h; RUNNING is not bound in 2.20
     ERT_CMD_STATE_NORESPONSE = 9
     ERT_CMD_STATE_SKERROR = 10
     ERT_CMD_STATE_SKCRASHED = 11
-
-
-class xclBOSyncDirection(IntEnum):
-    XCL_BO_SYNC_BO_TO_DEVICE = 0
-    XCL_BO_SYNC_BO_FROM_DEVICE = 1
-    XCL_BO_SYNC_BO_GMIO_TO_AIE = 2
-    XCL_BO_SYNC_BO_AIE_TO_GMIO = 3
-
-
-class uuid:
-    """An xclbin's identity."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def to_string(self) -> str:
-        return self._text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, uuid) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-
-class xclbin:
-    """An xclbin file, read."""
-
-    class xclbinkernel:
-        """A kernel of the file."""
-
-        def __init__(self, name: str, arguments: int) -> None:
-            self._name, self._arguments = name, arguments
-
-        def get_name(self) -> str:
-            return self._name
-
-        def get_num_args(self) -> int:
-            return self._arguments
-
-    class xclbinmem:
-        """A memory of the file's topology."""
-
-        def __init__(self, tag: str, base: int, size_kb: int, used: bool, index: int) -> None:
-            self._tag, self._base, self._size_kb, self._used, self._index = tag, base, size_kb, used, index
-
-        def get_tag(self) -> str:
-            return self._tag
-
-        def get_base_address(self) -> int:
-            return self._base
-
-        def get_size_kb(self) -> int:
-            return self._size_kb
-
-        def get_used(self) -> bool:
-            return self._used
-
-        def get_index(self) -> int:
-            return self._index
-
-    def __init__(self, path: str) -> None:
-        try:
-            data = Path(path).read_bytes()
-        except FileNotFoundError:
-            raise RuntimeError(f"No such file '{Path(path).absolute()}'") from None
-        except OSError:
-            raise RuntimeError(f"Failed to open file '{path}' for reading") from None
-        self._name = Path(path).name
-        # XRT says only "Invalid xclbin"; here the Problem that names the place goes on to whoever asked.
-        self._xclbin: Xclbin = read_xclbin(data, self._name)
-
-    def get_kernels(self) -> list[xclbin.xclbinkernel]:
-        kernels = read_kernels(self._xclbin, self._name)
-        return [self.xclbinkernel(kernel.name, len(kernel.arguments)) for kernel in kernels]
-
-    def get_mems(self) -> list[xclbin.xclbinmem]:
-        section = self._xclbin.section("MEM_TOPOLOGY")
-        memories = parse_topology(section, self._name) if section else ()
-        return [
-            self.xclbinmem(memory.tag, memory.base_address, memory.size_kb, bool(memory.used), index)
-            for index, memory in enumerate(memories)
-        ]
-
-    def get_uuid(self) -> uuid:
-        digits = self._xclbin.uuid.hex()
-        return uuid("-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])))
-
-    def get_xsa_name(self) -> str:
-        return self._xclbin.platform_vbnv
 
 
 class device:
@@ -270,118 +177,6 @@ class kernel:
 _CALL = "call kernel(3, instructions, words, buffers of the runtime sequence in its order)"
 
 
-class bo:
-    """Host memory that the device can reach. The device sees what was synced, not what was written."""
-
-    class flags(IntEnum):
-        normal = 0
-        cacheable = 0x01000000
-        host_only = 0x20000000
-        device_only = 0x10000000
-        p2p = 0x40000000
-        svm = 0x08000000
-
-    normal, cacheable, host_only = flags.normal, flags.cacheable, flags.host_only
-    device_only, p2p, svm = flags.device_only, flags.p2p, flags.svm
-
-    def __init__(self, source: device | bo, size: int, flags: bo.flags | int, group: int | None = None) -> None:
-        """`bo(device, size, flags, group)`, or `bo(parent, size, offset)`: a part of another, in the same memory."""
-        self._written_by: weakref.ref[run] | None = None  # the run that may write it
-        if isinstance(source, bo):
-            self._share(source, size, int(flags))
-            return
-        if not isinstance(flags, bo.flags) or group is None:
-            raise TypeError("__init__(): incompatible constructor arguments. The flags must be one of pyxrt.bo.flags")
-        if group & _BANK_MASK == NO_BANK:
-            journal.note(
-                DECIDES,
-                f"a buffer was allocated with group {group}, which is that of a scalar argument",
-                "its low 16 bits are `no bank`; whatever argument it is passed as refuses it",
-                "allocate with kernel.group_id of the buffer's own argument: 1 for instructions, 3 and on for data",
-            )
-        if flags == bo.flags.normal:
-            raise RuntimeError("unsupported buffer type: none flag (err=95): Operation not supported")
-        if flags not in (bo.flags.cacheable, bo.flags.host_only):
-            raise RuntimeError("Bad BO flags (err=95): Operation not supported")
-        self._host: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
-        self._device_copy: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
-        self._unfetched: npt.NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)  # bytes that only the device has
-        self._bank = group & _BANK_MASK
-
-    def _share(self, parent: bo, size: int, offset: int) -> None:
-        if size <= 0 or offset < 0 or offset + size > len(parent._host):
-            raise RuntimeError("sub buffer size and offset: Invalid argument")
-        part = slice(offset, offset + size)
-        self._host, self._device_copy = parent._host[part], parent._device_copy[part]
-        self._unfetched = parent._unfetched[part]
-        self._bank = parent._bank
-
-    def write(self, data: Any, seek: int) -> None:
-        flat = np.frombuffer(memoryview(data).cast("B"), dtype=np.uint8)
-        if seek < 0 or seek + len(flat) > len(self._host):
-            raise RuntimeError("attempting to write past buffer size: Invalid argument")
-        part = slice(seek, seek + len(flat))
-        self._host[part] = flat
-        self._unfetched[part] = False
-
-    def read(self, size: int, skip: int) -> npt.NDArray[np.int8]:
-        if size < 0:
-            raise TypeError("read(): incompatible function arguments.")
-        if skip < 0 or skip + size > len(self._host):
-            raise RuntimeError("attempting to read past buffer size: Invalid argument")
-        part = slice(skip, skip + size)
-        if self._unfetched[part].any():
-            journal.note(
-                DECIDES,
-                "a buffer was read that a run has written, and that was not synced from the device since",
-                "the host reads what it had before the run",
-                "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE) after run.wait()",
-            )
-        return self._host[part].view(np.int8).copy()
-
-    def sync(self, direction: xclBOSyncDirection, size: int | None = None, offset: int = 0) -> None:
-        size = len(self._host) - offset if size is None else size
-        if offset < 0 or size < 0 or offset + size > len(self._host):
-            raise RuntimeError(f"Invalid BO offset and size for sync'ing: {offset}, {size} (err=22): Invalid argument")
-        part = slice(offset, offset + size)
-        if direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE:
-            self._device_copy[part] = self._host[part]
-        else:
-            self._note_early()
-            self._host[part] = self._device_copy[part]
-        self._unfetched[part] = False
-
-    def _note_early(self) -> None:
-        writer = self._written_by() if self._written_by is not None else None
-        if writer is not None and writer._state == ert_cmd_state.ERT_CMD_STATE_SUBMITTED:
-            journal.note(
-                DECIDES,
-                "a buffer was synced from the device while a run that it is bound to had not been waited for",
-                "what it holds is from before the run, or from its midst",
-                "run.wait() first, and look at the state that it returns",
-            )
-
-    def _from_run(self, data: bytes) -> None:
-        """What a run left in device memory."""
-        left = np.frombuffer(data, dtype=np.uint8)
-        changed = left != self._device_copy
-        # Only these: another buffer of the run may be a part of the same memory.
-        self._device_copy[changed], self._unfetched[changed] = left[changed], True
-
-    def _is_unsynced(self) -> bool:
-        """Whether the host has bytes, written or mapped, that the device does not have."""
-        return bool(((self._host != self._device_copy) & ~self._unfetched).any())
-
-    def map(self) -> memoryview:
-        return memoryview(self._host)  # type: ignore[arg-type]
-
-    def size(self) -> int:
-        return len(self._host)
-
-    def address(self) -> int:
-        return int(self._device_copy.ctypes.data)
-
-
 class run:
     """One execution of a kernel. `report` is the emulator's own: how it ended, and what was found."""
 
@@ -397,6 +192,9 @@ class run:
         self._listed = False  # whether a runlist starts it
         self._bound: dict[int, bo] = {}
         self.report: RunReport | None = None
+
+    def _is_under_way(self) -> bool:
+        return self._state == ert_cmd_state.ERT_CMD_STATE_SUBMITTED
 
     def set_arg(self, index: int, value: bo | int) -> None:
         arguments = self._kernel._arguments
@@ -519,7 +317,7 @@ class run:
 
     def wait(self, timeout_ms: int | None = None) -> ert_cmd_state:
         """The state the command ended in; TIMEOUT without an exception if it has not ended in time."""
-        if self._state != ert_cmd_state.ERT_CMD_STATE_SUBMITTED:
+        if not self._is_under_way():
             return self._state
         child = self._kernel._context._child
         left = settings.watchdog_s - (time.monotonic() - self._sent)
@@ -555,7 +353,7 @@ class run:
 
     def state(self) -> ert_cmd_state:
         """The state now; a run that has ended since is noticed here too."""
-        if self._state == ert_cmd_state.ERT_CMD_STATE_SUBMITTED and self._kernel._context._child.answered():
+        if self._is_under_way() and self._kernel._context._child.answered():
             return self.wait()
         return self._state
 
