@@ -513,6 +513,121 @@ def test_wait2_raises_what_wait_only_returns(host):
     assert str(error.value) == "Command failed to complete successfully (ERT_CMD_STATE_ERROR)"
 
 
+def test_wait2_adds_what_xrt_adds_to_a_timeout(host, monkeypatch):
+    monkeypatch.setattr(pyxrt.settings, "watchdog_s", 0.3)
+    host.give(ENDLESS)
+    with pytest.raises(RuntimeError) as error:
+        host.start().wait2()
+    assert str(error.value) == (
+        "Command failed to complete successfully (ERT_CMD_STATE_TIMEOUT)\n"
+        "txn_op_idx = 0xFFFFFFFF\n"
+        "ctx_pc = 0x00000000\n"
+        "fatal_error_type = 0x00000000\n"
+        "fatal_error_exception_type = 0x00000000\n"
+        "fatal_error_exception_pc = 0x00000000\n"
+        "fatal_error_app_module = 0x00000000"
+    )
+
+
+# The rest of what 2.20 binds
+
+
+def test_the_device_says_what_it_is_and_for_which_generation(pair, tmp_path):
+    device = pyxrt.device(0)
+    assert device.get_info(pyxrt.xrt_info_device.name) == "RyzenAI-npu1 (tileproof's emulator)"
+    device.register_xclbin(pyxrt.xclbin(str(build_small(tmp_path, target="npu2").xclbin)))
+    assert device.get_info(pyxrt.xrt_info_device.name) == "RyzenAI-npu4 (tileproof's emulator)"
+    assert device.get_xclbin_uuid().to_string() == "00000000-0000-0000-0000-000000000000"
+    with pytest.raises(Problem) as refused:
+        device.get_info(pyxrt.xrt_info_device.thermal)
+    assert str(refused.value) == (
+        "error: the emulator has no answer to device.get_info(thermal)\n"
+        "  where: device.get_info\n"
+        "  why:   it is no device with clocks, sensors and a bus; it answers bdf and name\n"
+        "  fix:   ask for it on an NPU only"
+    )
+
+
+def test_a_device_opens_by_its_address_on_the_bus():
+    address = pyxrt.device(0).get_info(pyxrt.xrt_info_device.bdf)
+    assert pyxrt.device(address).get_info(pyxrt.xrt_info_device.bdf) == address
+    with pytest.raises(RuntimeError) as error:
+        pyxrt.device("0000:c5:00.1")
+    assert str(error.value) == "No such device '0000:c5:00.1': Invalid argument"
+
+
+EMPTY = [
+    ("device", lambda: pyxrt.device().register_xclbin(None), "pyxrt.device(0)"),
+    ("xclbin", lambda: pyxrt.xclbin().get_uuid(), "pyxrt.xclbin(path)"),
+    ("hw_context", lambda: pyxrt.kernel(pyxrt.hw_context(), KERNEL), "pyxrt.hw_context(device, xclbin.get_uuid())"),
+    ("run", lambda: pyxrt.run().start(), "pyxrt.run(kernel)"),
+    ("runlist", lambda: pyxrt.runlist().execute(), "pyxrt.runlist(context)"),
+]
+
+
+@pytest.mark.parametrize(("name", "use", "fix"), EMPTY)
+def test_an_empty_handle_may_be_made_and_not_used(name, use, fix):
+    with pytest.raises(Problem) as refused:
+        use()
+    assert str(refused.value) == (
+        f"error: an empty {name} was used\n"
+        f"  where: pyxrt.{name}()\n"
+        "  why:   without arguments it is a handle of nothing, and the real process dies of a segmentation fault\n"
+        f"  fix:   {fix}"
+    )
+
+
+def test_a_name_that_no_handle_has_is_an_attribute_error(host):
+    with pytest.raises(AttributeError, match=r"^'pyxrt\.run' object has no attribute 'started'$"):
+        _ = pyxrt.run(host.kernel).started
+    with pytest.raises(AttributeError, match=r"^'pyxrt\.device' object has no attribute 'open'$"):
+        _ = host.device.open
+
+
+def test_a_kernel_of_a_device_and_a_uuid_has_a_context_of_its_own(host, pair):
+    kernel = pyxrt.kernel(host.device, pyxrt.xclbin(str(pair.xclbin)).get_uuid(), KERNEL, pyxrt.kernel.shared)
+    assert kernel.group_id(3) == 2 << 16
+
+
+def test_buffers_of_ext_are_host_memory_in_bank_0(host):
+    host.x = pyxrt.ext.bo(host.device, NBYTES)
+    host.y = pyxrt.ext.bo(host.context, NBYTES, pyxrt.ext.access_mode.write | pyxrt.ext.access_mode.shared)
+    values = host.give(5)
+    assert host.start().wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert host.result() == (2 * values + 1).tolist()
+    assert isinstance(host.x, bo)
+
+
+@pytest.mark.parametrize("name", ["elf", "module", "program"])
+def test_the_elf_flow_is_refused_by_name(name):
+    with pytest.raises(Problem) as refused:
+        getattr(pyxrt, name)("design.elf")
+    assert str(refused.value) == (
+        f"error: the emulator runs no {name}\n"
+        f"  where: pyxrt.{name}\n"
+        "  why:   in the ELF flow the file holds AIE machine code and control code, which tileproof does not execute\n"
+        "  fix:   use an xclbin and insts.bin (`tileproof build KERNEL`), or --device npu"
+    )
+    with pytest.raises(Problem, match=r"runs no ext\.kernel"):
+        pyxrt.ext.kernel(None, "main:sequence")
+
+
+def test_get_axlf_says_that_it_has_none(pair):
+    with pytest.raises(Problem, match="the emulator cannot give the axlf of double_i32_64__npu1"):
+        pyxrt.xclbin(str(pair.xclbin)).get_axlf()
+
+
+def test_levels_of_messages_have_names_and_numbers(capfd):
+    assert (pyxrt.emergency, pyxrt.warning, pyxrt.debug) == (0, 4, 7)
+    pyxrt.log_message(pyxrt.warning, "host", "careful")
+    assert capfd.readouterr().err == "[host] WARNING: careful\n"
+
+
+def test_slots_begin_again_after_255(pair):
+    device = pyxrt.device(0)
+    assert [next(device._slots) for _ in range(257)][-3:] == [255, 1, 2]
+
+
 def test_an_xclbin_for_the_npu_says_that_the_emulator_cannot_run_it(tmp_path, pair):
     xclbin = read_xclbin(pair.xclbin.read_bytes(), "emu.xclbin")
     kept = tuple(section for section in xclbin.sections if section.kind != KIND_OF["EMULATION_DATA"])

@@ -113,6 +113,71 @@ def test_a_mistake_has_the_line_of_the_program(pair: Pair, tmp_path: Path) -> No
     )
 
 
+def test_a_state_that_nobody_looks_at_is_told_and_is_no_failure_when_the_run_completed(
+    pair: Pair, tmp_path: Path
+) -> None:
+    code, _, err = run(pair, tmp_path, BY_THE_BOOK.replace("print(run.wait().name)", "run.wait()"))
+
+    line = BY_THE_BOOK.splitlines().index("print(run.wait().name)") + 1
+    assert code == 0
+    assert err == (
+        "\nmistake 1 of 1: nobody looked at the state that run.wait() returned\n"
+        f"  where: {tmp_path / 'host.py'}:{line}\n"
+        "  why:   it was ERT_CMD_STATE_COMPLETED; wait returns ERROR, ABORT and TIMEOUT in the same way, and raises "
+        "nothing\n"
+        "  fix:   assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises\n"
+    )
+
+
+def test_a_failure_that_nobody_looks_at_is_told_after_its_cause(pair: Pair, tmp_path: Path) -> None:
+    text = BY_THE_BOOK.replace("print(run.wait().name)", "run.wait()").replace("kernel(3, instr", "kernel(0, instr")
+    code, _, err = run(pair, tmp_path, text)
+
+    assert code == 1
+    assert "mistake 1 of 2: argument 0 (opcode) is 0, and must be 3" in err
+    assert "mistake 2 of 2: nobody looked at the state that run.wait() returned" in err
+    assert "it was ERT_CMD_STATE_ERROR; wait returns" in err
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        "state = run.wait()",
+        "run.wait()\nassert run.state() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED",
+        "run.wait2()",
+        "if run.wait() != 4: raise SystemExit('failed')",
+        "(lambda: run.wait())()",
+        "runs = pyxrt.runlist(context)\nagain = pyxrt.run(kernel)\n"
+        "for k, v in enumerate((3, instr, len(words), x, y)):\n    again.set_arg(k, v)\n"
+        "print(run.wait())\nruns.add(again)\nruns.execute()\nruns.wait()",
+    ],
+)
+def test_a_program_that_looks_in_any_way_is_left_in_peace(looks: str, pair: Pair, tmp_path: Path) -> None:
+    code, _, err = run(pair, tmp_path, BY_THE_BOOK.replace("print(run.wait().name)", looks))
+
+    assert (code, err) == (0, "")
+
+
+def test_a_run_that_nobody_waits_for_is_told(pair: Pair, tmp_path: Path) -> None:
+    text = BY_THE_BOOK[: BY_THE_BOOK.index("print(run.wait().name)")]
+    code, _, err = run(pair, tmp_path, text)
+
+    assert code == 1
+    assert err == (
+        "\nmistake 1 of 1: a run was started and never waited for\n"
+        f"  where: {tmp_path / 'host.py'}:{text.count(chr(10))}\n"
+        "  why:   nobody knows how it ended\n"
+        "  fix:   assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises\n"
+    )
+
+
+def test_strict_stops_where_a_state_is_thrown_away(pair: Pair, tmp_path: Path) -> None:
+    code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace("print(run.wait().name)", "run.wait()"), "--strict")
+
+    assert (code, out) == (2, "")
+    assert err.startswith("error: nobody looked at the state that run.wait() returned\n")
+
+
 def test_strict_raises_at_the_call(pair: Pair, tmp_path: Path) -> None:
     code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace("kernel(3, instr", "kernel(3.0, instr"), "--strict")
 

@@ -37,7 +37,7 @@ def run_script(
         else:
             sys.modules["pyxrt"] = before[2]
     gc.collect()  # contexts that the program has left end now
-    return code, journal.in_order()
+    return code, journal.close()
 
 
 def _run(script: Path) -> int:

@@ -44,7 +44,10 @@ def main(socket: int, breadcrumb: int, shared: int, parent: int) -> None:
             answer = Failed(problem)
         except Exception:  # a bug of ours: the parent raises it with this traceback
             answer = Failed(None, traceback.format_exc())
-        connection.send(answer)
+        try:
+            connection.send(answer)
+        except BrokenPipeError:  # nobody waited for this run
+            return
 
 
 def _watch(parent: int) -> None:

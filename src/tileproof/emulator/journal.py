@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from types import FrameType
+from typing import Protocol
 
 from tileproof.errors import Problem, told
 from tileproof.library import package_dir
 
 _PACKAGE = str(package_dir())
 
-# How much a mistake matters: it makes the run do something else, it hides that, or it only costs.
-DECIDES, HIDES, COSTS = 0, 1, 2
+# How much a mistake matters: it makes the run do something else, it hides that, or it would have hidden it.
+DECIDES, HIDES, RISKS = 0, 1, 2
+
+
+class Open(Protocol):
+    """Something whose end has yet to show whether it is a mistake."""
+
+    def told(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One thing a host did wrong. `weight` is DECIDES, HIDES or COSTS; `where` the line of its program."""
+    """One thing a host did wrong. `weight` is DECIDES, HIDES or RISKS; `where` the line of its program."""
 
     weight: int
     what: str
@@ -34,27 +42,37 @@ class Journal:
 
     strict: bool = False
     mistakes: list[Mistake] = field(default_factory=list)
+    open: set[Open] = field(default_factory=set)
 
-    def note(self, weight: int, what: str, why: str, fix: str) -> None:
-        mistake = Mistake(weight=weight, what=what, where=_caller(), why=why, fix=fix)
+    def note(self, weight: int, what: str, why: str, fix: str, where: str | None = None) -> None:
+        """Write a mistake down; `where` is the line of the program that is running, unless it is given."""
+        mistake = Mistake(weight=weight, what=what, where=caller() if where is None else where, why=why, fix=fix)
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
         if self.strict:
             raise Problem(what, where=mistake.where, why=why, fix=fix)
 
-    def in_order(self) -> list[Mistake]:
-        """The ones that decide first; of the same weight, the first that was made first."""
+    def close(self) -> list[Mistake]:
+        """All of them, at the end of the program. The ones that decide come first; of the same weight, the first that
+        was made."""
+        self.strict = False
+        for one in list(self.open):
+            one.told()
         return sorted(self.mistakes, key=lambda mistake: mistake.weight)
 
 
-def _caller() -> str:
+def caller() -> str:
     """The nearest line that is not tileproof's."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while is_ours(frame):
         if frame.f_back is None:
             return ""
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_PACKAGE)
 
 
 journal = Journal()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Never
 
+from tileproof.emulator.xrt_empty import unset
+from tileproof.errors import Problem
 from tileproof.xclbin import Xclbin, parse_topology, read_kernels, read_xclbin
 
 
@@ -59,7 +62,18 @@ class xclbin:
         def get_index(self) -> int:
             return self._index
 
-    def __init__(self, path: str) -> None:
+    class xclbinip:
+        """A compute unit; xclbin has no way to one in 2.20."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def get_name(self) -> str:
+            return self._name
+
+    def __init__(self, path: str | None = None) -> None:
+        if path is None:
+            return
         try:
             data = Path(path).read_bytes()
         except FileNotFoundError:
@@ -69,6 +83,17 @@ class xclbin:
         self._name = Path(path).name
         # XRT says only "Invalid xclbin"; here the Problem that names the place goes on to whoever asked.
         self._xclbin: Xclbin = read_xclbin(data, self._name)
+
+    if not TYPE_CHECKING:
+        __getattr__ = unset
+
+    def get_axlf(self) -> Never:
+        raise Problem(
+            f"the emulator cannot give the axlf of {self._name}",
+            where="xclbin.get_axlf",
+            why="it is a pointer into XRT's memory, of which Python can make nothing",
+            fix="`tileproof inspect FILE.xclbin` shows what the file holds",
+        )
 
     def get_kernels(self) -> list[xclbin.xclbinkernel]:
         kernels = read_kernels(self._xclbin, self._name)
