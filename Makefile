@@ -6,7 +6,7 @@ RUN := .venv/bin/tileproof
 FLAGS := $(if $(DEVICE),--device $(DEVICE)) $(if $(TARGET),--target $(TARGET)) $(if $(BUILD_DIR),--build-dir $(BUILD_DIR)) \
 	$(foreach pair,$(SET),--set $(pair))
 
-.PHONY: help attention mel verify doctor test lint check bench clean
+.PHONY: help attention mel rebank verify doctor test lint check bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -17,6 +17,11 @@ attention: .venv/ready ## build the attention kernel and prove it
 
 mel: .venv/ready ## build the mel kernel and prove it
 	@$(RUN) verify mel $(FLAGS)
+
+rebank: .venv/ready ## build KERNEL=... with its [banks] and show where everything lies; more by ARG= MEM= BANK= ADDRESS= SCHEME=
+	@$(RUN) rebank $(or $(KERNEL),$(error name one: make rebank KERNEL=attention)) $(filter-out --device $(DEVICE),$(FLAGS)) \
+		$(foreach pair,$(ARG),--arg $(pair)) $(foreach pair,$(MEM),--mem $(pair)) $(foreach pair,$(BANK),--bank $(pair)) \
+		$(foreach pair,$(ADDRESS),--address $(pair)) $(if $(SCHEME),--scheme $(SCHEME))
 
 verify: .venv/ready ## build and prove every kernel
 	@$(RUN) verify $(FLAGS)

@@ -54,7 +54,7 @@ def build(
     say: Callable[[str], None] = lambda _: None,
 ) -> Artifacts:
     """Carry out `plan` below `build_dir`. A failure is a `Problem`, and leaves the last good artifacts alone."""
-    folder = build_dir / plan.kernel / plan.variant
+    folder = build_dir / plan.kernel / plan.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder, say) as lock:

@@ -256,8 +256,17 @@ def memory_map(lowered: LoweredDesign, tile: Tile) -> Iterator[str]:
 
 def _owners(lowered: LoweredDesign, tile: Tile) -> Iterable[tuple[int, int, str]]:
     stacks = [(0, core.stack_size, "stack") for core in lowered.cores if core.core.tile.at == tile.at]
-    buffers = [(b.address, b.nbytes, b.name) for b in lowered.buffers if b.tile.at == tile.at]
+    buffers = [(b.address, b.nbytes, b.name + _asked(b)) for b in lowered.buffers if b.tile.at == tile.at]
     return sorted([*stacks, *buffers])
+
+
+def _asked(buffer: PlacedBuffer) -> str:
+    """What the design asks for, and whether it got it."""
+    asked = [] if buffer.asked_bank is None else [f"bank {buffer.asked_bank}"]
+    asked += [] if buffer.asked_address is None else [f"0x{buffer.asked_address:05x}"]
+    if not asked:
+        return ""
+    return f"  (asked for: {' and '.join(asked)}{'' if buffer.is_where_asked else '; not kept'})"
 
 
 def _free(begin: int, end: int, bank_bytes: int) -> Iterator[str]:

@@ -12,12 +12,14 @@ import uuid
 from dataclasses import asdict, dataclass
 
 from tileproof import __version__
+from tileproof.banks import Banks
 from tileproof.device_model import ARRAY_COLUMNS
 from tileproof.emulator.library import Library
 from tileproof.emulator.payload import Payload, pack_payload
 from tileproof.provenance import Provenance, provenance_section
 from tileproof.xclbin import PackageRequest, Section, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
+from tileproof.xclbin.rebank import Directives, rebank
 
 # A name space of our own, so that equal builds have equal uuids and different ones never do.
 _UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "tileproof")
@@ -48,9 +50,16 @@ class Interface:
 
 
 def package_for_emulator(
-    design: str, lowered: bytes, interface: Interface, insts: bytes, library: Library, variant: str, digest: str
+    design: str,
+    lowered: bytes,
+    interface: Interface,
+    insts: bytes,
+    library: Library,
+    variant: str,
+    digest: str,
+    banks: Banks,
 ) -> bytes:
-    """The bytes of `*.emu.xclbin`."""
+    """The bytes of `*.emu.xclbin`; `banks` names host buffers by the number of their argument."""
     provenance = Provenance(
         tileproof=__version__,
         variant=variant,
@@ -74,4 +83,5 @@ def package_for_emulator(
         extra_sections=(provenance_section(provenance), payload),
         platform_vbnv=f"tileproof_emulator_{interface.generation}",
     )
-    return write_xclbin(build_xclbin(request))
+    directives = Directives(arguments=banks.host, memories=banks.memory)
+    return rebank(write_xclbin(build_xclbin(request)), f"{variant}.emu.xclbin", directives)

@@ -10,17 +10,20 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from tileproof import __version__, library
+from tileproof.banks import INSTRUCTIONS, Banks
 from tileproof.device_model import device_named
 from tileproof.errors import Problem
 from tileproof.spec import KernelSpec
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
+from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER
 
 _SEAL = "pair.json"
+_BANKS = "banks.json"  # there only where kernel.toml has [banks]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Plan:
 
     kernel: str
     variant: str
+    folder: str  # below the build folder and the kernel's name
     target: str
     toolchain: str
     files: Mapping[str, str]
@@ -79,20 +83,24 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
             fix=f'write tile.cc.j2 with `extern "C" void {spec.core.function}(...)`',
         )
     arch = device_named(target).aie_arch
+    banks = {_BANKS: _by_argument(spec).to_json()} if spec.banks else {}
     tools = {"cxx": cxx.identity, "tileproof": _digest_of(library.package_dir())}
+    # What the tools are stands in files of its own, so that another compiler compiles again.
+    identities = {f"{tool}.txt": f"{what}\n" for tool, what in tools.items()}
     return Plan(
         kernel=spec.name,
         variant=variant,
+        folder=variant,
         target=target,
         toolchain="host",
         # What the tools are stands in files of its own, so that another compiler compiles again.
-        files={**texts, **library.runtime_texts(), **{f"{tool}.txt": f"{what}\n" for tool, what in tools.items()}},
+        files={**texts, **banks, **library.runtime_texts(), **identities},
         steps=(
             *(_compile(source, arch, cxx) for source in sources),
             _compile_checks(),
             _link(sources, cxx),
-            _lower(insts),
-            _package(variant, xclbin, insts, sources, cxx),
+            _lower(insts, tuple(banks)),
+            _package(variant, xclbin, insts, sources, cxx, tuple(banks)),
         ),
         variables={
             "cxx": shlex.join(cxx.command),
@@ -107,18 +115,27 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
     )
 
 
-def _lower(insts: str) -> Step:
+def _by_argument(spec: KernelSpec) -> Banks:
+    """The directives with host buffers named by the number of their argument, as an xclbin knows them."""
+    numbers = {name: FIRST_BUFFER + k for k, name in enumerate(buffer.name for buffer in spec.buffers)}
+    numbers[INSTRUCTIONS] = CALL_ARGUMENTS.index(INSTRUCTIONS)
+    return replace(spec.banks, host={str(numbers[name]): tag for name, tag in spec.banks.host.items()})
+
+
+def _lower(insts: str, banks: tuple[str, ...]) -> Step:
     return Step(
         name="lower",
         command=f"$python -P -m tileproof lower --design design.mlir --interface interface.json --insts {insts}"
-        " --lowered design.lowered",
-        inputs=("design.mlir", "tileproof.txt"),
+        " --lowered design.lowered" + "".join(f" --banks {name}" for name in banks),
+        inputs=("design.mlir", *banks, "tileproof.txt"),
         outputs=("interface.json", insts, "design.lowered"),
         text="check and lower the design",
     )
 
 
-def _package(variant: str, xclbin: str, insts: str, sources: list[str], cxx: CxxCompiler) -> Step:
+def _package(
+    variant: str, xclbin: str, insts: str, sources: list[str], cxx: CxxCompiler, banks: tuple[str, ...]
+) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
     graphs = [_graph(source) for source in sources if not cxx.is_clang]
     code = " ".join([*(f"--tile-code {name}" for name in sources), *(f"--graph {name}" for name in graphs)])
@@ -126,7 +143,7 @@ def _package(variant: str, xclbin: str, insts: str, sources: list[str], cxx: Cxx
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
         f" --lowered design.lowered {code} --insts {insts} --xclbin {xclbin} --seal {_SEAL} --variant {variant}"
-        " --digest $digest",
+        " --digest $digest" + "".join(f" --banks {name}" for name in banks),
         inputs=(
             "design.mlir",
             "interface.json",
@@ -135,6 +152,7 @@ def _package(variant: str, xclbin: str, insts: str, sources: list[str], cxx: Cxx
             insts,
             *sources,
             *graphs,
+            *banks,
             "tileproof.txt",
         ),
         outputs=(xclbin, _SEAL),

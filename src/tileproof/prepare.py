@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tileproof import device_model, golden, library
+from tileproof.banks import Banks
 from tileproof.build import Artifacts, build
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.plan import Plan, plan_host_build
 from tileproof.render import render
-from tileproof.spec import KernelSpec, load_spec
+from tileproof.spec import KernelSpec, check_spec_banks, load_spec
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
 
@@ -37,6 +38,7 @@ class Request:
     timeout_s: float = 30.0
     as_hardware: bool = False  # on the emulator: silent where the device is
     trace: Path | None = None  # where the emulator's timelines go
+    banks: Banks = field(default_factory=Banks)  # more of [banks] than kernel.toml says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +77,21 @@ def render_kernel(name: str, request: Request) -> Rendered:
             why="its targets are " + ", ".join(spec.targets),
             fix=f"use --target {spec.targets[0]}",
         )
+    if request.banks:
+        spec = replace(spec, banks=spec.banks.with_more(request.banks))
+        check_spec_banks(spec, lambda table, name: _option_or_key(spec, request.banks, table, name))
     constants = golden.kernel_constants(spec)
     texts = render(spec, request.target, constants, library.template_texts(spec.folder))
     return Rendered(spec=spec, constants=constants, texts=texts)
+
+
+def _option_or_key(spec: KernelSpec, asked: Banks, table: str, name: str) -> str:
+    """Where a directive was written: an option of `rebank`, or else kernel.toml."""
+    options = {"host": "arg", "memory": "mem", "tile": "bank"}
+    if name not in getattr(asked, table):
+        return f"{spec.path}, [banks.{table}] {name}"
+    option = "address" if table == "tile" and asked.tile[name].addresses else options[table]
+    return f"--{option} {name}"
 
 
 def plan_kernel(rendered: Rendered, request: Request) -> Plan:
@@ -90,7 +104,9 @@ def plan_kernel(rendered: Rendered, request: Request) -> Plan:
             fix="use --toolchain host; for an NPU, build with aiecc and give the pair with --xclbin and --insts",
             exit_code=EXIT_NOT_HERE,
         )
-    return plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
+    plan = plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
+    # Beside what kernel.toml alone says, so that the two can be compared.
+    return replace(plan, folder=f"{plan.variant}.{request.banks.digest}") if request.banks else plan
 
 
 def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from tileproof.banks import TilePlace
 from tileproof.errors import Problem
 from tileproof.spec import Buffer, KernelSpec, Scratch
 
@@ -29,7 +30,7 @@ _DELIMITERS: dict[str, Any] = {
 
 # What the context itself defines; a size or constant of such a name would be ambiguous.
 _TAKEN = frozenset(
-    {"kernel", "about", "target", "function", "stack_size", "inputs", "outputs", "scratch"}
+    {"kernel", "about", "target", "function", "stack_size", "inputs", "outputs", "scratch", "tile_attributes"}
     | {"parameters", "call_values", "sequence_arguments", "transfers"}
 )
 
@@ -117,8 +118,8 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
                 why="a template would see two meanings of it",
                 fix="give the size or the constant another name",
             )
-    inputs = [_buffer_values(buffer) for buffer in spec.inputs]
-    outputs = [_buffer_values(buffer) for buffer in spec.outputs]
+    inputs = [_buffer_values(spec, buffer) for buffer in spec.inputs]
+    outputs = [_buffer_values(spec, buffer) for buffer in spec.outputs]
     return {
         **spec.sizes,
         **constants,
@@ -127,6 +128,7 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
         "target": target,
         "function": spec.core.function,
         "stack_size": spec.core.stack_size,
+        "tile_attributes": f' {{allocation_scheme = "{spec.banks.scheme}"}}' if spec.banks.scheme else "",
         "inputs": inputs,
         "outputs": outputs,
         "scratch": scratch,
@@ -145,15 +147,32 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
     }
 
 
-def _buffer_values(buffer: Buffer) -> dict[str, Any]:
+def _buffer_values(spec: KernelSpec, buffer: Buffer) -> dict[str, Any]:
     return {
         "name": buffer.name,
+        "attributes": _fifo_attributes(spec.banks.tile.get(buffer.name)),
         "count": buffer.count,
         "depth": buffer.depth,
         "dtype": buffer.dtype.name,
         "cpp": buffer.dtype.cpp,
         "memref": f"memref<{buffer.count}x{buffer.dtype.name}>",
     }
+
+
+def _fifo_attributes(place: TilePlace | None) -> str:
+    """What [banks.tile] says, as attributes of a fifo: ours, as mlir-aie has none for its objects (mlir/reader.py)."""
+    if place is None:
+        return ""
+    key, values = ("mem_bank", place.banks) if place.banks else ("address", place.addresses)
+    return f" {{tileproof.{key} = [" + ", ".join(f"{value} : i32" for value in values) + "]}"
+
+
+def _scratch_attributes(place: TilePlace | None) -> str:
+    """What [banks.tile] says, to stand behind the other attributes of an aie.buffer."""
+    if place is None:
+        return ""
+    key, values = ("mem_bank", place.banks) if place.banks else ("address", place.addresses)
+    return f", {key} = {values[0]} : i32"
 
 
 def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,6 +197,7 @@ def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, 
     count = nbytes // scratch.dtype.nbytes
     return {
         "name": scratch.name,
+        "attributes": _scratch_attributes(spec.banks.tile.get(scratch.name)),
         "nbytes": nbytes,
         "dtype": scratch.dtype.name,
         "cpp": scratch.dtype.cpp,

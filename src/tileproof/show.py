@@ -19,7 +19,7 @@ def kernel_text(spec: KernelSpec, design: str) -> str:
         f"  targets  {', '.join(spec.targets)}",
         "  sizes    " + ", ".join(f"{key} = {value}" for key, value in spec.sizes.items()),
         "",
-        "host buffers (kernel arguments 3 and up; real = scale * (integer - zero))",
+        "host buffers (kernel arguments 3 and up, and their memory; real = scale * (integer - zero))",
         *_buffers(spec),
         "",
         "cases",
@@ -35,7 +35,8 @@ def kernel_text(spec: KernelSpec, design: str) -> str:
 
 def _buffers(spec: KernelSpec) -> Iterable[str]:
     for number, buffer in enumerate(spec.buffers):
-        yield f"  {3 + number}  {buffer.name:<10} {buffer.way:<4} {buffer.nbytes:>7,} B  {buffer.dtype.name}"
+        line = f"  {3 + number}  {buffer.name:<10} {buffer.way:<4} {buffer.nbytes:>7,} B  {buffer.dtype.name:<5}"
+        yield f"{line} in {spec.banks.tag_of(buffer.name)}"
         for part in buffer.parts:
             shape = " x ".join(map(str, part.shape))
             yield f"       {part.name:<8} {shape:<12} scale {part.scale:g}" + (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 
+from tileproof.banks import Banks, check_banks, read_banks
 from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TARGETS, TILE_KINDS
 from tileproof.dtypes import DTYPES, DType
 from tileproof.errors import Problem
@@ -119,6 +120,7 @@ class KernelSpec:
     tolerances: Mapping[str, Tolerance]
     cases: tuple[Case, ...]
     recording: Recording | None
+    banks: Banks = field(default_factory=Banks)
 
     @property
     def path(self) -> Path:
@@ -162,12 +164,20 @@ def load_spec(folder: Path, overrides: Mapping[str, int] | None = None) -> Kerne
         tolerances={name: _tolerance(table) for name, table in top.table("tolerance").subtables()},
         cases=tuple(_case(table) for table in top.tables("cases")),
         recording=_recording(top.table("recording"), sizes) if "recording" in top.values else None,
+        banks=read_banks(top.table("banks", required=False)),
     )
     top.finish()
     _check_buffers(spec)
     _check_recording(spec)
     _check_names(spec)
+    check_spec_banks(spec, lambda table, name: f"{spec.path}, [banks.{table}] {name}")
     return spec
+
+
+def check_spec_banks(spec: KernelSpec, place: Callable[[str, str], str]) -> None:
+    """Refuse directives of `spec.banks` that name what the kernel does not have; `place` as for `check_banks`."""
+    buffers = [buffer.name for buffer in spec.buffers]
+    check_banks(spec.banks, place, buffers, [entry.name for entry in spec.core.scratch], spec.core.stack_size)
 
 
 def _identifier(table: Table, key: str) -> str:
@@ -221,8 +231,8 @@ def _sizes(table: Table, overrides: Mapping[str, int]) -> dict[str, int]:
 def _buffer(table: Table, sizes: Mapping[str, int]) -> Buffer:
     buffer = Buffer(
         name=_identifier(table, "name"),
-        way=_one_of(table, "way", ("in", "out")),
-        dtype=DTYPES[_one_of(table, "dtype", tuple(DTYPES))],
+        way=table.one_of("way", ("in", "out")),
+        dtype=DTYPES[table.one_of("dtype", tuple(DTYPES))],
         parts=tuple(_part(part, sizes) for part in table.tables("parts")),
         depth=table.integer("depth", 2),
     )
@@ -243,7 +253,7 @@ def _part(table: Table, sizes: Mapping[str, int]) -> Part:
         shape=tuple(_extent(table, extent, sizes) for extent in table.names_or_integers("shape")),
         scale=table.number("scale"),
         zero=table.integer("zero", 0),
-        unit=_one_of(table, "unit", ("log10", ""), ""),
+        unit=table.one_of("unit", ("log10", ""), ""),
     )
     table.finish()
     if not 0 < part.scale < float("inf"):
@@ -297,7 +307,7 @@ def _core(table: Table) -> Core:
 def _scratch(table: Table) -> Scratch:
     scratch = Scratch(
         name=_identifier(table, "name"),
-        dtype=DTYPES[_one_of(table, "dtype", tuple(DTYPES))],
+        dtype=DTYPES[table.one_of("dtype", tuple(DTYPES))],
         nbytes=table.integer_or_name("nbytes"),
     )
     table.finish()
@@ -346,19 +356,6 @@ def _recording(table: Table, sizes: Mapping[str, int]) -> Recording:
 
 def _extent_of(table: Table, key: str, sizes: Mapping[str, int]) -> int:
     return _extent(table, table.integer_or_name(key), sizes)
-
-
-def _one_of(table: Table, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
-    value = table.text(key, default)
-    if value not in allowed:
-        near = get_close_matches(value, allowed, n=1)
-        raise Problem(
-            f"{key} cannot be {value!r}",
-            where=table.place(key),
-            why="it is one of " + ", ".join(allowed),
-            fix=f"did you mean {near[0]!r}?" if near else f'write `{key} = "{allowed[0]}"`',
-        )
-    return value
 
 
 def _check_buffers(spec: KernelSpec) -> None:

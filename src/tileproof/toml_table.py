@@ -132,6 +132,36 @@ class Table:
             fix=f"write `{key} = 4096` or name a key of [sizes] or of constants.py",
         )
 
+    def integer_or_integers(self, key: str) -> tuple[int, ...]:
+        """A whole number or a list of them, none negative; empty where the key is not there."""
+        self._asked.add(key)
+        value = self.values.get(key)
+        items = value if isinstance(value, list) else () if value is None else (value,)
+        bad = [item for item in items if not isinstance(item, int) or isinstance(item, bool) or item < 0]
+        if bad or value == []:
+            raise Problem(
+                f"{key!r} has the wrong type" if bad else f"{key!r} is empty",
+                where=self.place(key),
+                why="it must be a whole number from 0 up, or a list of them"
+                + (f", and holds {bad[0]!r}" if bad else ""),
+                fix=f"write `{key} = 0` or `{key} = [0, 1]`",
+            )
+        return tuple(items)
+
+    def one_of(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        """The text at `key`, which must be one of `allowed`; the empty text is for a key that is left out."""
+        value = self.text(key, default)
+        if value not in allowed or (key in self.values and not value):
+            named = [word for word in allowed if word]
+            near = get_close_matches(value, named, n=1)
+            raise Problem(
+                f"{key} cannot be {value!r}",
+                where=self.place(key),
+                why="it is one of " + ", ".join(named),
+                fix=f"did you mean {near[0]!r}?" if near else f'write `{key} = "{named[0]}"`',
+            )
+        return value
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, not empty."""
         return tuple(self._items(key, (str,), "texts in quotes"))

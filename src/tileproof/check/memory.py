@@ -16,14 +16,13 @@ WIDE_ALIGNMENT = 64
 
 def bank_crossing(checked: Checked) -> Iterator[Finding]:
     for buffer in _buffers(checked):
-        kind = TILE_KINDS[buffer.tile.kind]
-        first, last = buffer.address // kind.bank_bytes, (buffer.address + buffer.nbytes - 1) // kind.bank_bytes
-        if buffer.bank is None and first != last:
+        if buffer.bank is None and buffer.begins_in != buffer.ends_in:
             yield finding(
                 "TP103",
-                f"buffer {buffer.name} of {buffer.tile} lies in banks {first} to {last}",
+                f"buffer {buffer.name} of {buffer.tile} lies in banks {buffer.begins_in} to {buffer.ends_in}",
                 _place(checked, buffer),
-                f"it has {buffer.nbytes:,} bytes at {buffer.address:,}, and a bank has {kind.bank_bytes:,}",
+                f"it has {buffer.nbytes:,} bytes at {buffer.address:,}, and a bank has "
+                f"{TILE_KINDS[buffer.tile.kind].bank_bytes:,}",
             )
 
 
@@ -42,17 +41,13 @@ def alignment(checked: Checked) -> Iterator[Finding]:
 
 
 def bank_not_kept(checked: Checked) -> Iterator[Finding]:
-    asked = {buffer.name: buffer for buffer in checked.design.buffers if buffer.bank is not None}
     for placed in _buffers(checked):
-        kind = TILE_KINDS[placed.tile.kind]
-        if placed.name in asked and placed.address // kind.bank_bytes != asked[placed.name].bank:
-            wish = asked[placed.name]
+        if placed.asked_bank not in (None, placed.begins_in):
             yield finding(
                 "TP105",
                 f"buffer {placed.name} of {placed.tile} does not lie in the bank that it asks for",
-                wish.place,
-                f"it asks for bank {wish.bank} and lies at {placed.address:,}, in bank "
-                f"{placed.address // kind.bank_bytes}",
+                _place(checked, placed),
+                f"it asks for bank {placed.asked_bank} and lies at {placed.address:,}, in bank {placed.begins_in}",
             )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import device_model
-from tileproof.errors import EXIT_REQUEST_WRONG, Problem
+from tileproof.errors import EXIT_REQUEST_WRONG, Problem, unreadable
 
 if TYPE_CHECKING:
     from tileproof.prepare import Request
@@ -154,3 +154,16 @@ def progress() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("") as status:
         yield lambda text: status.update(Text(text))
+
+
+def bytes_of(path: Path) -> bytes:
+    """A file that was named on the command line; a `Problem` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def told_apart(before: Path, after: Path) -> tuple[str, str]:
+    """Names of two files for one answer: short ones where they differ."""
+    return (before.name, after.name) if before.name != after.name else (str(before), str(after))

@@ -12,6 +12,7 @@ from tileproof.cli.shared import add_command, answer
 from tileproof.errors import EXIT_NOT_HERE, Problem
 
 if TYPE_CHECKING:
+    from tileproof.banks import Banks
     from tileproof.cli.shared import Commands
 
 
@@ -61,21 +62,30 @@ def _step(
 
 
 def _add_lower(commands: Commands) -> None:
-    _step(commands, "lower", _lower, "design interface insts lowered")
+    parser = _step(commands, "lower", _lower, "design interface insts lowered")
+    parser.add_argument("--banks", type=Path)
 
 
 def _lower(arguments: argparse.Namespace) -> None:
     from tileproof.build import write_atomically
     from tileproof.lowering.host import lower_for_host
 
-    insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name)
+    banks = _banks(arguments)
+    insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name, banks)
     write_atomically(arguments.insts, insts)
     write_atomically(arguments.lowered, lowered)
     write_atomically(arguments.interface, interface.to_json().encode())
 
 
+def _banks(arguments: argparse.Namespace) -> Banks:
+    from tileproof.banks import Banks
+
+    return Banks() if arguments.banks is None else Banks.from_json(arguments.banks.read_text())
+
+
 def _add_package(commands: Commands) -> None:
     parser = _step(commands, "package", _package, "design interface insts library lowered xclbin seal")
+    parser.add_argument("--banks", type=Path)
     parser.add_argument("--tile-code", type=Path, action="append", default=[])
     parser.add_argument("--graph", type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
@@ -101,6 +111,7 @@ def _package(arguments: argparse.Namespace) -> None:
         library,
         arguments.variant,
         arguments.digest,
+        _banks(arguments),
     )
     write_atomically(arguments.xclbin, xclbin)
     sealed = {path.name: sha256_of(path) for path in (arguments.xclbin, arguments.insts)}

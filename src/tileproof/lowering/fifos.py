@@ -68,6 +68,14 @@ def lower_fifos(
         before = len(lowering.buffers)
         _make_pools(lowering, fifo)
         made.append(lowering.buffers[before:])
+        if (fifo.banks or fifo.addresses) and not made[-1]:
+            raise Problem(
+                f"@{fifo.name} asks for a place in memory, and has no objects of its own",
+                where=str(fifo.place),
+                why="the fifo that it is linked with holds the objects of both",
+                fix="ask on that fifo",
+                check="TP102",
+            )
     # The pass inserts each fifo's buffers right behind the last tile, so a later fifo's stand before an earlier one's.
     lowering.buffers = [buffer for group in reversed(made) for buffer in group]
     moving = [fifo for fifo in design.fifos if not _shares_memory(lowering, fifo)]
@@ -203,8 +211,24 @@ def _acquires(core: Core, fifo: Fifo, port: str) -> Iterator[int]:
             yield int(str(attributes["count"]))
 
 
+def _wishes(fifo: Fifo, tile: Tile, count: int) -> tuple[list[int | None], list[int | None]]:
+    """Bank and address of each object, as far as the fifo asks for them."""
+    banks = fifo.banks * count if len(fifo.banks) == 1 else fifo.banks
+    for what, wishes in (("banks", banks), ("addresses", fifo.addresses)):
+        if len(wishes) not in (0, count):
+            raise Problem(
+                f"@{fifo.name} names {len(wishes)} {what} for {count} {'object' if count == 1 else 'objects'}",
+                where=str(fifo.place),
+                why=f"on {tile} it has {count}, which is what the core acquires at once and one more, or its depth",
+                fix=f"name {count}, or none",
+                check="TP102",
+            )
+    return list(banks) or [None] * count, list(fifo.addresses) or [None] * count
+
+
 def _pool(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, count: int, amount: int, end: int = 0) -> _Pool:
     buffers = tuple(f"{name}_buff_{number}" for number in range(count))
+    banks, addresses = _wishes(fifo, tile, count)
     for number, buffer in enumerate(buffers):
         initial = fifo.init[number] if end == 0 and number < len(fifo.init) else ()
         lowering.buffers.append(
@@ -212,8 +236,8 @@ def _pool(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, count: int,
                 name=buffer,
                 tile=_home(lowering, tile, fifo.element.nbytes),
                 type=fifo.element,
-                address=None,
-                bank=None,
+                address=addresses[number],
+                bank=banks[number],
                 place=fifo.place,
                 initial=initial,
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tileproof.banks import Banks
+from tileproof.lowering.kept import check_kept
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.lowering.stored import store
@@ -9,10 +11,14 @@ from tileproof.mlir.reader import read_design
 from tileproof.package import Interface
 
 
-def lower_for_host(text: str, name: str) -> tuple[bytes, Interface, bytes]:
-    """The bytes of insts.bin, the interface of the design in `text`, and the lowered design; raises `Problem`."""
+def lower_for_host(text: str, name: str, banks: Banks) -> tuple[bytes, Interface, bytes]:
+    """The bytes of insts.bin, the interface of the design in `text`, and the lowered design.
+
+    Raises `Problem`, also where a directive of `banks` is not in the design, or was not kept.
+    """
     design = read_design(text, name)
     lowered = lower_design(design)
+    check_kept(banks, lowered)
     sequence = main_sequence(lowered)
     device = lowered.device
     interface = Interface(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tileproof.device_model import Device
+from tileproof.device_model import TILE_KINDS, Device
 from tileproof.mlir.design import Core, Design, Dimensions, Direction, MemRef, Packet, Place, Sequence, Tile
 from tileproof.mlir_aie import LoweredState
 
@@ -16,7 +16,10 @@ MM2S: Literal["MM2S"] = "MM2S"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedBuffer:
-    """A buffer with its address in its tile's memory. `bank` is None where the allocator thinks in no banks."""
+    """A buffer with its address in its tile's memory. `bank` is None where the allocator thinks in no banks.
+
+    `asked_bank` and `asked_address` are what the design asks for, if anything.
+    """
 
     tile: Tile
     name: str
@@ -24,10 +27,28 @@ class PlacedBuffer:
     address: int
     bank: int | None
     initial: tuple[int | float, ...] = ()
+    asked_bank: int | None = None
+    asked_address: int | None = None
 
     @property
     def nbytes(self) -> int:
         return self.type.nbytes
+
+    @property
+    def begins_in(self) -> int:
+        """The bank of its first byte."""
+        return self.address // TILE_KINDS[self.tile.kind].bank_bytes
+
+    @property
+    def ends_in(self) -> int:
+        """The bank of its last byte."""
+        return (self.address + self.nbytes - 1) // TILE_KINDS[self.tile.kind].bank_bytes
+
+    @property
+    def is_where_asked(self) -> bool:
+        """Whether it begins at the address, and lies in the bank, that the design asks for."""
+        at_address = self.asked_address in (None, self.address)
+        return at_address and (self.asked_bank is None or self.begins_in == self.ends_in == self.asked_bank)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

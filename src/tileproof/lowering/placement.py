@@ -205,7 +205,14 @@ class _Placement:
 
     def _put(self, buffer: Buffer, address: int, bank: int | None) -> None:
         self.placed[buffer.name] = PlacedBuffer(
-            tile=self.tile, name=buffer.name, type=buffer.type, address=address, bank=bank, initial=buffer.initial
+            tile=self.tile,
+            name=buffer.name,
+            type=buffer.type,
+            address=address,
+            bank=bank,
+            initial=buffer.initial,
+            asked_bank=buffer.bank,
+            asked_address=buffer.address,
         )
 
 

@@ -79,6 +79,9 @@ class Fifo:
     `to_stream` is how the producer sends an object, `from_stream` how each consumer stores it. `init` are the objects
     it starts with, as flat values. `pads` are the zeros that the producer sends around each dimension of `to_stream`,
     (before, after) in elements. `producer_channel` and `consumer_channels` pin DMA channels; -1 is automatic.
+
+    `banks` and `addresses` say where its objects lie in the memory of their tile, one number per object, or one bank
+    for all; empty where the allocator decides. mlir-aie has no such attributes on a fifo (docs/kernel.md, [banks]).
     """
 
     name: str
@@ -97,6 +100,8 @@ class Fifo:
     iter_count: int | None = None
     producer_channel: int = -1
     consumer_channels: tuple[int, ...] = ()
+    banks: tuple[int, ...] = ()
+    addresses: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,8 @@ _FIFO_ATTRIBUTES = (
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions"),
 )
 _FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padValue", "packet", "via_shared_mem")
+# Ours: mlir-aie lets pass an attribute of a dialect that it does not know, and takes such wishes on buffers only.
+FIFO_BANKS, FIFO_ADDRESSES = "tileproof.mem_bank", "tileproof.address"
 # As many as a mem tile has bytes; their names alone would fill the memory of the host.
 _MOST_OBJECTS = TILE_KINDS[MEM].memory_bytes
 _SCHEMES = ("basic-sequential", "bank-aware")
@@ -340,6 +342,8 @@ class _Reader:
                 iter_count=count(op, "iter_count", 256),
                 producer_channel=integer(op, "prod_dma_channel") if "prod_dma_channel" in op.attributes else -1,
                 consumer_channels=integers(op, "cons_dma_channels"),
+                banks=integers(op, FIFO_BANKS),
+                addresses=integers(op, FIFO_ADDRESSES),
             )
         )
 

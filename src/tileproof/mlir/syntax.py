@@ -420,8 +420,7 @@ def print_packet_info(printer: Printer, packet: Attribute) -> None:
 
 def print_rest(printer: Printer, operation: LooseOp, *own: str) -> None:
     """The attributes that are not part of the syntax."""
-    ours = [key for key in operation.attributes if key.startswith("tileproof.")]
-    printer.print_op_attributes(operation.attributes, reserved_attr_names=[*own, *ours])
+    printer.print_op_attributes(operation.attributes, reserved_attr_names=[*own, OLD_SPELLING, UNROLLED])
 
 
 def print_tile_with_region(printer: Printer, operation: LooseOp) -> None:

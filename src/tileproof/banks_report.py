@@ -1,0 +1,80 @@
+"""What [banks] became: read back from the xclbin, and held against what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tileproof.banks import INSTRUCTIONS
+from tileproof.drawing import memory_map
+from tileproof.emulator.payload import unpack_payload
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.lowering.kept import check_kept
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.stored import stored
+from tileproof.spec import KernelSpec
+from tileproof.xclbin import Xclbin, parse_topology, read_arguments, read_xclbin
+from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER
+
+
+def banks_text(spec: KernelSpec, path: Path) -> str:
+    """The memories and the address of everything in the xclbin at `path`; a `Problem` where it is not as asked."""
+    xclbin = read_xclbin(path.read_bytes(), path.name)
+    lowered = _lowered(xclbin, path)
+    check_kept(spec.banks, lowered)
+    lines = [
+        "memories of the host, and what the kernel's arguments are connected to",
+        *_memories(spec, xclbin, path),
+        *_arguments(spec, xclbin, path),
+        "",
+        *(line for core in lowered.cores for line in memory_map(lowered, core.core.tile)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _lowered(xclbin: Xclbin, path: Path) -> LoweredDesign:
+    """The design that the emulator sets the array up with."""
+    section = xclbin.section("EMULATION_DATA")
+    lowered = None if section is None else stored(unpack_payload(section.data, path.name).lowered)
+    if lowered is None:
+        raise Problem(
+            f"{path.name} holds no lowered design",
+            where=str(path),
+            why="only a build for the emulator, by this tileproof, can be read back",
+            fix="build it again",
+        )
+    return lowered
+
+
+def _memories(spec: KernelSpec, xclbin: Xclbin, path: Path) -> Iterator[str]:
+    section = xclbin.section("MEM_TOPOLOGY")
+    for memory in parse_topology(section, path.name) if section else ():
+        asked = spec.banks.memory.get(memory.tag)
+        _hold(path, f"memory {memory.tag} in KB", memory.size_kb, asked)
+        yield f"  {memory.tag:<8} {memory.size_kb:>12,} KB" + _asked(asked)
+
+
+def _arguments(spec: KernelSpec, xclbin: Xclbin, path: Path) -> Iterator[str]:
+    table = {argument.index: argument for argument in read_arguments(xclbin, path.name)}
+    named = {CALL_ARGUMENTS.index(INSTRUCTIONS): INSTRUCTIONS}
+    named |= {FIRST_BUFFER + number: buffer.name for number, buffer in enumerate(spec.buffers)}
+    for index, name in named.items():
+        asked = spec.banks.host.get(name)
+        _hold(path, f"argument {index} ({name})", table[index].bank_tag, asked)
+        reached = f"{table[index].bank_tag}, group id {table[index].group_id(1)} in slot 1"
+        yield f"  {index:>2}  {name:<12} {reached}" + _asked(asked)
+
+
+def _asked(wish: object) -> str:
+    return "" if wish is None else "  (asked for)"
+
+
+def _hold(path: Path, what: str, found: object, asked: object) -> None:
+    if asked not in (None, found):
+        raise Problem(
+            f"{what} is not as [banks] asks",
+            where=str(path),
+            why=f"it asks for {asked}, and the xclbin has {found}",
+            fix="this is a bug of tileproof: please report it",
+            exit_code=EXIT_KERNEL_WRONG,
+        )

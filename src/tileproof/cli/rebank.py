@@ -1,0 +1,123 @@
+"""rebank: other banks for an xclbin, or for a kernel that is built."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileproof.banks import SCHEMES, Banks, TilePlace, kilobytes
+from tileproof.cli.shared import (
+    add_command,
+    answer,
+    building_options,
+    bytes_of,
+    common_options,
+    request_of,
+    say,
+    told_apart,
+)
+from tileproof.errors import Problem
+
+if TYPE_CHECKING:
+    from tileproof.cli.shared import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    text = (
+        "write an xclbin with other memory banks, its PDI untouched, and print what changed; "
+        "or build a kernel with the [banks] of its kernel.toml and more, and print where everything lies"
+    )
+    parser = add_command(commands, "rebank", _rebank, text)
+    parser.add_argument("subject", metavar="XCLBIN-or-KERNEL")
+    for option, value, text in (
+        ("--arg", "NAME=MEMORY", "which memory of the host an argument reaches"),
+        ("--mem", "MEMORY=SIZE", "the size of a memory: 0xc000KB, 64MB; or a new one"),
+    ):
+        parser.add_argument(option, metavar=value, type=_pair, action="append", default=[], help=text)
+    xclbin = parser.add_argument_group("of an xclbin")
+    xclbin.add_argument("-o", "--output", metavar="OUT", type=Path)
+    xclbin.add_argument("--columns", metavar="N", type=int, help="how many columns the partition takes")
+    xclbin.add_argument("--like", metavar="OTHER", type=Path, help="take the banks and connections of this one first")
+    kernel = parser.add_argument_group("of a kernel")
+    for option, value in (("--bank", "N[,N...]"), ("--address", "BYTES[,BYTES...]")):
+        text = "where a fifo's objects or a scratch buffer lie in the core's memory; one number per object"
+        kernel.add_argument(option, metavar=f"NAME={value}", type=_pair, action="append", default=[], help=text)
+    kernel.add_argument("--scheme", choices=SCHEMES, help="how the rest is placed; default: as aiecc does")
+    common_options(parser)
+    building_options(parser)
+
+
+def _rebank(arguments: argparse.Namespace) -> int:
+    path = Path(arguments.subject)
+    is_file = path.suffix == ".xclbin" or path.is_file()
+    for_kernels, for_files = ("bank", "address", "scheme", "set"), ("output", "columns", "like")
+    for option in for_kernels if is_file else for_files:
+        if getattr(arguments, option) not in (None, []):
+            raise Problem(
+                f"--{option} is for {'kernels' if is_file else 'files'}",
+                where=f"tileproof rebank {arguments.subject}",
+                why="the PDI of an xclbin is carried over as it is" if is_file else "a kernel is built anew",
+                fix=f"name {'a KERNEL' if is_file else 'an xclbin'}, or leave it out",
+            )
+    return _rebank_file(arguments, path) if is_file else _rebank_kernel(arguments)
+
+
+def _rebank_file(arguments: argparse.Namespace, path: Path) -> int:
+    from tileproof.build import write_output
+    from tileproof.xclbin.difference import compare, comparison_text
+    from tileproof.xclbin.rebank import Directives, rebank
+
+    if arguments.output is None:
+        raise Problem("there is no file to write", where=f"tileproof rebank {path}", fix="name it: -o OUT.xclbin")
+    data = bytes_of(path)
+    directives = Directives(
+        arguments=dict(arguments.arg),
+        memories=_memories(arguments),
+        columns=arguments.columns,
+        like=None if arguments.like is None else (arguments.like.name, bytes_of(arguments.like)),
+    )
+    made = rebank(data, path.name, directives)
+    write_output(arguments.output, made, what="xclbin", where=f"-o {arguments.output}")
+    names = told_apart(path, arguments.output)
+    answer(comparison_text(compare(data, made, *names)).rstrip("\n"))
+    return 0
+
+
+def _rebank_kernel(arguments: argparse.Namespace) -> int:
+    from tileproof.banks_report import banks_text
+    from tileproof.prepare import build_kernel, render_kernel
+
+    places = {name: TilePlace(banks=_numbers("bank", name, value)) for name, value in arguments.bank}
+    places |= {name: TilePlace(addresses=_numbers("address", name, value)) for name, value in arguments.address}
+    more = Banks(scheme=arguments.scheme, host=dict(arguments.arg), memory=_memories(arguments), tile=places)
+    request = replace(request_of(arguments), banks=more)
+    rendered = render_kernel(arguments.subject, request)
+    artifacts = build_kernel(rendered, request, say)
+    answer(f"{arguments.subject}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})\n")
+    answer(banks_text(rendered.spec, artifacts.xclbin))
+    say(f"prove it: tileproof verify {arguments.subject} --xclbin {artifacts.xclbin} --insts {artifacts.insts}")
+    return 0
+
+
+def _memories(arguments: argparse.Namespace) -> dict[str, int]:
+    return {tag: kilobytes(size, f"--mem {tag}={size}", f"--mem {tag}=0xc000KB") for tag, size in arguments.mem}
+
+
+def _numbers(option: str, name: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number, 0) for number in text.split(","))
+    except ValueError:
+        raise Problem(
+            f"{text!r} is not a list of numbers",
+            where=f"--{option} {name}={text}",
+            fix=f"write for instance --{option} {name}={'0,1' if option == 'bank' else '0x4000,0x8000'}",
+        ) from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
