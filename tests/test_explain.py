@@ -170,6 +170,8 @@ KNOWN = [
     ("Failed to allocate host memory buffer (x), make sure host bank is enabled", "the buffer could not be allocated"),
     ("Command failed to complete successfully (ERT_CMD_STATE_TIMEOUT)", "the command ended as ERT_CMD_STATE_TIMEOUT"),
     ("state: ERT_CMD_STATE_ERROR", "the command ended as ERT_CMD_STATE_ERROR"),
+    ("txn_op_idx = 0xFFFFFFFF", "the firmware does not say which instruction it had come to"),
+    ("txn_op_idx       = 0x00000007", "operation 7 was the last instruction that the firmware carried out"),
     ("Run object belongs to a runlist and cannot be explicitly started: Invalid argument", "was started alone"),
     ("runlist failed execution", "a run of the runlist did not complete"),
     ("Error: Memory tag 'DDR' not found in the MEM_TOPOLOGY section.", "a memory 'DDR' that the xclbin does not have"),

@@ -79,7 +79,10 @@ MISTAKES = [
     ("(device, 256, pyxrt.bo.host_only, kernel.group_id(4))", "(device, 16, pyxrt.bo.host_only, kernel.group_id(4))",
      "runs past the end of a host buffer: 256 bytes of 16"),
     ("device.register_xclbin(xclbin)", "device.load_xclbin(xclbin)", "device.load_xclbin was called"),
-    ("words.tobytes()", "bytes(words.nbytes)", "the instruction buffer"),
+    ("words.tobytes()", "bytes(words.nbytes)", "argument 1 (instr) holds no instructions: every byte of it is 0"),
+    ("instr.write(words.tobytes(), 0)\n", "", "argument 1 (instr) holds no instructions: every byte of it is 0"),
+    ("words.tobytes()", "words[:40].tobytes()", "the instruction buffer: the instruction stream cannot be read"),
+    ("instr.write(words", "words[40] ^= 4\ninstr.write(words", "the instructions are not those that were built with"),
     ("y.sync(FROM)\n", "", "a buffer was read that a run has written, and that was not synced from the device since"),
     ("print(run.wait().name)\n", "", "a buffer was synced from the device while a run that it is bound to had not"),
     ("x.sync(TO)\n", "x.sync(TO)\nx.map()[0] = 7\n", "argument 3 (bo0) was written and not synced before the run"),
@@ -99,6 +102,17 @@ def test_each_mistake_of_a_host_is_told_with_its_cause_first(
     told = err[err.index("\nmistake 1 of ") :]
     assert first in told.split("\nmistake 2 of ")[0], err
     assert "host.py:" in told
+
+
+def test_instructions_of_another_build_are_told_before_what_they_do(pair: Pair, tmp_path: Path) -> None:
+    other = build_small(tmp_path, count=32)
+    code, out, err = run(Pair(pair.xclbin, other.insts), tmp_path, BY_THE_BOOK)
+
+    assert (code, out) == (1, "ERT_CMD_STATE_TIMEOUT\n[0, 0, 0, 0]\n")
+    first, second = err.split("\nmistake ")[1:]
+    assert first.startswith("1 of 2: the instructions are not those that were built with the xclbin\n")
+    assert "double_i32_64__npu1.emu.xclbin goes with " in first
+    assert second.startswith("2 of 2: deadlock: the run cannot finish")
 
 
 def test_a_mistake_has_the_line_of_the_program(pair: Pair, tmp_path: Path) -> None:

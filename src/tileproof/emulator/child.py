@@ -30,7 +30,7 @@ def main(socket: int, breadcrumb: int, shared: int, parent: int) -> None:
     while True:
         try:
             message = connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):  # the parent is gone, and may have left words of ours unread
             return
         try:
             if isinstance(message, Setup):
@@ -46,7 +46,7 @@ def main(socket: int, breadcrumb: int, shared: int, parent: int) -> None:
             answer = Failed(None, traceback.format_exc())
         try:
             connection.send(answer)
-        except BrokenPipeError:  # nobody waited for this run
+        except ConnectionError:  # nobody waited for this run
             return
 
 

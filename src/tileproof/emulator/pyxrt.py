@@ -24,6 +24,7 @@ from tileproof.emulator.xrt_xclbin import uuid, xclbin
 from tileproof.errors import Problem
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
+from tileproof.provenance import read_provenance
 from tileproof.xclbin import Argument, read_kernels
 
 XCL_BO_FLAGS_NONE = 0
@@ -64,6 +65,8 @@ class hw_context:
         self._device, self._file, self._design = device, file, design
         self._slot = next(device._slots)
         self._running: run | None = None
+        provenance = read_provenance(file._xclbin)
+        self._insts_sha256 = provenance.insts_sha256 if provenance else None
         self._child.set_up(design, payload.library, settings.manner)
         device._contexts.add(self)
 

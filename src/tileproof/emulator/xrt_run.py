@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 import weakref
@@ -16,7 +17,7 @@ from tileproof.emulator.xrt_empty import unset
 from tileproof.emulator.xrt_settings import settings
 from tileproof.emulator.xrt_watch import Watch
 from tileproof.errors import Problem
-from tileproof.insts import PatchBd, decode, npu_actions
+from tileproof.insts import InstructionStream, PatchBd, decode, npu_actions
 from tileproof.xclbin import Argument
 from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION, TIMEOUT
 
@@ -109,6 +110,8 @@ class run:
         self._note_unsynced()
         self._note_left_over()
         problem = self._unable()
+        if problem is None:
+            self._note_other_build()
         if problem is not None:
             self._finish(RunReport(state=ERROR, faults=(problem,)), {})
             return
@@ -144,16 +147,31 @@ class run:
                 f"{CALL}; set every argument of every run",
             )
 
+    def _note_other_build(self) -> None:
+        """Instructions of another build run as far as they go: wrong sizes, wrong channels, a hang. What cannot be
+        decoded does not run at all."""
+        built_with = self._kernel._context._insts_sha256
+        found = hashlib.sha256(self._instructions()).hexdigest()
+        if built_with not in (None, found) and self._stream() is not None:
+            journal.note(
+                DECIDES,
+                "the instructions are not those that were built with the xclbin",
+                f"they have SHA-256 {found[:12]}..., and {self._kernel._context._file._name} goes with "
+                f"{str(built_with)[:12]}...",
+                "take both files from one build; `tileproof build KERNEL` makes a pair",
+            )
+
     def _moves(self, index: int) -> bool:
         """Whether the instructions ask for the address of that argument."""
-        if not isinstance(self._values.get(1), bo):
-            return False
+        stream = self._stream() if isinstance(self._values.get(1), bo) else None
+        actions = () if stream is None else npu_actions(stream)
+        return any(isinstance(action, PatchBd) and action.argument == index - FIRST_BUFFER for action in actions)
+
+    def _stream(self) -> InstructionStream | None:
         try:
-            stream = decode(self._instructions(), "instructions")
+            return decode(self._instructions(), "instructions")
         except Problem:
-            return False
-        patched = {action.argument for action in npu_actions(stream) if isinstance(action, PatchBd)}
-        return index - FIRST_BUFFER in patched
+            return None
 
     def _unable(self) -> Fault | None:
         """Why the command cannot even begin, as the firmware would find it."""
@@ -171,6 +189,13 @@ class run:
                 what="argument 1 (instr) has no buffer",
                 why="there is nothing to execute",
                 fix="allocate it with kernel.group_id(1) and bo.cacheable, write insts.bin into it, and sync it",
+            )
+        if not instructions._device_copy.any():
+            return Fault(
+                kind="instructions",
+                what="argument 1 (instr) holds no instructions: every byte of it is 0 on the device",
+                why="insts.bin was not written into it, or not synced",
+                fix="instr.write(words, 0), then instr.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE)",
             )
         return self._kernel._context._child.death
 

@@ -117,6 +117,23 @@ def _state_of(name: str) -> Explained:
     return f"the command ended as {state_name(state) if state else name}", causes.get(name, "it did not complete"), mend
 
 
+def _operation(match: _Match) -> Explained:
+    """amdxdna_accel.h: the index of the last control code executed."""
+    index = int(match["index"], 16)
+    if index == 0xFFFFFFFF:
+        return (
+            "the firmware does not say which instruction it had come to when the command timed out",
+            "0xFFFFFFFF stands for none: the stream never began, or all of it was carried out and the array waits for "
+            "itself",
+            "run the pair on the emulator: `tileproof run SCRIPT.py` says who waits for whom",
+        )
+    return (
+        f"operation {index} was the last instruction that the firmware carried out before the command timed out",
+        "the one behind it in insts.bin did not end; mostly it waits for a token of a transfer",
+        "`tileproof inspect insts.bin` lists the operations in their order",
+    )
+
+
 def _fixed(what: str, why: str, fix: str) -> Callable[[_Match], Explained]:
     return lambda _: (what, why, fix)
 
@@ -283,6 +300,7 @@ MESSAGES = (
         _failed,
     ),
     _message(r"ERT_CMD_STATE_(?P<state>[A-Z]+)", _failed),
+    _message(r"txn_op_idx\s*=\s*(?P<index>0[xX][0-9a-fA-F]+)", _operation),
     _message(
         r"Run object belongs to a runlist and cannot be explicitly started",
         _fixed("a run of a runlist was started alone", "the runlist starts it", "runlist.execute()"),
