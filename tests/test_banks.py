@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from small_kernel import write_kernel
 
-from tileproof.banks import Banks, TilePlace
+from tileproof.banks import Banks, TilePlace, memory_size
+from tileproof.banks_report import banks_text
 from tileproof.cli import main
 from tileproof.device import open_device
 from tileproof.emulator.payload import unpack_payload
 from tileproof.errors import Problem
+from tileproof.lowering.kept import check_kept
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
@@ -186,7 +190,7 @@ module {
     %shim = aie.tile(0, 0)
     %mem = aie.tile(0, 1)
     %tile = aie.tile(0, 2)
-    aie.objectfifo @a(%shim, {%mem}, 2 : i32) {tileproof.mem_bank = [7 : i32, 6 : i32]} : !aie.objectfifo<memref<4xi32>>
+    aie.objectfifo @a(%shim, {%mem}, 2 : i32) {tileproof.mem_bank = array<i32: 7, 6>} : !aie.objectfifo<memref<4xi32>>
     aie.objectfifo @b(%mem, {%tile}, 3 : i32)ATTRIBUTES : !aie.objectfifo<memref<4xi32>>
     aie.objectfifo.link [@a] -> [@b] ([] [])
   }
@@ -200,7 +204,7 @@ def placed(attributes: str) -> dict[str, int]:
 
 
 def test_a_fifo_of_any_design_may_say_where_its_objects_lie() -> None:
-    addresses = placed(" {tileproof.address = [16384 : i32, 8192 : i32, 32 : i32]}")
+    addresses = placed(" {tileproof.address = array<i32: 16384, 8192, 32>}")
 
     assert addresses == {
         "a_cons_buff_0": 7 * 65536,
@@ -212,13 +216,13 @@ def test_a_fifo_of_any_design_may_say_where_its_objects_lie() -> None:
 
 
 def test_one_bank_stands_for_all_objects() -> None:
-    addresses = placed(" {tileproof.mem_bank = [3 : i32]}")
+    addresses = placed(" {tileproof.mem_bank = array<i32: 3>}")
 
     assert [addresses[f"b_cons_buff_{number}"] for number in range(3)] == [0xC000, 0xC020, 0xC040]
 
 
 def test_the_printed_design_asks_for_the_same() -> None:
-    text = FIFO.replace("ATTRIBUTES", " {tileproof.mem_bank = [0 : i32, 1 : i32, 2 : i32]}")
+    text = FIFO.replace("ATTRIBUTES", " {tileproof.mem_bank = array<i32: 0, 1, 2>}")
     design = read_design(text, "fifo.mlir")
     again = read_design(respelled(text, "fifo.mlir", "2026-08"), "again.mlir")
 
@@ -229,14 +233,14 @@ def test_the_printed_design_asks_for_the_same() -> None:
     ("attributes", "message"),
     [
         (
-            " {tileproof.mem_bank = [0 : i32, 1 : i32]}",
+            " {tileproof.mem_bank = array<i32: 0, 1>}",
             "error: @b names 2 banks for 3 objects\n"
             "  where: fifo.mlir:7:5\n"
             "  why:   on core (0, 2) it has 3, which is what the core acquires at once and one more, or its depth\n"
             "  fix:   name 3, or none",
         ),
         (
-            " {tileproof.address = [0 : i32, 0 : i32, 0 : i32]}",
+            " {tileproof.address = array<i32: 0, 0, 0>}",
             "error: buffers b_cons_buff_0 and b_cons_buff_1 lie on each other\n"
             "  where: fifo.mlir:7:5\n"
             "  why:   b_cons_buff_0 has 0 to 15, b_cons_buff_1 asks for 0 to 15\n"
@@ -258,16 +262,16 @@ def test_a_wish_that_cannot_be_met_is_refused(attributes: str, message: str) -> 
 
 
 def test_a_fifo_without_objects_of_its_own_is_told_whose_they_are() -> None:
-    text = FIFO.replace("{tileproof.mem_bank = [7 : i32, 6 : i32]} ", "").replace("ATTRIBUTES", "")
-    text = text.replace("@b(%mem, {%tile}, 3 : i32)", "@b(%mem, {%shim}, 3 : i32) {tileproof.mem_bank = [0 : i32]}")
+    text = FIFO.replace("{tileproof.mem_bank = array<i32: 7, 6>} ", "").replace("ATTRIBUTES", "")
+    text = text.replace("@b(%mem, {%tile}, 3 : i32)", "@b(%mem, {%shim}, 3 : i32) {tileproof.mem_bank = array<i32: 0>}")
     with pytest.raises(Problem) as refused:
         lower_design(read_design(text, "fifo.mlir"))
 
     assert str(refused.value) == (
         "error: @b asks for a place in memory, and has no objects of its own\n"
         "  where: fifo.mlir:7:5\n"
-        "  why:   the fifo that it is linked with holds the objects of both\n"
-        "  fix:   ask on that fifo"
+        "  why:   both its ends are host memory, or the fifo that it is linked with holds the objects of both\n"
+        "  fix:   ask on the fifo that has objects, or not at all"
     )
 
 
@@ -289,7 +293,7 @@ def test_a_fifo_without_objects_of_its_own_is_told_whose_they_are() -> None:
             "error: there is no memory 'DDR'\n"
             "  where: {toml}, [banks.host] x\n"
             "  why:   the xclbin has HOST, SRAM\n"
-            "  fix:   name one of those, or give DDR a size: [banks.memory] of kernel.toml, or --mem DDR=64MB",
+            "  fix:   name one of those, or give it a size: [banks.memory] of kernel.toml, or --mem NAME=64MB",
         ),
         (
             '[banks.host]\nz = "HOST"',
@@ -300,10 +304,10 @@ def test_a_fifo_without_objects_of_its_own_is_told_whose_they_are() -> None:
         ),
         (
             '[banks.memory]\nSRAM = "48"',
-            "error: '48' is no size\n"
+            "error: '48' is no size of a memory\n"
             "  where: {toml}, [banks.memory] SRAM\n"
             "  why:   a size is a whole number and KB, MB or GB\n"
-            '  fix:   write for instance SRAM = "0xc000KB"',
+            "  fix:   write for instance 0xc000KB or 64MB",
         ),
         (
             "[banks.tile]\ntables = { bank = 0 }",
@@ -338,7 +342,8 @@ def test_a_fifo_without_objects_of_its_own_is_told_whose_they_are() -> None:
             "error: a place in the core's memory is a bank or an address\n"
             "  where: {toml}, [banks.tile.x]\n"
             "  why:   both are given\n"
-            "  fix:   write `{{ bank = [0, 1] }}`, a bank per object of the fifo, or `{{ address = 0x8000 }}`",
+            "  fix:   write `{{ bank = 0 }}`, `{{ bank = [0, 1] }}` or `{{ address = [0x4000, 0x8000] }}`: a number "
+            "per object",
         ),
         (
             "[banks.tile]\nx = { bank = -1 }",
@@ -372,10 +377,11 @@ def test_a_bank_that_the_allocator_forgets_stops_the_build(tmp_path: Path, capsy
 
     assert told == (
         "error: buffer x_cons_buff_0 of core (0, 2) does not lie in the bank that it asks for\n"
-        "  where: design.mlir:6:5\n"
-        "  why:   it asks for bank 3 and lies at 17,920 to 34,815, in bank 1 and 2: a bank of 16,384 bytes had no room "
-        "for what asks for it, and aiecc's default scheme then places without banks\n"
-        "  fix:   ask for addresses, or make room; with the scheme bank-aware the allocator says what does not fit\n"
+        "  where: design.mlir:8:5\n"
+        "  why:   it asks for bank 3 and lies at 17,920 to 34,815, in banks 1 and up: "
+        "x_cons_buff_0 16,896 asks for that bank of 16,384 bytes, and aiecc's default scheme "
+        "places without banks what does not fit\n"
+        "  fix:   ask for a bank for each object, as in `bank = [2, 3]`, or for addresses\n"
     )
 
 
@@ -393,16 +399,16 @@ def test_a_scheme_without_banks_forgets_them_too(tmp_path: Path, capsys: pytest.
     [
         (
             "${buffer.attributes}",
-            "error: the design does not ask for the place of 'table' that kernel.toml gives it\n"
-            "  where: design.mlir, [banks.tile] table = bank 2\n"
-            "  why:   neither a fifo nor a buffer called table has the attribute\n"
+            "error: the design does not ask for the place that [banks] gives 'table'\n"
+            "  where: design.mlir, table = bank 2\n"
+            "  why:   neither a fifo nor a buffer called table asks for it\n"
             "  fix:   write ${buffer.attributes} behind the depth of the fifo, or in the { } of the aie.buffer\n",
         ),
         (
             "${tile_attributes}",
-            "error: the design does not ask for the scheme bank-aware that kernel.toml names\n"
-            "  where: design.mlir, [banks] scheme\n"
-            "  why:   no aie.tile has the attribute allocation_scheme\n"
+            "error: the design does not ask for the scheme bank-aware that [banks] names\n"
+            "  where: design.mlir, scheme\n"
+            "  why:   the aie.tile of a core has no such allocation_scheme\n"
             "  fix:   write ${tile_attributes} behind the aie.tile of the core\n",
         ),
     ],
@@ -428,7 +434,7 @@ def test_a_template_that_leaves_a_directive_out_is_found_out(
         (
             ("--address", "x=0x100,0x4000"),
             "error: 'x' cannot begin at address 0x100\n"
-            "  where: --address x\n"
+            "  where: --address x=0x100,0x4000\n"
             "  why:   the stack has the first 1,024 of 65,536 bytes, and addresses are multiples of 32\n"
             "  fix:   for instance address = 0x400\n",
         ),
@@ -467,10 +473,6 @@ def test_a_file_takes_no_directives_for_tiles(tmp_path: Path, capsys: pytest.Cap
 
 def test_an_xclbin_that_says_something_else_than_asked_is_found_out(tmp_path: Path) -> None:
     """The proof is read from the file: one that was re-banked behind its back fails."""
-    from dataclasses import replace
-
-    from tileproof.banks_report import banks_text
-
     request = Request(kernels=kernels(tmp_path), build_dir=tmp_path / "build")
     rendered = render_kernel("double", request)
     artifacts = build_kernel(rendered, request, lambda _: None)
@@ -480,8 +482,163 @@ def test_an_xclbin_that_says_something_else_than_asked_is_found_out(tmp_path: Pa
     with pytest.raises(Problem, match=r"argument 3 \(x\) is not as \[banks\] asks"):
         banks_text(rendered.spec, Path(other))
     elsewhere = replace(rendered.spec, banks=Banks(tile={"x": TilePlace(banks=(0,))}))
-    with pytest.raises(Problem, match="the design does not ask for the place of 'x'"):
+    with pytest.raises(Problem, match=r"does not ask for the place that \[banks\] gives 'x'"):
         banks_text(elsewhere, artifacts.xclbin)
+
+
+def test_a_memory_that_the_xclbin_lacks_is_found_out(tmp_path: Path) -> None:
+    request = Request(kernels=kernels(tmp_path, banks=""), build_dir=tmp_path / "build")
+    rendered = render_kernel("double", request)
+    artifacts = build_kernel(rendered, request, lambda _: None)
+
+    with pytest.raises(Problem, match=r"memory DDR in KB is not as \[banks\] asks"):
+        banks_text(replace(rendered.spec, banks=Banks(memory={"DDR": 5})), artifacts.xclbin)
+
+
+def test_show_prints_what_the_host_is_to_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "double", "--kernels", str(kernels(tmp_path))]) == 0
+
+    shown = capsys.readouterr().out
+    assert "  3  x          in       256 B  i32   in SRAM  (asked for)\n" in shown
+    assert "  4  y          out      256 B  i32   in HOST\n" in shown
+    assert "  1  instr in HOST  (asked for)\n  SRAM of 65,536 KB  (asked for)\n" in shown
+
+
+def test_the_command_line_mends_what_kernel_toml_gets_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = '\n[banks.host]\nx = "DDR"\n[banks.tile]\ny = { bank = 9 }\n'
+    folder = kernels(tmp_path, banks=wrong)
+    options = ("--kernels", str(folder), "--build-dir", str(tmp_path / "build"), "--mem", "DDR=64MB", "--bank", "y=1")
+
+    assert main(["rebank", "double", *options]) == 0
+    assert "   3  x            DDR, group id 65538 in slot 1  (asked for)\n" in capsys.readouterr().out
+
+
+def test_the_line_that_proves_it_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = kernels(tmp_path / "a folder", banks="")
+    options = ["--kernels", str(folder), "--target", "npu2", "--set", "count=32"]
+    assert main(["rebank", "double", *options, "--build-dir", str(tmp_path / "b"), "--bank", "x=3"]) == 0
+    line = capsys.readouterr().err.splitlines()[-1]
+
+    assert line.startswith("prove it: tileproof verify double --target npu2 --set count=32 --kernels ")
+    assert main(shlex.split(line)[3:]) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "why"),
+    [
+        ("0KB", "a size is a whole number from 1 up and KB, MB or GB, of 64 bits in KB"),
+        ("0xffffffffffffffffffffKB", "a size is a whole number from 1 up and KB, MB or GB, of 64 bits in KB"),
+        ("999999999999999999GB", "a size is a whole number from 1 up and KB, MB or GB, of 64 bits in KB"),
+        ("9" * 5000 + "KB", "a size is a whole number from 1 up and KB, MB or GB, of 64 bits in KB"),
+        ("-1KB", "a size is a whole number and KB, MB or GB"),
+        ("", "a size is a whole number and KB, MB or GB"),
+    ],
+    ids=str.__len__,
+)
+def test_a_size_that_no_xclbin_can_have_is_refused(size: str, why: str) -> None:
+    with pytest.raises(Problem) as refused:
+        memory_size("DDR", size, "--mem")
+
+    assert refused.value.why == why
+    assert memory_size("DDR", "0xffffffffffffffffKB", "--mem") == 2**64 - 1
+
+
+@pytest.mark.parametrize("tag", ["", "A" * 16, "Sp\u00e4ter"])
+def test_a_tag_that_does_not_fit_is_refused(tag: str) -> None:
+    with pytest.raises(Problem) as refused:
+        memory_size(tag, "64MB", f"--mem {tag}=64MB")
+
+    assert str(refused.value) == (
+        f"error: a memory cannot be called {tag!r}\n"
+        f"  where: --mem {tag}=64MB\n"
+        "  why:   its tag is 1 to 15 bytes of ASCII\n"
+        "  fix:   give it another name"
+    )
+
+
+def test_a_bank_and_an_address_that_contradict_each_other_are_told_as_that() -> None:
+    text = DESIGN.replace("ATTRIBUTES", "mem_bank = 2 : i32, address = 4096 : i32")
+    with pytest.raises(Problem) as refused:
+        check_kept(Banks(), lower_design(read_design(text, "d.mlir")))
+
+    assert str(refused.value) == (
+        "error: buffer w of core (0, 2) does not lie in the bank that it asks for\n"
+        "  where: d.mlir:5:5\n"
+        "  why:   it asks for bank 2 and lies at 4,096 to 4,127, in bank 0: that is the address it asks for as well\n"
+        "  fix:   ask for the bank or for the address, not for both"
+    )
+
+
+DESIGN = """\
+module {
+  aie.device(npu1) {
+    %other = aie.tile(0, 3) {allocation_scheme = "bank-aware"}
+    %tile = aie.tile(0, 2)
+    %w = aie.buffer(%tile) {sym_name = "w", ATTRIBUTES} : memref<8xi32>
+    %core = aie.core(%tile) {
+      aie.end
+    }
+  }
+}
+"""
+
+
+def test_the_scheme_of_a_tile_without_a_core_is_not_the_kernels() -> None:
+    lowered = lower_design(read_design(DESIGN.replace("ATTRIBUTES", "mem_bank = 0 : i32"), "d.mlir"))
+
+    with pytest.raises(Problem, match="the design does not ask for the scheme bank-aware"):
+        check_kept(Banks(scheme="bank-aware"), lowered)
+
+
+def test_several_equal_banks_are_the_one_that_stands_for_all() -> None:
+    lowered = lower_design(read_design(FIFO.replace("ATTRIBUTES", " {tileproof.mem_bank = array<i32: 1, 1, 1>}"), "f"))
+
+    check_kept(Banks(tile={"b": TilePlace(banks=(1,))}), lowered)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "meant"),
+    [
+        ("tileproof.membank = array<i32: 1>", "tileproof.mem_bank"),
+        ("tileproof.adress = array<i32: 1>", "tileproof.address"),
+    ],
+)
+def test_a_misspelt_attribute_of_ours_is_noted(attribute: str, meant: str) -> None:
+    design = read_design(FIFO.replace("ATTRIBUTES", f" {{{attribute}}}"), "fifo.mlir")
+
+    assert [note.fix for note in design.notes] == [f"did you mean {meant!r}?"]
+
+
+def test_an_attribute_of_fifos_on_a_buffer_is_noted() -> None:
+    design = read_design(DESIGN.replace("ATTRIBUTES", "tileproof.mem_bank = 1 : i32"), "d.mlir")
+
+    assert [note.fix for note in design.notes] == ["did you mean 'mem_bank'?"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--bank", "x=0", "--address", "x=0x4000"),
+        ("--bank", "x=0", "--bank", "x=1"),
+        ("--arg", "x=HOST", "--arg", "x=SRAM"),
+        ("--mem", "A=1KB", "--mem", "A=2KB"),
+    ],
+)
+def test_a_directive_that_is_given_twice_is_refused(
+    options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refusal(capsys, "rebank", "double", "--kernels", str(kernels(tmp_path, banks="")), *options)
+
+    assert told.startswith(f"error: {options[1].split('=')[0]!r} is given twice\n")
+
+
+def test_a_file_that_is_not_there_is_no_kernel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = str(tmp_path / "none.bin")
+
+    assert refusal(capsys, "rebank", missing, "-o", "x").startswith("error: none.bin cannot be read\n")
+    assert refusal(capsys, "rebank", missing, "-o", "x", "--target", "npu2").startswith(
+        "error: --target is for kernels\n"
+    )
 
 
 def test_equal_banks_in_json_have_a_stable_digest() -> None:

@@ -307,8 +307,8 @@ def test_the_command_writes_the_file_and_prints_what_changed(
     assert "  MLIR_AIE, argument 4 (bo1), bank: HOST -> SRAM\n" in text
     assert banks_of(out.read_bytes())["bo1"] == "SRAM"
     assert main(["rebank", str(out), "-o", str(tmp_path / "no" / "c.xclbin"), "--columns", "1"]) == 2
-    assert main(["rebank", str(out), "-o", str(out), "--mem", "SRAM=much"]) == 2
-    assert "error: 'much' is no size\n" in capsys.readouterr().err
+    assert main(["rebank", str(out), "-o", str(tmp_path / "c.xclbin"), "--mem", "SRAM=much"]) == 2
+    assert "error: 'much' is no size of a memory\n" in capsys.readouterr().err
 
 
 # Any bytes

@@ -338,6 +338,19 @@ def test_deep_nesting_is_refused_instead_of_ending_in_pythons_own_limit():
     )
 
 
+@pytest.mark.parametrize("wide", ["i99999999999", "ui16777216", "si" + "9" * 40])
+def test_an_integer_type_of_more_bits_than_mlir_has_is_refused_and_takes_no_memory(wide):
+    """xDSL computes the limits of a type from its width: found by a mangled design that filled the machine."""
+    text = f"module {{\n  aie.device(npu1) {{\n    %c = arith.constant 1 : {wide}\n  }}\n}}\n"
+    assert refusal(text) == (
+        f"error: d.mlir cannot be read: there is no type {wide}\n"
+        "  where: d.mlir:3:29\n"
+        "  why:       %c = arith.constant 1 : " + wide + "\n"
+        "                                     " + "^" * len(wide) + "\n"
+        "  fix:   MLIR's integers have at most 16,777,215 bits, and those of a design 64"
+    )
+
+
 @pytest.mark.parametrize("repeated", ["-", "!", "#a", '"a"()', "->", "[", "<", "{a=", "memref<", "%a = "])
 def test_five_thousand_of_anything_are_refused_too(repeated):
     with deadline(10):

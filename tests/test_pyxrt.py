@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -529,6 +531,91 @@ def test_wait2_adds_what_xrt_adds_to_a_timeout(host, monkeypatch):
     )
 
 
+def test_a_run_that_is_under_way_cannot_be_started_again(host):
+    host.give(ENDLESS)
+    run = host.start()
+    with pytest.raises(RuntimeError, match=r"^bad command state, can't launch$"):
+        run.start()
+
+
+def test_a_list_is_filled_and_executed_while_it_is_idle(host):
+    host.give(1)
+    runs = pyxrt.runlist(host.context)
+    first, second = (pyxrt.run(host.kernel) for _ in range(2))
+    for run in (first, second):
+        for index, value in enumerate((3, host.instr, host.words, host.x, host.y)):
+            run.set_arg(index, value)
+    runs.add(first)
+    with pytest.raises(RuntimeError, match=r"^Run object already associated with a runlist$"):
+        runs.add(first)
+    runs.execute()
+    busy = "runlist must be idle before {}, current state: running: Invalid argument"
+    with pytest.raises(RuntimeError) as error:
+        runs.add(second)
+    assert str(error.value) == busy.format("adding run objects")
+    with pytest.raises(RuntimeError) as error:
+        runs.execute()
+    assert str(error.value) == busy.format("submitting for execution")
+    runs.wait()
+    runs.add(second)
+    runs.execute()
+    runs.wait()
+
+
+def test_several_threads_use_one_kernel_each_with_its_own_buffers(host):
+    """Found by hand: two threads had each other's results, and then waited for nothing."""
+
+    def work(number: int) -> list[list[int]]:
+        x, y = (bo(host.device, NBYTES, bo.host_only, host.kernel.group_id(3)) for _ in range(2))
+        found = []
+        for turn in range(20):
+            x.write(np.full(COUNT, 100 * number + turn, dtype=np.int32).tobytes(), 0)
+            x.sync(TO_DEVICE)
+            assert host.kernel(3, host.instr, host.words, x, y).wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+            y.sync(FROM_DEVICE)
+            found.append(y.read(NBYTES, 0).view(np.int32).tolist())
+        return found
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(work, range(4)))
+    for number in range(4):
+        assert found[number] == [[2 * (100 * number + turn) + 1] * COUNT for turn in range(20)]
+
+
+def test_several_threads_wait_for_one_run(host):
+    host.give(1)
+    run = host.start()
+    with ThreadPoolExecutor(4) as threads:
+        states = set(threads.map(lambda _: run.wait(), range(4)))
+    assert states == {ert_cmd_state.ERT_CMD_STATE_COMPLETED}
+
+
+def test_numpys_integers_are_integers(host):
+    values = host.give(7)
+    run = host.kernel(np.int32(3), host.instr, np.uint32(host.words), host.x, host.y)
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert host.result() == (2 * values + 1).tolist()
+
+
+def test_a_state_prints_as_pybind11_prints_it(host):
+    assert str(ert_cmd_state.ERT_CMD_STATE_ERROR) == "ert_cmd_state.ERT_CMD_STATE_ERROR"
+    assert f"{TO_DEVICE}" == "xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE"
+    assert ert_cmd_state.ERT_CMD_STATE_COMPLETED == 4  # an unscoped enumeration of C compares with numbers
+
+
+@pytest.mark.parametrize("call", [lambda run: run.add_callback(4, print, None), lambda run: run.wait2(timedelta(0, 1))])
+def test_what_2_20_cannot_convert_is_a_type_error(call, host):
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        call(pyxrt.run(host.kernel))
+
+
+def test_sizes_that_no_machine_has_are_refused(host):
+    with pytest.raises(TypeError):
+        bo(host.device, -1, bo.host_only, 0)
+    with pytest.raises(Problem, match=r"^error: there is no room for a buffer of 1,152,921,504,606,846,976 bytes\n"):
+        bo(host.device, 1 << 60, bo.host_only, 0)
+
+
 # The rest of what 2.20 binds
 
 
@@ -562,11 +649,16 @@ EMPTY = [
     ("hw_context", lambda: pyxrt.kernel(pyxrt.hw_context(), KERNEL), "pyxrt.hw_context(device, xclbin.get_uuid())"),
     ("run", lambda: pyxrt.run().start(), "pyxrt.run(kernel)"),
     ("runlist", lambda: pyxrt.runlist().execute(), "pyxrt.runlist(context)"),
+    ("device", lambda: bo(pyxrt.device(), 64, bo.host_only, 0), "pyxrt.device(0)"),
+    ("hw_context", lambda: pyxrt.ext.bo(pyxrt.hw_context(), 64), "pyxrt.hw_context(device, xclbin.get_uuid())"),
+    ("hw_context", lambda: pyxrt.runlist(pyxrt.hw_context()), "pyxrt.hw_context(device, xclbin.get_uuid())"),
+    ("run", lambda: pyxrt.runlist(Host.last.context).add(pyxrt.run()), "pyxrt.run(kernel)"),
 ]
 
 
 @pytest.mark.parametrize(("name", "use", "fix"), EMPTY)
-def test_an_empty_handle_may_be_made_and_not_used(name, use, fix):
+def test_an_empty_handle_may_be_made_and_not_used(name, use, fix, host):
+    Host.last = host
     with pytest.raises(Problem) as refused:
         use()
     assert str(refused.value) == (
@@ -582,6 +674,19 @@ def test_a_name_that_no_handle_has_is_an_attribute_error(host):
         _ = pyxrt.run(host.kernel).started
     with pytest.raises(AttributeError, match=r"^'pyxrt\.device' object has no attribute 'open'$"):
         _ = host.device.open
+    assert not hasattr(host.device, "_repr_html_")
+
+
+def test_arguments_of_other_types_are_type_errors(host):
+    for call in (
+        lambda: pyxrt.hw_context(host.device),
+        lambda: pyxrt.kernel(host.context),
+        lambda: pyxrt.kernel(host.device, KERNEL),
+        lambda: host.device.get_info("name"),
+        lambda: bo(7, 64, bo.host_only, 0),
+    ):
+        with pytest.raises(TypeError, match="incompatible"):
+            call()
 
 
 def test_a_kernel_of_a_device_and_a_uuid_has_a_context_of_its_own(host, pair):
@@ -623,9 +728,10 @@ def test_levels_of_messages_have_names_and_numbers(capfd):
     assert capfd.readouterr().err == "[host] WARNING: careful\n"
 
 
-def test_slots_begin_again_after_255(pair):
-    device = pyxrt.device(0)
-    assert [next(device._slots) for _ in range(257)][-3:] == [255, 1, 2]
+def test_slots_begin_again_after_255_and_pass_over_those_that_are_taken(host, pair):
+    for slot in range(2, 256):
+        assert host.device._free_slot() == slot
+    assert host.device._free_slot() == 2
 
 
 def test_an_xclbin_for_the_npu_says_that_the_emulator_cannot_run_it(tmp_path, pair):

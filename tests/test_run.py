@@ -75,7 +75,8 @@ MISTAKES = [
     ("instr.sync(TO)\n", "", "argument 1 (instr) was written and not synced before the run"),
     ("x.sync(TO)\n", "", "argument 3 (bo0) was written and not synced before the run"),
     ("host_only, kernel.group_id(3)", "host_only, kernel.group_id(2)", "which is that of a scalar argument"),
-    ("host_only, kernel.group_id(3)", "host_only, kernel.group_id(1)", "with a buffer as argument 3 (bo0)"),
+    ("host_only, kernel.group_id(3)", "host_only, kernel.group_id(1)",
+     "with a buffer of bank 1 as argument 3 (bo0), which is connected to bank 0 (HOST)"),
     ("(device, 256, pyxrt.bo.host_only, kernel.group_id(4))", "(device, 16, pyxrt.bo.host_only, kernel.group_id(4))",
      "runs past the end of a host buffer: 256 bytes of 16"),
     ("device.register_xclbin(xclbin)", "device.load_xclbin(xclbin)", "device.load_xclbin was called"),
@@ -86,6 +87,10 @@ MISTAKES = [
     ("y.sync(FROM)\n", "", "a buffer was read that a run has written, and that was not synced from the device since"),
     ("print(run.wait().name)\n", "", "a buffer was synced from the device while a run that it is bound to had not"),
     ("x.sync(TO)\n", "x.sync(TO)\nx.map()[0] = 7\n", "argument 3 (bo0) was written and not synced before the run"),
+    ("print(run.wait().name)\n", "x.write(bytes(256), 0)\nx.sync(TO)\nprint(run.wait().name)\n",
+     "a buffer was synced to the device while a run that it is bound to had not been waited for"),
+    ("y.sync(FROM)\nprint(y.read(256, 0)", "print(np.frombuffer(y.map(), np.uint8)",
+     "a buffer that a run has written was mapped, and never synced from the device after it"),
     ("run = kernel(3, instr, len(words), x, y)", "kernel(3, instr, len(words), x, y).wait()\nrun = kernel(3, instr)",
      "argument 3 (bo0) was not set, and its register still holds what an earlier run left there"),
 ]  # fmt: skip
@@ -113,6 +118,44 @@ def test_instructions_of_another_build_are_told_before_what_they_do(pair: Pair, 
     assert first.startswith("1 of 2: the instructions are not those that were built with the xclbin\n")
     assert "double_i32_64__npu1.emu.xclbin goes with " in first
     assert second.startswith("2 of 2: deadlock: the run cannot finish")
+
+
+RIGHT = [
+    # An output that the host has written is none of the device's business.
+    ("x.sync(TO)\n", "x.sync(TO)\ny.map()[:] = bytes([7]) * 256\n"),
+    ("print(run.wait().name)\n", "print(run.wait().name)\ny.map()[0:4]\n"),
+    ("kernel(3, instr, len(words)", "kernel(np.int64(3), instr, words.nbytes"),
+    ("kernel(3, instr", "kernel(True + 2, instr"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), RIGHT)
+def test_what_is_right_is_no_mistake(old: str, new: str, pair: Pair, tmp_path: Path) -> None:
+    code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace(old, new, 1))
+
+    assert (code, out, err) == (0, "ERT_CMD_STATE_COMPLETED\n[1, 3, 5, 7]\n", "")
+
+
+def test_an_output_that_happens_to_be_the_same_is_stale_all_the_same(pair: Pair, tmp_path: Path) -> None:
+    again = "run.start()\nassert run.wait() == 4\nprint(y.read(4, 0).tolist())\n"
+    code, _, err = run(pair, tmp_path, BY_THE_BOOK + again)
+
+    assert code == 1
+    assert "mistake 1 of 1: a buffer was read that a run has written" in err
+
+
+def test_a_count_that_is_none_is_told_and_is_no_failure(pair: Pair, tmp_path: Path) -> None:
+    code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace("len(words), x", "7, x", 1))
+
+    assert (code, out) == (0, "ERT_CMD_STATE_COMPLETED\n[1, 3, 5, 7]\n")
+    assert err.startswith("\nmistake 1 of 1: argument 2 (ninstr) is 7, and there are 75 words of instructions\n")
+
+
+def test_a_program_that_breaks_off_is_not_blamed_for_what_it_had_begun(pair: Pair, tmp_path: Path) -> None:
+    code, _, err = run(pair, tmp_path, BY_THE_BOOK.replace("print(run.wait().name)", "1 / 0"))
+
+    assert code == 1
+    assert err.endswith("ZeroDivisionError: division by zero\n")
 
 
 def test_a_mistake_has_the_line_of_the_program(pair: Pair, tmp_path: Path) -> None:
@@ -185,11 +228,51 @@ def test_a_run_that_nobody_waits_for_is_told(pair: Pair, tmp_path: Path) -> None
     )
 
 
-def test_strict_stops_where_a_state_is_thrown_away(pair: Pair, tmp_path: Path) -> None:
-    code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace("print(run.wait().name)", "run.wait()"), "--strict")
+def test_strict_stops_where_a_state_is_thrown_away_and_says_nothing_else(pair: Pair, tmp_path: Path) -> None:
+    text = BY_THE_BOOK.replace("print(run.wait().name)", "run.wait()")
+    code, out, err = run(pair, tmp_path, text, "--strict")
 
+    line = text.splitlines().index("run.wait()") + 1
     assert (code, out) == (2, "")
-    assert err.startswith("error: nobody looked at the state that run.wait() returned\n")
+    assert err == (
+        "error: nobody looked at the state that run.wait() returned\n"
+        f"  where: {tmp_path / 'host.py'}:{line}\n"
+        "  why:   it was ERT_CMD_STATE_COMPLETED; wait returns ERROR, ABORT and TIMEOUT in the same way, and raises "
+        "nothing\n"
+        "  fix:   assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises\n"
+    )
+
+
+def test_strict_tells_of_a_run_that_nobody_waits_for_without_a_traceback(pair: Pair, tmp_path: Path) -> None:
+    code, _, err = run(pair, tmp_path, BY_THE_BOOK[: BY_THE_BOOK.index("print(run.wait().name)")], "--strict")
+
+    assert code == 1
+    assert err.startswith("\nmistake 1 of 1: a run was started and never waited for\n")
+
+
+ENDLESS = "while (reinterpret_cast<volatile element *>(x)[0] == 0) {}"
+
+
+@pytest.mark.parametrize("looks", ["print(run.state().name)", "print(run.wait(1).name)", "run.wait(1)"])
+def test_a_look_at_a_run_that_has_not_ended_is_no_wait(
+    looks: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    built = build_small(tmp_path_factory.mktemp("endless"), body=ENDLESS)
+    text = BY_THE_BOOK[: BY_THE_BOOK.index("print(run.wait().name)")] + looks + "\n"
+    code, _, err = run(Pair(built.xclbin, built.insts), tmp_path, text)
+
+    assert code == 1
+    assert err.startswith("\nmistake 1 of 1: a run was started and never waited for\n")
+
+
+def test_a_failure_that_a_second_start_forgets_is_told(pair: Pair, tmp_path: Path) -> None:
+    again = "run.wait()\nrun.set_arg(0, 3)\nrun.start()\nprint(run.wait().name)"
+    text = BY_THE_BOOK.replace("print(run.wait().name)", again).replace("kernel(3, instr", "kernel(0, instr")
+    code, out, err = run(pair, tmp_path, text)
+
+    assert (code, out) == (1, "ERT_CMD_STATE_COMPLETED\n[1, 3, 5, 7]\n")
+    assert "mistake 2 of 2: nobody looked at the state that run.wait() returned" in err
+    assert "it was ERT_CMD_STATE_ERROR" in err
 
 
 def test_strict_raises_at_the_call(pair: Pair, tmp_path: Path) -> None:

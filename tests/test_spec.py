@@ -176,7 +176,7 @@ REFUSED = {
         """\
 error: unknown key 'zzz'
   where: kernel.toml, zzz
-  why:   keys here: about, buffers, cases, core, name, sizes, targets, tolerance
+  why:   keys here: about, banks, buffers, cases, core, name, sizes, targets, tolerance
   fix:   remove the key, or correct its name""",
     ),
     "unknown key near a known one": (

@@ -48,10 +48,11 @@ def _lowered(xclbin: Xclbin, path: Path) -> LoweredDesign:
 
 def _memories(spec: KernelSpec, xclbin: Xclbin, path: Path) -> Iterator[str]:
     section = xclbin.section("MEM_TOPOLOGY")
-    for memory in parse_topology(section, path.name) if section else ():
-        asked = spec.banks.memory.get(memory.tag)
-        _hold(path, f"memory {memory.tag} in KB", memory.size_kb, asked)
-        yield f"  {memory.tag:<8} {memory.size_kb:>12,} KB" + _asked(asked)
+    found = {memory.tag: memory.size_kb for memory in (parse_topology(section, path.name) if section else ())}
+    for tag, size in spec.banks.memory.items():
+        _hold(path, f"memory {tag} in KB", found.get(tag), size)
+    for tag, size in found.items():
+        yield f"  {tag:<8} {size:>12,} KB" + asked(tag in spec.banks.memory)
 
 
 def _arguments(spec: KernelSpec, xclbin: Xclbin, path: Path) -> Iterator[str]:
@@ -59,22 +60,22 @@ def _arguments(spec: KernelSpec, xclbin: Xclbin, path: Path) -> Iterator[str]:
     named = {CALL_ARGUMENTS.index(INSTRUCTIONS): INSTRUCTIONS}
     named |= {FIRST_BUFFER + number: buffer.name for number, buffer in enumerate(spec.buffers)}
     for index, name in named.items():
-        asked = spec.banks.host.get(name)
-        _hold(path, f"argument {index} ({name})", table[index].bank_tag, asked)
+        _hold(path, f"argument {index} ({name})", table[index].bank_tag, spec.banks.host.get(name))
         reached = f"{table[index].bank_tag}, group id {table[index].group_id(1)} in slot 1"
-        yield f"  {index:>2}  {name:<12} {reached}" + _asked(asked)
+        yield f"  {index:>2}  {name:<12} {reached}" + asked(name in spec.banks.host)
 
 
-def _asked(wish: object) -> str:
-    return "" if wish is None else "  (asked for)"
+def asked(is_asked: bool) -> str:
+    """What a line of a report says of something that [banks] asks for."""
+    return "  (asked for)" if is_asked else ""
 
 
-def _hold(path: Path, what: str, found: object, asked: object) -> None:
-    if asked not in (None, found):
+def _hold(path: Path, what: str, found: object, wanted: object) -> None:
+    if wanted not in (None, found):
         raise Problem(
             f"{what} is not as [banks] asks",
             where=str(path),
-            why=f"it asks for {asked}, and the xclbin has {found}",
+            why=f"it asks for {wanted}, and the xclbin has {found}",
             fix="this is a bug of tileproof: please report it",
             exit_code=EXIT_KERNEL_WRONG,
         )

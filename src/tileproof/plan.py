@@ -93,7 +93,6 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         folder=variant,
         target=target,
         toolchain="host",
-        # What the tools are stands in files of its own, so that another compiler compiles again.
         files={**texts, **banks, **library.runtime_texts(), **identities},
         steps=(
             *(_compile(source, arch, cxx) for source in sources),

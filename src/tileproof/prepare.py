@@ -15,7 +15,7 @@ from tileproof.build import Artifacts, build
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.plan import Plan, plan_host_build
 from tileproof.render import render
-from tileproof.spec import KernelSpec, check_spec_banks, load_spec
+from tileproof.spec import KernelSpec, load_spec, with_banks
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
 
@@ -77,21 +77,10 @@ def render_kernel(name: str, request: Request) -> Rendered:
             why="its targets are " + ", ".join(spec.targets),
             fix=f"use --target {spec.targets[0]}",
         )
-    if request.banks:
-        spec = replace(spec, banks=spec.banks.with_more(request.banks))
-        check_spec_banks(spec, lambda table, name: _option_or_key(spec, request.banks, table, name))
+    spec = with_banks(spec, request.banks)
     constants = golden.kernel_constants(spec)
     texts = render(spec, request.target, constants, library.template_texts(spec.folder))
     return Rendered(spec=spec, constants=constants, texts=texts)
-
-
-def _option_or_key(spec: KernelSpec, asked: Banks, table: str, name: str) -> str:
-    """Where a directive was written: an option of `rebank`, or else kernel.toml."""
-    options = {"host": "arg", "memory": "mem", "tile": "bank"}
-    if name not in getattr(asked, table):
-        return f"{spec.path}, [banks.{table}] {name}"
-    option = "address" if table == "tile" and asked.tile[name].addresses else options[table]
-    return f"--{option} {name}"
 
 
 def plan_kernel(rendered: Rendered, request: Request) -> Plan:

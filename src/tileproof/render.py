@@ -8,7 +8,6 @@ from typing import Any
 
 import jinja2
 
-from tileproof.banks import TilePlace
 from tileproof.errors import Problem
 from tileproof.spec import Buffer, KernelSpec, Scratch
 
@@ -148,31 +147,16 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
 
 
 def _buffer_values(spec: KernelSpec, buffer: Buffer) -> dict[str, Any]:
+    place = spec.banks.tile.get(buffer.name)
     return {
         "name": buffer.name,
-        "attributes": _fifo_attributes(spec.banks.tile.get(buffer.name)),
+        "attributes": f" {{{place.on_fifo}}}" if place else "",
         "count": buffer.count,
         "depth": buffer.depth,
         "dtype": buffer.dtype.name,
         "cpp": buffer.dtype.cpp,
         "memref": f"memref<{buffer.count}x{buffer.dtype.name}>",
     }
-
-
-def _fifo_attributes(place: TilePlace | None) -> str:
-    """What [banks.tile] says, as attributes of a fifo: ours, as mlir-aie has none for its objects (mlir/reader.py)."""
-    if place is None:
-        return ""
-    key, values = ("mem_bank", place.banks) if place.banks else ("address", place.addresses)
-    return f" {{tileproof.{key} = [" + ", ".join(f"{value} : i32" for value in values) + "]}"
-
-
-def _scratch_attributes(place: TilePlace | None) -> str:
-    """What [banks.tile] says, to stand behind the other attributes of an aie.buffer."""
-    if place is None:
-        return ""
-    key, values = ("mem_bank", place.banks) if place.banks else ("address", place.addresses)
-    return f", {key} = {values[0]} : i32"
 
 
 def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,9 +179,10 @@ def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, 
             fix="round it up",
         )
     count = nbytes // scratch.dtype.nbytes
+    place = spec.banks.tile.get(scratch.name)
     return {
         "name": scratch.name,
-        "attributes": _scratch_attributes(spec.banks.tile.get(scratch.name)),
+        "attributes": f", {place.on_buffer}" if place else "",
         "nbytes": nbytes,
         "dtype": scratch.dtype.name,
         "cpp": scratch.dtype.cpp,

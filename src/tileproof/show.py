@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tileproof.banks import INSTRUCTIONS
+from tileproof.banks_report import asked
 from tileproof.drawing import memory_map
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
@@ -21,6 +23,7 @@ def kernel_text(spec: KernelSpec, design: str) -> str:
         "",
         "host buffers (kernel arguments 3 and up, and their memory; real = scale * (integer - zero))",
         *_buffers(spec),
+        *_memories(spec),
         "",
         "cases",
         *(f"  {case.name:<20} seed {case.seed:<4} {case.about}" for case in spec.cases),
@@ -36,12 +39,20 @@ def kernel_text(spec: KernelSpec, design: str) -> str:
 def _buffers(spec: KernelSpec) -> Iterable[str]:
     for number, buffer in enumerate(spec.buffers):
         line = f"  {3 + number}  {buffer.name:<10} {buffer.way:<4} {buffer.nbytes:>7,} B  {buffer.dtype.name:<5}"
-        yield f"{line} in {spec.banks.tag_of(buffer.name)}"
+        yield f"{line} in {spec.banks.tag_of(buffer.name)}" + asked(buffer.name in spec.banks.host)
         for part in buffer.parts:
             shape = " x ".join(map(str, part.shape))
             yield f"       {part.name:<8} {shape:<12} scale {part.scale:g}" + (
                 f", zero {part.zero}" if part.zero else ""
             )
+
+
+def _memories(spec: KernelSpec) -> Iterable[str]:
+    """What [banks] says of the host beside the buffers."""
+    if INSTRUCTIONS in spec.banks.host:
+        yield f"  1  instr in {spec.banks.tag_of(INSTRUCTIONS)}" + asked(True)
+    for tag, size in spec.banks.memory.items():
+        yield f"  {tag} of {size:,} KB" + asked(True)
 
 
 def _memory_maps(lowered: LoweredDesign) -> Iterable[str]:

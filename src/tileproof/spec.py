@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
@@ -170,14 +170,15 @@ def load_spec(folder: Path, overrides: Mapping[str, int] | None = None) -> Kerne
     _check_buffers(spec)
     _check_recording(spec)
     _check_names(spec)
-    check_spec_banks(spec, lambda table, name: f"{spec.path}, [banks.{table}] {name}")
     return spec
 
 
-def check_spec_banks(spec: KernelSpec, place: Callable[[str, str], str]) -> None:
-    """Refuse directives of `spec.banks` that name what the kernel does not have; `place` as for `check_banks`."""
-    buffers = [buffer.name for buffer in spec.buffers]
-    check_banks(spec.banks, place, buffers, [entry.name for entry in spec.core.scratch], spec.core.stack_size)
+def with_banks(spec: KernelSpec, more: Banks) -> KernelSpec:
+    """The spec with its own directives and `more`; a `Problem` for one that names what the kernel does not have."""
+    banks = spec.banks.with_more(more)
+    scratch = [entry.name for entry in spec.core.scratch]
+    check_banks(banks, [buffer.name for buffer in spec.buffers], scratch, spec.core.stack_size)
+    return replace(spec, banks=banks)
 
 
 def _identifier(table: Table, key: str) -> str:

@@ -149,9 +149,9 @@ class Table:
         return tuple(items)
 
     def one_of(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
-        """The text at `key`, which must be one of `allowed`; the empty text is for a key that is left out."""
+        """The text at `key`, which must be one of `allowed`."""
         value = self.text(key, default)
-        if value not in allowed or (key in self.values and not value):
+        if value not in allowed:
             named = [word for word in allowed if word]
             near = get_close_matches(value, named, n=1)
             raise Problem(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.device_model import CORE, TILE_KINDS
+from tileproof.lowering.kept import why_elsewhere
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Place
 
@@ -40,14 +41,14 @@ def alignment(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def bank_not_kept(checked: Checked) -> Iterator[Finding]:
+def place_not_kept(checked: Checked) -> Iterator[Finding]:
     for placed in _buffers(checked):
-        if placed.asked_bank not in (None, placed.begins_in):
+        if checked.lowered is not None and not placed.is_where_asked:
             yield finding(
                 "TP105",
                 f"buffer {placed.name} of {placed.tile} does not lie in the bank that it asks for",
                 _place(checked, placed),
-                f"it asks for bank {placed.asked_bank} and lies at {placed.address:,}, in bank {placed.begins_in}",
+                why_elsewhere(placed, checked.lowered),
             )
 
 
@@ -56,12 +57,8 @@ def _buffers(checked: Checked) -> tuple[PlacedBuffer, ...]:
 
 
 def _place(checked: Checked, placed: PlacedBuffer) -> Place:
-    """Where the buffer or its fifo is declared; buffers of a fifo are named after it."""
-    for buffer in checked.design.buffers:
-        if buffer.name == placed.name:
-            return buffer.place
-    behind = [fifo for fifo in checked.design.fifos if placed.name.startswith(fifo.name + "_")]
-    return max(behind, key=lambda fifo: len(fifo.name)).place if behind else placed.tile.place
+    assert checked.lowered is not None
+    return checked.lowered.declared_at(placed)
 
 
-CHECKS = (bank_crossing, alignment, bank_not_kept)
+CHECKS = (bank_crossing, alignment, place_not_kept)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileproof.banks import SCHEMES, Banks, TilePlace, kilobytes
+from tileproof.banks import SCHEMES, Banks, TilePlace, memory_size
 from tileproof.cli.shared import (
     add_command,
     answer,
@@ -45,18 +47,23 @@ def add_commands(commands: Commands) -> None:
         text = "where a fifo's objects or a scratch buffer lie in the core's memory; one number per object"
         kernel.add_argument(option, metavar=f"NAME={value}", type=_pair, action="append", default=[], help=text)
     kernel.add_argument("--scheme", choices=SCHEMES, help="how the rest is placed; default: as aiecc does")
-    common_options(parser)
-    building_options(parser)
+    common_options(kernel)
+    building_options(kernel)
+    parser.set_defaults(parser=parser)
+
+
+_FOR_KERNELS = ("bank", "address", "scheme", "target", "set", "kernels", "toolchain", "build_dir", "jobs")
+_FOR_FILES = ("output", "columns", "like")
 
 
 def _rebank(arguments: argparse.Namespace) -> int:
     path = Path(arguments.subject)
-    is_file = path.suffix == ".xclbin" or path.is_file()
-    for_kernels, for_files = ("bank", "address", "scheme", "set"), ("output", "columns", "like")
-    for option in for_kernels if is_file else for_files:
-        if getattr(arguments, option) not in (None, []):
+    # A kernel is the name of a folder, and an identifier.
+    is_file = path.is_file() or not arguments.subject.isidentifier()
+    for option in _FOR_KERNELS if is_file else _FOR_FILES:
+        if getattr(arguments, option) != arguments.parser.get_default(option):
             raise Problem(
-                f"--{option} is for {'kernels' if is_file else 'files'}",
+                f"--{option.replace('_', '-')} is for {'kernels' if is_file else 'files'}",
                 where=f"tileproof rebank {arguments.subject}",
                 why="the PDI of an xclbin is carried over as it is" if is_file else "a kernel is built anew",
                 fix=f"name {'a KERNEL' if is_file else 'an xclbin'}, or leave it out",
@@ -72,8 +79,15 @@ def _rebank_file(arguments: argparse.Namespace, path: Path) -> int:
     if arguments.output is None:
         raise Problem("there is no file to write", where=f"tileproof rebank {path}", fix="name it: -o OUT.xclbin")
     data = bytes_of(path)
+    if arguments.output.exists() and arguments.output.samefile(path):
+        raise Problem(
+            "the xclbin that is read would be written over",
+            where=f"-o {arguments.output}",
+            why="there would be nothing left to compare with, or to go back to",
+            fix="name another file",
+        )
     directives = Directives(
-        arguments=dict(arguments.arg),
+        arguments=_once("arg", arguments.arg),
         memories=_memories(arguments),
         columns=arguments.columns,
         like=None if arguments.like is None else (arguments.like.name, bytes_of(arguments.like)),
@@ -89,20 +103,55 @@ def _rebank_kernel(arguments: argparse.Namespace) -> int:
     from tileproof.banks_report import banks_text
     from tileproof.prepare import build_kernel, render_kernel
 
-    places = {name: TilePlace(banks=_numbers("bank", name, value)) for name, value in arguments.bank}
-    places |= {name: TilePlace(addresses=_numbers("address", name, value)) for name, value in arguments.address}
-    more = Banks(scheme=arguments.scheme, host=dict(arguments.arg), memory=_memories(arguments), tile=places)
-    request = replace(request_of(arguments), banks=more)
+    request = replace(request_of(arguments), banks=_directives(arguments))
     rendered = render_kernel(arguments.subject, request)
     artifacts = build_kernel(rendered, request, say)
     answer(f"{arguments.subject}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})\n")
     answer(banks_text(rendered.spec, artifacts.xclbin))
-    say(f"prove it: tileproof verify {arguments.subject} --xclbin {artifacts.xclbin} --insts {artifacts.insts}")
+    words = ["tileproof", "verify", arguments.subject, "--target", request.target]
+    words += [word for pair in arguments.set for word in ("--set", pair)]
+    words += ["--kernels", str(request.kernels)] if request.kernels else []
+    words += ["--xclbin", str(artifacts.xclbin), "--insts", str(artifacts.insts)]
+    say(f"prove it: {shlex.join(words)}")
     return 0
 
 
+def _directives(arguments: argparse.Namespace) -> Banks:
+    places = [("bank", name, text) for name, text in arguments.bank]
+    places += [("address", name, text) for name, text in arguments.address]
+    _once("bank or --address", [(name, text) for _, name, text in places])
+    tile = {
+        name: TilePlace(**{"banks" if option == "bank" else "addresses": _numbers(option, name, text)})
+        for option, name, text in places
+    }
+    written = {("host", name): f"--arg {name}={tag}" for name, tag in arguments.arg}
+    written |= {("tile", name): f"--{option} {name}={text}" for option, name, text in places}
+    return Banks(
+        scheme=arguments.scheme,
+        host=_once("arg", arguments.arg),
+        memory=_memories(arguments),
+        tile=tile,
+        written=written,
+    )
+
+
 def _memories(arguments: argparse.Namespace) -> dict[str, int]:
-    return {tag: kilobytes(size, f"--mem {tag}={size}", f"--mem {tag}=0xc000KB") for tag, size in arguments.mem}
+    memories = _once("mem", arguments.mem)
+    return {tag: memory_size(tag, size, f"--mem {tag}={size}") for tag, size in memories.items()}
+
+
+def _once(option: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The pairs by name; a `Problem` where one is given twice, and nobody could say which counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for name in found if sum(name == other for other, _ in pairs) > 1)
+        raise Problem(
+            f"{twice!r} is given twice",
+            where=f"--{option}",
+            why=" and ".join(f"{name}={value}" for name, value in pairs if name == twice),
+            fix="give it once",
+        )
+    return found
 
 
 def _numbers(option: str, name: str, text: str) -> tuple[int, ...]:

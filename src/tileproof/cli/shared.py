@@ -55,7 +55,7 @@ def add_command(
     return parser
 
 
-def common_options(parser: argparse.ArgumentParser) -> None:
+def common_options(parser: argparse._ActionsContainer) -> None:
     """The flags that mean the same everywhere."""
     parser.add_argument(
         "--target",
@@ -73,7 +73,7 @@ def common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kernels", metavar="DIR", type=Path, help="look for kernels here instead of the shipped ones")
 
 
-def building_options(parser: argparse.ArgumentParser) -> None:
+def building_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s"
     )

@@ -31,6 +31,7 @@ def run_script(
     try:
         code = _run(script)
     finally:
+        journal.strict = False
         sys.argv, sys.path[:] = before[0], before[1]
         if before[2] is None:
             sys.modules.pop("pyxrt", None)
@@ -51,6 +52,7 @@ def _run(script: Path) -> int:
     except Problem:
         raise
     except Exception as error:  # whatever the program raises is its own, and shown as Python shows it
+        journal.open.clear()  # what it had begun and not finished is no mistake of its own
         _show(error, script)
     else:
         return 0

@@ -44,18 +44,19 @@ class Journal:
     mistakes: list[Mistake] = field(default_factory=list)
     open: set[Open] = field(default_factory=set)
 
-    def note(self, weight: int, what: str, why: str, fix: str, where: str | None = None) -> None:
-        """Write a mistake down; `where` is the line of the program that is running, unless it is given."""
-        mistake = Mistake(weight=weight, what=what, where=caller() if where is None else where, why=why, fix=fix)
+    def note(self, weight: int, what: str, why: str, fix: str) -> None:
+        """Write down a mistake of the line of the program that is running."""
+        self.write(Mistake(weight=weight, what=what, where=caller(), why=why, fix=fix))
+
+    def write(self, mistake: Mistake, *, may_raise: bool = True) -> None:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
-        if self.strict:
-            raise Problem(what, where=mistake.where, why=why, fix=fix)
+        if self.strict and may_raise:
+            raise Problem(mistake.what, where=mistake.where, why=mistake.why, fix=mistake.fix)
 
     def close(self) -> list[Mistake]:
         """All of them, at the end of the program. The ones that decide come first; of the same weight, the first that
         was made."""
-        self.strict = False
         for one in list(self.open):
             one.told()
         return sorted(self.mistakes, key=lambda mistake: mistake.weight)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from enum import IntEnum
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from tileproof.device_model import HW_CONTEXT_LIMIT
@@ -18,7 +19,8 @@ from tileproof.emulator.process import Child
 from tileproof.emulator.xrt_bo import bo, xclBOSyncDirection
 from tileproof.emulator.xrt_device import device, enumerate_devices, xrt_info_device
 from tileproof.emulator.xrt_empty import unset
-from tileproof.emulator.xrt_run import CALL, ert_cmd_state, range_check, run, runlist, shown
+from tileproof.emulator.xrt_mistakes import CALL
+from tileproof.emulator.xrt_run import ert_cmd_state, range_check, run, runlist, shown
 from tileproof.emulator.xrt_settings import settings
 from tileproof.emulator.xrt_xclbin import uuid, xclbin
 from tileproof.errors import Problem
@@ -34,8 +36,10 @@ class hw_context:
     """A partition of the array, set up with one xclbin: here, a process of its own."""
 
     def __init__(self, device: device | None = None, uuid: uuid | None = None) -> None:
-        if device is None or uuid is None:
+        if device is None and uuid is None:
             return
+        if device is None or uuid is None:
+            raise TypeError("__init__(): incompatible constructor arguments.")
         if uuid not in device._registered:
             raise RuntimeError(f"No xclbin with uuid '{uuid.to_string()}': Invalid argument")
         file = device._registered[uuid]
@@ -63,8 +67,9 @@ class hw_context:
         if len(device._contexts) >= HW_CONTEXT_LIMIT[design.device.generation]:
             raise RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
         self._device, self._file, self._design = device, file, design
-        self._slot = next(device._slots)
+        self._slot = device._free_slot()
         self._running: run | None = None
+        self._lock = RLock()  # the real thing may be used by several threads
         provenance = read_provenance(file._xclbin)
         self._insts_sha256 = provenance.insts_sha256 if provenance else None
         self._child.set_up(design, payload.library, settings.manner)
@@ -90,11 +95,10 @@ class kernel:
     exclusive, shared, none = cu_access_mode.exclusive, cu_access_mode.shared, cu_access_mode.none
 
     def __init__(self, owner: hw_context | device, *words: uuid | str | cu_access_mode) -> None:
-        if isinstance(owner, device):
-            context, name = hw_context(owner, words[0]), words[1]  # type: ignore[arg-type]
-        else:
-            context, name = owner, words[0]
-        if not isinstance(name, str):
+        context, name = owner, words[0] if len(words) == 1 else None
+        if isinstance(owner, device) and len(words) in (2, 3) and isinstance(words[0], uuid):
+            context, name = hw_context(owner, words[0]), words[1]
+        if not isinstance(context, hw_context) or not isinstance(name, str):
             raise TypeError("__init__(): incompatible constructor arguments.")
         kernels = read_kernels(context._file._xclbin, context._file._name)
         found = [entry for entry in kernels if entry.name == name.split(":", maxsplit=1)[0]]
@@ -123,14 +127,22 @@ class kernel:
         return started
 
     def _swallowed(self, index: int, argument: object, error: Exception) -> None:
-        takes = f"takes {self._arguments[index].kind}s" if index < len(self._arguments) else "is not there"
-        named = self._arguments[index].name if index < len(self._arguments) else f"of {len(self._arguments)}"
+        given, fix = shown(argument), f"{CALL}; run.set_arg raises where the call stays silent"
+        if index >= len(self._arguments):
+            takes = f"{index} (of {len(self._arguments)}), which is not there"
+        elif isinstance(argument, bo) and self._arguments[index].kind == "buffer":
+            # A buffer where one belongs: only its bank can be wrong.
+            wanted = self._arguments[index]
+            given = f"a buffer of bank {argument._bank}"
+            takes = f"{index} ({wanted.name}), which is connected to bank {wanted.bank} ({wanted.bank_tag})"
+            fix = f"allocate it with kernel.group_id({index})"
+        else:
+            takes = f"{index} ({self._arguments[index].name}), which takes {self._arguments[index].kind}s"
         journal.note(
             DECIDES,
-            f"kernel(...) was called with {shown(argument)} as argument {index} ({named}), which {takes}; "
-            "it ran without it",
+            f"kernel(...) was called with {given} as argument {takes}; it ran without it",
             f"the binding swallows the error: {type(error).__name__}: {error}",
-            f"{CALL}; run.set_arg raises where the call stays silent",
+            fix,
         )
 
 
@@ -145,7 +157,13 @@ _LEVELS = ("EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO
 # The C++ vectors that pyxrt binds are lists here.
 xclbinip_vector = xclbinkernel_vector = xclbinmem_vector = list
 elf, module, program = ext.elf, ext.module, ext.program
-emergency, alert, critical, error, warning, notice, info, debug = range(8)
+
+
+class xrt_msg_level(IntEnum):
+    emergency, alert, critical, error, warning, notice, info, debug = range(8)
+
+
+emergency, alert, critical, error, warning, notice, info, debug = xrt_msg_level
 
 __all__ = [
     "XCL_BO_FLAGS_NONE",
@@ -167,4 +185,5 @@ __all__ = [
     "xclBOSyncDirection",
     "xclbin",
     "xrt_info_device",
+    "xrt_msg_level",
 ]

@@ -14,6 +14,7 @@ from tileproof.errors import Problem
 from tileproof.provenance import read_provenance
 
 if TYPE_CHECKING:
+    from tileproof.emulator.pyxrt import hw_context
     from tileproof.emulator.xrt_bo import bo
 
 # Ours: no bus has an emulated device. What XRT calls the devices is in mlir-aie's env_setup.sh.
@@ -54,12 +55,16 @@ class device:
             raise RuntimeError(f" No such device with index '{index}'")
         self._registered: dict[uuid, xclbin] = {}
         self._slots = itertools.cycle(range(1, _LAST_SLOT + 1))
-        self._contexts: weakref.WeakSet[object] = weakref.WeakSet()
+        self._contexts: weakref.WeakSet[hw_context] = weakref.WeakSet()
         # What the argument registers of ended runs hold. XRT clears none of them (core/common/bo_cache.h).
         self._commands: list[dict[int, bo | int]] = []
 
     if not TYPE_CHECKING:
         __getattr__ = unset
+
+    def _free_slot(self) -> int:
+        taken = {context._slot for context in self._contexts}
+        return next(slot for slot in self._slots if slot not in taken)
 
     def register_xclbin(self, file: xclbin) -> uuid:
         self._registered[file.get_uuid()] = file
@@ -80,6 +85,8 @@ class device:
 
     def get_info(self, key: xrt_info_device) -> str:
         """`bdf` and `name`; the name is that of the NPU which the xclbin registered last is for."""
+        if not isinstance(key, xrt_info_device):
+            raise TypeError("get_info(): incompatible function arguments.")
         if key == xrt_info_device.bdf:
             return _BDF
         if key != xrt_info_device.name:

@@ -6,10 +6,11 @@ from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from tileproof.emulator.xrt_bo import bo as plain_bo
+from tileproof.emulator.xrt_device import device
 from tileproof.errors import Problem
 
 if TYPE_CHECKING:
-    from tileproof.emulator.pyxrt import device, hw_context
+    from tileproof.emulator.pyxrt import hw_context
 
 
 class access_mode(IntFlag):
@@ -23,11 +24,15 @@ class access_mode(IntFlag):
     hybrid = 16
 
 
+none, read, write, read_write = (access_mode(value) for value in range(4))
+local, shared, process, hybrid = (access_mode(value) for value in (0, 4, 8, 16))
+
+
 class bo(plain_bo):
     """`ext.bo(device or context, size, access)`: host memory without a bank of its own, so bank 0."""
 
     def __init__(self, owner: device | hw_context, size: int, access: access_mode = access_mode.read_write) -> None:
-        super().__init__(owner, size, plain_bo.flags.host_only, 0)
+        super().__init__(owner if isinstance(owner, device) else owner._device, size, plain_bo.flags.host_only, 0)
 
 
 def _no_elf(what: str) -> Problem:

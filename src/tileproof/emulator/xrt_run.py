@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
+import operator
 import sys
 import time
 import weakref
-from enum import IntEnum
-from typing import TYPE_CHECKING
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Never
 
 from tileproof.emulator.faults import Fault, RunReport
 from tileproof.emulator.journal import DECIDES, journal
 from tileproof.emulator.messages import Finished, Run
 from tileproof.emulator.xrt_bo import bo
-from tileproof.emulator.xrt_empty import unset
+from tileproof.emulator.xrt_empty import refuse_empty, unset
+from tileproof.emulator.xrt_mistakes import moved_by, note_before
 from tileproof.emulator.xrt_settings import settings
 from tileproof.emulator.xrt_watch import Watch
 from tileproof.errors import Problem
-from tileproof.insts import InstructionStream, PatchBd, decode, npu_actions
 from tileproof.xclbin import Argument
 from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION, TIMEOUT
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from tileproof.emulator.pyxrt import hw_context, kernel
 
 _CACHED_COMMANDS = 128  # XRT core/common/bo_cache.h: how many command buffers a device keeps for new runs
-CALL = "call kernel(3, instructions, words, buffers of the runtime sequence in its order)"
 
 
 class ert_cmd_state(IntEnum):  # XRT's ert.h; RUNNING is not bound in 2.20
+    __str__ = Enum.__str__  # as pybind11 prints one
+
     ERT_CMD_STATE_NEW = 1
     ERT_CMD_STATE_QUEUED = 2
     ERT_CMD_STATE_COMPLETED = 4
@@ -57,6 +58,7 @@ class run:
         self._sent = 0.0
         self._listed = False  # whether a runlist starts it
         self._bound: dict[int, bo] = {}
+        self._sent_words = b""
         self._watch = Watch()
         weakref.finalize(self, self._watch.told)
         self.report: RunReport | None = None
@@ -75,9 +77,11 @@ class run:
             raise IndexError(range_check(index, len(arguments)))
         if isinstance(value, bo):
             self._check_bank(arguments[index], value)
-        elif not isinstance(value, int) or isinstance(value, bool):
+            self._values[index] = value
+        elif hasattr(value, "__index__"):  # what pybind11 takes for an int: numpy's, too
+            self._values[index] = operator.index(value)
+        else:
             raise TypeError("set_arg(): incompatible function arguments.")
-        self._values[index] = value
         self._own.add(index)
 
     def _check_bank(self, argument: Argument, value: bo) -> None:
@@ -99,7 +103,10 @@ class run:
     def start(self) -> None:
         if self._listed:
             raise RuntimeError("Run object belongs to a runlist and cannot be explicitly started: Invalid argument")
-        self._start()
+        with self._kernel._context._lock:
+            if self._is_under_way():
+                raise RuntimeError("bad command state, can't launch")
+            self._start()
 
     def _start(self) -> None:
         context = self._kernel._context
@@ -107,71 +114,19 @@ class run:
             context._running._waited()
         self._state = ert_cmd_state.ERT_CMD_STATE_SUBMITTED
         self._watch.starts()
-        self._note_unsynced()
-        self._note_left_over()
+        note_before(self)
         problem = self._unable()
-        if problem is None:
-            self._note_other_build()
         if problem is not None:
             self._finish(RunReport(state=ERROR, faults=(problem,)), {})
             return
-        self._bound = self._bind()
-        for buffer in self._bound.values():
-            buffer._written_by = weakref.ref(self)
+        for value in self._values.values():
+            if isinstance(value, bo):
+                value._in_use_by = weakref.ref(self)
+        self._bound, self._sent_words = self._bind(), self._instructions() or b""
         # By identity: a buffer that is bound twice is one memory.
         copies = {id(buffer): buffer._device_copy.tobytes() for buffer in self._bound.values()}
-        context._child.send(Run(self._instructions(), {k: copies[id(b)] for k, b in self._bound.items()}))
+        context._child.send(Run(self._sent_words, {k: copies[id(b)] for k, b in self._bound.items()}))
         context._running, self._sent = self, time.monotonic()
-
-    def _note_unsynced(self) -> None:
-        for index, value in self._values.items():
-            if isinstance(value, bo) and index in self._own and value._is_unsynced():
-                named = self._kernel._arguments[index].name
-                journal.note(
-                    DECIDES,
-                    f"argument {index} ({named}) was written and not synced before the run",
-                    "the device sees what was synced, not what was written",
-                    "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE) after the last write",
-                )
-
-    def _note_left_over(self) -> None:
-        """An argument that this run has not set keeps what an earlier run left in its register."""
-        for index in sorted(self._values.keys() - self._own):
-            if index > 1 and not self._moves(index):
-                continue
-            journal.note(
-                DECIDES,
-                f"argument {index} ({self._kernel._arguments[index].name}) was not set, and its register still holds "
-                "what an earlier run left there",
-                "XRT takes the command of an ended run for the next, and clears none of its registers",
-                f"{CALL}; set every argument of every run",
-            )
-
-    def _note_other_build(self) -> None:
-        """Instructions of another build run as far as they go: wrong sizes, wrong channels, a hang. What cannot be
-        decoded does not run at all."""
-        built_with = self._kernel._context._insts_sha256
-        found = hashlib.sha256(self._instructions()).hexdigest()
-        if built_with not in (None, found) and self._stream() is not None:
-            journal.note(
-                DECIDES,
-                "the instructions are not those that were built with the xclbin",
-                f"they have SHA-256 {found[:12]}..., and {self._kernel._context._file._name} goes with "
-                f"{str(built_with)[:12]}...",
-                "take both files from one build; `tileproof build KERNEL` makes a pair",
-            )
-
-    def _moves(self, index: int) -> bool:
-        """Whether the instructions ask for the address of that argument."""
-        stream = self._stream() if isinstance(self._values.get(1), bo) else None
-        actions = () if stream is None else npu_actions(stream)
-        return any(isinstance(action, PatchBd) and action.argument == index - FIRST_BUFFER for action in actions)
-
-    def _stream(self) -> InstructionStream | None:
-        try:
-            return decode(self._instructions(), "instructions")
-        except Problem:
-            return None
 
     def _unable(self) -> Fault | None:
         """Why the command cannot even begin, as the firmware would find it."""
@@ -199,10 +154,11 @@ class run:
             )
         return self._kernel._context._child.death
 
-    def _instructions(self) -> bytes:
-        """The stream says its own length in word 3; what lies behind it is not executed."""
-        buffer = self._values[1]
-        assert isinstance(buffer, bo)
+    def _instructions(self) -> bytes | None:
+        """What the device has of them. The stream says its own length in word 3; what lies behind is not executed."""
+        buffer = self._values.get(1)
+        if not isinstance(buffer, bo):
+            return None
         data = buffer._device_copy.tobytes()
         declared = int.from_bytes(data[12:16], "little")
         return data[:declared] if 16 <= declared <= len(data) else data
@@ -214,52 +170,71 @@ class run:
     def wait(self, timeout_ms: int | None = None) -> ert_cmd_state:
         """The state the command ended in; TIMEOUT without an exception if it has not ended in time."""
         state = self._waited(timeout_ms)
-        self._watch.waited()
+        self._watch.returned(state, has_ended=not self._is_under_way())
         return state
 
     def _waited(self, timeout_ms: int | None = None) -> ert_cmd_state:
-        if not self._is_under_way():
+        """One thread at a time: a second one that waits finds the run ended, or gives up in its own time."""
+        asked = timeout_ms / 1000 if timeout_ms else None
+        lock = self._kernel._context._lock
+        if not lock.acquire(timeout=-1 if asked is None else asked):
+            return ert_cmd_state.ERT_CMD_STATE_TIMEOUT
+        try:
+            if not self._is_under_way():
+                return self._state
+            answer = self._answer(asked)
+            if answer is None:
+                return ert_cmd_state.ERT_CMD_STATE_TIMEOUT
+            self._finish(answer.report, answer.buffers)
             return self._state
+        finally:
+            lock.release()
+
+    def _answer(self, asked: float | None) -> Finished | None:
+        """The end of the command; None if it has not come after `asked` seconds."""
         child = self._kernel._context._child
         left = settings.watchdog_s - (time.monotonic() - self._sent)
-        asked = timeout_ms / 1000 if timeout_ms else None
         try:
             answer = child.receive(max(0.0, left if asked is None else min(asked, left)))
         except Problem as problem:
-            answer = Finished(RunReport(state=ERROR, faults=(Fault.of(problem),)), {})
+            return Finished(RunReport(state=ERROR, faults=(Fault.of(problem),)), {})
         except BaseException:
             self._finish(RunReport(state=ERROR), {})
             raise
-        if answer is None:
-            if asked is not None and asked < left:
-                return ert_cmd_state.ERT_CMD_STATE_TIMEOUT
-            answer = child.give_up(settings.watchdog_s)
-        self._finish(answer.report, answer.buffers)
-        return self._state
+        if answer is None and (asked is None or asked >= left):
+            return child.give_up(settings.watchdog_s)
+        return answer
 
     def _finish(self, report: RunReport, buffers: dict[int, bytes]) -> None:
+        moved = moved_by(self._sent_words) if report.state == COMPLETED else None
         for number, data in buffers.items():
-            self._bound[number]._from_run(data)
+            written = [m for m in moved or () if m.argument == FIRST_BUFFER + number and m.direction == "S2MM"]
+            self._bound[number]._from_run(data, [(one.begin, one.end) for one in written])
         self.report = report
         self._state = ert_cmd_state(report.state)
-        self._watch.ends(self._state)
         for fault in report.faults:
             journal.note(DECIDES, fault.what, f"{fault.where}: {fault.why}" if fault.where else fault.why, fault.fix)
         if self._kernel._context._running is self:
             self._kernel._context._running = None
 
-    def wait2(self) -> None:
+    def add_callback(self, *arguments: object) -> Never:
+        raise TypeError("add_callback(): incompatible function arguments.")  # 2.20 converts no Python function
+
+    def wait2(self, *timeout: object) -> None:
+        if timeout:
+            raise TypeError("wait2(): incompatible function arguments.")  # 2.20 converts no timedelta
         state = self._waited()
-        self._watch.looked_at()
+        self._watch.looked_at(has_ended=True)
         if state != COMPLETED:
             raise RuntimeError(f"Command failed to complete successfully ({state.name})" + _health(state))
 
     def state(self) -> ert_cmd_state:
         """The state now; a run that has ended since is noticed here too."""
-        if self._is_under_way() and self._kernel._context._child.answered():
-            self._waited()
-        self._watch.looked_at()
-        return self._state
+        with self._kernel._context._lock:
+            if self._is_under_way() and self._kernel._context._child.answered():
+                self._waited()
+            self._watch.looked_at(has_ended=not self._is_under_way())
+            return self._state
 
 
 class runlist:
@@ -268,25 +243,42 @@ class runlist:
     def __init__(self, context: hw_context | None = None) -> None:
         if context is None:
             return
+        refuse_empty(context)
         self._context = context
         self._runs: list[run] = []
+        self._state = "idle"
 
     if not TYPE_CHECKING:
         __getattr__ = unset
 
+    def _must_be_idle(self, before: str) -> None:
+        if self._state != "idle":
+            what = f"runlist must be idle before {before}, current state: {self._state}"
+            raise RuntimeError(f"{what}: Invalid argument")
+
     def add(self, entry: run) -> None:
+        refuse_empty(entry)
+        self._must_be_idle("adding run objects")
+        if entry._listed:
+            raise RuntimeError("Run object already associated with a runlist")
         entry._listed = True
         self._runs.append(entry)
 
     def execute(self) -> None:
+        self._must_be_idle("submitting for execution")
+        if self._runs:
+            self._state = "running"
         for entry in self._runs:
-            entry._start()
+            with self._context._lock:
+                entry._start()
 
     def wait(self) -> None:
         states = [entry._waited() for entry in self._runs]
         for entry in self._runs:
-            entry._watch.looked_at()
+            entry._watch.looked_at(has_ended=True)
+        self._state = "idle"
         if any(state != COMPLETED for state in states):
+            self._state = "error"
             raise RuntimeError("runlist failed execution")
 
 

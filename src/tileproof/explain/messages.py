@@ -123,8 +123,8 @@ def _operation(match: _Match) -> Explained:
     if index == 0xFFFFFFFF:
         return (
             "the firmware does not say which instruction it had come to when the command timed out",
-            "0xFFFFFFFF stands for none: the stream never began, or all of it was carried out and the array waits for "
-            "itself",
+            "0xFFFFFFFF stands for none. With a ctx_pc of 0xffffffff as well the array never started; with another one "
+            "it has been seen after a hang",
             "run the pair on the emulator: `tileproof run SCRIPT.py` says who waits for whom",
         )
     return (

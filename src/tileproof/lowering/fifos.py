@@ -72,8 +72,8 @@ def lower_fifos(
             raise Problem(
                 f"@{fifo.name} asks for a place in memory, and has no objects of its own",
                 where=str(fifo.place),
-                why="the fifo that it is linked with holds the objects of both",
-                fix="ask on that fifo",
+                why="both its ends are host memory, or the fifo that it is linked with holds the objects of both",
+                fix="ask on the fifo that has objects, or not at all",
                 check="TP102",
             )
     # The pass inserts each fifo's buffers right behind the last tile, so a later fifo's stand before an earlier one's.
@@ -214,10 +214,11 @@ def _acquires(core: Core, fifo: Fifo, port: str) -> Iterator[int]:
 def _wishes(fifo: Fifo, tile: Tile, count: int) -> tuple[list[int | None], list[int | None]]:
     """Bank and address of each object, as far as the fifo asks for them."""
     banks = fifo.banks * count if len(fifo.banks) == 1 else fifo.banks
-    for what, wishes in (("banks", banks), ("addresses", fifo.addresses)):
+    for wishes, one, several in ((banks, "bank", "banks"), (fifo.addresses, "address", "addresses")):
         if len(wishes) not in (0, count):
+            named = f"{len(wishes)} {one if len(wishes) == 1 else several}"
             raise Problem(
-                f"@{fifo.name} names {len(wishes)} {what} for {count} {'object' if count == 1 else 'objects'}",
+                f"@{fifo.name} names {named} for {count} {'object' if count == 1 else 'objects'}",
                 where=str(fifo.place),
                 why=f"on {tile} it has {count}, which is what the core acquires at once and one more, or its depth",
                 fix=f"name {count}, or none",

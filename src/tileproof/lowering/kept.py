@@ -18,29 +18,39 @@ def check_kept(banks: Banks, lowered: LoweredDesign) -> None:
     something does not fit the banks.
     """
     for name, place in banks.tile.items():
-        if place not in _places(lowered.design, name):
+        if place not in _places(lowered.design, name, place):
             raise Problem(
-                f"the design does not ask for the place of {name!r} that kernel.toml gives it",
-                where=f"{lowered.place.file}, [banks.tile] {name} = {place}",
-                why=f"neither a fifo nor a buffer called {name} has the attribute",
+                f"the design does not ask for the place that [banks] gives {name!r}",
+                where=f"{lowered.place.file}, {name} = {place}",
+                why=f"neither a fifo nor a buffer called {name} asks for it",
                 fix="write ${buffer.attributes} behind the depth of the fifo, or in the { } of the aie.buffer",
             )
-    if banks.scheme and not any(tile.scheme == banks.scheme for tile in lowered.design.tiles):
+    if banks.scheme and any(core.core.tile.scheme != banks.scheme for core in lowered.cores):
         raise Problem(
-            f"the design does not ask for the scheme {banks.scheme} that kernel.toml names",
-            where=f"{lowered.place.file}, [banks] scheme",
-            why="no aie.tile has the attribute allocation_scheme",
+            f"the design does not ask for the scheme {banks.scheme} that [banks] names",
+            where=f"{lowered.place.file}, scheme",
+            why="the aie.tile of a core has no such allocation_scheme",
             fix="write ${tile_attributes} behind the aie.tile of the core",
         )
     for buffer in lowered.buffers:
         if not buffer.is_where_asked:
-            raise _not_kept(buffer)
+            raise Problem(
+                f"buffer {buffer.name} of {buffer.tile} does not lie in the bank that it asks for",
+                where=str(lowered.declared_at(buffer)),
+                why=why_elsewhere(buffer, lowered),
+                fix="ask for the bank or for the address, not for both"
+                if buffer.asked_address is not None
+                else "ask for a bank for each object, as in `bank = [2, 3]`, or for addresses",
+                check="TP105",
+            )
 
 
-def _places(design: Design, name: str) -> Iterator[TilePlace]:
+def _places(design: Design, name: str, wanted: TilePlace) -> Iterator[TilePlace]:
+    """What the design asks for under that name; several equal banks are the one that stands for all."""
     for fifo in design.fifos:
         if fifo.name == name:
-            yield TilePlace(banks=fifo.banks, addresses=fifo.addresses)
+            alike = len(wanted.banks) == 1 and len(set(fifo.banks)) == 1
+            yield TilePlace(banks=fifo.banks[:1] if alike else fifo.banks, addresses=fifo.addresses)
     for buffer in design.buffers:
         if buffer.name == name:
             yield TilePlace(
@@ -49,20 +59,18 @@ def _places(design: Design, name: str) -> Iterator[TilePlace]:
             )
 
 
-def _not_kept(buffer: PlacedBuffer) -> Problem:
-    bank_bytes = TILE_KINDS[buffer.tile.kind].bank_bytes
-    return Problem(
-        f"buffer {buffer.name} of {buffer.tile} does not lie in the bank that it asks for",
-        where=str(buffer.tile.place),
-        why=f"it asks for bank {buffer.asked_bank} and lies at {buffer.address:,} to "
-        f"{buffer.address + buffer.nbytes - 1:,}, in bank {buffer.begins_in}"
-        + (": " if buffer.begins_in == buffer.ends_in else f" and {buffer.ends_in}: ")
-        + (
-            "the scheme basic-sequential packs by size, and knows no banks"
-            if buffer.tile.scheme == "basic-sequential"
-            else f"a bank of {bank_bytes:,} bytes had no room for what asks for it, and aiecc's default scheme then "
-            "places without banks"
-        ),
-        fix="ask for addresses, or make room; with the scheme bank-aware the allocator says what does not fit",
-        check="TP105",
+def why_elsewhere(buffer: PlacedBuffer, lowered: LoweredDesign) -> str:
+    """Where a buffer lies that asks for another bank, and by whose doing."""
+    last = buffer.address + buffer.nbytes - 1
+    banks = f"bank {buffer.begins_in}" if buffer.begins_in == buffer.ends_in else f"banks {buffer.begins_in} and up"
+    lies = f"it asks for bank {buffer.asked_bank} and lies at {buffer.address:,} to {last:,}, in {banks}: "
+    if buffer.asked_address is not None:
+        return lies + "that is the address it asks for as well"
+    if buffer.tile.scheme == "basic-sequential":
+        return lies + "the scheme basic-sequential packs by size, and knows no banks"
+    alike = [b for b in lowered.buffers if (b.tile.at, b.asked_bank) == (buffer.tile.at, buffer.asked_bank)]
+    asked = " + ".join(f"{one.name} {one.nbytes:,}" for one in alike) + (" asks" if len(alike) == 1 else " ask")
+    return lies + (
+        f"{asked} for that bank of {TILE_KINDS[buffer.tile.kind].bank_bytes:,} bytes, and aiecc's default scheme "
+        "places without banks what does not fit"
     )

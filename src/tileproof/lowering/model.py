@@ -175,3 +175,11 @@ class LoweredDesign:
     @property
     def place(self) -> Place:
         return self.design.place
+
+    def declared_at(self, placed: PlacedBuffer) -> Place:
+        """Where the buffer or its fifo is declared; buffers of a fifo are named after it."""
+        for buffer in self.design.buffers:
+            if buffer.name == placed.name:
+                return buffer.place
+        behind = [fifo for fifo in self.design.fifos if placed.name.startswith(fifo.name + "_")]
+        return max(behind, key=lambda fifo: len(fifo.name)).place if behind else placed.tile.place

@@ -159,14 +159,7 @@ class _Placement:
         end = address + buffer.type.nbytes
         for other in self.placed.values():
             if address < other.address + other.nbytes and other.address < end:
-                raise Problem(
-                    f"buffers {other.name} and {buffer.name} lie on each other",
-                    where=str(buffer.place),
-                    why=f"{other.name} has {other.address} to {other.address + other.nbytes - 1}, "
-                    f"{buffer.name} asks for {address} to {end - 1}",
-                    fix="give them different addresses",
-                    check="TP102",
-                )
+                raise _on_each_other(other, buffer, address)
         bank_bytes = TILE_KINDS[self.tile.kind].bank_bytes
         for bank in range(address // bank_bytes, (end - 1) // bank_bytes + 1):
             self.free[bank] = max(self.free[bank], end)
@@ -241,13 +234,27 @@ def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, state: LoweredState
         )
 
 
+def _on_each_other(other: PlacedBuffer, buffer: Buffer, address: int) -> Problem:
+    lies, end = f"{other.address} to {other.address + other.nbytes - 1}", address + buffer.type.nbytes - 1
+    if other.asked_address is None:
+        why = f"{other.name} asks for bank {other.asked_bank} and has {lies}, {buffer.name} asks for {address} to {end}"
+        fix = f"ask for an address for {other.name} as well: what asks is placed in the order of the design"
+    else:
+        why = f"{other.name} has {lies}, {buffer.name} asks for {address} to {end}"
+        fix = "give them different addresses"
+    what = f"buffers {other.name} and {buffer.name} lie on each other"
+    return Problem(what, where=str(buffer.place), why=why, fix=fix, check="TP102")
+
+
 def _no_bank(tile: Tile, buffers: Sequence[Buffer], why: str) -> Problem:
     largest = _by_size(buffers)[0]
     return Problem(
         f"the buffers of {tile} do not fit its banks",
         where=str(largest.place),
         why=f"{why}; a bank has {TILE_KINDS[tile.kind].bank_bytes:,} bytes, and bank-aware lets no buffer cross one",
-        fix="make the objects smaller, or take the scheme basic-sequential",
+        fix="ask for a bank for each object, or make them smaller"
+        if any(buffer.bank is not None for buffer in buffers)
+        else "make the objects smaller, or take the scheme basic-sequential",
         check="TP101",
     )
 

@@ -32,7 +32,7 @@ from tileproof.errors import Problem
 from tileproof.mlir.aie_fifos import SubviewType
 from tileproof.mlir.design import MemRef, Note, Packet
 from tileproof.mlir.parse import place_of
-from tileproof.mlir.syntax import PacketInfo
+from tileproof.mlir.syntax import OLD_SPELLING, UNROLLED, PacketInfo
 
 
 def refuse(op: XdslOperation, what: str, fix: str, why: str | None = None, check: str | None = None) -> NoReturn:
@@ -45,13 +45,14 @@ def unknown_attributes(op: XdslOperation, known: Iterable[str]) -> list[Note]:
     return [
         _unknown(op, key, known)
         for key in op.attributes
-        # A name with a dot belongs to another dialect, which may attach what it likes.
-        if key not in known and "." not in key
+        # A name with a dot belongs to another dialect, which may attach what it likes; ours are known.
+        if key not in (*known, OLD_SPELLING, UNROLLED) and ("." not in key or key.startswith("tileproof."))
     ]
 
 
 def _unknown(op: XdslOperation, key: str, known: tuple[str, ...]) -> Note:
     near = get_close_matches(key, known, n=1, cutoff=0.7)
+    near = near or get_close_matches(key.removeprefix("tileproof."), known, n=1, cutoff=0.7)
     listed = "it knows " + ", ".join(known)
     return Note(
         about="attribute",

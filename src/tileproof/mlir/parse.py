@@ -28,6 +28,10 @@ from tileproof.mlir.syntax import LooseOp
 _MAX_NESTING = 50
 
 
+# MLIR's IntegerType::kMaxWidth. A value's name may look like a type.
+_MAX_BITS = (1 << 24) - 1
+_INTEGER_TYPE = re.compile(r"(?<![\w.$%@#!^])(?:si|ui|i)(?P<bits>\d{8,})\b")
+
 _DIALECTS = (
     *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, affine.Affine, math.Math, Index, Aie, Aiex),
     *(completed(dialect) for dialect in (arith.Arith, MemRef, vector.Vector)),
@@ -179,7 +183,8 @@ _TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')
 
 
 def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
-    """An unclosed text takes xDSL's lexer exponential time, and deep nesting Python's stack."""
+    """An unclosed text takes xDSL's lexer exponential time, deep nesting Python's stack, and an integer type as many
+    bits of memory as it has."""
     depth = 0
     for number, line in enumerate(text.split("\n"), start=1):
         code = _TEXT_OR_COMMENT.sub(lambda match: " " * len(match[0]), line)
@@ -190,6 +195,14 @@ def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
                 where=f"{name}:{number}:{column}",
                 why=underlined(line, column, len(line)),
                 fix="close the quotes",
+            )
+        wide = next((one for one in _INTEGER_TYPE.finditer(code) if int(one["bits"][:9]) > _MAX_BITS), None)
+        if wide is not None:
+            raise Problem(
+                f"{name} cannot be read: there is no type {wide[0]}",
+                where=f"{name}:{number}:{wide.start() + 1}",
+                why=underlined(line, wide.start() + 1, wide.end()),
+                fix=f"MLIR's integers have at most {_MAX_BITS:,} bits, and those of a design 64",
             )
         depth += sum(code.count(bracket) for bracket in "{[(") - sum(code.count(bracket) for bracket in "}])")
         if depth > _MAX_NESTING:

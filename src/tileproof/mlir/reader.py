@@ -11,6 +11,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.banks import FIFO_ADDRESSES, FIFO_BANKS
 from tileproof.device_model import MEM, SHIM, TILE_KINDS, Device, device_named
 from tileproof.errors import Problem
 from tileproof.mlir import spelling
@@ -108,8 +109,6 @@ _FIFO_ATTRIBUTES = (
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions"),
 )
 _FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padValue", "packet", "via_shared_mem")
-# Ours: mlir-aie lets pass an attribute of a dialect that it does not know, and takes such wishes on buffers only.
-FIFO_BANKS, FIFO_ADDRESSES = "tileproof.mem_bank", "tileproof.address"
 # As many as a mem tile has bytes; their names alone would fill the memory of the host.
 _MOST_OBJECTS = TILE_KINDS[MEM].memory_bytes
 _SCHEMES = ("basic-sequential", "bank-aware")
@@ -302,7 +301,7 @@ class _Reader:
     # Fifos
 
     def _fifo(self, op: XdslOperation) -> None:
-        self._known(op, *_FIFO_ATTRIBUTES, *_FIFO_LATER)
+        self._known(op, *_FIFO_ATTRIBUTES, *_FIFO_LATER, FIFO_BANKS, FIFO_ADDRESSES)
         for key in _FIFO_LATER:
             if key in op.attributes:
                 refuse(op, f"{key} is not read by this version of tileproof", "remove it")

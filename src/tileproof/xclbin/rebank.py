@@ -136,7 +136,7 @@ def _argument(key: str, arguments: tuple[Argument, ...]) -> Argument:
             f"the kernel has no argument {key!r}",
             where=f"--arg {key}",
             why=f"it has {listed}",
-            fix="name one of them, or give its number",
+            fix="name one of them, or give its number; a kernel's buffers are bo0 and up in its xclbin",
         )
     if found[0].kind == "scalar":
         raise Problem(
