@@ -56,7 +56,7 @@ def test_only_render_and_report_import_jinja() -> None:
 def test_only_build_toolchain_device_and_the_emulators_process_start_processes() -> None:
     starters = callers_of("subprocess.run", "subprocess.Popen", "subprocess.check_call", "os.fork", "os.system")
 
-    toolchain = {"toolchain/cxx.py", "toolchain/frames.py", "toolchain/tile_library.py"}
+    toolchain = {"toolchain/cxx.py", "toolchain/frames.py", "toolchain/tile_library.py", "toolchain/tool.py"}
     assert starters == {"build.py", "emulator/process.py", "emulator/source_lines.py"} | toolchain
 
 

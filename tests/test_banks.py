@@ -380,7 +380,7 @@ def test_a_bank_that_the_allocator_forgets_stops_the_build(tmp_path: Path, capsy
     told = refusal(capsys, "build", "double", "--kernels", str(folder), "--build-dir", str(tmp_path / "build"))
 
     assert told == (
-        "error: buffer x_cons_buff_0 of core (0, 2) does not lie in the bank that it asks for\n"
+        "error: buffer x_cons_buff_0 of core (0, 2) does not lie where it asks to\n"
         "  where: design.mlir:8:5\n"
         "  why:   it asks for bank 3 and lies at 17,920 to 34,815, in banks 1 and up: "
         "x_cons_buff_0 16,896 asks for that bank of 16,384 bytes, and aiecc's default scheme "
@@ -566,7 +566,7 @@ def test_a_bank_and_an_address_that_contradict_each_other_are_told_as_that() -> 
         check_kept(Banks(), lower_design(read_design(text, "d.mlir")))
 
     assert str(refused.value) == (
-        "error: buffer w of core (0, 2) does not lie in the bank that it asks for\n"
+        "error: buffer w of core (0, 2) does not lie where it asks to\n"
         "  where: d.mlir:5:5\n"
         "  why:   it asks for bank 2 and lies at 4,096 to 4,127, in bank 0: that is the address it asks for as well\n"
         "  fix:   ask for the bank or for the address, not for both"

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 import time
@@ -178,6 +179,26 @@ def ninja_text(plan: Plan) -> str:
     return "\n".join([*lines, "", f"default {' '.join(plan.steps[-1].outputs)}", ""])
 
 
+def commands_of(plan: Plan) -> dict[str, str]:
+    """What each step runs, as a shell would be given it, by the step's name."""
+    values = {**plan.variables, "digest": plan.digest}
+
+    def value(found: re.Match[str]) -> str:
+        return "$" if found[0] == "$$" else values.get(found[1] or found[2], found[0])
+
+    return {step.name: re.sub(r"\$\$|\$(\w+)|\$\{(\w+)\}", value, step.command) for step in plan.steps}
+
+
+def commands_text(plan: Plan, build_dir: Path) -> str:
+    """The build as a script to paste: the folder, and each step under its sentence."""
+    lines = [f"# {plan.variant} with the {plan.toolchain} toolchain, build {plan.digest[:12]}"]
+    lines += [f"cd {shlex.quote(str(build_dir / plan.kernel / plan.folder))}"]
+    commands = commands_of(plan)
+    for step in plan.steps:
+        lines += ["", f"# {step.text}", commands[step.name]]
+    return "\n".join(lines) + "\n"
+
+
 def _escaped(value: str) -> str:
     return value.replace("$", "$$")
 
@@ -209,19 +230,27 @@ def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
     if os.strerror(errno.ENOSPC) in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     step = _failed_step(plan, output)
-    error = re.search(r"^([^\s:]+:\d+(?::\d+)?): (?:fatal )?error: (.*)$", output, re.MULTILINE)
-    source = error.group(1).split(":")[0] if error else ""
-    template = plan.sources.get(source)
-    where = f"{folder / error.group(1)}" if error else str(folder)
-    where += f", rendered from {template}" if template else ""
+    error = re.search(r"^([^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.*)$", output, re.MULTILINE)
+    where, why = str(folder), _last_lines(output)
+    if error:
+        source, line, said = error.groups()
+        template = plan.sources.get(source)
+        where = str(folder / error[0].split(": ")[0]) + (f", rendered from {template}" if template else "")
+        why = "\n".join(filter(None, (said, _line_of(folder / source, int(line)))))
+    again = f"; to see it again: cd {folder} && {ninja} -v {step.outputs[0]}" if step else ""
     return Problem(
         f"{plan.kernel}: {step.text if step else 'a build step'} failed",
         where=where,
-        why=error.group(2) if error else _last_lines(output),
-        fix=f"the whole log is {folder / 'build.log'}"
-        + (f"; to see it again: cd {folder} && {ninja} -v {step.outputs[0]}" if step else ""),
+        why=why,
+        fix=f"the whole log is {folder / 'build.log'}{again}",
         exit_code=EXIT_KERNEL_WRONG,
     )
+
+
+def _line_of(path: Path, number: int) -> str:
+    """A line of a rendered file, without its indent; empty where there is none."""
+    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
 
 def _failed_step(plan: Plan, output: str) -> Step | None:

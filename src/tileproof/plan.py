@@ -22,8 +22,8 @@ from tileproof.spec import KernelSpec
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER
 
-_SEAL = "pair.json"
-_BANKS = "banks.json"  # there only where kernel.toml has [banks]
+SEAL = "pair.json"
+BANKS = "banks.json"  # there only where kernel.toml has [banks]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,7 @@ class Plan:
     xclbin: str
     insts: str
     seal: str  # a file with the SHA-256 of both, written with them
+    notes: str  # a JSON file whose `warnings` a person should know of
     sources: Mapping[str, str] = field(default_factory=dict)  # rendered file -> the template it came from
 
     @cached_property
@@ -74,17 +75,10 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
     """The build for the emulator: tile code to a shared library, then design and library to xclbin and insts.bin."""
     variant = spec.variant(target)
     xclbin, insts = f"{variant}.emu.xclbin", "insts.bin"
-    sources = [name for name in texts if name.endswith(".cc")]
-    if not sources:
-        raise Problem(
-            f"{spec.name} has no tile code",
-            where=str(spec.folder),
-            why="there is no template whose name ends in .cc.j2",
-            fix=f'write tile.cc.j2 with `extern "C" void {spec.core.function}(...)`',
-        )
+    sources = tile_sources(spec, texts)
     arch = device_named(target).aie_arch
-    banks = {_BANKS: _by_argument(spec).to_json()} if spec.banks else {}
-    tools = {"cxx": cxx.identity, "tileproof": _digest_of(library.package_dir())}
+    banks = {BANKS: by_argument(spec).to_json()} if spec.banks else {}
+    tools = {"cxx": cxx.identity, "tileproof": digest_of(library.package_dir())}
     # What the tools are stands in files of its own, so that another compiler compiles again.
     identities = {f"{tool}.txt": f"{what}\n" for tool, what in tools.items()}
     return Plan(
@@ -109,12 +103,26 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         tools=tools,
         xclbin=xclbin,
         insts=insts,
-        seal=_SEAL,
+        seal=SEAL,
+        notes="interface.json",
         sources={name: str(library.template_path(f"{name}.j2", spec.folder)) for name in texts},
     )
 
 
-def _by_argument(spec: KernelSpec) -> Banks:
+def tile_sources(spec: KernelSpec, texts: Mapping[str, str]) -> list[str]:
+    """The rendered files of tile code; a `Problem` where there is none."""
+    sources = [name for name in texts if name.endswith(".cc")]
+    if not sources:
+        raise Problem(
+            f"{spec.name} has no tile code",
+            where=str(spec.folder),
+            why="there is no template whose name ends in .cc.j2",
+            fix=f'write tile.cc.j2 with `extern "C" void {spec.core.function}(...)`',
+        )
+    return sources
+
+
+def by_argument(spec: KernelSpec) -> Banks:
     """The directives with host buffers named by the number of their argument, as an xclbin knows them."""
     numbers = {name: FIRST_BUFFER + k for k, name in enumerate(buffer.name for buffer in spec.buffers)}
     numbers[INSTRUCTIONS] = CALL_ARGUMENTS.index(INSTRUCTIONS)
@@ -141,7 +149,7 @@ def _package(
     return Step(
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
-        f" --lowered design.lowered {code} --insts {insts} --xclbin {xclbin} --seal {_SEAL} --variant {variant}"
+        f" --lowered design.lowered {code} --insts {insts} --xclbin {xclbin} --seal {SEAL} --variant {variant}"
         " --digest $digest" + "".join(f" --banks {name}" for name in banks),
         inputs=(
             "design.mlir",
@@ -154,7 +162,7 @@ def _package(
             *banks,
             "tileproof.txt",
         ),
-        outputs=(xclbin, _SEAL),
+        outputs=(xclbin, SEAL),
         text="pack the xclbin",
     )
 
@@ -215,7 +223,7 @@ def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
     return entries
 
 
-def _digest_of(package: Path) -> str:
+def digest_of(package: Path) -> str:
     """One digest of all of tileproof's own files that a build reads or runs; the kernels of a wheel are not ours."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):

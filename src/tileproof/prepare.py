@@ -12,10 +12,11 @@ from typing import Any
 from tileproof import device_model, golden, library
 from tileproof.banks import Banks
 from tileproof.build import Artifacts, build
-from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.errors import Problem
 from tileproof.plan import Plan, plan_host_build
 from tileproof.render import render
 from tileproof.spec import KernelSpec, load_spec, with_banks
+from tileproof.toolchain.aiecc import Dialect
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
 
@@ -26,6 +27,7 @@ class Request:
 
     target: str = device_model.TARGETS[0]
     toolchain: str = "auto"
+    dialect: Dialect | None = None  # of an aiecc that is not here, for a plan to look at
     device: str = "auto"
     sizes: Mapping[str, int] = field(default_factory=dict)
     cases: tuple[str, ...] = ()
@@ -85,17 +87,26 @@ def render_kernel(name: str, request: Request) -> Rendered:
 
 def plan_kernel(rendered: Rendered, request: Request) -> Plan:
     """The build of a rendered kernel, as data."""
-    if request.toolchain == "mlir-aie":
-        raise Problem(
-            "this version of tileproof does not drive mlir-aie",
-            where="--toolchain mlir-aie",
-            why="it builds for the emulator, with the host's compiler",
-            fix="use --toolchain host; for an NPU, build with aiecc and give the pair with --xclbin and --insts",
-            exit_code=EXIT_NOT_HERE,
-        )
-    plan = plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
+    plan = _npu_plan(rendered, request) if _is_for_npu(request) else _host_plan(rendered, request)
     # Beside what kernel.toml alone says, so that the two can be compared.
-    return replace(plan, folder=f"{plan.variant}.{request.banks.digest}") if request.banks else plan
+    return replace(plan, folder=f"{plan.folder}.{request.banks.digest}") if request.banks else plan
+
+
+def _is_for_npu(request: Request) -> bool:
+    return request.toolchain == "mlir-aie" or (request.toolchain == "auto" and request.device == "npu")
+
+
+def _host_plan(rendered: Rendered, request: Request) -> Plan:
+    return plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
+
+
+def _npu_plan(rendered: Rendered, request: Request) -> Plan:
+    # Late: a build for the emulator needs none of it.
+    from tileproof.plan_npu import plan_npu_build
+    from tileproof.toolchain.mlir_aie import assumed, find_mlir_aie
+
+    tools = find_mlir_aie() if request.dialect is None else assumed(request.dialect)
+    return plan_npu_build(rendered.spec, request.target, rendered.texts, tools, sys.executable)
 
 
 def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
@@ -103,5 +114,5 @@ def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None
     plan = plan_kernel(rendered, request)
     artifacts = build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
     # What lowering noted is told each time, for as long as it is so.
-    noted = json.loads((artifacts.folder / "interface.json").read_text())["warnings"]
+    noted = json.loads((artifacts.folder / plan.notes).read_text())["warnings"]
     return replace(artifacts, warnings=tuple(noted))

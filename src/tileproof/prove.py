@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from tileproof import golden
-from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+from tileproof.errors import EXIT_REQUEST_WRONG, Problem
 from tileproof.prepare import Rendered, Request, build_kernel, render_kernel
 from tileproof.provenance import Provenance, read_provenance
 from tileproof.spec import Case, KernelSpec, Recording
@@ -280,13 +280,9 @@ def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
 
 def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]) -> tuple[Path, Path]:
     if request.device == "npu":
-        raise Problem(
-            "there is nothing to run on the NPU",
-            where="--device npu",
-            why="this version of tileproof builds for the emulator only",
-            fix="build with aiecc and give the pair with --xclbin and --insts",
-            exit_code=EXIT_NOT_HERE,
-        )
+        from tileproof.device import open_device
+
+        open_device(request.device)  # a build takes a while; that there is no NPU is said before it
     # The compiler is a process of its own: what the run will need is imported while it works.
     Thread(target=_import_emulator, daemon=True).start()
     artifacts = build_kernel(rendered, request, say)

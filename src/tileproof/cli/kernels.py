@@ -111,6 +111,7 @@ def _add_build(commands: Commands) -> None:
     parser.add_argument("kernel", nargs="+")
     common_options(parser)
     building_options(parser)
+    parser.add_argument("--plan", action="store_true", help="print the commands of the build, and run none of them")
     parser.add_argument("--json", action="store_true")
 
 
@@ -118,6 +119,15 @@ def _build(arguments: argparse.Namespace) -> int:
     from tileproof.prepare import build_kernel, render_kernel
 
     request = request_of(arguments)
+    if arguments.plan:
+        return _print_plans(arguments, request)
+    if request.dialect is not None:
+        raise Problem(
+            "an aiecc that is not here builds nothing",
+            where=f"--dialect {request.dialect}",
+            why="the dialect of the one that is here is found by asking it",
+            fix="add --plan to see the commands, or leave --dialect out",
+        )
     listed = []
     for name in arguments.kernel:
         artifacts = build_kernel(render_kernel(name, request), request, say)
@@ -136,6 +146,18 @@ def _build(arguments: argparse.Namespace) -> int:
             answer(f"{name}: {done}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})")
     if arguments.json:
         answer(json.dumps(listed, indent=1))
+    return 0
+
+
+def _print_plans(arguments: argparse.Namespace, request: Request) -> int:
+    from tileproof.build import commands_of, commands_text
+    from tileproof.prepare import plan_kernel, render_kernel
+
+    plans = [plan_kernel(render_kernel(name, request), request) for name in arguments.kernel]
+    if arguments.json:
+        answer(json.dumps([{"kernel": one.kernel, "digest": one.digest, "steps": commands_of(one)} for one in plans]))
+    else:
+        answer("\n".join(commands_text(plan, request.build_dir) for plan in plans))
     return 0
 
 

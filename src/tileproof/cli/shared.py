@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tileproof import device_model
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem, unreadable
+from tileproof.toolchain.aiecc import DIALECTS
 
 if TYPE_CHECKING:
     from tileproof.prepare import Request
@@ -41,7 +43,8 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors look like ours."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        message = message.replace(", 'lower', 'package'", "")  # steps of a build, which no person asks for
+        # Steps of a build, which no person asks for.
+        message = re.sub(r", '(lower|package|respell|place|hold|stamp)'", "", message)
         say(str(Problem(message, fix=f"`{self.prog} --help` lists what can be asked")))
         raise SystemExit(EXIT_REQUEST_WRONG)
 
@@ -76,6 +79,11 @@ def common_options(parser: argparse._ActionsContainer) -> None:
 def building_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        help="plan for this aiecc although it is not here: A is v1.1.x, B March to July 2026, C1 and C2 since",
     )
     parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
     parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="parallel steps; default: as ninja chooses")
@@ -118,6 +126,7 @@ def request_of(arguments: argparse.Namespace) -> Request:
         sizes=dict(_size(text) for text in arguments.set),
         kernels=arguments.kernels,
         toolchain=getattr(arguments, "toolchain", "auto"),
+        dialect=getattr(arguments, "dialect", None),
         device=getattr(arguments, "device", "auto"),
         cases=tuple(getattr(arguments, "case", ())),
         seed=getattr(arguments, "seed", None),

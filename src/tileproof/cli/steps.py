@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tileproof.errors import EXIT_NOT_HERE, Problem
 if TYPE_CHECKING:
     from tileproof.banks import Banks
     from tileproof.cli.shared import Commands
+    from tileproof.doctor import Finding
 
 
 def add_commands(commands: Commands) -> None:
@@ -23,28 +25,38 @@ def add_commands(commands: Commands) -> None:
 
 def _add_doctor(commands: Commands) -> None:
     parser = add_command(commands, "doctor", _doctor, "what is here, and what is missing for what")
+    parser.add_argument(
+        "--for",
+        dest="path",
+        choices=("emulator", "npu"),
+        default="emulator",
+        help="exit 3 unless this can work; default: %(default)s",
+    )
     parser.add_argument("--json", action="store_true")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from tileproof.doctor import examine
+    from tileproof.doctor import can_work, examine
 
     findings = examine()
     if arguments.json:
-        answer(
-            json.dumps([{"thing": f.thing, "state": f.state, "detail": f.detail, "needed": f.needed} for f in findings])
-        )
+        answer(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
-        answer("\n".join(f"{f.state:<8} {f.thing:<14} {f.detail}" for f in findings))
-    return EXIT_NOT_HERE if any(f.needed and f.state != "present" for f in findings) else 0
+        answer("\n".join(_line(finding) for finding in findings))
+    return 0 if can_work(findings, arguments.path) else EXIT_NOT_HERE
 
 
-def _step(
+def _line(finding: Finding) -> str:
+    mend = f"; {finding.fix}" if finding.fix and finding.state != "present" else ""
+    return f"{finding.state:<8} {finding.thing:<14} {finding.detail}{mend}"
+
+
+def step(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], None], files: str
 ) -> argparse.ArgumentParser:
     """A step of the build, not for people: no help line, and a problem goes to the build in one line."""
 
-    def step(arguments: argparse.Namespace) -> int:
+    def carry_out(arguments: argparse.Namespace) -> int:
         from tileproof.build import marked
 
         try:
@@ -55,37 +67,42 @@ def _step(
         return 0
 
     parser: argparse.ArgumentParser = commands.add_parser(name)
-    parser.set_defaults(run=step)
+    parser.set_defaults(run=carry_out)
     for file in files.split():
         parser.add_argument(f"--{file}", type=Path, required=True)
     return parser
 
 
 def _add_lower(commands: Commands) -> None:
-    parser = _step(commands, "lower", _lower, "design interface insts lowered")
-    parser.add_argument("--banks", type=Path)
+    parser = step(commands, "lower", _lower, "design interface insts lowered")
+    banks_option(parser)
 
 
 def _lower(arguments: argparse.Namespace) -> None:
     from tileproof.build import write_atomically
     from tileproof.lowering.host import lower_for_host
 
-    banks = _banks(arguments)
+    banks = banks_read(arguments)
     insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name, banks)
     write_atomically(arguments.insts, insts)
     write_atomically(arguments.lowered, lowered)
     write_atomically(arguments.interface, interface.to_json().encode())
 
 
-def _banks(arguments: argparse.Namespace) -> Banks:
+def banks_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--banks", type=Path)
+
+
+def banks_read(arguments: argparse.Namespace) -> Banks:
+    """The directives of banks.json; none where the kernel has none."""
     from tileproof.banks import Banks
 
     return Banks() if arguments.banks is None else Banks.from_json(arguments.banks.read_text())
 
 
 def _add_package(commands: Commands) -> None:
-    parser = _step(commands, "package", _package, "design interface insts library lowered xclbin seal")
-    parser.add_argument("--banks", type=Path)
+    parser = step(commands, "package", _package, "design interface insts library lowered xclbin seal")
+    banks_option(parser)
     parser.add_argument("--tile-code", type=Path, action="append", default=[])
     parser.add_argument("--graph", type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
@@ -111,7 +128,7 @@ def _package(arguments: argparse.Namespace) -> None:
         library,
         arguments.variant,
         arguments.digest,
-        _banks(arguments),
+        banks_read(arguments),
     )
     write_atomically(arguments.xclbin, xclbin)
     sealed = {path.name: sha256_of(path) for path in (arguments.xclbin, arguments.insts)}

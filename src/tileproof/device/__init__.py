@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import dataclass
 from types import ModuleType
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.npu_here import Machine, bindings, tag_of, tag_of_this_python
 
 NPU, EMULATOR = "npu", "emulator"
 
@@ -32,16 +34,7 @@ def open_device(name: str) -> OpenDevice:
 
 
 def _npu() -> ModuleType:
-    try:
-        xrt = importlib.import_module("pyxrt")
-    except ImportError as error:
-        raise Problem(
-            "there is no NPU runtime here",
-            where="import pyxrt",
-            why=str(error),
-            fix="install XRT with its Python binding for this Python, or use --device emulator",
-            exit_code=EXIT_NOT_HERE,
-        ) from None
+    xrt = _binding()
     try:
         xrt.device(0)
     except (RuntimeError, IndexError) as error:
@@ -53,3 +46,29 @@ def _npu() -> ModuleType:
             exit_code=EXIT_NOT_HERE,
         ) from None
     return xrt
+
+
+def _binding() -> ModuleType:
+    """XRT's pyxrt: as Python finds it, or where XRT has put one for this Python, outside a virtual environment."""
+    try:
+        return importlib.import_module("pyxrt")
+    except ImportError as error:
+        why = str(error)
+    found = list(bindings(Machine()))
+    for path in found:
+        if tag_of(path) not in (None, tag_of_this_python()):
+            why = f"{path} is for {tag_of(path)}, and this Python is {tag_of_this_python()}"
+            continue
+        sys.path.append(str(path.parent))
+        try:
+            return importlib.import_module("pyxrt")
+        except ImportError as error:
+            sys.path.remove(str(path.parent))
+            why = f"{path} cannot be loaded: {error}"
+    raise Problem(
+        "there is no NPU runtime here",
+        where="import pyxrt",
+        why=why,
+        fix="`tileproof doctor --for npu` says what is missing and how to get it; or use --device emulator",
+        exit_code=EXIT_NOT_HERE,
+    )

@@ -35,12 +35,10 @@ def check_kept(banks: Banks, lowered: LoweredDesign) -> None:
     for buffer in lowered.buffers:
         if not buffer.is_where_asked:
             raise Problem(
-                f"buffer {buffer.name} of {buffer.tile} does not lie in the bank that it asks for",
+                f"buffer {buffer.name} of {buffer.tile} does not lie where it asks to",
                 where=str(lowered.declared_at(buffer)),
                 why=why_elsewhere(buffer, lowered),
-                fix="ask for the bank or for the address, not for both"
-                if buffer.asked_address is not None
-                else "ask for a bank for each object, as in `bank = [2, 3]`, or for addresses",
+                fix=_mend(buffer),
                 check="TP105",
             )
 
@@ -61,6 +59,11 @@ def _places(design: Design, name: str, wanted: TilePlace) -> Iterator[TilePlace]
 
 def why_elsewhere(buffer: PlacedBuffer, lowered: LoweredDesign) -> str:
     """Where a buffer lies that asks for another bank, and by whose doing."""
+    if buffer.asked_address not in (None, buffer.address):
+        return (
+            f"it asks for address {buffer.asked_address:,} and lies at {buffer.address:,}: bank-aware of mlir-aie of "
+            "March 2026 and before puts a buffer behind the address that it asks for"
+        )
     last = buffer.address + buffer.nbytes - 1
     banks = f"bank {buffer.begins_in}" if buffer.begins_in == buffer.ends_in else f"banks {buffer.begins_in} and up"
     lies = f"it asks for bank {buffer.asked_bank} and lies at {buffer.address:,} to {last:,}, in {banks}: "
@@ -74,3 +77,11 @@ def why_elsewhere(buffer: PlacedBuffer, lowered: LoweredDesign) -> str:
         f"{asked} for that bank of {TILE_KINDS[buffer.tile.kind].bank_bytes:,} bytes, and aiecc's default scheme "
         "places without banks what does not fit"
     )
+
+
+def _mend(buffer: PlacedBuffer) -> str:
+    if buffer.asked_address is None:
+        return "ask for a bank for each object, as in `bank = [2, 3]`, or for addresses"
+    if buffer.address != buffer.asked_address:
+        return 'ask for banks, or set `scheme = "basic-sequential"`, which keeps addresses'
+    return "ask for the bank or for the address, not for both"

@@ -1,0 +1,79 @@
+"""The steps of a build for an NPU that are ours, which no person calls."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileproof.cli.steps import banks_option, banks_read, step
+from tileproof.mlir_aie import STATES
+
+if TYPE_CHECKING:
+    from tileproof.cli.shared import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    parser = step(commands, "respell", _respell, "design output")
+    parser.add_argument("--state", choices=STATES, required=True)
+    parser = step(commands, "place", _place, "design objects output")
+    parser.add_argument("--state", choices=STATES, required=True)
+    parser = step(commands, "hold", _hold, "design lowered output")
+    parser.add_argument("--state", choices=STATES, required=True)
+    banks_option(parser)
+    parser = step(commands, "stamp", _stamp, "built insts addresses lowered xclbin seal")
+    parser.add_argument("--variant", required=True)
+    parser.add_argument("--digest", required=True)
+    banks_option(parser)
+
+
+def _respell(arguments: argparse.Namespace) -> None:
+    from tileproof.build import write_atomically
+    from tileproof.mlir.printer import respelled
+
+    text = respelled(arguments.design.read_text(), arguments.design.name, arguments.state)
+    write_atomically(arguments.output, text.encode())
+
+
+def _place(arguments: argparse.Namespace) -> None:
+    from tileproof.build import write_atomically
+    from tileproof.lowering.held import lowered_as
+    from tileproof.lowering.objects import placed_objects
+
+    lowered = lowered_as(arguments.design.read_text(), arguments.design.name, arguments.state)
+    text = placed_objects(arguments.objects.read_text(), arguments.objects.name, lowered)
+    write_atomically(arguments.output, text.encode())
+
+
+def _hold(arguments: argparse.Namespace) -> None:
+    from tileproof.build import write_atomically
+    from tileproof.lowering.held import hold
+
+    design, lowered = arguments.design, arguments.lowered
+    banks = banks_read(arguments)
+    told = hold(design.read_text(), design.name, lowered.read_text(), lowered.name, arguments.state, banks)
+    write_atomically(arguments.output, (json.dumps({"warnings": told}) + "\n").encode())
+
+
+def _stamp(arguments: argparse.Namespace) -> None:
+    from tileproof.build import sha256_of, write_atomically
+    from tileproof.lowering.held import check_same_addresses
+    from tileproof.stamp import stamped
+
+    lowered, addresses = arguments.lowered, arguments.addresses
+    check_same_addresses(lowered.read_text(), lowered.name, addresses.read_text(), str(addresses))
+    made = stamped(
+        arguments.built.read_bytes(),
+        arguments.insts.read_bytes(),
+        banks_read(arguments),
+        arguments.variant,
+        arguments.digest,
+    )
+    write_atomically(arguments.xclbin, made)
+    sealed: dict[str, str] = {path.name: sha256_of(path) for path in _pair(arguments)}
+    write_atomically(arguments.seal, json.dumps(sealed).encode())
+
+
+def _pair(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    return arguments.xclbin, arguments.insts

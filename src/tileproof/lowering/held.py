@@ -1,0 +1,57 @@
+"""What mlir-aie made of a rendered design, held against what tileproof makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tileproof.banks import Banks
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.lowering.against import Layout, differences, our_layout, their_layout
+from tileproof.lowering.kept import check_kept
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
+from tileproof.mlir.printer import respelled
+from tileproof.mlir.reader import read_design
+from tileproof.mlir_aie import LoweredState, State
+
+# Of v1.1.x we know the spelling; what it makes of a design is closest to the oldest state whose lowering we know.
+_LOWERED_AS: dict[State, LoweredState] = {"2025-11": "2026-03", "2026-03": "2026-03", "2026-08": "2026-08"}
+
+
+def lowered_as(design: str, name: str, state: State) -> LoweredDesign:
+    """The design as mlir-aie of `state` lowers it under the scheme that builds ask for. Its places are those of the
+    respelled text, which a build keeps as aie.mlir."""
+    known = _LOWERED_AS[state]
+    return lower_design(read_design(respelled(design, name, known), "aie.mlir"), state=known, scheme="bank-aware")
+
+
+def hold(design: str, name: str, lowered: str, lowered_name: str, state: State, banks: Banks) -> tuple[str, ...]:
+    """Every difference between the two lowerings, in words. A `Problem` where a directive of `banks` was not kept."""
+    ours = lowered_as(design, name, state)
+    theirs = their_layout(lowered, lowered_name)
+    check_kept(banks, _with_addresses(ours, theirs))
+    return differences(our_layout(ours), theirs)
+
+
+def _with_addresses(ours: LoweredDesign, theirs: Layout) -> LoweredDesign:
+    """Our design with mlir-aie's addresses, so that it can be asked whether they are the ones that were asked for."""
+    buffers = []
+    for buffer in ours.buffers:
+        _, address = theirs.buffers.get(buffer.name, ("", None))
+        buffers.append(buffer if address is None else replace(buffer, address=address))
+    return replace(ours, buffers=tuple(buffers))
+
+
+def check_same_addresses(lowered: str, lowered_name: str, built: str, built_name: str) -> None:
+    """Refuse a build whose addresses are not those of the lowered design that was checked."""
+    checked, made = their_layout(lowered, lowered_name).buffers, their_layout(built, built_name).buffers
+    other = [name for name in checked if checked[name] != made.get(name)]
+    if other:
+        raise Problem(
+            f"aiecc gave {', '.join(sorted(other))} another address than aie-opt did",
+            where=built_name,
+            why=f"{other[0]} is at {checked[other[0]][1]} in {lowered_name} and at "
+            f"{made.get(other[0], ('', None))[1]} in {built_name}",
+            fix="take aie-opt and aiecc of one installation; `tileproof doctor` shows which are found",
+            exit_code=EXIT_KERNEL_WRONG,
+        )

@@ -1,0 +1,49 @@
+"""What aiecc made, made ours: host banks, checks of the pair, and the digest by which both are known."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from tileproof import __version__
+from tileproof.banks import Banks
+from tileproof.check.built import check_built
+from tileproof.check.checked import BuiltFile
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.insts import decode
+from tileproof.provenance import Provenance, provenance_section
+from tileproof.xclbin import read_xclbin, write_xclbin
+from tileproof.xclbin.rebank import Directives, rebank
+
+
+def stamped(built: bytes, insts: bytes, banks: Banks, variant: str, digest: str) -> bytes:
+    """The bytes of the xclbin with its host banks and its provenance; a `Problem` for a pair that cannot run."""
+    name = f"{variant}.xclbin"
+    banked = rebank(built, name, Directives(arguments=banks.host, memories=banks.memory))
+    _check(banked, insts, name)
+    provenance = Provenance(
+        tileproof=__version__,
+        variant=variant,
+        target=decode(insts, "insts.bin").device,
+        toolchain="mlir-aie",
+        digest=digest,
+        insts_sha256=hashlib.sha256(insts).hexdigest(),
+    )
+    xclbin = read_xclbin(banked, name)
+    # xclbinutil's JSON behind the sections would be of the file without ours.
+    sections = (*xclbin.sections, provenance_section(provenance))
+    return write_xclbin(replace(xclbin, sections=sections, trailer=b""))
+
+
+def _check(xclbin: bytes, insts: bytes, name: str) -> None:
+    findings = check_built(BuiltFile(name=name, data=xclbin), BuiltFile(name="insts.bin", data=insts))
+    wrong = [finding for finding in findings if finding.is_error]
+    if wrong:
+        raise Problem(
+            f"what aiecc made cannot run: {wrong[0].what}",
+            where=str(wrong[0].place),
+            why=wrong[0].why,
+            fix=wrong[0].fix,
+            check=wrong[0].check.id,
+            exit_code=EXIT_KERNEL_WRONG,
+        )

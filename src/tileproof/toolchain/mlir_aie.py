@@ -1,0 +1,273 @@
+"""mlir-aie, Peano and xclbinutil as they are on this machine: each is run before it is called present."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.toolchain.aiecc import DIALECTS, Dialect, dialect_of
+from tileproof.toolchain.tool import Absence, Answer, Tool, ask, executable, first_line, search_path
+from tileproof.xclbin import read_xclbin
+
+_XRT = "/opt/xilinx/xrt"  # where AMD's packages put XRT; $XILINX_XRT names another place
+_WHEELS = "https://github.com/Xilinx/mlir-aie/releases/expanded_assets"
+_PEANO_WHEELS = "https://github.com/Xilinx/llvm-aie/releases/expanded_assets/nightly"
+INSTALL_MLIR_AIE = f"pip install mlir_aie -f {_WHEELS}/latest-wheels-4"
+INSTALL_PEANO = f"pip install llvm-aie -f {_PEANO_WHEELS}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlirAie:
+    """Everything that a build for an NPU runs. `root` holds bin and include; `bootgen` is None where aiecc has its own.
+
+    A dialect that is only assumed, for a plan to look at, has tools that were not run.
+    """
+
+    dialect: Dialect
+    root: Path
+    aiecc: Tool
+    aie_opt: Tool
+    peano: Tool
+    peano_root: Path
+    xclbinutil: Tool
+    bootgen: Tool | None
+    is_assumed: bool = False
+
+    @property
+    def tools(self) -> dict[str, Tool]:
+        found = {"aiecc": self.aiecc, "aie-opt": self.aie_opt, "peano": self.peano, "xclbinutil": self.xclbinutil}
+        return found | ({"bootgen": self.bootgen} if self.bootgen else {})
+
+
+def assumed(dialect: Dialect) -> MlirAie:
+    """The tools of a dialect by the names that a person would type, none of which was run."""
+    root, peano = Path("$MLIR_AIE_INSTALL_DIR"), Path("$PEANO_INSTALL_DIR")
+    aiecc = "aiecc.py" if dialect == "A" else "aiecc"
+    return MlirAie(
+        dialect=dialect,
+        root=root,
+        aiecc=Tool("aiecc", (str(root / "bin" / aiecc),), "assumed"),
+        aie_opt=Tool("aie-opt", (str(root / "bin" / "aie-opt"),), "assumed"),
+        peano=Tool("peano", (str(peano / "bin" / "clang++"),), "assumed"),
+        peano_root=peano,
+        xclbinutil=Tool("xclbinutil", ("xclbinutil",), "assumed"),
+        bootgen=None,
+        is_assumed=True,
+    )
+
+
+def find_mlir_aie(environ: Mapping[str, str] = os.environ) -> MlirAie:
+    """All tools, or one `Problem` that says of each what is missing and how to get it."""
+    found = probe(environ)
+    missing = [tool for tool in found.values() if isinstance(tool, Absence)]
+    aiecc, aie_opt, peano, xclbinutil, bootgen = found.values()
+    if isinstance(aiecc, Absence) or isinstance(aie_opt, Absence) or isinstance(peano, Absence):
+        raise _not_here(missing)
+    if isinstance(xclbinutil, Absence):
+        raise _not_here(missing)
+    dialect = dialect_of_tool(aiecc, environ)
+    if isinstance(bootgen, Absence) and dialect in ("A", "B"):
+        raise _not_here(missing)
+    return MlirAie(
+        dialect=dialect,
+        root=Path(aiecc.command[-1]).parents[1],
+        aiecc=aiecc,
+        aie_opt=aie_opt,
+        peano=peano,
+        peano_root=Path(peano.command[-1]).parents[1],
+        xclbinutil=xclbinutil,
+        bootgen=bootgen if isinstance(bootgen, Tool) else None,
+    )
+
+
+def _not_here(missing: list[Absence]) -> Problem:
+    return Problem(
+        "nothing can be built for an NPU here: " + ", ".join(tool.name for tool in missing) + " cannot be used",
+        where="--toolchain mlir-aie",
+        why="\n".join(f"{tool.name} is {'broken' if tool.present else 'absent'}: {tool.why}" for tool in missing),
+        fix="\n".join(dict.fromkeys(tool.fix for tool in missing)),
+        exit_code=EXIT_NOT_HERE,
+    )
+
+
+def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
+    """Each tool by name, as a program that ran or as what is wrong with it."""
+    aiecc = _aiecc(environ)
+    root = Path(aiecc.command[-1]).parents[1] if isinstance(aiecc, Tool) else None
+    return {
+        "aiecc": aiecc,
+        "aie-opt": _versioned(
+            *("aie-opt", "aie-opt", _bins(environ, root), environ),
+            absent="it is beside no aiecc, and not on PATH",
+            fix=INSTALL_MLIR_AIE,
+        ),
+        "peano": _peano(environ, root),
+        "xclbinutil": _xclbinutil(environ),
+        "bootgen": _bootgen(environ, root),
+    }
+
+
+def _bins(environ: Mapping[str, str], root: Path | None) -> list[Path | str | None]:
+    return [root / "bin" if root else None, *(folder / "bin" for folder in _roots(environ)), *search_path(environ)]
+
+
+def _roots(environ: Mapping[str, str]) -> Iterator[Path]:
+    if environ.get("MLIR_AIE_INSTALL_DIR"):
+        yield Path(environ["MLIR_AIE_INSTALL_DIR"])
+    yield from _installed("mlir_aie", "mlir_aie", environ)
+
+
+def _installed(distribution: str, folder: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Where pip put a wheel's folder: that of this Python, and of an activated environment."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        yield Path(str(metadata.distribution(distribution).locate_file(folder)))
+    if environ.get("VIRTUAL_ENV"):
+        site = sysconfig.get_path("purelib", vars={"base": environ["VIRTUAL_ENV"]})
+        yield Path(site) / folder
+
+
+# aiecc
+
+
+def _aiecc(environ: Mapping[str, str]) -> Tool | Absence:
+    """The C++ program before the Python one, which later releases only kept as a way to it."""
+    seen = []
+    for name in ("aiecc", "aiecc.py"):
+        path = executable(name, _bins(environ, None))
+        if path is None:
+            continue
+        for command in ((str(path),), (sys.executable, str(path))) if name.endswith(".py") else ((str(path),),):
+            answer = ask([*command, "--help"], environ)
+            if _dialect_in(answer) is not None:
+                return Tool("aiecc", command, _version_of(command, environ))
+            seen.append(f"`{' '.join(command)} --help`: {first_line(answer.text)}")
+    if seen:
+        return Absence(
+            name="aiecc",
+            present=True,
+            why="it is there and is none of the four that tileproof knows: " + "; ".join(seen),
+            fix=f"install a release of mlir-aie whole: {INSTALL_MLIR_AIE}",
+        )
+    return Absence(
+        name="aiecc",
+        present=False,
+        why="it is neither below $MLIR_AIE_INSTALL_DIR nor in this Python's packages nor on PATH",
+        fix=INSTALL_MLIR_AIE,
+    )
+
+
+def _dialect_in(answer: Answer) -> Dialect | None:
+    # argparse begins with a small letter, LLVM's command line with OVERVIEW and a capital USAGE.
+    return dialect_of(answer.text, is_python="usage:" in answer.text) if answer.code == 0 else None
+
+
+def dialect_of_tool(aiecc: Tool, environ: Mapping[str, str]) -> Dialect:
+    """Of an aiecc that was found."""
+    found = _dialect_in(ask([*aiecc.command, "--help"], environ))
+    assert found in DIALECTS
+    return found
+
+
+def _version_of(command: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    """A has --version, the others --aie-version; each refuses the other's."""
+    for flag in ("--aie-version", "--version"):
+        answer = ask([*command, flag], environ)
+        if answer.code == 0 and answer.text.strip():
+            return first_line(answer.text)
+    return "a version that it does not say"
+
+
+# The others
+
+
+def _versioned(
+    name: str, program: str, folders: Sequence[Path | str | None], environ: Mapping[str, str], absent: str, fix: str
+) -> Tool | Absence:
+    path = executable(program, folders)
+    if path is None:
+        return Absence(name=name, present=False, why=absent, fix=fix)
+    answer = ask([str(path), "--version"], environ)
+    if answer.code != 0:
+        why = f"`{path} --version` failed: {first_line(answer.text)}"
+        return Absence(name=name, present=True, why=why, fix=f"install it again: {fix}")
+    return Tool(name, (str(path),), first_line(answer.text))
+
+
+def _peano(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
+    """Where aiecc looks itself, in its order."""
+    named = environ.get("PEANO_INSTALL_DIR")
+    roots = [Path(named)] if named else [root / "peano", root.parent / "peano"] if root else []
+    roots += [] if named else list(_installed("llvm-aie", "llvm-aie", environ))
+    return _versioned(
+        *("Peano", "clang++", [folder / "bin" for folder in roots], environ),
+        absent="its clang++ is neither below $PEANO_INSTALL_DIR nor beside mlir-aie nor in this Python's packages",
+        fix=INSTALL_PEANO,
+    )
+
+
+def _bootgen(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
+    path = executable("bootgen", _bins(environ, root))
+    if path is None:
+        return Absence(
+            name="bootgen",
+            present=False,
+            why="aiecc of July 2026 and before packs the PDI with it",
+            fix=INSTALL_MLIR_AIE,
+        )
+    answer = ask([str(path), "-help"], environ)
+    if answer.code is None:
+        return Absence(name="bootgen", present=True, why=answer.text, fix=f"install it again: {INSTALL_MLIR_AIE}")
+    return Tool("bootgen", (str(path),), first_line(answer.text))
+
+
+_TOPOLOGY = {
+    "mem_topology": {
+        "m_count": "1",
+        "m_mem_data": [
+            {
+                "m_type": "MEM_DRAM",
+                "m_used": "1",
+                "m_sizeKB": "0x10000",
+                "m_tag": "HOST",
+                "m_base_address": "0x4000000",
+            }
+        ],
+    }
+}
+
+
+def _xclbinutil(environ: Mapping[str, str]) -> Tool | Absence:
+    """It is asked to do its work: Debian's is a wrapper of a program that is not there, and exits 0."""
+    fix = "install XRT's tools (Ubuntu with AMD's packages: apt-get install libxrt-utils), or name one: AIE_XCLBINUTIL"
+    named = environ.get("AIE_XCLBINUTIL")
+    folders: list[Path | str | None] = [*search_path(environ), Path(environ.get("XILINX_XRT", _XRT)) / "bin"]
+    path = Path(named) if named else executable("xclbinutil", folders)
+    if path is None or not path.exists():
+        why = f"$AIE_XCLBINUTIL names {named}" if named else "it is neither on PATH nor below XRT's folder"
+        return Absence(name="xclbinutil", present=False, why=why, fix=fix)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "mem_topology.json").write_text(json.dumps(_TOPOLOGY))
+        words = ("--add-replace-section", "MEM_TOPOLOGY:JSON:mem_topology.json", "--force", "--output", "a.xclbin")
+        answer = ask([str(path), *words], environ, folder)
+        if not _has_topology(folder / "a.xclbin"):
+            said = f"code {answer.code}: {first_line(answer.text)}"
+            why = f"{path} was asked to write a small xclbin, and did not ({said})"
+            return Absence(name="xclbinutil", present=True, why=why, fix=fix)
+    return Tool("xclbinutil", (str(path),), first_line(ask([str(path), "--version"], environ).text))
+
+
+def _has_topology(path: Path) -> bool:
+    try:
+        return read_xclbin(path.read_bytes(), path.name).section("MEM_TOPOLOGY") is not None
+    except (OSError, Problem):
+        return False

@@ -1,0 +1,392 @@
+"""The build for an NPU: right by construction, driven through all four dialects of aiecc with programs that stand in.
+
+tests/needs_mlir_aie runs the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from small_kernel import write_kernel
+from stand_in_tools import BROKEN, calls, install
+
+from tileproof.cli import main
+from tileproof.errors import Problem
+from tileproof.mlir.reader import read_design
+from tileproof.provenance import check_pair, read_provenance
+from tileproof.toolchain.aiecc import DIALECTS, AieccCall, aiecc_flags, dialect_of
+from tileproof.toolchain.mlir_aie import find_mlir_aie
+from tileproof.xclbin import read_arguments, read_xclbin
+
+CALL = AieccCall(design="d.mlir", xclbin="a.xclbin", insts="i.bin", tmpdir="t.prj", peano="/peano", xclbinutil="/x")
+COMMON = [
+    *("--xclbin-name=a.xclbin", "--npu-insts-name=i.bin", "--xclbin-kernel-name=MLIR_AIE"),
+    *("--xclbin-instance-name=MLIRAIE", "--xclbin-kernel-id=0x901", "--peano=/peano", "--alloc-scheme=bank-aware"),
+    *("--no-unified", "--tmpdir=t.prj"),
+]
+BANKS = """
+[banks]
+scheme = "bank-aware"
+
+[banks.host]
+x = "SRAM"
+
+[banks.tile]
+x = { bank = [3, 1] }
+"""
+
+
+class Here:
+    """A machine on which the tools of one dialect are installed."""
+
+    def __init__(self, folder: Path, dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.environ = install(folder / "tools", dialect)
+        for name in ("VIRTUAL_ENV", "AIE_XCLBINUTIL", "PEANO_INSTALL_DIR", "MLIR_AIE_INSTALL_DIR"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in self.environ.items():
+            monkeypatch.setenv(name, value)
+        self.kernels = write_kernel(folder)
+
+    def build(self, *options: str) -> int:
+        common = ["--kernels", str(self.kernels), "--build-dir", str(self.folder / "build")]
+        return main(["build", "double", "--toolchain", "mlir-aie", *common, *options])
+
+    @property
+    def built(self) -> Path:
+        return self.folder / "build" / "double" / "double_i32_64__npu1.mlir-aie"
+
+    @property
+    def xclbin(self) -> Path:
+        return self.built / "double_i32_64__npu1.xclbin"
+
+
+@pytest.fixture(params=DIALECTS)
+def here(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    """A kernel with banks: every step there is."""
+    here = Here(tmp_path, request.param, monkeypatch)
+    toml = here.kernels / "double" / "kernel.toml"
+    toml.write_text(toml.read_text() + BANKS)
+    return here
+
+
+@pytest.fixture
+def newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    return Here(tmp_path, "C2", monkeypatch)
+
+
+# What is asked of aiecc
+
+
+@pytest.mark.parametrize(
+    ("dialect", "first", "last"),
+    [
+        ("A", ["--aie-generate-xclbin", "--aie-generate-npu-insts"],
+         ["--no-compile-host", "--no-xchesscc", "--no-xbridge", "d.mlir"]),
+        ("B", ["--aie-generate-xclbin", "--aie-generate-npu-insts"],
+         ["--no-compile-host", "--no-xchesscc", "--no-xbridge", "--dynamic-objFifos=false", "--dump-intermediates",
+          "d.mlir"]),
+        ("C1", ["--get-xclbin", "--get-npu-insts", "--get-input-with-addresses"],
+         ["--no-xchesscc", "--dynamic-objFifos=false", "--output-dir=.", "--xclbinutil-path=/x", "d.mlir"]),
+        ("C2", ["--get-xclbin", "--get-npu-insts", "--get-input-with-addresses"],
+         ["--dynamic-objFifos=false", "--output-dir=.", "--xclbinutil-path=/x", "d.mlir"]),
+    ],
+)  # fmt: skip
+def test_each_dialect_is_asked_in_its_own_words(dialect: str, first: list[str], last: list[str]) -> None:
+    assert list(aiecc_flags(dialect, CALL)) == [*first, *COMMON, *last]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_python", "dialect"),
+    [
+        ("usage: aiecc.py\n --aie-generate-xclbin --no-xchesscc", True, "A"),
+        ("OVERVIEW\n --aie-generate-xclbin --no-xchesscc", False, "B"),
+        ("OVERVIEW\n --get=<edge>: --get-xclbin\n --no-xchesscc", False, "C1"),
+        ("OVERVIEW\n --get=<edge>: --get-xclbin", False, "C2"),
+        ("usage: something else", True, None),
+    ],
+)
+def test_a_dialect_is_known_by_what_its_help_says(text: str, is_python: bool, dialect: str | None) -> None:
+    assert dialect_of(text, is_python=is_python) == dialect
+
+
+# A build
+
+
+def test_each_dialect_builds_a_pair_that_knows_where_it_comes_from_with_its_banks(
+    here: Here, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert here.build() == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"double: built: {here.xclbin} + insts.bin (")
+    assert captured.err == ""  # both lowerings agree, to the last BD
+
+    xclbin = read_xclbin(here.xclbin.read_bytes(), "a.xclbin")
+    provenance = read_provenance(xclbin)
+    assert provenance is not None
+    assert (provenance.variant, provenance.toolchain, provenance.target) == ("double_i32_64__npu1", "mlir-aie", "npu1")
+    check_pair(provenance, (here.built / "insts.bin").read_bytes(), "a.xclbin", "insts.bin")
+    assert json.loads((here.built / "held.json").read_text()) == {"warnings": []}
+    _check_calls(here)
+    _check_spelling(here)
+    _check_banks(here)
+    assert here.build() == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def _check_calls(here: Here) -> None:
+    """Tile code is compiled before aiecc looks for it, and what aiecc compiles has its fifos lowered and placed."""
+    run = [call for call in calls(here.environ) if "help" not in call[1] and "version" not in call[1]]
+    names = [call[0].removesuffix(".py") for call in run if call[0] not in ("xclbinutil", "bootgen")]
+    assert sorted(names) == ["aie-opt", "aie-opt", "aiecc", "clang++"]
+    assert names[-1] == "aiecc"
+    assert run[-1][-1] == "placed.mlir"
+    clang = next(call for call in run if call[0] == "clang++")
+    assert "--target=aie2-none-unknown-elf" in clang
+    assert clang[-4:] == ["-c", "tile.cc", "-o", "tile.o"]
+    assert {"-MD", "-D__AIE_API_AIE_ADF_HPP__"} <= set(clang)
+
+
+def _check_spelling(here: Here) -> None:
+    text = (here.built / "aie.mlir").read_text()
+    is_oldest = "aiecc.py" in {call[0] for call in calls(here.environ)}
+    declared = next(line for line in text.splitlines() if "func.func private" in line)
+    assert ("link_with" not in declared) is is_oldest  # v1.1.x has it on the core
+    assert read_design(text, "aie.mlir").fifos
+
+
+def _check_banks(here: Here) -> None:
+    placed = {b.name: b.bank for b in read_design((here.built / "placed.mlir").read_text(), "placed.mlir").buffers}
+    assert (placed["x_cons_buff_0"], placed["x_cons_buff_1"], placed["y_buff_0"]) == (3, 1, None)
+    lowered = read_design((here.built / "lowered.mlir").read_text(), "lowered.mlir")
+    banks = {b.name: (b.address or 0) // 0x4000 for b in lowered.buffers}
+    assert (banks["x_cons_buff_0"], banks["x_cons_buff_1"]) == (3, 1)
+    arguments = read_arguments(read_xclbin(here.xclbin.read_bytes(), "a.xclbin"), "a.xclbin")
+    assert [arguments[index].bank_tag for index in (1, 3, 4)] == ["SRAM", "SRAM", "HOST"]
+
+
+def test_npu2_is_compiled_for_aie2p_without_a_detour_where_no_fifo_has_a_place(newest: Here) -> None:
+    assert newest.build("--target", "npu2") == 0
+
+    assert any("--target=aie2p-none-unknown-elf" in call for call in calls(newest.environ))
+    assert calls(newest.environ)[-1][-1] == "aie.mlir"
+
+
+def test_an_address_that_mlir_aie_of_march_moves_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = Here(tmp_path, "B", monkeypatch)
+    toml = here.kernels / "double" / "kernel.toml"
+    toml.write_text(toml.read_text() + "\n[banks.tile]\nx = { address = [0x4000, 0x8000] }\n")
+
+    assert here.build() == 2
+    assert capsys.readouterr().err == (
+        "error: buffer x_cons_buff_0 of core (0, 2) does not lie where it asks to\n"
+        "  where: aie.mlir:5:5\n"
+        "  why:   it asks for address 16,384 and lies at 16,640: bank-aware of mlir-aie of March 2026 and before puts "
+        "a buffer behind the address that it asks for\n"
+        '  fix:   ask for banks, or set `scheme = "basic-sequential"`, which keeps addresses\n'
+    )
+
+
+def test_another_tool_builds_again(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:
+    newest.build()
+    program = Path(newest.environ["PEANO_INSTALL_DIR"]) / "bin" / "clang++"
+    program.write_text(program.read_text() + "# another build of it\n")
+
+    assert newest.build() == 0
+    digests = [line.split("(")[1] for line in capsys.readouterr().out.splitlines()]
+    assert digests[0] != digests[1]
+
+
+# A plan to look at
+
+
+def test_a_plan_needs_no_tools_and_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    kernels = write_kernel(tmp_path)
+    options = ["--kernels", str(kernels), "--build-dir", str(tmp_path / "build")]
+    assert main(["build", "double", "--toolchain", "mlir-aie", "--plan", "--dialect", "C2", *options]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == f"cd {tmp_path / 'build' / 'double' / 'double_i32_64__npu1.mlir-aie'}"
+    assert lines[lines.index("# spell the design for mlir-aie of 2026-08") + 1].endswith(
+        "-m tileproof respell --design design.mlir --state 2026-08 --output aie.mlir"
+    )
+    aiecc = lines[lines.index("# run aiecc") + 1]
+    assert aiecc.startswith("$MLIR_AIE_INSTALL_DIR/bin/aiecc --get-xclbin --get-npu-insts ")
+    assert " --peano=$PEANO_INSTALL_DIR " in aiecc
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_plan_of_tools_that_are_here_is_what_the_build_runs(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:
+    assert newest.build("--plan") == 0
+    planned = capsys.readouterr().out
+    assert newest.build() == 0
+
+    for name, *arguments in (call for call in calls(newest.environ) if call[0] in ("clang++", "aiecc")):
+        if "--help" not in arguments and "version" not in arguments[0]:
+            assert f"/{name} " in planned
+            assert all(word in planned for word in arguments)
+
+
+def test_a_plan_for_the_emulator_is_one_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "double", "--kernels", str(write_kernel(tmp_path)), "--plan", "--json"]) == 0
+
+    (plan,) = json.loads(capsys.readouterr().out)
+    assert list(plan["steps"]) == ["compile_tile", "compile_tileproof_checks", "link", "lower", "package"]
+
+
+def test_a_dialect_that_is_not_here_builds_nothing(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:
+    assert newest.build("--dialect", "A") == 2
+    assert capsys.readouterr().err == (
+        "error: an aiecc that is not here builds nothing\n"
+        "  where: --dialect A\n"
+        "  why:   the dialect of the one that is here is found by asking it\n"
+        "  fix:   add --plan to see the commands, or leave --dialect out\n"
+    )
+
+
+# Tools that are not there, or not what they seem
+
+
+def test_without_mlir_aie_each_tool_that_is_missing_is_named_with_its_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("VIRTUAL_ENV", "PEANO_INSTALL_DIR", "MLIR_AIE_INSTALL_DIR", "AIE_XCLBINUTIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XILINX_XRT", str(tmp_path))
+
+    assert main(["build", "double", "--kernels", str(write_kernel(tmp_path)), "--toolchain", "mlir-aie"]) == 3
+    assert capsys.readouterr().err == (
+        "error: nothing can be built for an NPU here: aiecc, aie-opt, Peano, xclbinutil, bootgen cannot be used\n"
+        "  where: --toolchain mlir-aie\n"
+        "  why:   aiecc is absent: it is neither below $MLIR_AIE_INSTALL_DIR nor in this Python's packages nor on "
+        "PATH\n"
+        "         aie-opt is absent: it is beside no aiecc, and not on PATH\n"
+        "         Peano is absent: its clang++ is neither below $PEANO_INSTALL_DIR nor beside mlir-aie nor in this "
+        "Python's packages\n"
+        "         xclbinutil is absent: it is neither on PATH nor below XRT's folder\n"
+        "         bootgen is absent: aiecc of July 2026 and before packs the PDI with it\n"
+        "  fix:   pip install mlir_aie -f https://github.com/Xilinx/mlir-aie/releases/expanded_assets/latest-wheels-4\n"
+        "         pip install llvm-aie -f https://github.com/Xilinx/llvm-aie/releases/expanded_assets/nightly\n"
+        "         install XRT's tools (Ubuntu with AMD's packages: apt-get install libxrt-utils), or name one: "
+        "AIE_XCLBINUTIL\n"
+    )
+
+
+def test_an_xclbinutil_that_says_yes_and_does_nothing_is_found_out(newest: Here) -> None:
+    """As Debian's: a wrapper whose program is missing, which prints an error and exits 0."""
+    wrapper = Path(newest.environ["XILINX_XRT"]) / "bin" / "xclbinutil"
+    wrapper.write_text("#!/bin/sh\necho 'Could not find xclbinutil'\nexit 0\n")
+    with pytest.raises(Problem) as refused:
+        find_mlir_aie(newest.environ)
+
+    assert refused.value.what == "nothing can be built for an NPU here: xclbinutil cannot be used"
+    assert refused.value.why == (
+        f"xclbinutil is broken: {wrapper} was asked to write a small xclbin, and did not "
+        "(code 0: Could not find xclbinutil)"
+    )
+
+
+def test_a_driver_with_a_wrong_first_line_runs_with_this_python(tmp_path: Path) -> None:
+    environ = install(tmp_path, "A")
+    program = tmp_path / "mlir_aie" / "bin" / "aiecc.py"
+    program.write_text(program.read_text().replace(sys.executable, "/nowhere/python3", 1))
+
+    assert find_mlir_aie(environ).aiecc.command == (sys.executable, str(program))
+
+
+def test_a_program_called_aiecc_that_is_none_is_named(newest: Here) -> None:
+    program = Path(newest.environ["MLIR_AIE_INSTALL_DIR"]) / "bin" / "aiecc"
+    program.write_text("#!/bin/sh\necho hello\n")
+    with pytest.raises(Problem) as refused:
+        find_mlir_aie(newest.environ)
+
+    assert refused.value.why == (
+        f"aiecc is broken: it is there and is none of the four that tileproof knows: `{program} --help`: hello"
+    )
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_tools_are_found_by_path_as_well(dialect: str, tmp_path: Path) -> None:
+    environ = install(tmp_path, dialect)
+    environ["PATH"] = f"{environ.pop('MLIR_AIE_INSTALL_DIR')}/bin:{environ['PATH']}"
+
+    assert find_mlir_aie(environ).dialect == dialect
+
+
+# What goes wrong in a build
+
+
+def test_a_tool_that_fails_is_told_with_its_error_the_line_the_template_and_the_command(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(BROKEN, "aie-opt fails")
+    assert newest.build() == 1
+
+    template = Path(__file__).parents[1] / "templates" / "design.mlir.j2"
+    line = (newest.built / "aie.mlir").read_text().splitlines()[13].strip()
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "error: double: verify the design, and lower it as far as addresses failed\n"
+        f"  where: {newest.built}/aie.mlir:14:5, rendered from {template}\n"
+        "  why:   'aie.objectfifo' op something is wrong here\n"
+        f"         {line}\n"
+        f"  fix:   the whole log is {newest.built}/build.log; to see it again: cd {newest.built} && "
+    )
+    assert told.endswith(" -v lowered.mlir\n")
+
+
+def test_an_aiecc_that_exits_0_and_writes_nothing_is_no_success(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert newest.build() == 0
+    program = Path(newest.environ["MLIR_AIE_INSTALL_DIR"]) / "bin" / "aiecc"
+    program.write_text(
+        program.read_text().replace(
+            "from stand_in_tools", "sys.argv[1:2] == ['--get-xclbin'] and sys.exit(0)\nfrom stand_in_tools"
+        )
+    )
+    for name in ("aiecc.xclbin", "insts.bin", "input_with_addresses.mlir"):
+        (newest.built / name).unlink()
+    capsys.readouterr()
+
+    assert newest.build() == 1
+    assert "error: double: " in capsys.readouterr().err
+
+
+def test_another_lowering_than_ours_is_told_by_name(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(BROKEN, "aie-opt places elsewhere")
+    assert newest.build() == 1
+
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "error: aiecc gave x_cons_buff_1, y_buff_1 another address than aie-opt did\n"
+        "  where: input_with_addresses.mlir\n"
+    )
+    assert json.loads((newest.built / "held.json").read_text())["warnings"] == [
+        "buffer x_cons_buff_1, address: 49216 of mlir-aie, 49152 of tileproof",
+        "buffer y_buff_1, address: 16448 of mlir-aie, 16384 of tileproof",
+    ]
+
+
+def test_an_npu_that_is_asked_for_and_not_here_is_said_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    kernels = write_kernel(tmp_path)
+    options = ["--kernels", str(kernels), "--build-dir", str(tmp_path / "build"), "--device", "npu"]
+
+    assert main(["verify", "double", *options]) == 3
+    assert "not run" in capsys.readouterr().out
+    assert not (tmp_path / "build").exists()
