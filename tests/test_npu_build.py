@@ -380,6 +380,50 @@ def test_another_lowering_than_ours_is_told_by_name(
     ]
 
 
+@pytest.mark.parametrize("dialect", ["B", "C2"])
+def test_both_lowerings_of_any_design_are_compared(
+    dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Here(tmp_path, dialect, monkeypatch)
+    design = Path(__file__).parent / "designs" / "double.mlir"
+    state = {"B": "2026-03", "C2": "2026-08"}[dialect]
+
+    assert main(["check", str(design), "--against-mlir-aie"]) == 0
+    assert capsys.readouterr().out == (
+        f"{design}: mlir-aie of {state} and tileproof make the same of it: 4 buffers, 8 locks, 2 channels\n"
+    )
+    monkeypatch.setenv(BROKEN, "aie-opt places elsewhere")
+    assert main(["check", str(design), "--against-mlir-aie"]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"{design}, lowered by mlir-aie of {state} and by tileproof:"
+    assert all("_buff_1, address: " in line for line in told[1:])
+
+
+def test_a_comparison_needs_an_mlir_aie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MLIR_AIE_INSTALL_DIR", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert main(["check", str(Path(__file__).parent / "designs" / "double.mlir"), "--against-mlir-aie"]) == 3
+    assert capsys.readouterr().err.startswith("error: there is no aiecc to compare with\n  where: --against-mlir-aie\n")
+
+
+def test_a_design_that_mlir_aie_refuses_is_told_in_its_words(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(BROKEN, "aie-opt fails")
+    design = Path(__file__).parent / "designs" / "double.mlir"
+
+    assert main(["check", str(design), "--against-mlir-aie"]) == 1
+    assert capsys.readouterr().err == (
+        "error: mlir-aie of 2026-08 does not lower double.mlir, and tileproof does\n"
+        f"  where: {design}\n"
+        "  why:   aie.mlir:14:5: error: 'aie.objectfifo' op something is wrong here\n"
+        "  fix:   one of the two is wrong: `tileproof check` says what tileproof finds\n"
+    )
+
+
 def test_an_npu_that_is_asked_for_and_not_here_is_said_before_anything_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,11 @@ def _add_check(commands: Commands) -> None:
     shape.add_argument("--json", action="store_true", help="print findings, or the catalogue, as JSON")
     shape.add_argument("--sarif", action="store_true", help="print findings as SARIF 2.1.0, for editors")
     parser.add_argument("--list", action="store_true", help="print every check there is, and end")
+    parser.add_argument(
+        "--against-mlir-aie",
+        action="store_true",
+        help="compare what the mlir-aie that is here makes of the design with what tileproof makes of it, and end",
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -49,6 +54,8 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.list:
         answer(report.catalogue_as_json() if arguments.json else report.catalogue_as_markdown())
         return 0
+    if arguments.against_mlir_aie:
+        return _compare(arguments)
     findings, checks = _findings(arguments)
     if arguments.json:
         answer(report.as_json(findings, arguments.subject))
@@ -57,6 +64,22 @@ def _check(arguments: argparse.Namespace) -> int:
     else:
         answer(report.as_text(findings, arguments.subject, checks))
     return EXIT_KERNEL_WRONG if any(finding.is_error for finding in findings) else 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from tileproof.toolchain.other_lowering import compare_lowerings
+
+    name, design, _ = _subject(arguments)
+    found = compare_lowerings(design, name)
+    if arguments.json:
+        answer(json.dumps({"mlir_aie": found.state, "differences": found.differences}, indent=1))
+    elif found.differences:
+        answer("\n".join((f"{name}, lowered by mlir-aie of {found.state} and by tileproof:", *found.differences)))
+    else:
+        theirs = found.theirs
+        counted = f"{len(theirs.buffers)} buffers, {len(theirs.locks)} locks, {len(theirs.channels)} channels"
+        answer(f"{name}: mlir-aie of {found.state} and tileproof make the same of it: {counted}")
+    return EXIT_KERNEL_WRONG if found.differences else 0
 
 
 def _findings(arguments: argparse.Namespace) -> tuple[tuple[Finding, ...], int]:
