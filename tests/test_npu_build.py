@@ -225,6 +225,29 @@ def test_a_plan_needs_no_tools_and_runs_nothing(
     assert not (tmp_path / "build").exists()
 
 
+def test_a_dialect_means_mlir_aie_and_no_other_toolchain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["build", "double", "--kernels", str(write_kernel(tmp_path)), "--plan", "--dialect", "B"]
+    assert main(options) == 0
+    assert "\n# run aiecc\n" in capsys.readouterr().out
+    assert main([*options, "--toolchain", "host"]) == 2
+    assert capsys.readouterr().err == (
+        "error: the host toolchain has no aiecc\n"
+        "  where: --toolchain host --dialect B\n"
+        "  why:   a build for the emulator lowers the design itself\n"
+        "  fix:   leave one of the two out\n"
+    )
+
+
+def test_rebank_builds_for_an_npu_as_well(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--kernels", str(newest.kernels), "--build-dir", str(newest.folder / "build")]
+    asked = ["--arg", "y=SRAM", "--bank", "x=0,1"]
+    assert main(["rebank", "double", "--toolchain", "mlir-aie", *options, *asked]) == 0
+
+    out = capsys.readouterr().out
+    assert "   4  y            SRAM, group id 65537 in slot 1  (asked for)\n" in out
+    assert out.rstrip().endswith("/lowered.mlir, as mlir-aie has lowered it and [banks] asks")
+
+
 def test_a_plan_of_tools_that_are_here_is_what_the_build_runs(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:
     assert newest.build("--plan") == 0
     planned = capsys.readouterr().out

@@ -12,6 +12,7 @@ from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.lowering.kept import check_kept
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
+from tileproof.provenance import read_provenance
 from tileproof.spec import KernelSpec
 from tileproof.xclbin import Xclbin, parse_topology, read_arguments, read_xclbin
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER
@@ -20,16 +21,26 @@ from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER
 def banks_text(spec: KernelSpec, path: Path) -> str:
     """The memories and the address of everything in the xclbin at `path`; a `Problem` where it is not as asked."""
     xclbin = read_xclbin(path.read_bytes(), path.name)
-    lowered = _lowered(xclbin, path)
-    check_kept(spec.banks, lowered)
     lines = [
         "memories of the host, and what the kernel's arguments are connected to",
         *_memories(spec, xclbin, path),
         *_arguments(spec, xclbin, path),
         "",
-        *(line for core in lowered.cores for line in memory_map(lowered, core.core.tile)),
+        *_places(spec, xclbin, path),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _places(spec: KernelSpec, xclbin: Xclbin, path: Path) -> Iterator[str]:
+    provenance = read_provenance(xclbin)
+    if provenance is not None and provenance.toolchain == "mlir-aie":
+        # Its ELFs hold no names; the build has held what aiecc used against [banks] already.
+        yield f"where buffers lie: {path.parent / 'lowered.mlir'}, as mlir-aie has lowered it and [banks] asks"
+        return
+    lowered = _lowered(xclbin, path)
+    check_kept(spec.banks, lowered)
+    for core in lowered.cores:
+        yield from memory_map(lowered, core.core.tile)
 
 
 def _lowered(xclbin: Xclbin, path: Path) -> LoweredDesign:

@@ -93,7 +93,8 @@ def plan_kernel(rendered: Rendered, request: Request) -> Plan:
 
 
 def _is_for_npu(request: Request) -> bool:
-    return request.toolchain == "mlir-aie" or (request.toolchain == "auto" and request.device == "npu")
+    is_asked = request.device == "npu" or request.dialect is not None
+    return request.toolchain == "mlir-aie" or (request.toolchain == "auto" and is_asked)
 
 
 def _host_plan(rendered: Rendered, request: Request) -> Plan:

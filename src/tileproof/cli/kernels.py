@@ -23,6 +23,7 @@ from tileproof.cli.shared import (
     seed,
 )
 from tileproof.errors import Problem
+from tileproof.toolchain.aiecc import DIALECTS
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
@@ -112,6 +113,11 @@ def _add_build(commands: Commands) -> None:
     common_options(parser)
     building_options(parser)
     parser.add_argument("--plan", action="store_true", help="print the commands of the build, and run none of them")
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        help="plan for this aiecc, which need not be here: A is v1.1.x, B March to July 2026, C1 and C2 since",
+    )
     parser.add_argument("--json", action="store_true")
 
 
@@ -119,15 +125,9 @@ def _build(arguments: argparse.Namespace) -> int:
     from tileproof.prepare import build_kernel, render_kernel
 
     request = request_of(arguments)
+    _refuse_odd_dialect(arguments)
     if arguments.plan:
         return _print_plans(arguments, request)
-    if request.dialect is not None:
-        raise Problem(
-            "an aiecc that is not here builds nothing",
-            where=f"--dialect {request.dialect}",
-            why="the dialect of the one that is here is found by asking it",
-            fix="add --plan to see the commands, or leave --dialect out",
-        )
     listed = []
     for name in arguments.kernel:
         artifacts = build_kernel(render_kernel(name, request), request, say)
@@ -147,6 +147,23 @@ def _build(arguments: argparse.Namespace) -> int:
     if arguments.json:
         answer(json.dumps(listed, indent=1))
     return 0
+
+
+def _refuse_odd_dialect(arguments: argparse.Namespace) -> None:
+    if arguments.dialect is not None and arguments.toolchain == "host":
+        raise Problem(
+            "the host toolchain has no aiecc",
+            where=f"--toolchain host --dialect {arguments.dialect}",
+            why="a build for the emulator lowers the design itself",
+            fix="leave one of the two out",
+        )
+    if arguments.dialect is not None and not arguments.plan:
+        raise Problem(
+            "an aiecc that is not here builds nothing",
+            where=f"--dialect {arguments.dialect}",
+            why="the dialect of the one that is here is found by asking it",
+            fix="add --plan to see the commands, or leave --dialect out",
+        )
 
 
 def _print_plans(arguments: argparse.Namespace, request: Request) -> int:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from tileproof import device_model
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem, unreadable
-from tileproof.toolchain.aiecc import DIALECTS
 
 if TYPE_CHECKING:
     from tileproof.prepare import Request
@@ -79,11 +78,6 @@ def common_options(parser: argparse._ActionsContainer) -> None:
 def building_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--dialect",
-        choices=DIALECTS,
-        help="plan for this aiecc although it is not here: A is v1.1.x, B March to July 2026, C1 and C2 since",
     )
     parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
     parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="parallel steps; default: as ninja chooses")
