@@ -57,7 +57,8 @@ def test_only_build_toolchain_device_and_the_emulators_process_start_processes()
     starters = callers_of("subprocess.run", "subprocess.Popen", "subprocess.check_call", "os.fork", "os.system")
 
     toolchain = {"toolchain/cxx.py", "toolchain/frames.py", "toolchain/tile_library.py", "toolchain/tool.py"}
-    assert starters == {"build.py", "emulator/process.py", "emulator/source_lines.py"} | toolchain
+    emulator = {"emulator/process.py", "emulator/source_lines.py"}
+    assert starters == {"build.py", "device/guarded.py"} | emulator | toolchain
 
 
 def test_only_device_imports_pyxrt() -> None:

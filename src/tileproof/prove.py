@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tileproof.device import OpenDevice
+    from tileproof.device.guarded import GuardedKernel
     from tileproof.device.runner import LoadedKernel, RunResult
     from tileproof.emulator.timeline import Timeline
     from tileproof.verify import Comparison, Verdict
@@ -39,6 +40,23 @@ def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: P
     rendered = render_kernel(name, request)
     cases = _chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
     frames = None if wav is None else _frames(rendered.spec, wav)
+    if request.device == "npu":
+        from tileproof.device.turn import npu_turn
+
+        with npu_turn(rendered.spec.variant(request.target), say):
+            yield from _prove_cases(rendered, request, cases, frames, say)
+    else:
+        yield from _prove_cases(rendered, request, cases, frames, say)
+
+
+def _prove_cases(
+    rendered: Rendered,
+    request: Request,
+    cases: Sequence[Case],
+    frames: npt.NDArray[Any] | None,
+    say: Callable[[str], None],
+) -> Iterator[Verdict]:
+    name = rendered.spec.name
     proof: _Proof | None = None
     timelines: list[Timeline] = []
     for number, case in enumerate(cases):
@@ -89,7 +107,7 @@ class _Proof:
     device: str
     artifacts: Mapping[str, str]
     toolchain: str
-    loaded: LoadedKernel
+    loaded: LoadedKernel | GuardedKernel
     seconds: dict[str, float]
     dead: bool = False
     timelines: list[Timeline] = field(default_factory=list)
@@ -101,14 +119,14 @@ class _Proof:
         xclbin, insts = _given_pair(request) or _built_pair(rendered, request, say)
         built = time.perf_counter()
         # Late: it needs numpy, which a build alone does not.
-        from tileproof.device.runner import LoadedKernel, open_xclbin
+        from tileproof.device.runner import open_xclbin
 
         container = open_xclbin(xclbin)
         provenance = read_provenance(container)
         _refuse_another(rendered.spec.variant(request.target), provenance, xclbin)
         device = _device(request, container, xclbin)
         sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
-        loaded = LoadedKernel(device, xclbin, insts, sizes, request.timeout_s)
+        loaded = _loaded(device, xclbin, insts, sizes, request.timeout_s)
         return cls(
             rendered=rendered,
             request=request,
@@ -321,6 +339,19 @@ def _device(request: Request, container: Xclbin, xclbin: Path) -> OpenDevice:
     device.xrt.settings.watchdog_s = request.timeout_s
     device.xrt.settings.manner = Manner(as_hardware=request.as_hardware, trace=request.trace is not None)
     return device
+
+
+def _loaded(
+    device: OpenDevice, xclbin: Path, insts: Path, sizes: Mapping[int, int], timeout_s: float
+) -> LoadedKernel | GuardedKernel:
+    """The emulator guards itself: its array is another process. XRT does not."""
+    from tileproof.device import EMULATOR
+    from tileproof.device.guarded import GuardedKernel
+    from tileproof.device.runner import LoadedKernel
+
+    if device.name == EMULATOR:
+        return LoadedKernel(device, xclbin, insts, sizes, timeout_s)
+    return GuardedKernel(xclbin, insts, sizes, timeout_s)
 
 
 def _given_pair(request: Request) -> tuple[Path, Path] | None:

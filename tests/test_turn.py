@@ -1,0 +1,60 @@
+"""One user of the NPU at a time, who is named to the others."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tileproof.device.turn import npu_turn
+
+# Takes its turn, says so, and keeps it until its standard input ends.
+HOLDER = """\
+import sys
+from pathlib import Path
+from tileproof.device.turn import npu_turn
+with npu_turn("attention", print, Path(sys.argv[1])):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "mine\n"
+    return process
+
+
+def released(holder: subprocess.Popen[str], how: str) -> None:
+    if how == "killed":
+        holder.kill()
+    holder.communicate()
+
+
+@pytest.mark.parametrize("how", ["ended", "killed"])
+def test_a_second_user_waits_for_the_first_by_name(how: str, holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        released(holder, how)
+
+    with npu_turn("mel", say, tmp_path):
+        text = (tmp_path / "tileproof-npu.lock").read_text()
+
+    assert said == [f"the NPU is in use by {getpass.getuser()}, process {holder.pid}, attention; waiting for it"]
+    assert text == f"{getpass.getuser()}, process {os.getpid()}, mel"
+
+
+def test_who_is_alone_does_not_wait(tmp_path: Path) -> None:
+    for _ in range(2):
+        with npu_turn("mel", pytest.fail, tmp_path):
+            pass
