@@ -39,13 +39,14 @@ def instructions() -> bytes:
     return sequence_words(lowered, main_sequence(lowered))
 
 
-def packed() -> bytes:
+def packed(dialect: str) -> bytes:
+    """What aiecc and xclbinutil make; B's first drivers left the uuid nil."""
     lowered = _design()
     request = PackageRequest(
         columns=lowered.device.columns,
         start_columns=(0,),
         pdi=b"machine code" * 100,
-        uuid=bytes(range(16)),
+        uuid=bytes(16) if dialect == "B" else bytes(range(16)),
         pdi_uuid=bytes(range(1, 17)),
         buffers=len(main_sequence(lowered).arguments),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -173,6 +174,10 @@ def _compile_design(dialect: str, arguments: Sequence[str]) -> int:
         if not Path(name).is_file():
             print(f"{design}: error: cannot open {name}", file=sys.stderr)
             return 1
+    named = next((word.split("=", 1)[1] for word in arguments if word.startswith("--xclbinutil-path=")), "xclbinutil")
+    if shutil.which(named) is None or shutil.which("sh") is None:
+        print(f"{design}: error: could not find xclbinutil", file=sys.stderr)
+        return 1
     from stand_in_lowering import instructions, packed, with_addresses
 
     text = with_addresses(design, dialect)
@@ -184,7 +189,7 @@ def _compile_design(dialect: str, arguments: Sequence[str]) -> int:
     elif "--get-input-with-addresses" in arguments:
         Path("input_with_addresses.mlir").write_text(text)
     Path(_value(arguments, "--npu-insts-name")).write_bytes(instructions())
-    Path(_value(arguments, "--xclbin-name")).write_bytes(packed())
+    Path(_value(arguments, "--xclbin-name")).write_bytes(packed(dialect))
     return 0
 
 

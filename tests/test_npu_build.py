@@ -126,6 +126,7 @@ def test_each_dialect_builds_a_pair_that_knows_where_it_comes_from_with_its_bank
     assert captured.err == ""  # both lowerings agree, to the last BD
 
     xclbin = read_xclbin(here.xclbin.read_bytes(), "a.xclbin")
+    assert any(xclbin.uuid)
     provenance = read_provenance(xclbin)
     assert provenance is not None
     assert (provenance.variant, provenance.toolchain, provenance.target) == ("double_i32_64__npu1", "mlir-aie", "npu1")

@@ -184,9 +184,9 @@ def commands_of(plan: Plan) -> dict[str, str]:
     values = {**plan.variables, "digest": plan.digest}
 
     def value(found: re.Match[str]) -> str:
-        return "$" if found[0] == "$$" else values.get(found[1] or found[2], found[0])
+        return "$" if found[0] == "$$" else values.get(found[1], found[0])
 
-    return {step.name: re.sub(r"\$\$|\$(\w+)|\$\{(\w+)\}", value, step.command) for step in plan.steps}
+    return {step.name: re.sub(r"\$\$|\$(\w+)", value, step.command).strip() for step in plan.steps}
 
 
 def commands_text(plan: Plan, build_dir: Path) -> str:

@@ -95,7 +95,7 @@ def _variables(tools: MlirAie, python: str) -> dict[str, str]:
         "aie_opt": " ".join(map(quoted, tools.aie_opt.command)),
         "aiecc": " ".join(map(quoted, tools.aiecc.command)),
         "xclbinutil": quoted(tools.xclbinutil.command[-1]),
-        "with_path": f"PATH={shlex.quote(os.pathsep.join(dict.fromkeys(folders)))}:$$PATH " if by_path else "",
+        "with_path": f"PATH={shlex.quote(os.pathsep.join(dict.fromkeys(folders)))}:$PATH" if by_path else "",
     }
 
 
@@ -176,7 +176,7 @@ def _aiecc(tools: MlirAie, design: str, insts: str, sources: list[str]) -> Step:
     objects = [source.removesuffix(".cc") + ".o" for source in sources]
     return Step(
         name="aiecc",
-        command=f"${{with_path}}$aiecc {flags}",
+        command=f"$with_path $aiecc {flags}",
         inputs=(design, _HELD, *objects, *(f"{name}.txt" for name in tools.tools)),
         outputs=(_PACKED, insts, addresses_file(tools.dialect, _TMPDIR)),
         text="run aiecc",

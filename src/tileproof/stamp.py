@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import replace
 
 from tileproof import __version__
@@ -15,11 +16,14 @@ from tileproof.provenance import Provenance, provenance_section
 from tileproof.xclbin import read_xclbin, write_xclbin
 from tileproof.xclbin.rebank import Directives, rebank
 
+_UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "tileproof stamp")
+
 
 def stamped(built: bytes, insts: bytes, banks: Banks, variant: str, digest: str) -> bytes:
     """The bytes of the xclbin with its host banks and its provenance; a `Problem` for a pair that cannot run."""
     name = f"{variant}.xclbin"
-    banked = rebank(built, name, Directives(arguments=banks.host, memories=banks.memory))
+    named = _with_uuid(built, name, digest)
+    banked = rebank(named, name, Directives(arguments=banks.host, memories=banks.memory))
     _check(banked, insts, name)
     provenance = Provenance(
         tileproof=__version__,
@@ -33,6 +37,14 @@ def stamped(built: bytes, insts: bytes, banks: Banks, variant: str, digest: str)
     # xclbinutil's JSON behind the sections would be of the file without ours.
     sections = (*xclbin.sections, provenance_section(provenance))
     return write_xclbin(replace(xclbin, sections=sections, trailer=b""))
+
+
+def _with_uuid(built: bytes, name: str, digest: str) -> bytes:
+    """The first C++ drivers of mlir-aie left the uuid nil (its #2991), and XRT would take all of those for one file."""
+    xclbin = read_xclbin(built, name)
+    if any(xclbin.uuid):
+        return built
+    return write_xclbin(replace(xclbin, uuid=uuid.uuid5(_UUIDS, digest).bytes))
 
 
 def _check(xclbin: bytes, insts: bytes, name: str) -> None:
