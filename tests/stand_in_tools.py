@@ -101,7 +101,7 @@ def install(folder: Path, dialect: str) -> dict[str, str]:
                 f"from stand_in_tools import main\nsys.exit(main({program!r}, {dialect!r}, sys.argv[1:]))\n"
             )
             path.chmod(0o755)
-    (root / "include").mkdir()
+    (root / "include" / "aie_api").mkdir(parents=True)
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),

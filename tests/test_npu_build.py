@@ -347,6 +347,22 @@ def test_tools_are_found_by_path_as_well(dialect: str, tmp_path: Path) -> None:
     assert find_mlir_aie(environ).dialect == dialect
 
 
+def test_the_headers_are_found_behind_a_script_of_an_environment(tmp_path: Path) -> None:
+    """pip's wheel: bin/aiecc is a script, and everything else lies in site-packages."""
+    environ = install(tmp_path, "C2")
+    package = tmp_path / "venv" / "lib" / "python3.12" / "site-packages" / "mlir_aie"
+    package.parent.mkdir(parents=True)
+    Path(environ.pop("MLIR_AIE_INSTALL_DIR")).rename(package)
+    (tmp_path / "venv" / "bin").mkdir()
+    (tmp_path / "venv" / "include").mkdir()
+    (tmp_path / "venv" / "bin" / "aiecc").symlink_to(package / "bin" / "aiecc")
+    environ["PATH"] = f"{tmp_path / 'venv' / 'bin'}:{environ['PATH']}"
+    found = find_mlir_aie(environ)
+
+    assert found.root == package
+    assert found.aie_opt.command == (str(package / "bin" / "aie-opt"),)
+
+
 # What goes wrong in a build
 
 

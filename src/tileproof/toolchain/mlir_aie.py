@@ -79,7 +79,7 @@ def find_mlir_aie(environ: Mapping[str, str] = os.environ) -> MlirAie:
         raise _not_here(missing)
     return MlirAie(
         dialect=dialect,
-        root=Path(aiecc.command[-1]).parents[1],
+        root=_root_of(aiecc),
         aiecc=aiecc,
         aie_opt=aie_opt,
         peano=peano,
@@ -102,7 +102,7 @@ def _not_here(missing: list[Absence]) -> Problem:
 def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
     """Each tool by name, as a program that ran or as what is wrong with it."""
     aiecc = _aiecc(environ)
-    root = Path(aiecc.command[-1]).parents[1] if isinstance(aiecc, Tool) else None
+    root = _root_of(aiecc) if isinstance(aiecc, Tool) else None
     return {
         "aiecc": aiecc,
         "aie-opt": _versioned(
@@ -114,6 +114,13 @@ def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
         "xclbinutil": _xclbinutil(environ),
         "bootgen": _bootgen(environ, root),
     }
+
+
+def _root_of(aiecc: Tool) -> Path:
+    """The folder with bin and include. pip puts a script of that name into an environment's bin, the rest elsewhere."""
+    above = Path(aiecc.command[-1]).parents[1]
+    places = (above, *sorted(above.glob("lib/python*/site-packages/mlir_aie")))
+    return next((place for place in places if (place / "include" / "aie_api").is_dir()), above)
 
 
 def _bins(environ: Mapping[str, str], root: Path | None) -> list[Path | str | None]:
