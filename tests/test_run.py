@@ -170,6 +170,30 @@ def test_a_mistake_has_the_line_of_the_program(pair: Pair, tmp_path: Path) -> No
     )
 
 
+SWALLOWED = [
+    ("pyxrt.bo(device, 64, pyxrt.bo.device_only, 0)", "an NPU has no buffers of that kind"),
+    ("pyxrt.bo(device, 64, pyxrt.bo.normal, 0)", "an NPU has no `normal` buffers"),
+    ("kernel.group_id(9)", "there is no argument 9: the kernel has 8"),
+    ("pyxrt.run(kernel).set_arg(3, instr_of_bank_1)", "the copy of a buffer that XRT announced has failed"),
+    ("[pyxrt.hw_context(device, xclbin.get_uuid()) for _ in range(7)]", "there is no free hardware context"),
+    ("x.write(bytes(257), 0)", "the data is larger than the buffer"),
+    ("x.sync(TO, 257, 0)", "a sync reaches beyond its buffer"),
+    ("pyxrt.bo(x, 200, 100)", "a part of a buffer reaches beyond it"),
+    ("pyxrt.kernel(context, 'MLIR')", "no kernel of that name"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "told"), SWALLOWED)
+def test_what_xrt_raises_and_the_program_swallows_is_told_all_the_same(
+    wrong: str, told: str, pair: Pair, tmp_path: Path
+) -> None:
+    swallows = f"instr_of_bank_1 = instr\ntry:\n    {wrong}\nexcept (RuntimeError, IndexError):\n    pass\n"
+    code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace("run = kernel(3", swallows + "run = kernel(3"))
+
+    assert (code, out) == (1, "ERT_CMD_STATE_COMPLETED\n[1, 3, 5, 7]\n")
+    assert told in err[err.index("mistake 1 of 1: ") :].splitlines()[0], err
+
+
 def test_a_state_that_nobody_looks_at_is_told_and_is_no_failure_when_the_run_completed(
     pair: Pair, tmp_path: Path
 ) -> None:

@@ -123,15 +123,20 @@ def _compile(source: str, arch: str) -> Step:
     )
 
 
-def _make_objects(tools: MlirAie) -> Step:
-    passes = shlex.quote(f"--pass-pipeline={pipeline(STATE_OF[tools.dialect], objects=True, addresses=False)}")
+def _aie_opt(tools: MlirAie, name: str, source: str, output: str, text: str, **parts: bool) -> Step:
+    passes = shlex.quote(f"--pass-pipeline={pipeline(STATE_OF[tools.dialect], **parts)}")
     return Step(
-        name="objects",
-        command=f"$aie_opt {passes} {_DESIGN} -o {_OBJECTS}",
-        inputs=(_DESIGN, "aie-opt.txt"),
-        outputs=(_OBJECTS,),
-        text="make the objects of the fifos",
+        name=name,
+        command=f"$aie_opt {passes} {source} -o {output}",
+        inputs=(source, "aie-opt.txt"),
+        outputs=(output,),
+        text=text,
     )
+
+
+def _make_objects(tools: MlirAie) -> Step:
+    text = "make the objects of the fifos"
+    return _aie_opt(tools, "objects", _DESIGN, _OBJECTS, text, objects=True, addresses=False)
 
 
 def _place(tools: MlirAie) -> Step:
@@ -146,14 +151,8 @@ def _place(tools: MlirAie) -> Step:
 
 
 def _lower(tools: MlirAie, design: str, *, objects: bool) -> Step:
-    passes = shlex.quote(f"--pass-pipeline={pipeline(STATE_OF[tools.dialect], objects=objects, addresses=True)}")
-    return Step(
-        name="lower",
-        command=f"$aie_opt {passes} {design} -o {_LOWERED}",
-        inputs=(design, "aie-opt.txt"),
-        outputs=(_LOWERED,),
-        text="verify the design, and lower it as far as addresses",
-    )
+    text = "verify the design, and lower it as far as addresses"
+    return _aie_opt(tools, "lower", design, _LOWERED, text, objects=objects, addresses=True)
 
 
 def _hold(tools: MlirAie, banks: tuple[str, ...]) -> Step:

@@ -46,6 +46,14 @@ class Refused:
     traceback: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """The process is gone, and gave no answer: what happened, and the state that XRT would have for it."""
+
+    what: str
+    state: int = ABORT
+
+
 class GuardedKernel:
     """As LoadedKernel, on the NPU. A run that ends the process has a state of its own, and the process is gone."""
 
@@ -66,9 +74,9 @@ class GuardedKernel:
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._said)
         self._words = ""
         answer = self._ask(Load(xclbin=xclbin, insts=insts, sizes=sizes, timeout_s=timeout_s), _LOAD_S)
-        if isinstance(answer, str):
+        if isinstance(answer, _Ended):
             raise Problem(
-                f"{xclbin.name} could not be loaded on the npu: {answer}",
+                f"{xclbin.name} could not be loaded on the npu: {answer.what}",
                 where="pyxrt",
                 why=self._words or "XRT and the driver said nothing",
                 fix="`tileproof doctor --for npu` looks at the device; `dmesg` has the driver's words",
@@ -80,20 +88,21 @@ class GuardedKernel:
         answer = self._ask(dict(inputs), self._timeout_s + _GRACE_S)
         if isinstance(answer, RunResult):
             return answer
-        state = TIMEOUT if "did not come back" in str(answer) else ABORT
+        assert isinstance(answer, _Ended)
         said = f"; it had said: {self._words}" if self._words else ""
-        return RunResult(state=state, outputs={}, seconds={}, faults=(f"{answer}{said}",))
+        return RunResult(state=answer.state, outputs={}, seconds={}, faults=(f"{answer.what}{said}",))
 
     def _ask(self, message: object, deadline_s: float) -> object:
-        """The answer; a sentence if there was none."""
+        """The answer, or how the process ended instead."""
         try:
             self._connection.send(message)
             if not self._connection.poll(deadline_s):
                 self.close()
-                return f"the process that drives the NPU did not come back within {deadline_s:g} s, and was ended"
+                waited = f"did not come back within {deadline_s:g} s, and was ended"
+                return _Ended(what=f"the process that drives the NPU {waited}", state=TIMEOUT)
             answer = self._connection.recv()
         except (EOFError, OSError):
-            return self._death()
+            return _Ended(what=f"the process that drives the NPU {self._death()}")
         if isinstance(answer, Refused):
             self.close()
             if answer.problem is not None:
@@ -103,12 +112,12 @@ class GuardedKernel:
 
     def _death(self) -> str:
         if not self._finalizer.alive:
-            return "the process that drives the NPU has been ended"
+            return "has been ended"
         code = self._process.wait()
         self.close()
         if code < 0:
-            return f"the process that drives the NPU died: {signal.strsignal(-code)} (signal {-code})"
-        return f"the process that drives the NPU ended with code {code}"
+            return f"died: {signal.strsignal(-code)} (signal {-code})"
+        return f"ended with code {code}"
 
     def close(self) -> None:
         """End the process, whatever it does; the last lines that XRT and the driver have printed are kept."""

@@ -65,5 +65,8 @@ def _show(error: Exception, script: Path) -> None:
     while trace is not None and trace.tb_frame.f_code.co_filename != str(script):
         trace = trace.tb_next
     traceback.print_exception(error.with_traceback(trace))
-    for explanation in explain_log(str(error)):
+    told = explain_log(str(error))
+    for explanation in told:
         sys.stderr.write(f"\n{explanation}\n")
+    # What ended the program has been explained; mistakes are what else it did.
+    journal.mistakes = [one for one in journal.mistakes if one.what not in {meaning.what for meaning in told}]

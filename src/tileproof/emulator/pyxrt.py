@@ -20,6 +20,7 @@ from tileproof.emulator.xrt_bo import bo, xclBOSyncDirection
 from tileproof.emulator.xrt_device import device, enumerate_devices, xrt_info_device
 from tileproof.emulator.xrt_empty import unset
 from tileproof.emulator.xrt_mistakes import CALL
+from tileproof.emulator.xrt_raises import raised
 from tileproof.emulator.xrt_run import ert_cmd_state, range_check, run, runlist, shown
 from tileproof.emulator.xrt_settings import settings
 from tileproof.emulator.xrt_xclbin import uuid, xclbin
@@ -41,7 +42,7 @@ class hw_context:
         if device is None or uuid is None:
             raise TypeError("__init__(): incompatible constructor arguments.")
         if uuid not in device._registered:
-            raise RuntimeError(f"No xclbin with uuid '{uuid.to_string()}': Invalid argument")
+            raise raised(RuntimeError(f"No xclbin with uuid '{uuid.to_string()}': Invalid argument"))
         file = device._registered[uuid]
         section = file._xclbin.section("EMULATION_DATA")
         if section is None:
@@ -55,7 +56,7 @@ class hw_context:
         self._child = Child()
         try:
             self._set_up(device, file, unpack_payload(section.data, file._name))
-        except BaseException:
+        except BaseException:  # whatever it was, no process is left behind
             self._child.close()
             raise
 
@@ -65,7 +66,9 @@ class hw_context:
     def _set_up(self, device: device, file: xclbin, payload: Payload) -> None:
         design = stored(payload.lowered) or _lowered(payload.design)
         if len(device._contexts) >= HW_CONTEXT_LIMIT[design.device.generation]:
-            raise RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
+            raise raised(
+                RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
+            )
         self._device, self._file, self._design = device, file, design
         self._slot = device._free_slot()
         self._running: run | None = None
@@ -103,7 +106,7 @@ class kernel:
         kernels = read_kernels(context._file._xclbin, context._file._name)
         found = [entry for entry in kernels if entry.name == name.split(":", maxsplit=1)[0]]
         if not found:
-            raise RuntimeError(f"No such kernel '{name}': Invalid argument")
+            raise raised(RuntimeError(f"No such kernel '{name}': Invalid argument"))
         self._context = context
         self._name = found[0].name
         self._arguments: tuple[Argument, ...] = found[0].arguments
@@ -112,7 +115,7 @@ class kernel:
         # XRT asks a table that ends with the last argument that is connected to a memory.
         connected = 1 + max((argument.index for argument in self._arguments if argument.banks), default=-1)
         if not 0 <= index < connected:
-            raise IndexError(range_check(index, connected))
+            raise raised(IndexError(range_check(index, connected)))
         return self._arguments[index].group_id(self._context._slot)
 
     def __call__(self, *arguments: object) -> run:
@@ -120,7 +123,7 @@ class kernel:
         for index, argument in enumerate(arguments):
             # The binding tries the argument as a BO, then as an int, each in its own catch-all, and goes on.
             try:
-                started.set_arg(index, argument)  # type: ignore[arg-type]
+                started._set(index, argument)  # type: ignore[arg-type]
             except (RuntimeError, IndexError, TypeError) as error:
                 self._swallowed(index, argument, error)
         started.start()

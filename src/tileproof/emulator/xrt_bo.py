@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tileproof.emulator.journal import DECIDES, HIDES, Mistake, caller, journal
 from tileproof.emulator.xrt_device import device
 from tileproof.emulator.xrt_empty import refuse_empty
+from tileproof.emulator.xrt_raises import raised
 from tileproof.errors import Problem
 from tileproof.xclbin import NO_BANK
 
@@ -89,9 +90,9 @@ class bo:
                 "allocate with kernel.group_id of the buffer's own argument: 1 for instructions, 3 and on for data",
             )
         if flags == bo.flags.normal:
-            raise RuntimeError("unsupported buffer type: none flag (err=95): Operation not supported")
+            raise raised(RuntimeError("unsupported buffer type: none flag (err=95): Operation not supported"))
         if flags not in (bo.flags.cacheable, bo.flags.host_only):
-            raise RuntimeError("Bad BO flags (err=95): Operation not supported")
+            raise raised(RuntimeError("Bad BO flags (err=95): Operation not supported"))
         self._host: npt.NDArray[np.uint8] = _zeros(size)
         self._device_copy: npt.NDArray[np.uint8] = _zeros(size)
         self._unfetched: npt.NDArray[np.bool_] = _zeros(size).view(np.bool_)  # bytes that only the device has
@@ -101,7 +102,7 @@ class bo:
 
     def _share(self, parent: bo, size: int, offset: int) -> None:
         if size <= 0 or offset < 0 or offset + size > len(parent._host):
-            raise RuntimeError("sub buffer size and offset: Invalid argument")
+            raise raised(RuntimeError("sub buffer size and offset: Invalid argument"))
         part = slice(offset, offset + size)
         self._host, self._device_copy = parent._host[part], parent._device_copy[part]
         self._unfetched = parent._unfetched[part]
@@ -110,7 +111,7 @@ class bo:
     def write(self, data: Any, seek: int) -> None:
         flat = np.frombuffer(memoryview(data).cast("B"), dtype=np.uint8)
         if seek < 0 or seek + len(flat) > len(self._host):
-            raise RuntimeError("attempting to write past buffer size: Invalid argument")
+            raise raised(RuntimeError("attempting to write past buffer size: Invalid argument"))
         part = slice(seek, seek + len(flat))
         self._host[part] = flat
         self._unfetched[part] = False
@@ -119,7 +120,7 @@ class bo:
         if size < 0:
             raise TypeError("read(): incompatible function arguments.")
         if skip < 0 or skip + size > len(self._host):
-            raise RuntimeError("attempting to read past buffer size: Invalid argument")
+            raise raised(RuntimeError("attempting to read past buffer size: Invalid argument"))
         part = slice(skip, skip + size)
         if self._unfetched[part].any():
             journal.note(
@@ -133,7 +134,9 @@ class bo:
     def sync(self, direction: xclBOSyncDirection, size: int | None = None, offset: int = 0) -> None:
         size = len(self._host) - offset if size is None else size
         if offset < 0 or size < 0 or offset + size > len(self._host):
-            raise RuntimeError(f"Invalid BO offset and size for sync'ing: {offset}, {size} (err=22): Invalid argument")
+            raise raised(
+                RuntimeError(f"Invalid BO offset and size for sync'ing: {offset}, {size} (err=22): Invalid argument")
+            )
         part = slice(offset, offset + size)
         if direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE:
             self._note_early("to", "the run may have read the old bytes, the new ones, or some of both")

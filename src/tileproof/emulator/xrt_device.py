@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tileproof.emulator.journal import DECIDES, journal
 from tileproof.emulator.xrt_empty import unset
+from tileproof.emulator.xrt_raises import raised
 from tileproof.emulator.xrt_xclbin import uuid, xclbin
 from tileproof.errors import Problem
 from tileproof.provenance import read_provenance
@@ -50,9 +51,9 @@ class device:
         if index is None:
             return
         if isinstance(index, str) and index != _BDF:
-            raise RuntimeError(f"No such device '{index}': Invalid argument")
+            raise raised(RuntimeError(f"No such device '{index}': Invalid argument"))
         if index not in (0, _BDF):
-            raise RuntimeError(f" No such device with index '{index}'")
+            raise raised(RuntimeError(f" No such device with index '{index}'"))
         self._registered: dict[uuid, xclbin] = {}
         self._slots = itertools.cycle(range(1, _LAST_SLOT + 1))
         self._contexts: weakref.WeakSet[hw_context] = weakref.WeakSet()

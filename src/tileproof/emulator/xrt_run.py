@@ -15,6 +15,7 @@ from tileproof.emulator.messages import Finished, Run
 from tileproof.emulator.xrt_bo import bo
 from tileproof.emulator.xrt_empty import refuse_empty, unset
 from tileproof.emulator.xrt_mistakes import moved_by, note_before
+from tileproof.emulator.xrt_raises import raised
 from tileproof.emulator.xrt_settings import settings
 from tileproof.emulator.xrt_watch import Watch
 from tileproof.errors import Problem
@@ -70,6 +71,13 @@ class run:
         return self._state == ert_cmd_state.ERT_CMD_STATE_SUBMITTED
 
     def set_arg(self, index: int, value: bo | int) -> None:
+        try:
+            self._set(index, value)
+        except (RuntimeError, IndexError) as error:
+            raised(error)
+            raise
+
+    def _set(self, index: int, value: bo | int) -> None:
         arguments = self._kernel._arguments
         if not 0 <= index < len(arguments):
             if isinstance(value, bo):
@@ -102,7 +110,9 @@ class run:
 
     def start(self) -> None:
         if self._listed:
-            raise RuntimeError("Run object belongs to a runlist and cannot be explicitly started: Invalid argument")
+            raise raised(
+                RuntimeError("Run object belongs to a runlist and cannot be explicitly started: Invalid argument")
+            )
         with self._kernel._context._lock:
             if self._is_under_way():
                 raise RuntimeError("bad command state, can't launch")
@@ -198,7 +208,7 @@ class run:
             answer = child.receive(max(0.0, left if asked is None else min(asked, left)))
         except Problem as problem:
             return Finished(RunReport(state=ERROR, faults=(Fault.of(problem),)), {})
-        except BaseException:
+        except BaseException:  # Ctrl-C, or a bug of ours: the run is over for whoever holds it
             self._finish(RunReport(state=ERROR), {})
             raise
         if answer is None and (asked is None or asked >= left):

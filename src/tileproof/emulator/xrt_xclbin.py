@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 from tileproof.emulator.xrt_empty import unset
+from tileproof.emulator.xrt_raises import raised
 from tileproof.errors import Problem
 from tileproof.xclbin import Xclbin, parse_topology, read_kernels, read_xclbin
 
@@ -77,9 +78,9 @@ class xclbin:
         try:
             data = Path(path).read_bytes()
         except FileNotFoundError:
-            raise RuntimeError(f"No such file '{Path(path).absolute()}'") from None
+            raise raised(RuntimeError(f"No such file '{Path(path).absolute()}'")) from None
         except OSError:
-            raise RuntimeError(f"Failed to open file '{path}' for reading") from None
+            raise raised(RuntimeError(f"Failed to open file '{path}' for reading")) from None
         self._name = Path(path).name
         # XRT says only "Invalid xclbin"; here the Problem that names the place goes on to whoever asked.
         self._xclbin: Xclbin = read_xclbin(data, self._name)
