@@ -6,7 +6,7 @@ RUN := .venv/bin/tileproof
 FLAGS := $(if $(DEVICE),--device $(DEVICE)) $(if $(TARGET),--target $(TARGET)) $(if $(BUILD_DIR),--build-dir $(BUILD_DIR)) \
 	$(foreach pair,$(SET),--set $(pair))
 
-.PHONY: help attention mel rebank verify doctor test lint check bench clean
+.PHONY: help attention mel rebank verify device doctor test lint check bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,6 +25,9 @@ rebank: .venv/ready ## build KERNEL=... with its [banks] and show where everythi
 
 verify: .venv/ready ## build and prove every kernel
 	@$(RUN) verify $(FLAGS)
+
+device: .venv/ready ## prove every kernel on the NPU, and be left alone with it; KERNEL=... for one
+	@.venv/bin/python scripts/verify_on_device.py $(KERNEL) $(filter-out --device $(DEVICE),$(FLAGS)) $(if $(RESUME),--resume)
 
 doctor: .venv/ready ## what this machine has, and what is missing for what
 	@$(RUN) doctor

@@ -46,7 +46,7 @@ def test_list_names_the_shipped_kernels(run: Run) -> None:
     code, out, _ = run("list")
 
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["attention", "mel"]
+    assert [line.split()[0] for line in out.splitlines()] == ["attention", "canary", "mel"]
 
 
 def test_show_prints_scales_cases_and_the_memory_map(run: Run) -> None:
@@ -92,7 +92,8 @@ def test_verify_json_is_one_object_with_the_documented_keys(run: Run, tmp_path: 
     for verdict in report["verdicts"]:
         assert set(verdict) >= DOCUMENTED_KEYS
         assert verdict["outcome"] == "pass"
-        assert set(verdict["artifacts"]) == {"xclbin", "insts", "digest"}
+        assert verdict["times"]["steady"]["runs"] >= 2
+        assert set(verdict["artifacts"]) == {"xclbin", "insts", "digest", "sha256"}
 
 
 def test_verify_writes_junit(run: Run, tmp_path: Path) -> None:
@@ -196,7 +197,8 @@ def test_a_kernel_that_answers_from_the_run_before_is_caught(run: Run, tmp_path:
     code, out, _ = run("verify", "double", "--case", "random", "--kernels", kernels)
 
     assert code == 1
-    assert "on a second run with other inputs" in out
+    assert "on run 2 of 3, with other inputs" in out
+    assert "it is the answer to the run before" in out
 
 
 def test_a_tile_function_that_reads_past_its_buffer_is_named(run: Run, tmp_path: Path) -> None:
@@ -271,7 +273,7 @@ def test_an_unknown_kernel_is_refused_with_its_neighbour(run: Run) -> None:
     assert err == textwrap.dedent(f"""\
         error: there is no kernel 'atention'
           where: {data_dir("kernels")}
-          why:   kernels here: attention, mel
+          why:   kernels here: attention, canary, mel
           fix:   did you mean 'attention'?
         """)
 

@@ -39,7 +39,7 @@ def verdict(outcome: str = PASS, **changes: object) -> Verdict:
         outputs=(comparison(0 if outcome == PASS else 1),),
         state="ERT_CMD_STATE_COMPLETED",
         artifacts={"xclbin": "build/a.emu.xclbin", "insts": "build/insts.bin", "digest": "0123456789abcdef"},
-        seconds={"build": 1.0, "load": 0.5, "run": 0.0125},
+        seconds={"build": 1.0, "load": 0.5, "launch": 0.0005, "wait": 0.012},
     )
     if outcome == NOT_RUN:
         whole = replace(whole, outputs=(), state="", artifacts={}, seconds={})
@@ -220,7 +220,7 @@ def test_json_holds_the_figures_unrounded() -> None:
 
     assert (output["compared"], output["mismatched"], output["max_abs_error"]) == (4, 1, 1.75)
     assert output["worst_index"] == [0]
-    assert only["seconds"] == {"build": 1.0, "load": 0.5, "run": 0.0125}
+    assert only["seconds"] == {"build": 1.0, "load": 0.5, "launch": 0.0005, "wait": 0.012}
     assert set(only["artifacts"]) == {"xclbin", "insts", "digest"}
 
 

@@ -68,7 +68,7 @@ def test_a_built_pair_runs_and_gives_the_result(pair):
     assert (result.state_name, result.faults) == ("ERT_CMD_STATE_COMPLETED", ())
     assert np.frombuffer(result.outputs[1], np.int32).tolist() == (2 * INPUT + 1).tolist()
     assert set(result.outputs) == {1}
-    assert set(result.seconds) == {"sync", "run", "read"}
+    assert set(result.seconds) == {"sync", "launch", "wait", "read"}
     assert loaded.provenance is not None
     assert loaded.provenance.digest == pair.digest
 

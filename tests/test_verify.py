@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from tileproof.golden import draw_inputs, golden_steps, integer_outputs, kernel_constants
+from tileproof.likeness import left_over, shifted, stale
 from tileproof.spec import Tolerance, load_spec
-from tileproof.verify import FAIL, PASS, Comparison, compare, judge, left_over
+from tileproof.verify import FAIL, PASS, Comparison, compare, judge
 from tileproof.xrt import COMPLETED
 
 KERNELS = Path(__file__).parents[1] / "kernels"
@@ -95,6 +96,37 @@ def test_a_stretch_of_the_fill_is_named_and_a_few_bytes_are_data() -> None:
     assert left_over(wrong, fills) == "bytes 1 to 9 are 0xC3, as somebody filled it: it seems that nothing wrote them"
     assert left_over(wrong[3:], fills).startswith("bytes 9 to 16 are 0xC3")
     assert left_over(wrong[3:12], fills) == ""
+
+
+def test_a_shifted_answer_is_told_by_how_much_and_in_which_direction() -> None:
+    expected = np.arange(100, 148, dtype=np.int16).reshape(6, 8)
+    late, early, one = (np.roll(expected, by) for by in (8, -16, 1))
+
+    assert shifted(late, expected) == "it is what was expected, 8 elements late"
+    assert shifted(early, expected) == "it is what was expected, 16 elements early"
+    assert shifted(one, expected) == "it is what was expected, 1 element late"
+
+
+def test_what_is_wrong_elsewhere_is_not_called_shifted() -> None:
+    expected = np.random.default_rng(5).integers(-128, 128, (64, 64)).astype(np.int8)
+    spoilt, far = expected.copy(), np.vstack([np.zeros_like(expected[:40]), expected[:24]])
+    spoilt[3, 3] += 1
+
+    assert shifted(spoilt, expected) == ""
+    assert shifted(np.zeros_like(expected), np.zeros_like(expected)) == ""
+    assert shifted(far, expected) == ""  # too little is left to compare: that may be chance
+    assert shifted(np.roll(expected, 20 * 64), expected) == "it is what was expected, 1,280 elements late"
+
+
+def test_the_answer_to_the_run_before_is_told_whole_or_in_part() -> None:
+    rng = np.random.default_rng(6)
+    before, expected = rng.integers(0, 1000, 64), rng.integers(2000, 3000, 64)
+    half = np.concatenate([expected[:24], before[24:]])
+
+    assert stale(before, expected, before) == "it is the answer to the run before"
+    assert stale(half, expected, before) == "elements 24 to 63 are the answer to the run before"
+    assert stale(expected + 1, expected, before) == ""
+    assert stale(np.concatenate([before[:7], expected[7:]]), expected, before) == ""  # seven may be chance
 
 
 def test_the_right_output_verifies(right: Right) -> None:

@@ -41,9 +41,9 @@ def test_the_installed_package_is_the_wheels(tileproof: Path, tmp_path: Path) ->
     assert str(ROOT) not in done.stdout
 
 
-def test_it_lists_builds_and_verifies_both_kernels_from_an_empty_folder(tileproof: Path, tmp_path: Path) -> None:
+def test_it_lists_builds_and_verifies_every_kernel_from_an_empty_folder(tileproof: Path, tmp_path: Path) -> None:
     listed = call(tileproof, tmp_path, "list")
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["attention", "mel"]
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["attention", "canary", "mel"]
 
     verified = call(tileproof, tmp_path, "verify")
 

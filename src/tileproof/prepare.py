@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tileproof import device_model, golden, library
 from tileproof.banks import Banks
@@ -16,6 +17,7 @@ from tileproof.errors import Problem
 from tileproof.plan import Plan, plan_host_build
 from tileproof.render import render
 from tileproof.spec import KernelSpec, load_spec, with_banks
+from tileproof.times import LEAST_RUNS
 from tileproof.toolchain.aiecc import Dialect
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
@@ -41,6 +43,12 @@ class Request:
     as_hardware: bool = False  # on the emulator: silent where the device is
     trace: Path | None = None  # where the emulator's timelines go
     banks: Banks = field(default_factory=Banks)  # more of [banks] than kernel.toml says
+    repeat: int = LEAST_RUNS  # runs of each case
+    idle_s: float = 0.0  # a pause before one more run; 0 for none
+    counted: Literal["auto", "words", "bytes"] = "auto"  # what ninstr counts on this NPU
+    canary: tuple[Path, Path] | None = None  # xclbin and instructions of the canary kernel, where they are not built
+    record: bool = False
+    recordings: Path = Path("recordings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,11 @@ class Rendered:
     spec: KernelSpec
     constants: Mapping[str, Any]
     texts: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all texts: the same kernel, whichever tools compile it."""
+        return hashlib.sha256(json.dumps(dict(self.texts), sort_keys=True).encode()).hexdigest()
 
     @property
     def tile_code(self) -> dict[str, str]:

@@ -1,38 +1,41 @@
-"""From a built kernel to its verdicts: draw, run, compare. Each step is another module's."""
+"""From a kernel's name to its verdicts: case after case, with a device that is known to be good where it is an NPU."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from importlib import import_module
+from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from tileproof import golden
-from tileproof.errors import EXIT_REQUEST_WRONG, Problem
-from tileproof.prepare import Rendered, Request, build_kernel, render_kernel
-from tileproof.provenance import Provenance, read_provenance
+from tileproof import __version__, golden
+from tileproof.canary import RESET, Canary, dirty, find_canary
+from tileproof.device import NPU
+from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+from tileproof.prepare import Rendered, Request, render_kernel
+from tileproof.proof import Proof
+from tileproof.sources import Source, find_source
 from tileproof.spec import Case, KernelSpec, Recording
-from tileproof.xrt import COMPLETED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from tileproof.device import OpenDevice
-    from tileproof.device.guarded import GuardedKernel
-    from tileproof.device.runner import LoadedKernel, RunResult
+    from tileproof.device.recorded import Answer
     from tileproof.emulator.timeline import Timeline
-    from tileproof.verify import Comparison, Verdict
-    from tileproof.xclbin import Xclbin
+    from tileproof.verify import Verdict
 
-# The second run of a case draws from another seed, so that a stale output is not taken for a right one.
-_OTHER_SEED = 1000
+Say = Callable[[str], None]
 
 
-def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: Path | None = None) -> Iterator[Verdict]:
-    """One verdict per case, as they come; with `wav`, one for the recording.
+def prove_kernel(
+    name: str,
+    request: Request,
+    say: Say,
+    wav: Path | None = None,
+    known: Callable[[str, Case, Source], Verdict | None] = lambda kernel, case, source: None,
+) -> Iterator[Verdict]:
+    """One verdict per case, as they come; with `wav`, one for the recording. `known` are those of an earlier session.
 
     A kernel that cannot be built fails every case; one that cannot be run here is "not run". A request that is wrong
     raises its `Problem`.
@@ -40,48 +43,171 @@ def prove_kernel(name: str, request: Request, say: Callable[[str], None], wav: P
     rendered = render_kernel(name, request)
     cases = _chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
     frames = None if wav is None else _frames(rendered.spec, wav)
-    if request.device == "npu":
-        from tileproof.device.turn import npu_turn
+    try:
+        if request.device == NPU:
+            from tileproof.device.guarded import check_npu
 
-        with npu_turn(rendered.spec.variant(request.target), say):
-            yield from _prove_cases(rendered, request, cases, frames, say)
-    else:
-        yield from _prove_cases(rendered, request, cases, frames, say)
+            check_npu()  # a build takes a while; that there is no NPU is said before it
+        source = find_source(rendered, request, say)
+        canary = find_canary(request, say) if source.device == NPU else None
+    except Problem as problem:
+        yield from _unjudged(rendered.spec, request, cases, problem)
+        return
+    bench = _Bench(rendered, request, source, canary, say)
+    with _turn(rendered.spec.variant(request.target), source, say):
+        for number, case in enumerate(cases):
+            verdict = known(name, case, source)
+            if verdict is None:
+                say(f"{name}: {case.name}")
+                try:
+                    verdict = bench.judge(case, frames)
+                except Problem as problem:
+                    yield from bench.without(cases[number:], problem)
+                    break
+            yield verdict
+        bench.close()
+    bench.write_outputs()
 
 
-def _prove_cases(
-    rendered: Rendered,
-    request: Request,
-    cases: Sequence[Case],
-    frames: npt.NDArray[Any] | None,
-    say: Callable[[str], None],
-) -> Iterator[Verdict]:
-    name = rendered.spec.name
-    proof: _Proof | None = None
-    timelines: list[Timeline] = []
-    for number, case in enumerate(cases):
-        say(f"{name}: {case.name}")
+def _turn(what: str, source: Source, say: Say) -> Any:
+    """The NPU is had alone; it is not taken before everything is built."""
+    if source.device != NPU:
+        return nullcontext()
+    from tileproof.device.turn import npu_turn
+
+    return npu_turn(what, say)
+
+
+@dataclass
+class _Bench:
+    """A kernel on a device, loaded anew after a run that went wrong; on an NPU the canary says whose fault it was."""
+
+    rendered: Rendered
+    request: Request
+    source: Source
+    canary: Canary | str | None
+    say: Say
+    proof: Proof | None = None
+    dirty: Problem | None = None
+    is_checked: bool = False
+    timelines: list[Timeline] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    def judge(self, case: Case, frames: npt.NDArray[Any] | None) -> Verdict:
+        """The verdict on a case; a `Problem` if it cannot be run."""
+        proof = self._loaded()
+        verdict = proof.case(case, self.say) if frames is None else proof.recording(case, frames, self.say)
+        self.timelines += proof.take_timelines()
+        self.answers += proof.take_answers()
+        if proof.dead or (self.canary is not None and not verdict.passed):
+            self.close()
+        if verdict.passed:
+            return verdict
+        if self.canary is not None:
+            verdict = self._blamed(verdict)
+        return verdict if self.request.xclbin else _with_findings(verdict, self.rendered)
+
+    def close(self) -> None:
+        """Its context goes before the next one comes."""
+        if self.proof is not None:
+            self.proof.close()
+            self.proof = None
+
+    def _loaded(self) -> Proof:
+        if self.dirty is not None:
+            raise self.dirty
+        if isinstance(self.canary, Canary) and not self.is_checked:
+            self._check(self.canary, "before the first run")
+        if self.proof is None:
+            self.proof = Proof.begin(self.rendered, self.request, self.source, self._counted())
+        return self.proof
+
+    def _counted(self) -> Any:
+        found = self.canary.counted if isinstance(self.canary, Canary) else None
+        return found or ("words" if self.request.counted == "auto" else self.request.counted)
+
+    def _check(self, canary: Canary, when: str) -> None:
+        """A `Problem` that stays, if the device is not what it should be."""
+        self.say(f"{self.rendered.spec.name}: the canary, {when}")
+        wrong = canary.wrong()
+        self.is_checked = True
+        if wrong:
+            self.dirty = dirty(wrong, when)
+            raise self.dirty
+
+    def _blamed(self, verdict: Verdict) -> Verdict:
+        """Whose failure it is: the kernel's if the canary still answers."""
+        blame, said = self._whose(verdict.case)
+        return replace(verdict, blame=blame, faults=(*verdict.faults, said))
+
+    def _whose(self, case: str) -> tuple[str, str]:
+        from tileproof.verify import DEVICE, KERNEL, UNKNOWN
+
+        if not isinstance(self.canary, Canary):
+            return UNKNOWN, (
+                "whether it is the kernel or the device is not known: there is no canary to ask "
+                f"({self.canary}; --canary takes one that was built elsewhere)"
+            )
         try:
-            if proof is None or proof.dead:
-                proof = None  # its context goes before the next one comes
-                proof = _Proof.begin(rendered, request, say)
-            verdict = proof.case(case) if frames is None else proof.recording(case, frames, say)
+            self._check(self.canary, f"after the case {case!r}")
         except Problem as problem:
-            if problem.exit_code == EXIT_REQUEST_WRONG:
-                raise
-            yield from (_unjudged(rendered.spec, request, left, problem) for left in cases[number:])
-            return
-        timelines += proof.take_timelines()
-        yield verdict if verdict.passed or request.xclbin else _with_findings(verdict, rendered)
-    if request.trace is not None:
-        _write_trace(request.trace, timelines, rendered.spec.variant(request.target))
+            return DEVICE, (
+                f"{problem.what}; before, it did. This kernel may have left the device so, or the device went wrong by "
+                f"itself: {RESET}, and run this case alone"
+            )
+        return KERNEL, "the canary runs before and after it: the device is good, and the kernel is wrong"
+
+    def without(self, cases: Sequence[Case], problem: Problem) -> Iterator[Verdict]:
+        """Verdicts on cases that met a problem instead of a run. It is the kernel's where the NPU takes the canary."""
+        from tileproof.verify import FAIL, KERNEL
+
+        self.close()
+        verdicts = list(_unjudged(self.rendered.spec, self.request, cases, problem, self.source))
+        if isinstance(self.canary, Canary) and self.dirty is None and problem.exit_code == EXIT_NOT_HERE:
+            blame, said = self._whose(cases[0].name)
+            verdicts = [
+                replace(one, outcome=FAIL if blame == KERNEL else one.outcome, blame=blame, faults=(*one.faults, said))
+                for one in verdicts
+            ]
+        yield from verdicts
+
+    def write_outputs(self) -> None:
+        """The trace and the recording, where they were asked for."""
+        if self.request.trace is not None:
+            from tileproof.emulator.timeline import trace_json
+
+            path, name = self.request.trace, self.rendered.spec.variant(self.request.target)
+            _write(path, trace_json(self.timelines, name).encode(), "trace", f"--trace {path}")
+        if self.request.record and self.answers:
+            self._record()
+
+    def _record(self) -> None:
+        from tileproof.device.recorded import Recording as Recorded
+        from tileproof.device.recorded import recording_bytes, recording_path
+
+        spec, target = self.rendered.spec, self.request.target
+        recording = Recorded(
+            kernel=spec.name,
+            variant=spec.variant(target),
+            target=target,
+            texts=self.rendered.digest,
+            digest=self.source.artifacts["digest"],
+            toolchain=self.source.toolchain,
+            tileproof=__version__,
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
+            machine={"device": self.source.device, **self.source.machine},
+            answers=tuple(self.answers),
+        )
+        path = recording_path(self.request.recordings, recording.variant)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, recording_bytes(recording), "recording", f"--recordings {self.request.recordings}")
+        self.say(f"{spec.name}: {len(recording.answers)} answers recorded in {path}")
 
 
-def _write_trace(path: Path, timelines: Sequence[Timeline], name: str) -> None:
+def _write(path: Path, data: bytes, what: str, where: str) -> None:
     from tileproof.build import write_output
-    from tileproof.emulator.timeline import trace_json
 
-    write_output(path, trace_json(timelines, name).encode(), what="trace", where=f"--trace {path}")
+    write_output(path, data, what=what, where=where)
 
 
 def _chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
@@ -98,195 +224,6 @@ def _chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
     return chosen if request.seed is None else tuple(replace(case, seed=request.seed) for case in chosen)
 
 
-@dataclass
-class _Proof:
-    """A built kernel on a device, with everything needed to judge its runs."""
-
-    rendered: Rendered
-    request: Request
-    device: str
-    artifacts: Mapping[str, str]
-    toolchain: str
-    loaded: LoadedKernel | GuardedKernel
-    seconds: dict[str, float]
-    dead: bool = False
-    timelines: list[Timeline] = field(default_factory=list)
-
-    @classmethod
-    def begin(cls, rendered: Rendered, request: Request, say: Callable[[str], None]) -> _Proof:
-        started = time.perf_counter()
-        say(f"{rendered.spec.name}: build")
-        xclbin, insts = _given_pair(request) or _built_pair(rendered, request, say)
-        built = time.perf_counter()
-        # Late: it needs numpy, which a build alone does not.
-        from tileproof.device.runner import open_xclbin
-
-        container = open_xclbin(xclbin)
-        provenance = read_provenance(container)
-        _refuse_another(rendered.spec.variant(request.target), provenance, xclbin)
-        device = _device(request, container, xclbin)
-        sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
-        loaded = _loaded(device, xclbin, insts, sizes, request.timeout_s)
-        return cls(
-            rendered=rendered,
-            request=request,
-            device=device.name,
-            artifacts={
-                "xclbin": str(xclbin),
-                "insts": str(insts),
-                "digest": provenance.digest if provenance else "",
-            },
-            toolchain=provenance.toolchain if provenance else "unknown",
-            loaded=loaded,
-            seconds={"build": built - started, "load": time.perf_counter() - built},
-        )
-
-    def case(self, case: Case) -> Verdict:
-        """Two runs with different inputs; the verdict is the first that does not pass."""
-        first = self._once(case, case.seed)
-        if not first.passed:
-            return first
-        second = self._once(case, case.seed + _OTHER_SEED)
-        if second.passed:
-            return first
-        return replace(second, reason=f"on a second run with other inputs: {second.reason}")
-
-    def _once(self, case: Case, seed: int) -> Verdict:
-        inputs = golden.draw_inputs(self.rendered.spec, case, seed)
-        result = self._run(inputs)
-        comparisons = self._compare(inputs, result, case.correlation) if result.outputs else ()
-        return self._verdict(replace(case, seed=seed), result, comparisons)
-
-    def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> RunResult:
-        buffers = self.rendered.spec.buffers
-        data = {number: golden.joined(buffer, inputs) for number, buffer in enumerate(buffers) if buffer.way == "in"}
-        result = self.loaded.run(data)
-        # Whatever went wrong, what it left behind is not to disturb the next case.
-        self.dead = result.state != COMPLETED or bool(result.faults)
-        if result.timeline is not None:
-            self.timelines.append(result.timeline)
-        return result
-
-    def take_timelines(self) -> list[Timeline]:
-        """Those of the runs since this was last called."""
-        taken, self.timelines = self.timelines, []
-        return taken
-
-    def _outputs(self, result: RunResult) -> dict[str, npt.NDArray[Any]]:
-        buffers = enumerate(self.rendered.spec.buffers)
-        return {
-            name: value
-            for number, buffer in buffers
-            if buffer.way == "out"
-            for name, value in golden.split(buffer, result.outputs[number]).items()
-        }
-
-    def _compare(
-        self, inputs: Mapping[str, npt.NDArray[Any]], result: RunResult, correlation: float | None
-    ) -> tuple[Comparison, ...]:
-        from tileproof.verify import compare
-
-        spec = self.rendered.spec
-        exact = golden.integer_outputs(spec, inputs, self.rendered.constants)
-        textbook = golden.golden_steps(spec, inputs)
-        comparisons = []
-        for name, actual in self._outputs(result).items():
-            comparison = compare(
-                name,
-                actual,
-                exact[name] if exact else None,
-                textbook[name],
-                spec.tolerances[name],
-                correlation,
-                spec.db_per_step(name),
-            )
-            comparisons.append(self._with_left_over(comparison, actual, result))
-        return tuple(comparisons)
-
-    def _with_left_over(self, comparison: Comparison, actual: npt.NDArray[Any], result: RunResult) -> Comparison:
-        if comparison.passed:
-            return comparison
-        from tileproof.verify import left_over
-
-        fills: dict[int, str] = (
-            {} if result.poison is None else {result.poison: "the host filled the buffer before the run"}
-        )
-        if self.device == "emulator":
-            from tileproof.emulator.memory import TILE_POISON
-
-            fills[TILE_POISON] = "the tile's memory was filled at the start"
-        hint = left_over(actual, fills)
-        return replace(comparison, reason=f"{comparison.reason}; {hint}") if hint else comparison
-
-    def _verdict(self, case: Case, result: RunResult, comparisons: tuple[Comparison, ...]) -> Verdict:
-        from tileproof.verify import Verdict, judge
-
-        spec = self.rendered.spec
-        unwritten = tuple(f"no byte of {spec.buffers[number].name} was written" for number in result.untouched)
-        faults = (*result.faults, *unwritten)
-        outcome, reason = judge(comparisons, result.state, result.state_name, faults)
-        return Verdict(
-            kernel=spec.name,
-            variant=spec.variant(self.request.target),
-            target=self.request.target,
-            toolchain=self.toolchain,
-            device=self.device,
-            case=case.name,
-            seed=case.seed,
-            outcome=outcome,
-            reason=reason,
-            outputs=comparisons,
-            state=result.state_name,
-            artifacts=self.artifacts,
-            seconds={**self.seconds, **result.seconds},
-            faults=faults,
-            cycles=result.timeline.cycles if result.timeline is not None else None,
-            modelled=str(result.timeline or ""),
-        )
-
-    def recording(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:
-        """Every frame of a recording through the kernel; all frames are compared as one array."""
-        spec = self.rendered.spec
-        name, output = spec.inputs[0].parts[0].name, spec.outputs[0].parts[0].name
-        actual: list[npt.NDArray[Any]] = []
-        seconds: dict[str, float] = {}
-        for number, frame in enumerate(frames):
-            say(f"{spec.name}: frame {number + 1} of {len(frames)}")
-            result = self._run({name: frame})
-            seconds = {key: seconds.get(key, 0.0) + value for key, value in result.seconds.items()}
-            if self.dead:
-                return self._verdict(case, result, ())
-            actual.append(self._outputs(result)[output])
-        comparison = self._compare_frames(name, output, frames, actual, case.correlation)
-        return self._verdict(case, replace(result, seconds=seconds), (comparison,))
-
-    def _compare_frames(
-        self,
-        name: str,
-        output: str,
-        frames: npt.NDArray[Any],
-        actual: list[npt.NDArray[Any]],
-        correlation: float | None,
-    ) -> Comparison:
-        import numpy as np
-
-        from tileproof.verify import compare
-
-        spec = self.rendered.spec
-        exact = [golden.integer_outputs(spec, {name: frame}, self.rendered.constants) for frame in frames]
-        textbook = np.stack([golden.golden_steps(spec, {name: frame})[output] for frame in frames])
-        return compare(
-            output,
-            np.stack(actual),
-            None if None in exact else np.stack([frame[output] for frame in exact if frame is not None]),
-            textbook,
-            spec.tolerances[output],
-            # Silence from end to end has no correlation to demand.
-            None if np.ptp(textbook) == 0 else correlation,
-            spec.db_per_step(output),
-        )
-
-
 def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
     """A failure, with what the static checks find: often they name the cause where the numbers only show it."""
     from tileproof.check.report import paragraph
@@ -294,75 +231,6 @@ def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
 
     findings = check_design(rendered.texts["design.mlir"], "design.mlir", rendered.tile_code)
     return replace(verdict, faults=(*verdict.faults, *map(paragraph, findings)))
-
-
-def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]) -> tuple[Path, Path]:
-    if request.device == "npu":
-        from tileproof.device import open_device
-
-        open_device(request.device)  # a build takes a while; that there is no NPU is said before it
-    # The compiler is a process of its own: what the run will need is imported while it works.
-    Thread(target=_import_emulator, daemon=True).start()
-    artifacts = build_kernel(rendered, request, say)
-    return artifacts.xclbin, artifacts.insts
-
-
-def _refuse_another(variant: str, provenance: Provenance | None, xclbin: Path) -> None:
-    if provenance is not None and provenance.variant != variant:
-        raise Problem(
-            f"{xclbin.name} is not what was asked for",
-            where=str(xclbin),
-            why=f"it was built as {provenance.variant}, and {variant} is to be verified",
-            fix="give the same kernel, --target and --set that it was built with",
-        )
-
-
-def _import_emulator() -> None:
-    import_module("tileproof.emulator.pyxrt")
-
-
-def _device(request: Request, container: Xclbin, xclbin: Path) -> OpenDevice:
-    """The device that the file was packed for; on another one it would be garbage."""
-    from tileproof.device import EMULATOR, NPU, open_device
-    from tileproof.emulator.library import Manner
-
-    if container.section("EMULATION_DATA") is None:
-        return open_device(NPU if request.device == "auto" else request.device)
-    if request.device == NPU:
-        raise Problem(
-            f"{xclbin.name} was packed for the emulator",
-            where="--device npu",
-            why="it holds no machine code for an NPU",
-            fix="use --device emulator, or give a pair that aiecc made",
-        )
-    device = open_device(EMULATOR)
-    device.xrt.settings.watchdog_s = request.timeout_s
-    device.xrt.settings.manner = Manner(as_hardware=request.as_hardware, trace=request.trace is not None)
-    return device
-
-
-def _loaded(
-    device: OpenDevice, xclbin: Path, insts: Path, sizes: Mapping[int, int], timeout_s: float
-) -> LoadedKernel | GuardedKernel:
-    """The emulator guards itself: its array is another process. XRT does not."""
-    from tileproof.device import EMULATOR
-    from tileproof.device.guarded import GuardedKernel
-    from tileproof.device.runner import LoadedKernel
-
-    if device.name == EMULATOR:
-        return LoadedKernel(device, xclbin, insts, sizes, timeout_s)
-    return GuardedKernel(xclbin, insts, sizes, timeout_s)
-
-
-def _given_pair(request: Request) -> tuple[Path, Path] | None:
-    if (request.xclbin is None) != (request.insts is None):
-        raise Problem(
-            "--xclbin and --insts go together",
-            where="--xclbin" if request.xclbin else "--insts",
-            why="a host loads the pair that one build made",
-            fix="give both, or none of them",
-        )
-    return (request.xclbin, request.insts) if request.xclbin and request.insts else None
 
 
 def _wav_case(spec: KernelSpec, request: Request, wav: Path) -> tuple[Case, ...]:
@@ -401,19 +269,25 @@ def _recording_of(spec: KernelSpec) -> Recording:
     return spec.recording
 
 
-def _unjudged(spec: KernelSpec, request: Request, case: Case, problem: Problem) -> Verdict:
-    """The verdict on a case that could not be run."""
+def _unjudged(
+    spec: KernelSpec, request: Request, cases: Sequence[Case], problem: Problem, source: Source | None = None
+) -> Iterator[Verdict]:
+    """Verdicts on cases that could not be run; a request that is wrong is raised."""
     from tileproof.verify import Verdict, outcome_of
 
-    return Verdict(
-        kernel=spec.name,
-        variant=spec.variant(request.target),
-        target=request.target,
-        toolchain=request.toolchain,
-        device=request.device,
-        case=case.name,
-        seed=case.seed,
-        outcome=outcome_of(problem),
-        reason=problem.what,
-        faults=(problem.text,),
-    )
+    if problem.exit_code == EXIT_REQUEST_WRONG:
+        raise problem
+    for case in cases:
+        yield Verdict(
+            kernel=spec.name,
+            variant=spec.variant(request.target),
+            target=request.target,
+            toolchain=source.toolchain if source else request.toolchain,
+            device=source.device if source else request.device,
+            case=case.name,
+            seed=case.seed,
+            outcome=outcome_of(problem),
+            reason=problem.what,
+            faults=(problem.text,),
+            machine=source.machine if source else {},
+        )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
 from types import MappingProxyType
+from typing import Any
 from xml.etree import ElementTree
 
 from rich.console import Console
@@ -16,7 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tileproof import __version__
+from tileproof.device import NPU, RECORDED
 from tileproof.errors import Problem
+from tileproof.times import PHASES, RunTime, percentiles, run_seconds, spreads
 from tileproof.verify import FAIL, NOT_RUN, PASS, Comparison, Verdict
 
 _COLOURS = {PASS: "green", FAIL: "red", NOT_RUN: "yellow"}
@@ -47,10 +50,42 @@ def as_text(
     console.print(_table(verdicts, narrow=width < _TABLE_WIDTH))
     for text, outcome in _explanations(verdicts).items():
         console.print(_plain(text), style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
-    for kernel in dict.fromkeys(verdict.kernel for verdict in verdicts):
-        mine = [v for v in verdicts if v.kernel == kernel]
+    kernels = {
+        kernel: [v for v in verdicts if v.kernel == kernel] for kernel in dict.fromkeys(v.kernel for v in verdicts)
+    }
+    for kernel, mine in kernels.items():
         console.print(_plain(_summary(mine, refused.get(kernel))), markup=False, soft_wrap=True)
+    if len(kernels) > 1 and any(verdict.device == NPU for verdict in verdicts):
+        console.print()
+        console.print(_closing(kernels))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _closing(kernels: Mapping[str, Sequence[Verdict]]) -> Table:
+    """A row per kernel, for somebody who comes back to many."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("kernel", "verdict", "whose fault"):
+        table.add_column(name)
+    for name in ("passed", "first ms", "p50 ms", "p99 ms"):
+        table.add_column(name, justify="right")
+    for kernel, verdicts in kernels.items():
+        outcome = _outcome(verdicts)
+        blamed = ", ".join(dict.fromkeys(verdict.blame for verdict in verdicts if verdict.blame)) or "-"
+        times = {when: [run.total for v in verdicts for run in v.runs if run.when == when] for when in _RUNS}
+        steady = percentiles(times["steady"]) if times["steady"] else {}
+        figures = (max(times["first"], default=None), steady.get("p50"), steady.get("p99"))
+        table.add_row(
+            *(kernel, f"[{_COLOURS[outcome]}]{outcome}[/]", blamed),
+            f"{sum(verdict.passed for verdict in verdicts)} of {len(verdicts)}",
+            *("-" if figure is None else f"{1e3 * figure:.3f}" for figure in figures),
+        )
+    return table
+
+
+def _outcome(verdicts: Sequence[Verdict]) -> str:
+    """The one of a kernel: what was not run weighs more than a pass, and a failure most."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    return next(outcome for outcome in (FAIL, NOT_RUN, PASS) if outcome in outcomes)
 
 
 # Below this width the columns that are least missed are left out.
@@ -76,8 +111,9 @@ def _table(verdicts: Sequence[Verdict], *, narrow: bool) -> Table:
 
 def _figures(comparison: Comparison | None, verdict: Verdict) -> dict[str, str]:
     figures = dict.fromkeys(_FIGURES, "-")
-    if "run" in verdict.seconds:
-        figures["run ms"] = f"{1e3 * verdict.seconds['run']:.1f}"
+    seconds = run_seconds(verdict.seconds)
+    if seconds is not None:
+        figures["run ms"] = f"{1e3 * seconds:.1f}"
     if comparison is not None:
         figures |= {
             "compared": f"{comparison.compared:,}",
@@ -124,10 +160,9 @@ def _plain(text: str) -> str:
 def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:
     """One line that says what was proved, and where."""
     first = verdicts[0]
-    counts = {outcome: sum(v.outcome == outcome for v in verdicts) for outcome in (PASS, FAIL, NOT_RUN)}
-    outcome = FAIL if counts[FAIL] else NOT_RUN if counts[NOT_RUN] else PASS
+    outcome, passed = _outcome(verdicts), sum(verdict.passed for verdict in verdicts)
     compared = sum(c.compared for v in verdicts for c in v.outputs)
-    cases = f"{counts[PASS]} of {len(verdicts)} {'case' if len(verdicts) == 1 else 'cases'}"
+    cases = f"{passed} of {len(verdicts)} {'case' if len(verdicts) == 1 else 'cases'}"
     if problem is None:
         lines = [f"\n{first.kernel}: {outcome.upper()}: {cases} for {first.target}"]
     else:
@@ -142,9 +177,47 @@ def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:
     slowest = max((v for v in verdicts if v.cycles is not None), key=lambda v: v.cycles or 0, default=None)
     if slowest is not None:
         lines.append(f"  {slowest.modelled}" + (f" (case {slowest.case})" if len(verdicts) > 1 else ""))
+    lines += _npu_lines(verdicts)
     if any(v.device == "emulator" and v.outputs for v in verdicts):
         lines.append(f"  {EMULATOR_NOTE}")
     return "\n".join(lines)
+
+
+def _npu_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """On which machine it was, and how long runs took there."""
+    first = verdicts[0]
+    if first.device not in (NPU, RECORDED) or not any(verdict.state for verdict in verdicts):
+        return []
+    machine = (
+        ", ".join(f"{name} {value}" for name, value in first.machine.items() if name != "device")
+        or "of an unknown kind"
+    )
+    if first.device == RECORDED:
+        return [f"  replayed: what an NPU answered on {first.artifacts.get('date', '?')} ({machine}); nothing was run"]
+    runs = [run for verdict in verdicts for run in verdict.runs]
+    lines = [f"  on the NPU: {machine}"]
+    for when, text in _RUNS.items():
+        mine = [run for run in runs if run.when == when]
+        if mine:
+            lines.append(f"  {len(mine)} {text.format('run' if len(mine) == 1 else 'runs')}: {_spread(mine)}")
+    return lines
+
+
+_RUNS = {
+    "first": "first {}, with the array to load",
+    "idle": "{} after a pause",
+    "steady": "steady {}",
+}
+
+
+def _spread(runs: Sequence[RunTime]) -> str:
+    """The percentiles of the whole, and the medians of its phases, in milliseconds."""
+    total = percentiles([run.total for run in runs])
+    medians = ", ".join(f"{phase} {1e3 * percentiles([r.seconds[phase] for r in runs])['p50']:.3f}" for phase in PHASES)
+    if len(runs) == 1:
+        return f"{1e3 * total['p50']:.3f} ms ({medians})"
+    spread = ", ".join(f"{name} {1e3 * value:.3f}" for name, value in total.items())
+    return f"{spread} ms (medians: {medians})"
 
 
 def _exactness(verdicts: Sequence[Verdict]) -> str:
@@ -167,7 +240,7 @@ def as_json(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})
     """
     listed = []
     for verdict in verdicts:
-        fields = asdict(verdict)
+        fields = {**asdict(verdict), "times": spreads(verdict.runs)}
         for comparison in fields["outputs"]:
             comparison.pop("reason")
             if comparison["max_abs_error"] == float("inf"):
@@ -179,6 +252,26 @@ def as_json(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})
     ]
     answer = {"tileproof": __version__, "verdicts": listed, "errors": errors}
     return json.dumps(answer, indent=1, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> list[Verdict]:
+    """The verdicts of `as_json`, without the figures that it leaves out. Raises `ValueError` for another text."""
+    try:
+        return [_verdict_from(dict(fields)) for fields in json.loads(text)["verdicts"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is not a list of verdicts: {error}") from None
+
+
+def _verdict_from(fields: dict[str, Any]) -> Verdict:
+    fields.pop("times")
+    outputs = []
+    for output in fields.pop("outputs"):
+        output["worst_index"] = tuple(output["worst_index"])
+        if output["max_abs_error"] is None:
+            output["max_abs_error"] = float("inf")
+        outputs.append(Comparison(**output))
+    runs = tuple(RunTime(one["when"], one["seconds"]) for one in fields.pop("runs"))
+    return Verdict(**{**fields, "outputs": tuple(outputs), "runs": runs, "faults": tuple(fields["faults"])})
 
 
 def as_junit(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})) -> str:
@@ -209,7 +302,7 @@ def _junit_case(suite: ElementTree.Element, verdict: Verdict) -> None:
         "testcase",
         classname=f"{verdict.kernel}.{verdict.target}.{verdict.device}",
         name=_xml(verdict.case),
-        time=f"{verdict.seconds.get('run', 0.0):.6f}",
+        time=f"{run_seconds(verdict.seconds) or 0.0:.6f}",
     )
     if verdict.outcome == PASS:
         return

@@ -13,10 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
+from tileproof.likeness import in_common
 from tileproof.spec import Tolerance
+from tileproof.times import RunTime
 from tileproof.xrt import COMPLETED
 
 PASS, FAIL, NOT_RUN = "pass", "fail", "not run"
+KERNEL, DEVICE, UNKNOWN = "kernel", "device", "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +63,13 @@ class Verdict:
     outputs: tuple[Comparison, ...] = ()
     state: str = ""
     artifacts: Mapping[str, str] = field(default_factory=dict)
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)  # build, load, and the phases of the run that was judged
     faults: tuple[str, ...] = ()
     cycles: int | None = None  # as the emulator's model counts them
     modelled: str = ""
+    runs: tuple[RunTime, ...] = ()  # of every run of the case
+    blame: str = ""  # of a failure on an NPU, whose it is: KERNEL, DEVICE or UNKNOWN
+    machine: Mapping[str, str] = field(default_factory=dict)  # of an NPU: its name, XRT, driver, firmware
 
     @property
     def passed(self) -> bool:
@@ -123,8 +129,9 @@ def _with_reason(
         first = tuple(int(i) for i in np.argwhere(~(actual == exact))[0])
         reasons.append(
             f"{comparison.mismatched:,} of {comparison.compared:,} elements differ from integer.py, the first at "
-            f"{_index(first)}: {actual[first]} instead of {exact[first]}{_in_common(actual, exact)}"
+            f"{_index(first)}: {actual[first]} instead of {exact[first]}"
         )
+        reasons += filter(None, [in_common(actual, exact)])
     if not within:
         worst = comparison.worst_index
         reasons.append(
@@ -135,39 +142,6 @@ def _with_reason(
         shown = "none" if comparison.correlation is None else f"{comparison.correlation:.5f}"
         reasons.append(f"correlation with golden is {shown}, {demanded} is demanded")
     return replace(comparison, reason="; ".join(reasons))
-
-
-def _in_common(actual: npt.NDArray[Any], exact: npt.NDArray[Any]) -> str:
-    """What all wrong elements share, where that is the mark of a mode that was not set; empty if nothing."""
-    wrong = actual != exact
-    if not np.issubdtype(actual.dtype, np.integer) or np.count_nonzero(wrong) < 2:
-        return ""
-    limits = np.iinfo(actual.dtype)
-    if np.all((exact[wrong] == limits.min) | (exact[wrong] == limits.max)):
-        return f"; all of them where it says {limits.min} or {limits.max}, as without aie::set_saturation"
-    if np.all(np.abs(actual[wrong].astype(np.int64) - exact[wrong].astype(np.int64)) == 1):
-        return "; all of them by one step, as with another mode of aie::set_rounding"
-    return ""
-
-
-# Shorter ones may be data.
-_LEAST_RUN = 8
-
-
-def left_over(actual: npt.NDArray[Any], fills: Mapping[int, str]) -> str:
-    """Says of a wrong output where its bytes are still what memory was filled with; empty if they are nowhere.
-
-    `fills` is the value of such a byte and whose memory it fills. The longest stretch counts, from 8 bytes on.
-    """
-    data = np.frombuffer(actual.tobytes(), np.uint8)
-    found = []
-    for value, whose in fills.items():
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], data == value, [0])))).reshape(-1, 2)
-        if len(edges):
-            start, end = max(edges.tolist(), key=lambda edge: edge[1] - edge[0])
-            found.append((end - start, f"bytes {start:,} to {end - 1:,} are 0x{value:02X}, as {whose}"))
-    longest, text = max(found, default=(0, ""))
-    return f"{text}: it seems that nothing wrote them" if longest >= _LEAST_RUN else ""
 
 
 def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults: Sequence[str]) -> tuple[str, str]:

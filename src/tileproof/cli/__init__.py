@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tileproof import __version__
-from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps
+from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps, verify
 from tileproof.cli.shared import Parser, say
 from tileproof.errors import Problem
 
@@ -33,6 +33,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="tileproof", description="Builds NPU kernels and proves each one against a golden model.")
     parser.add_argument("--version", action="version", version=f"tileproof {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for room in (kernels, designs, contract, rebank, steps, npu_steps):
+    for room in (kernels, verify, designs, contract, rebank, steps, npu_steps):
         room.add_commands(commands)
     return parser

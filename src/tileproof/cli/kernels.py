@@ -1,12 +1,9 @@
-"""The commands for kernels: list, show, render, build, verify."""
+"""The commands for kernels: list, show, render, build."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +13,8 @@ from tileproof.cli.shared import (
     answer,
     building_options,
     common_options,
-    emulator_options,
-    progress,
     request_of,
     say,
-    seed,
 )
 from tileproof.errors import Problem
 from tileproof.toolchain.aiecc import DIALECTS
@@ -28,11 +22,10 @@ from tileproof.toolchain.aiecc import DIALECTS
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
     from tileproof.prepare import Request
-    from tileproof.verify import Verdict
 
 
 def add_commands(commands: Commands) -> None:
-    for add in (_add_list, _add_show, _add_render, _add_build, _add_verify):
+    for add in (_add_list, _add_show, _add_render, _add_build):
         add(commands)
 
 
@@ -104,7 +97,7 @@ def _render(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# build, verify
+# build
 
 
 def _add_build(commands: Commands) -> None:
@@ -176,91 +169,3 @@ def _print_plans(arguments: argparse.Namespace, request: Request) -> int:
     else:
         answer("\n".join(commands_text(plan, request.build_dir) for plan in plans))
     return 0
-
-
-def _add_verify(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "verify",
-        _verify,
-        "build kernels, run every case, and compare every element; without names: all kernels",
-    )
-    parser.add_argument("kernel", nargs="*")
-    common_options(parser)
-    building_options(parser)
-    parser.add_argument("--device", choices=("auto", "npu", "emulator"), default="auto", help="default: %(default)s")
-    parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
-    parser.add_argument("--seed", type=seed, metavar="N", help="draw every case from this seed instead of its own")
-    parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
-    parser.add_argument(
-        "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
-    )
-    parser.add_argument("--insts", metavar="FILE", type=Path, help="the instructions built with --xclbin")
-    emulator_options(parser)
-    parser.add_argument("--json", action="store_true", help="print verdicts as JSON")
-    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    from tileproof import report
-    from tileproof.verify import exit_code
-
-    request = request_of(arguments)
-    names = arguments.kernel or library.kernel_names(arguments.kernels)
-    if not names:
-        raise Problem(
-            "there is no kernel to verify",
-            where=str(arguments.kernels),
-            why="no folder below it has a kernel.toml",
-            fix="name a folder that holds one folder per kernel",
-        )
-    if request.trace is not None and len(names) > 1:
-        raise Problem(
-            "a trace is of one kernel",
-            where=f"--trace {request.trace}",
-            why=f"{len(names)} kernels are verified",
-            fix="name one of them",
-        )
-    if arguments.junit is not None and not arguments.junit.parent.is_dir():
-        raise Problem(
-            "the report cannot be written",
-            where=str(arguments.junit),
-            why="there is no such folder",
-            fix="choose another path",
-        )
-    verdicts, refused = _prove_all(names, request, arguments)
-    if arguments.json:
-        answer(report.as_json(verdicts, refused))
-    elif verdicts:
-        terminal = sys.stdout.isatty()
-        width = os.get_terminal_size().columns if terminal else 120
-        answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
-    if arguments.junit is not None:
-        _write_report(arguments.junit, report.as_junit(verdicts, refused))
-    # A wrong kernel outweighs a wrong request, which outweighs what is not here.
-    codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
-    return min([code for code in codes if code], default=0)
-
-
-def _prove_all(
-    names: Sequence[str], request: Request, arguments: argparse.Namespace
-) -> tuple[list[Verdict], dict[str, Problem]]:
-    """All verdicts, and why a kernel was refused."""
-    from tileproof.prove import prove_kernel
-
-    verdicts: list[Verdict] = []
-    refused: dict[str, Problem] = {}
-    with progress() as now:
-        for name in names:
-            try:
-                verdicts += prove_kernel(name, request, now, arguments.wav)
-            except Problem as problem:
-                say(str(problem))
-                refused[name] = problem
-    return verdicts, refused
-
-
-def _write_report(path: Path, text: str) -> None:
-    from tileproof.build import write_output
-
-    write_output(path, text.encode(), what="report", where=str(path))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tileproof import device_model
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem, unreadable
+from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
     from tileproof.prepare import Request
@@ -35,6 +36,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+_MOST_RUNS = 1_000_000
 _A_WEEK_S = 7 * 24 * 3600.0
 
 
@@ -102,6 +104,12 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def runs(text: str) -> int:
+    if not text.isdecimal() or not LEAST_RUNS <= int(text) <= _MOST_RUNS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {LEAST_RUNS} to {_MOST_RUNS:,}")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     try:
         value = float(text)
@@ -131,6 +139,12 @@ def request_of(arguments: argparse.Namespace) -> Request:
         timeout_s=getattr(arguments, "timeout", 30.0),
         as_hardware=getattr(arguments, "as_hardware", False),
         trace=getattr(arguments, "trace", None),
+        repeat=getattr(arguments, "repeat", LEAST_RUNS),
+        idle_s=getattr(arguments, "idle", 0.0),
+        counted=getattr(arguments, "ninstr", "auto"),
+        canary=tuple(getattr(arguments, "canary", None) or ()) or None,
+        record=getattr(arguments, "record", False),
+        recordings=getattr(arguments, "recordings", Path("recordings")),
     )
 
 

@@ -11,6 +11,7 @@ from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.npu_here import Machine, bindings, tag_of, tag_of_this_python
 
 NPU, EMULATOR = "npu", "emulator"
+RECORDED = "recorded"  # no device: what an NPU has answered before
 
 
 @dataclass(frozen=True, slots=True)

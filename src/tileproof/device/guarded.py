@@ -5,19 +5,21 @@ XRT may wait for ever, and its failures may end the process that called it. The 
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO
 
-from tileproof.device.runner import RunResult
+from tileproof.device.runner import Counted, RunResult
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.library import python_environment
 from tileproof.xrt import ABORT, TIMEOUT
@@ -28,14 +30,20 @@ _LOAD_S = 120.0
 _MOST_LINES = 12  # of what XRT and the driver have printed
 
 
+# Words of a driver that is not ready yet, worth one more try (mlir-aie python/utils/hostruntime).
+_TRANSIENT = ("No such device", "GET_INFO IOCTL failed (err=-22)")
+_BEFORE_RETRY_S = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the process is to load first; `sizes` as LoadedKernel takes them."""
+    """What the process is to load first; `sizes` as LoadedKernel takes them. Without a file: only look for an NPU."""
 
-    xclbin: Path
-    insts: Path
-    sizes: Mapping[int, int]
-    timeout_s: float
+    xclbin: Path | None = None
+    insts: Path = Path()
+    sizes: Mapping[int, int] = field(default_factory=dict)
+    timeout_s: float = 0.0
+    counted: Counted = "words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +62,70 @@ class _Ended:
     state: int = ABORT
 
 
+def check_npu() -> None:
+    """A `Problem` where no NPU can be reached. pyxrt is not imported here: a broken one ends the process."""
+    _started(Load(), "the NPU could not be reached").close()
+
+
 class GuardedKernel:
     """As LoadedKernel, on the NPU. A run that ends the process has a state of its own, and the process is gone."""
 
-    def __init__(self, xclbin: Path, insts: Path, sizes: Mapping[int, int], timeout_s: float) -> None:
+    def __init__(
+        self, xclbin: Path, insts: Path, sizes: Mapping[int, int], timeout_s: float, counted: Counted = "words"
+    ) -> None:
         self._timeout_s = timeout_s
+        load = Load(xclbin=xclbin, insts=insts, sizes=sizes, timeout_s=timeout_s, counted=counted)
+        self._process = _started(load, f"{xclbin.name} could not be loaded on the npu")
+
+    def run(self, inputs: Mapping[int, bytes]) -> RunResult:
+        """Run once; what ended the process instead is the result's fault, in the driver's own words."""
+        answer = self._process.ask(dict(inputs), self._timeout_s + _GRACE_S)
+        if isinstance(answer, RunResult):
+            return answer
+        assert isinstance(answer, _Ended)
+        words = self._process.words
+        said = f"; it had said: {words}" if words else ""
+        return RunResult(state=answer.state, outputs={}, seconds={}, faults=(f"{answer.what}{said}",))
+
+    def close(self) -> None:
+        """End the process, whatever it does: its context is gone with it."""
+        self._process.close()
+
+
+def _started(load: Load, failed: str) -> _Process:
+    """A process that has loaded what it was to; a `Problem` in the driver's words where it could not."""
+    try:
+        return _attempt(load, failed)
+    except Problem as problem:
+        if not any(words in (problem.why or "") for words in _TRANSIENT):
+            raise
+    time.sleep(_BEFORE_RETRY_S)
+    return _attempt(load, failed)
+
+
+def _attempt(load: Load, failed: str) -> _Process:
+    process = _Process()
+    answer = process.ask(load, _LOAD_S)
+    if isinstance(answer, _Ended):
+        raise Problem(
+            f"{failed}: {answer.what}",
+            where="pyxrt",
+            why=process.words or "XRT and the driver said nothing",
+            fix="`tileproof doctor --for npu` looks at the device; `dmesg` has the driver's words",
+            exit_code=EXIT_NOT_HERE,
+        )
+    return process
+
+
+class _Process:
+    """device/child.py, and what it says. Ends with this object, or with this process."""
+
+    def __init__(self) -> None:
         self._said = tempfile.TemporaryFile("w+b")  # noqa: SIM115  closed with the process
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tileproof.device.child", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "tileproof.device.child", str(theirs.fileno()), str(os.getpid())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
@@ -72,27 +134,9 @@ class GuardedKernel:
             )
         self._connection = Connection(ours.detach())
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._said)
-        self._words = ""
-        answer = self._ask(Load(xclbin=xclbin, insts=insts, sizes=sizes, timeout_s=timeout_s), _LOAD_S)
-        if isinstance(answer, _Ended):
-            raise Problem(
-                f"{xclbin.name} could not be loaded on the npu: {answer.what}",
-                where="pyxrt",
-                why=self._words or "XRT and the driver said nothing",
-                fix="`tileproof doctor --for npu` looks at the device; `dmesg` has the driver's words",
-                exit_code=EXIT_NOT_HERE,
-            )
+        self.words = ""  # the last lines that XRT and the driver have printed, once it has ended
 
-    def run(self, inputs: Mapping[int, bytes]) -> RunResult:
-        """Run once; what ended the process instead is the result's fault, in the driver's own words."""
-        answer = self._ask(dict(inputs), self._timeout_s + _GRACE_S)
-        if isinstance(answer, RunResult):
-            return answer
-        assert isinstance(answer, _Ended)
-        said = f"; it had said: {self._words}" if self._words else ""
-        return RunResult(state=answer.state, outputs={}, seconds={}, faults=(f"{answer.what}{said}",))
-
-    def _ask(self, message: object, deadline_s: float) -> object:
+    def ask(self, message: object, deadline_s: float) -> object:
         """The answer, or how the process ended instead."""
         try:
             self._connection.send(message)
@@ -120,11 +164,11 @@ class GuardedKernel:
         return f"ended with code {code}"
 
     def close(self) -> None:
-        """End the process, whatever it does; the last lines that XRT and the driver have printed are kept."""
+        """End it, whatever it does; what it has printed is kept."""
         if self._finalizer.alive:
             self._said.seek(0)
             lines = self._said.read().decode(errors="replace").splitlines()
-            self._words = "\n".join(lines[-_MOST_LINES:])
+            self.words = "\n".join(lines[-_MOST_LINES:])
             self._finalizer()
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 # What outputs are filled with before a run; the bitwise complement on every other run.
 POISON = 0xA5
+
+# What the argument ninstr counts: 32-bit words in C++ hosts and in mlir-aie's Python until 2025-12
+# (python/utils/xrt.py), bytes in its Python since (#2737, hostruntime.py).
+Counted = Literal["words", "bytes"]
+_BYTES_OF: Mapping[Counted, int] = {"words": 4, "bytes": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +49,17 @@ class LoadedKernel:
     """An xclbin and its instructions, loaded on a device: one hardware context, buffers made once, run after run.
 
     `sizes` are the bytes of each host buffer, in the order of the runtime sequence's arguments; `timeout_s` is the
-    longest a run on the NPU may take.
+    longest a run on the NPU may take; `counted` is what ninstr counts.
     """
 
     def __init__(
-        self, device: OpenDevice, xclbin: Path, insts: Path, sizes: Mapping[int, int], timeout_s: float = 30.0
+        self,
+        device: OpenDevice,
+        xclbin: Path,
+        insts: Path,
+        sizes: Mapping[int, int],
+        timeout_s: float = 30.0,
+        counted: Counted = "words",
     ) -> None:
         self._xrt, self._device_name = device.xrt, device.name
         # The emulator has a watchdog that says what it ended; XRT's own wait would be for ever.
@@ -63,7 +74,7 @@ class LoadedKernel:
             self._instructions = self._buffer(1, len(words), "cacheable")
             self._instructions.write(words, 0)
             self._sync(self._instructions, to_device=True)
-            self._words = len(words) // 4
+            self._count = len(words) // _BYTES_OF[counted]
             self._buffers = {k: self._buffer(FIRST_BUFFER + k, size, "host_only") for k, size in sizes.items()}
         except _XRT_ERRORS as error:
             raise _refused(device.name, f"{xclbin.name} could not be loaded", error) from None
@@ -75,6 +86,11 @@ class LoadedKernel:
         device.register_xclbin(file)
         context = xrt.hw_context(device, file.get_uuid())
         return device, context, xrt.kernel(context, self._name)
+
+    def close(self) -> None:
+        """Give the context back, and what was made in it."""
+        self._buffers.clear()
+        del self._instructions, self._kernel, self._context
 
     def run(self, inputs: Mapping[int, bytes]) -> RunResult:
         """Run once. Buffers that are no input are poisoned first, so that what the kernel leaves alone is seen."""
@@ -93,6 +109,7 @@ class LoadedKernel:
             self._sync(self._buffers[number], to_device=True)
         synced = time.perf_counter()
         run = self._start()
+        launched = time.perf_counter()
         state = int(run.wait() if self._timeout_ms is None else run.wait(self._timeout_ms))
         finished = time.perf_counter()
         outputs = {number: self._read_back(number) for number in self._buffers if number not in inputs}
@@ -100,7 +117,12 @@ class LoadedKernel:
         return RunResult(
             state=state,
             outputs=outputs,
-            seconds={"sync": synced - started, "run": finished - synced, "read": time.perf_counter() - finished},
+            seconds={
+                "sync": synced - started,
+                "launch": launched - synced,
+                "wait": finished - launched,
+                "read": time.perf_counter() - finished,
+            },
             faults=tuple(str(fault) for fault in report.faults) if report is not None else (),
             untouched=tuple(number for number, data in outputs.items() if data == contents[number]),
             timeline=report.timeline if report is not None else None,
@@ -108,7 +130,7 @@ class LoadedKernel:
 
     def _start(self) -> Any:
         """run + set_arg rather than kernel(...): the binding's call swallows every error of an argument."""
-        values = {"opcode": OPCODE_TRANSACTION, "instr": self._instructions, "ninstr": self._words}
+        values = {"opcode": OPCODE_TRANSACTION, "instr": self._instructions, "ninstr": self._count}
         run = self._xrt.run(self._kernel)
         for argument in self.arguments:
             number = argument.index - FIRST_BUFFER

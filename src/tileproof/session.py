@@ -1,0 +1,136 @@
+"""What a verification that is left alone leaves behind, to be read and resumed: verdicts.json, and a log."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from tileproof import report
+from tileproof.build import write_output
+from tileproof.errors import Problem
+from tileproof.prepare import Request
+from tileproof.sources import Source
+from tileproof.spec import Case
+from tileproof.verify import DEVICE, FAIL, PASS, Verdict
+
+VERDICTS, LOG = "verdicts.json", "verify.log"
+
+
+class Session:
+    """A folder that holds them. Verdicts of an earlier session stay until the same case has a new one."""
+
+    def __init__(self, folder: Path, request: Request, *, resume: bool) -> None:
+        """Continue in `folder`, or begin there: what is then in the way gets another name. One session at a time."""
+        self._path, self._request = folder / VERDICTS, request
+        self._verdicts: dict[tuple[str, str, str, int], Verdict] = {}
+        self._told: tuple[str, ...] = ()
+        self._log = _log_of(folder)
+        try:
+            if resume:
+                self._verdicts = {_key(verdict): verdict for verdict in self._earlier()}
+            else:
+                self._put_aside()
+        except Problem:
+            self.close()
+            raise
+        self.say(f"begin: process {os.getpid()}, {len(self._verdicts)} verdicts from before")
+
+    def close(self) -> None:
+        """Another session may then write there."""
+        self._log.close()
+
+    def _earlier(self) -> list[Verdict]:
+        try:
+            return report.from_json(self._path.read_text(encoding="utf-8")) if self._path.exists() else []
+        except (OSError, ValueError) as error:
+            raise Problem(
+                "the session cannot be resumed",
+                where=str(self._path),
+                why=str(error),
+                fix="leave --resume out: the file is put aside, and all cases are run",
+            ) from None
+
+    def _put_aside(self) -> None:
+        if self._path.exists():
+            when = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+            self._path.rename(self._path.with_name(f"verdicts-{when:%Y%m%dT%H%M%SZ}.json"))
+
+    def known(self, kernel: str, case: Case, source: Source) -> Verdict | None:
+        """What an earlier session has found, if it was the same build on the same device, and is decided."""
+        found = self._verdicts.get((kernel, source.artifacts.get("xclbin", ""), case.name, case.seed))
+        if found is None or found.device != source.device or not _same_build(found.artifacts, source.artifacts):
+            return None
+        is_decided = found.outcome == PASS or (found.outcome == FAIL and found.blame != DEVICE)
+        enough = found.outcome == FAIL or len(found.runs) >= self._request.repeat
+        if not (is_decided and enough):
+            return None
+        self.say(f"{kernel}: {case.name}: {found.outcome}, from before")
+        return found
+
+    def add(self, verdict: Verdict) -> None:
+        """Keep a verdict: from now on it survives whatever happens to this process."""
+        self._verdicts.pop(_key(verdict), None)
+        self._verdicts[_key(verdict)] = verdict
+        self._write({})
+        line = f"{verdict.kernel}: {verdict.case}: {verdict.outcome}{verdict.reason and ': '}{verdict.reason}"
+        # Cases that met the same, one after the other, tell it once.
+        self.say("\n".join([line, *(() if verdict.faults == self._told else verdict.faults)]))
+        self._told = verdict.faults
+
+    def end(self, refused: Mapping[str, Problem], verdicts: Sequence[Verdict], code: int) -> None:
+        """The verdicts that were asked for, in their order, what was refused, and the exit code."""
+        mine = {_key(verdict): verdict for verdict in verdicts}
+        self._verdicts = {key: one for key, one in self._verdicts.items() if key not in mine} | mine
+        self._write(refused)
+        for kernel, problem in refused.items():
+            self.say(f"{kernel}: {problem}")
+        self.say(f"end: exit code {code}")
+
+    def _write(self, refused: Mapping[str, Problem]) -> None:
+        text = report.as_json(list(self._verdicts.values()), refused)
+        write_output(self._path, text.encode(), what="session", where=str(self._path))
+
+    def say(self, text: str) -> None:
+        """A line of the log, with the time; further lines of the text are indented below it."""
+        first, *more = text.splitlines() or [""]
+        self._log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {first}\n")
+        self._log.writelines(f"    {line}\n" for line in more)
+        self._log.flush()
+
+
+def _log_of(folder: Path) -> TextIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = (folder / LOG).open("a", encoding="utf-8")
+    except OSError as error:
+        raise Problem(
+            "the session cannot be kept there",
+            where=f"--out {folder}",
+            why=error.strerror or str(error),
+            fix="choose another folder",
+        ) from None
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.close()
+        raise Problem(
+            "another session writes there",
+            where=f"--out {folder}",
+            why=f"{folder / LOG} is locked",
+            fix="wait for its end, or choose another folder",
+        ) from None
+    return log
+
+
+def _key(verdict: Verdict) -> tuple[str, str, str, int]:
+    return verdict.kernel, verdict.artifacts.get("xclbin", ""), verdict.case, verdict.seed
+
+
+def _same_build(found: Mapping[str, str], here: Mapping[str, str]) -> bool:
+    """By the digest of what it was built from, or by the file where nobody has stamped it."""
+    name = "digest" if here.get("digest") else "sha256"
+    return bool(here.get(name)) and found.get(name) == here.get(name)
