@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from tileproof.verify import Verdict
 
 Say = Callable[[str], None]
+Known = Callable[[str, Case, Source], "Verdict | None"]
+
+
+def nothing_known(kernel: str, case: Case, source: Source) -> None:
+    """There was no earlier session."""
 
 
 def prove_kernel(
@@ -33,7 +38,7 @@ def prove_kernel(
     request: Request,
     say: Say,
     wav: Path | None = None,
-    known: Callable[[str, Case, Source], Verdict | None] = lambda kernel, case, source: None,
+    known: Known = nothing_known,
 ) -> Iterator[Verdict]:
     """One verdict per case, as they come; with `wav`, one for the recording. `known` are those of an earlier session.
 
@@ -41,17 +46,18 @@ def prove_kernel(
     raises its `Problem`.
     """
     rendered = render_kernel(name, request)
-    cases = _chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
+    cases = chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
     frames = None if wav is None else _frames(rendered.spec, wav)
     try:
-        if request.device == NPU:
-            from tileproof.device.guarded import check_npu
-
-            check_npu()  # a build takes a while; that there is no NPU is said before it
+        is_built = request.device == NPU and request.xclbin is None
+        # A build takes a while: what is wrong with the machine is said before it.
+        machine = npu_machine(request.target) if is_built else None
         source = find_source(rendered, request, say)
+        if source.device == NPU:
+            source = replace(source, machine=npu_machine(request.target) if machine is None else machine)
         canary = find_canary(request, say) if source.device == NPU else None
     except Problem as problem:
-        yield from _unjudged(rendered.spec, request, cases, problem)
+        yield from unjudged(rendered.spec, request, cases, problem)
         return
     bench = _Bench(rendered, request, source, canary, say)
     with _turn(rendered.spec.variant(request.target), source, say):
@@ -67,6 +73,25 @@ def prove_kernel(
             yield verdict
         bench.close()
     bench.write_outputs()
+
+
+def npu_machine(target: str) -> dict[str, str]:
+    """What xrt-smi says of this machine, if anything; a `Problem` without an NPU, or with another than `target`."""
+    from tileproof.device.guarded import check_npu
+    from tileproof.npu_here import Examined, Machine, examine_npu
+
+    check_npu()
+    found = examine_npu(Machine())
+    if not isinstance(found, Examined):
+        return {}
+    if found.generation not in (None, target):
+        raise Problem(
+            f"the NPU of this machine is {found.generation}, and {target} was asked for",
+            where=f"--target {target}",
+            why=f"xrt-smi lists {found.npu}; what is built for {target} runs there without an error and answers zeros",
+            fix=f"--target {found.generation}",
+        )
+    return {name: value for name, value in asdict(found).items() if value}
 
 
 def _turn(what: str, source: Source, say: Say) -> Any:
@@ -162,7 +187,7 @@ class _Bench:
         from tileproof.verify import FAIL, KERNEL
 
         self.close()
-        verdicts = list(_unjudged(self.rendered.spec, self.request, cases, problem, self.source))
+        verdicts = list(unjudged(self.rendered.spec, self.request, cases, problem, self.source))
         if isinstance(self.canary, Canary) and self.dirty is None and problem.exit_code == EXIT_NOT_HERE:
             blame, said = self._whose(cases[0].name)
             verdicts = [
@@ -210,7 +235,7 @@ def _write(path: Path, data: bytes, what: str, where: str) -> None:
     write_output(path, data, what=what, where=where)
 
 
-def _chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
+def chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
     known = {case.name: case for case in spec.cases}
     for name in request.cases:
         if name not in known:
@@ -269,7 +294,7 @@ def _recording_of(spec: KernelSpec) -> Recording:
     return spec.recording
 
 
-def _unjudged(
+def unjudged(
     spec: KernelSpec, request: Request, cases: Sequence[Case], problem: Problem, source: Source | None = None
 ) -> Iterator[Verdict]:
     """Verdicts on cases that could not be run; a request that is wrong is raised."""

@@ -78,6 +78,11 @@ def _npu_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--idle", type=seconds, metavar="S", default=0.0, help="once, time a run after S seconds without one"
     )
+    group.add_argument(
+        "--hosts",
+        metavar="ADDRESS",
+        help="hand the cases to the Dask cluster of this scheduler, for instance tcp://10.0.0.2:8786",
+    )
     group.add_argument("--record", action="store_true", help="keep what the NPU answers, for --device recorded")
     group.add_argument(
         "--recordings", metavar="DIR", type=Path, default=Path("recordings"), help="default: ./recordings"
@@ -152,6 +157,20 @@ def _refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Name
             fix="name the folder of the earlier session with --out",
         )
     _refuse_odd_recording(request)
+    _refuse_odd_hosts(arguments)
+
+
+def _refuse_odd_hosts(arguments: argparse.Namespace) -> None:
+    """What is kept on this machine, or taken from it, while a case runs."""
+    here = {"--record": arguments.record, "--trace": arguments.trace, "--wav": arguments.wav}
+    odd = [name for name, value in here.items() if value] + ["--device recorded"] * (arguments.device == "recorded")
+    if arguments.hosts is not None and odd:
+        raise Problem(
+            f"{odd[0]} does not go with --hosts",
+            where=f"--hosts {arguments.hosts} {odd[0]}",
+            why="other machines run the cases",
+            fix="leave one of the two out",
+        )
 
 
 def _refuse_odd_recording(request: Request) -> None:
@@ -190,7 +209,7 @@ def _prove_all(
     with progress() as now:
         for name in names:
             try:
-                verdicts += _prove(name, request, arguments.wav, session, now)
+                verdicts += _prove(name, request, arguments, session, now)
             except Problem as problem:
                 say(str(problem))
                 refused[name] = problem
@@ -198,20 +217,26 @@ def _prove_all(
 
 
 def _prove(
-    name: str, request: Request, wav: Path | None, session: Session | None, now: Callable[[str], None]
+    name: str, request: Request, arguments: argparse.Namespace, session: Session | None, now: Callable[[str], None]
 ) -> Iterator[Verdict]:
-    from tileproof.prove import prove_kernel
+    """Here or on other machines, with what a session knows and keeps."""
+    from tileproof.prove import nothing_known, prove_kernel
 
-    if session is None:
-        yield from prove_kernel(name, request, now, wav)
-        return
-
-    def both(text: str) -> None:
+    def say(text: str) -> None:
         now(text)
-        session.say(text)
+        if session is not None:
+            session.say(text)
 
-    for verdict in prove_kernel(name, request, both, wav, session.known):
-        session.add(verdict)
+    known = nothing_known if session is None else session.known
+    if arguments.hosts is None:
+        verdicts = prove_kernel(name, request, say, arguments.wav, known)
+    else:
+        from tileproof.hosts import prove_on_hosts
+
+        verdicts = prove_on_hosts(name, request, arguments.hosts, say, known)
+    for verdict in verdicts:
+        if session is not None:
+            session.add(verdict)
         yield verdict
 
 

@@ -1,0 +1,199 @@
+"""Cases handed to a Dask cluster: several machines, each with tileproof, an NPU, and a worker that says so (NPU=1).
+
+What is proved is built here, once: every machine is given the same pair, the canary's, and the kernel's folder.
+"""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tileproof import __version__
+from tileproof.canary import find_canary
+from tileproof.device import NPU
+from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.prepare import Rendered, Request, render_kernel
+from tileproof.prove import Known, chosen_cases, nothing_known, prove_kernel, unjudged
+from tileproof.sources import Source, find_source
+from tileproof.spec import Case
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    from tileproof.verify import Verdict
+
+RESOURCE = "NPU"
+_CONNECT_S = 10
+_LOOK_S = 10  # between two looks whether anybody is still there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """All that another machine needs to prove a kernel: the files of its folder, the pair, and the canary's."""
+
+    tileproof: str
+    kernel: str
+    folder: Mapping[str, bytes]
+    pair: tuple[bytes, bytes]
+    canary: tuple[bytes, bytes] | None
+
+
+def prove_on_hosts(
+    name: str, request: Request, scheduler: str, say: Callable[[str], None], known: Known = nothing_known
+) -> Iterator[Verdict]:
+    """As `prove_kernel`, on the workers of the cluster at `scheduler`: one verdict per case, in their order."""
+    rendered = render_kernel(name, request)
+    cases = chosen_cases(rendered.spec, request)
+    with closing(_client(scheduler)) as client:
+        try:
+            source = find_source(rendered, request, say)
+            parcel = _parcel(rendered, request, source, say)
+        except Problem as problem:
+            yield from unjudged(rendered.spec, request, cases, problem)
+            return
+        decided = {case.name: known(name, case, source) for case in cases}
+        asked = replace(request, xclbin=None, insts=None, canary=None, kernels=None, device=source.device)
+        futures = {
+            case.name: client.submit(
+                prove_there, parcel, replace(asked, cases=(case.name,)), resources={RESOURCE: 1}, pure=False
+            )
+            for case in cases
+            if decided[case.name] is None
+        }
+        for case in cases:
+            verdict = decided[case.name]
+            if verdict is None:
+                say(f"{name}: {case.name}")
+                verdict = _answer(client, futures[case.name], rendered, request, source, case)
+            yield verdict
+
+
+def _client(scheduler: str) -> Client:
+    """A connection to a cluster with at least one worker that has an NPU; others would wait for one for ever."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise Problem(
+            "there is no Dask here",
+            where=f"--hosts {scheduler}",
+            why="dask.distributed is an extra",
+            fix="pip install 'tileproof[hosts]', here and on every worker",
+            exit_code=EXIT_NOT_HERE,
+        ) from None
+    try:
+        client = Client(scheduler, timeout=_CONNECT_S)
+    except (OSError, ValueError) as error:
+        raise Problem(
+            f"there is no Dask scheduler at {scheduler}",
+            where=f"--hosts {scheduler}",
+            why=str(error).strip() or type(error).__name__,
+            fix="start one (`dask scheduler`), and give its address, for instance tcp://192.168.1.2:8786",
+            exit_code=EXIT_NOT_HERE,
+        ) from None
+    if not _has_npu(client):
+        workers = client.scheduler_info()["workers"]
+        client.close()
+        raise Problem(
+            f"no worker of {scheduler} has an NPU",
+            where=f"--hosts {scheduler}",
+            why=f"of its {len(workers)} workers none was started with the resource {RESOURCE}=1",
+            fix=f"on each machine with an NPU: dask worker {scheduler} --resources {RESOURCE}=1 --nthreads 1",
+            exit_code=EXIT_NOT_HERE,
+        )
+    return client
+
+
+def _has_npu(client: Client) -> bool:
+    workers = client.scheduler_info()["workers"].values()
+    return any(worker.get("resources", {}).get(RESOURCE, 0) >= 1 for worker in workers)
+
+
+def _parcel(rendered: Rendered, request: Request, source: Source, say: Callable[[str], None]) -> Parcel:
+    folder = rendered.spec.folder
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    canary = find_canary(request, say) if source.device == NPU else ""
+    return Parcel(
+        tileproof=__version__,
+        kernel=rendered.spec.name,
+        folder={str(path.relative_to(folder)): path.read_bytes() for path in files},
+        pair=_pair_of(source),
+        canary=None if isinstance(canary, str) else _pair_of(canary.source),
+    )
+
+
+def _pair_of(source: Source) -> tuple[bytes, bytes]:
+    return Path(source.artifacts["xclbin"]).read_bytes(), Path(source.artifacts["insts"]).read_bytes()
+
+
+def prove_there(parcel: Parcel, request: Request) -> list[Verdict]:
+    """On a worker: unpack, prove, and say which machine it was. A `Problem` where it has another tileproof."""
+    if parcel.tileproof != __version__:
+        raise Problem(
+            f"{socket.gethostname()} has another tileproof",
+            where=f"--hosts, the worker on {socket.gethostname()}",
+            why=f"it has {__version__}, and this is {parcel.tileproof}",
+            fix="install the same one on every machine",
+            exit_code=EXIT_NOT_HERE,
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        here = Path(scratch)
+        for name, data in parcel.folder.items():
+            path = here / "kernels" / parcel.kernel / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        xclbin, insts = _unpacked(here / "pair", parcel.pair)
+        unpacked = replace(
+            request,
+            kernels=here / "kernels",
+            build_dir=here / "build",
+            xclbin=xclbin,
+            insts=insts,
+            canary=None if parcel.canary is None else _unpacked(here / "canary", parcel.canary),
+        )
+        verdicts = list(prove_kernel(parcel.kernel, unpacked, lambda _: None))
+    return [replace(one, machine={"host": socket.gethostname(), **one.machine}) for one in verdicts]
+
+
+def _unpacked(folder: Path, pair: tuple[bytes, bytes]) -> tuple[Path, Path]:
+    folder.mkdir()
+    paths = folder / "final.xclbin", folder / "insts.bin"
+    for path, data in zip(paths, pair, strict=True):
+        path.write_bytes(data)
+    return paths
+
+
+def _result(client: Client, future: Future[Any]) -> Any:
+    """What the worker answers. Dask itself waits for ever for a worker with an NPU to come back."""
+    while True:
+        try:
+            return future.result(timeout=_LOOK_S)
+        except TimeoutError:
+            if not _has_npu(client):
+                raise ConnectionError("no worker with an NPU is left") from None
+
+
+def _answer(
+    client: Client, future: Future[Any], rendered: Rendered, request: Request, source: Source, case: Case
+) -> Verdict:
+    """The verdict that a worker came to, as of the files here; a worker that was lost has none."""
+    verdict: Verdict
+    try:
+        (verdict,) = _result(client, future)
+    except Problem as problem:
+        (verdict,) = unjudged(rendered.spec, request, (case,), problem, source)
+    except Exception as error:  # Dask's, and whatever went wrong on the worker
+        lost = Problem(
+            "the worker that was given the case came to no verdict",
+            where="--hosts",
+            why=f"{type(error).__name__}: {error}",
+            fix="look at the worker's log; --resume runs what is left",
+            exit_code=EXIT_NOT_HERE,
+        )
+        (verdict,) = unjudged(rendered.spec, request, (case,), lost, source)
+    build_s = {"build": source.build_s} if verdict.seconds else {}
+    return replace(verdict, artifacts=source.artifacts, seconds={**verdict.seconds, **build_s})
