@@ -46,6 +46,8 @@ _AB = [
     "--aie-generate-pdi",
     "--no-compile-host",
     "--compile-host",
+    "--no-compile",
+    "--no-link",
     "--no-xchesscc",
     "--no-xbridge",
 ]
@@ -155,6 +157,11 @@ def _value(arguments: Sequence[str], name: str) -> str:
 
 def _compile_design(dialect: str, arguments: Sequence[str]) -> int:
     design = arguments[-1]
+    from stand_in_lowering import instructions, packed, with_addresses
+
+    if not any(word.endswith("-xclbin") for word in arguments):
+        Path(_value(arguments, "--npu-insts-name")).write_bytes(instructions(design))
+        return 0
     linked = re.findall(r'link_(?:with|files) = \[?"([^"]+)"', Path(design).read_text())
     for name in linked or ["tile.o"]:
         if not Path(name).is_file():
@@ -164,8 +171,6 @@ def _compile_design(dialect: str, arguments: Sequence[str]) -> int:
     if shutil.which(named) is None or shutil.which("sh") is None:
         print(f"{design}: error: could not find xclbinutil", file=sys.stderr)
         return 1
-    from stand_in_lowering import instructions, packed, with_addresses
-
     text = with_addresses(design, dialect)
     tmpdir = Path(_value(arguments, "--tmpdir"))
     tmpdir.mkdir(exist_ok=True)
@@ -174,7 +179,7 @@ def _compile_design(dialect: str, arguments: Sequence[str]) -> int:
             (tmpdir / "input_with_addresses.mlir").write_text(text)
     elif "--get-input-with-addresses" in arguments:
         Path("input_with_addresses.mlir").write_text(text)
-    Path(_value(arguments, "--npu-insts-name")).write_bytes(instructions())
+    Path(_value(arguments, "--npu-insts-name")).write_bytes(instructions("design.mlir"))
     Path(_value(arguments, "--xclbin-name")).write_bytes(packed(dialect))
     return 0
 

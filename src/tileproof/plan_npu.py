@@ -33,7 +33,7 @@ PEANO_FLAGS = (
 _AIE_ARCH = {20: "aie2", 21: "aie2p"}
 _TMPDIR = "aiecc.prj"
 _DESIGN, _OBJECTS, _PLACED, _LOWERED = "aie.mlir", "objects.mlir", "placed.mlir", "lowered.mlir"
-_HELD = "held.json"
+_HELD, _NOTES = "held.json", "notes.json"
 _PACKED = "aiecc.xclbin"
 
 
@@ -70,7 +70,7 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
         xclbin=xclbin,
         insts=insts,
         seal=SEAL,
-        notes=_HELD,
+        notes=_NOTES,
         sources=_sources(spec, texts),
     )
 
@@ -186,10 +186,11 @@ def _stamp(tools: MlirAie, variant: str, xclbin: str, insts: str, banks: tuple[s
     addresses = addresses_file(tools.dialect, _TMPDIR)
     return Step(
         name="stamp",
-        command=f"$python -P -m tileproof stamp --built {_PACKED} --insts {insts} --addresses {addresses}"
-        f" --lowered {_LOWERED} --xclbin {xclbin} --seal {SEAL} --variant {variant} --digest $digest"
+        command=f"$python -P -m tileproof stamp --design design.mlir --held {_HELD} --built {_PACKED} --insts {insts}"
+        f" --addresses {addresses} --lowered {_LOWERED} --xclbin {xclbin} --seal {SEAL} --notes {_NOTES}"
+        f" --state {STATE_OF[tools.dialect]} --variant {variant} --digest $digest"
         + "".join(f" --banks {name}" for name in banks),
-        inputs=(_PACKED, insts, addresses, _LOWERED, *banks, "tileproof.txt"),
-        outputs=(xclbin, SEAL),
-        text="check the pair, and stamp its digest on it",
+        inputs=("design.mlir", _HELD, _PACKED, insts, addresses, _LOWERED, *banks, "tileproof.txt"),
+        outputs=(xclbin, _NOTES, SEAL),
+        text="check the pair, hold its instructions against tileproof's, and stamp its digest on it",
     )

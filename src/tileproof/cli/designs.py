@@ -78,6 +78,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     else:
         theirs = found.theirs
         counted = f"{len(theirs.buffers)} buffers, {len(theirs.locks)} locks, {len(theirs.channels)} channels"
+        counted += f", {found.words} instruction words" if found.words else ""
         answer(f"{name}: mlir-aie of {found.state} and tileproof make the same of it: {counted}")
     return EXIT_KERNEL_WRONG if found.differences else 0
 

@@ -22,7 +22,8 @@ def add_commands(commands: Commands) -> None:
     parser = step(commands, "hold", _hold, "design lowered output")
     parser.add_argument("--state", choices=STATES, required=True)
     banks_option(parser)
-    parser = step(commands, "stamp", _stamp, "built insts addresses lowered xclbin seal")
+    parser = step(commands, "stamp", _stamp, "design held built insts addresses lowered xclbin seal notes")
+    parser.add_argument("--state", choices=STATES, required=True)
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
     banks_option(parser)
@@ -58,18 +59,22 @@ def _hold(arguments: argparse.Namespace) -> None:
 
 def _stamp(arguments: argparse.Namespace) -> None:
     from tileproof.build import sha256_of, write_atomically
-    from tileproof.lowering.held import check_same_addresses
+    from tileproof.lowering.held import check_same_addresses, hold_words
     from tileproof.stamp import stamped
 
     lowered, addresses = arguments.lowered, arguments.addresses
     check_same_addresses(lowered.read_text(), lowered.name, addresses.read_text(), str(addresses))
+    insts, design = arguments.insts.read_bytes(), arguments.design
+    noted = json.loads(arguments.held.read_text())["warnings"]
+    noted += hold_words(design.read_text(), design.name, insts, arguments.state)
     made = stamped(
         arguments.built.read_bytes(),
-        arguments.insts.read_bytes(),
+        insts,
         banks_read(arguments),
         arguments.variant,
         arguments.digest,
     )
+    write_atomically(arguments.notes, (json.dumps({"warnings": noted}) + "\n").encode())
     write_atomically(arguments.xclbin, made)
     sealed: dict[str, str] = {path.name: sha256_of(path) for path in _pair(arguments)}
     write_atomically(arguments.seal, json.dumps(sealed).encode())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
+from tileproof.insts.difference import compare_instructions
 from tileproof.lowering.model import Bd, LoweredDesign
 from tileproof.lowering.programs import lower_programs
 from tileproof.lowering.resources import Resources
@@ -59,6 +62,33 @@ def _told(kind: str, ours: dict[str, Any], theirs: dict[str, Any], fields: tuple
         for field, our, their in zip(fields, ours[name], theirs[name], strict=True):
             if our != their:
                 yield f"{kind} {name}, {field}: {their} of mlir-aie, {our} of tileproof"
+
+
+_MOST_OPERATIONS = 8  # of each side: what comes behind the first difference is often only moved
+
+
+def word_differences(ours: bytes, theirs: bytes) -> tuple[str, ...]:
+    """One sentence for each instruction that only one of the two has, mlir-aie's first; none for equal words."""
+    if ours == theirs:
+        return ()
+    found = compare_instructions(theirs, ours, "mlir-aie", "tileproof")
+    told = [f"instructions, {text} (mlir-aie -> tileproof)" for text in (*found.header, *found.moved)]
+    for lines, who in ((found.removed, "mlir-aie"), (found.added, "tileproof")):
+        told += [
+            f"instructions, word {line.word}: only {who} has: {line.kind} {line.text}"
+            for line in lines[:_MOST_OPERATIONS]
+        ]
+        if len(lines) > _MOST_OPERATIONS:
+            told.append(f"instructions: {len(lines) - _MOST_OPERATIONS} more that only {who} has")
+    return tuple(told) or (_first_word(ours, theirs),)
+
+
+def _first_word(ours: bytes, theirs: bytes) -> str:
+    """Of streams that do the same in other words."""
+    pairs = zip_longest(*(struct.unpack(f"<{len(words) // 4}I", words) for words in (theirs, ours)))
+    number, (their, our) = next((number, pair) for number, pair in enumerate(pairs) if pair[0] != pair[1])
+    shown = ["nothing" if word is None else f"0x{word:08X}" for word in (their, our)]
+    return f"instructions, word {number}: {shown[0]} of mlir-aie, {shown[1]} of tileproof; they do the same"
 
 
 _BD_FIELDS = ("bd_id", "buffer", "offset", "length", "sizes", "strides", "acquire", "release", "next", "packet")

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from tileproof.banks import Banks
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
-from tileproof.lowering.against import Layout, differences, our_layout, their_layout
+from tileproof.lowering.against import Layout, differences, our_layout, their_layout, word_differences
 from tileproof.lowering.kept import check_kept
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie import LoweredState, State
@@ -40,6 +41,12 @@ def _with_addresses(ours: LoweredDesign, theirs: Layout) -> LoweredDesign:
         _, address = theirs.buffers.get(buffer.name, ("", None))
         buffers.append(buffer if address is None else replace(buffer, address=address))
     return replace(ours, buffers=tuple(buffers))
+
+
+def hold_words(design: str, name: str, insts: bytes, state: State) -> tuple[str, ...]:
+    """Every difference between mlir-aie's instructions and ours, in words."""
+    ours = lowered_as(design, name, state)
+    return word_differences(sequence_words(ours, main_sequence(ours)), insts)
 
 
 def check_same_addresses(lowered: str, lowered_name: str, built: str, built_name: str) -> None:

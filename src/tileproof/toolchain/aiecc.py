@@ -63,6 +63,15 @@ def aiecc_flags(dialect: Dialect, call: AieccCall) -> tuple[str, ...]:
     return (*outputs, *common, *_OWN[dialect], *_xclbinutil(dialect, call), call.design)
 
 
+def insts_flags(dialect: Dialect, call: AieccCall) -> tuple[str, ...]:
+    """The arguments for the instructions alone: no core is compiled, so no tile code needs to be there."""
+    c_style = dialect in ("C1", "C2")
+    output = "--get-npu-insts" if c_style else "--aie-generate-npu-insts"
+    names = (f"--npu-insts-name={call.insts}", f"--peano={call.peano}", "--alloc-scheme=bank-aware", "--no-unified")
+    alone = () if c_style else ("--no-compile", "--no-link")
+    return (output, *names, f"--tmpdir={call.tmpdir}", *alone, *_OWN[dialect], call.design)
+
+
 # A's --dynamic-objFifos is a switch that is off; later ones take a value, and have it on.
 _OWN: Mapping[Dialect, tuple[str, ...]] = {
     "A": ("--no-compile-host", "--no-xchesscc", "--no-xbridge"),
