@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pytest
-from stand_in_tools import install
+from stand_in_tools import BROKEN, install
 
 from tileproof.cli import main
 from tileproof.doctor import Finding, can_work, examine
@@ -133,6 +135,45 @@ def test_a_driver_without_a_device_is_told_apart_from_no_driver(tmp_path: Path) 
         "absent",
         "there is no /dev/accel/accel0: the driver has found no NPU",
     )
+
+
+def test_a_peano_that_does_not_compile_for_both_generations_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = machine(tmp_path)
+    finding = found(examine(here))["Peano, mlir-aie"]
+    assert told(finding)[:2] == (
+        "present",
+        "Peano compiles for aie2 and aie2p; LLVM version 22.0.0git beside clang version 21.0.0 (llvm-aie)",
+    )
+
+    broken = replace(here, environ={**here.environ, BROKEN: "clang++ has no aie2p"})
+    assert told(found(examine(broken))["Peano, mlir-aie"]) == (
+        "broken",
+        "Peano was asked to compile a small file for aie2p, and did not: error: unable to create target: "
+        "'No available targets are compatible with triple'",
+        "install llvm-aie again, of the date that mlir-aie's utils/peano-requirements.txt names",
+    )
+    assert not can_work(examine(broken), "npu")
+
+
+@pytest.mark.parametrize(
+    ("wheels", "words"),
+    [
+        ({"mlir_aie": "0.0.1.2026081404+3ca0193", "llvm-aie": "21.0.0.2026080301+c9c5ecb7"}, "c9c5ecb7"),
+        (
+            {"mlir_aie": "0.0.1.2026081404+3ca0193", "llvm-aie": "20.0.0.2026010101+aaaaaaaa"},
+            "; they are 225 days apart: mlir-aie's utils/peano-requirements.txt names the Peano it was tested with",
+        ),
+    ],
+)
+def test_wheels_that_are_far_apart_are_said_to_be(
+    wheels: dict[str, str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: wheels.get(name) or real(name))
+
+    assert found(examine(machine(tmp_path)))["Peano, mlir-aie"].detail.endswith(words)
 
 
 def test_a_broken_xrt_smi_is_told_in_its_own_words(tmp_path: Path) -> None:

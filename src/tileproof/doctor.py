@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import metadata
 from typing import Literal
 
@@ -205,6 +207,48 @@ def _pyxrt(machine: Machine) -> Finding:
 # mlir-aie and what belongs to it
 
 
+def _pairing(found: Mapping[str, Tool | Absence], machine: Machine) -> Finding:
+    """Whether Peano compiles for both generations, and how far it is from the mlir-aie that it is used with."""
+    from tileproof.toolchain.mlir_aie import compile_trial
+
+    peano, aie_opt = found["peano"], found["aie-opt"]
+    if not (isinstance(peano, Tool) and isinstance(aie_opt, Tool)):
+        detail = "one of the two is not here"
+        return Finding(thing="Peano, mlir-aie", state=ABSENT, detail=detail)
+    for arch in ("aie2", "aie2p"):
+        wrong = compile_trial(peano, arch, machine.environ)
+        if wrong:
+            detail = f"Peano was asked to compile a small file for {arch}, and did not: {wrong}"
+            fix = "install llvm-aie again, of the date that mlir-aie's utils/peano-requirements.txt names"
+            return Finding(thing="Peano, mlir-aie", state=BROKEN, detail=detail, fix=fix, needed_for=("npu",))
+    wheels = ", ".join(f"{name} {version}" for name in ("mlir_aie", "llvm-aie") if (version := _version(name)))
+    detail = f"Peano compiles for aie2 and aie2p; {wheels or f'{aie_opt.version} beside {peano.version}'}"
+    return Finding(thing="Peano, mlir-aie", state=PRESENT, detail=detail + _apart())
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+_FAR_DAYS = 60
+
+
+def _apart() -> str:
+    """Of two wheels that carry their date: how many days lie between them, where that is many."""
+    dates = [re.search(r"20\d{6}", _version(name)) for name in ("mlir_aie", "llvm-aie")]
+    try:
+        days = [datetime.strptime(found[0], "%Y%m%d") for found in dates if found]
+    except ValueError:
+        return ""
+    if len(days) < 2 or abs((days[0] - days[1]).days) <= _FAR_DAYS:
+        return ""
+    apart = abs((days[0] - days[1]).days)
+    return f"; they are {apart} days apart: mlir-aie's utils/peano-requirements.txt names the Peano it was tested with"
+
+
 def _toolchain(machine: Machine) -> Iterator[Finding]:
     from tileproof.toolchain.mlir_aie import dialect_of_tool, probe
 
@@ -219,6 +263,7 @@ def _toolchain(machine: Machine) -> Iterator[Finding]:
         else:
             detail = f"{tool.version} ({' '.join(tool.command)})" + (f", dialect {dialect}" if name == "aiecc" else "")
             yield Finding(thing=tool.name, state=PRESENT, detail=detail, needed_for=needed)
+    yield _pairing(found, machine)
     chess = shutil.which("xchesscc", path=machine.environ.get("PATH", ""))
     detail = chess or "builds use Peano, and need none"
     yield Finding(thing="chess", state=PRESENT if chess else ABSENT, detail=detail)

@@ -206,7 +206,9 @@ def _versioned(
     if answer.code != 0:
         why = f"`{path} --version` failed: {first_line(answer.text)}"
         return Absence(name=name, present=True, why=why, fix=f"install it again: {fix}")
-    return Tool(name, (str(path),), first_line(answer.text))
+    # LLVM's own tools say who they are before they say which.
+    version = next((line.strip() for line in answer.text.splitlines() if "version" in line), first_line(answer.text))
+    return Tool(name, (str(path),), version)
 
 
 def _peano(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
@@ -219,6 +221,19 @@ def _peano(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
         absent="its clang++ is neither below $PEANO_INSTALL_DIR nor beside mlir-aie nor in this Python's packages",
         fix=INSTALL_PEANO,
     )
+
+
+def compile_trial(peano: Tool, arch: str, environ: Mapping[str, str]) -> str:
+    """Empty if this Peano compiles for `arch` (aie2, aie2p); else what it says instead."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "trial.cc").write_text('extern "C" int trial(int x) { return x + 1; }\n')
+        words = (f"--target={arch}-none-unknown-elf", "-O2", "-c", "trial.cc", "-o", "trial.o")
+        answer = ask([*peano.command, *words], environ, folder)
+        made = folder / "trial.o"
+        if answer.code != 0:
+            return first_line(answer.text)
+        return "" if made.is_file() and made.read_bytes()[:4] == b"\x7fELF" else "it made no object"
 
 
 def _bootgen(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
