@@ -54,6 +54,13 @@ def remember(what):
     return count + 1
 
 
+def is_alive(process):
+    try:
+        return "State:\\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+
+
 def is_due():
     """Whether the fault is of this kernel: of every one, or of those whose name begins so."""
     return bool(FAULT) and variant.startswith(FOR)
@@ -81,6 +88,9 @@ class xclbin(emulated.xclbin):
 class hw_context(emulated.hw_context):
     def __init__(self, device, uuid):
         remember(f"contexts {variant}")
+        if any(is_alive(file.name) for file in (state / "alive").iterdir()):
+            remember("two at once")
+        (state / "alive" / str(os.getpid())).touch()
         refused = "DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory"
         if FAULT == "no context" and is_due():
             raise RuntimeError(refused)
@@ -158,7 +168,7 @@ def install(folder: Path, files: Sequence[Path], fault: str = "", of: str = "") 
     `of` is the beginning of the names of those kernels that it fails for.
     """
     state = folder / "state"
-    state.mkdir(parents=True, exist_ok=True)
+    (state / "alive").mkdir(parents=True, exist_ok=True)
     (folder / "pyxrt.py").write_text(MODULE)
     path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
     emulated = os.pathsep.join(map(str, files))

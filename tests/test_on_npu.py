@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -78,9 +79,11 @@ class Npu:
 
 
 @pytest.fixture
-def npu(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Npu:
+def npu(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Npu]:
     fault, of = getattr(request, "param", ("", ""))
-    return Npu(world, tmp_path, monkeypatch, fault, of)
+    npu = Npu(world, tmp_path, monkeypatch, fault, of)
+    yield npu
+    assert npu.remembered("two at once") == 0  # the canary's context and a kernel's are never there together
 
 
 def faulty(fault: str, of: str = "double") -> Any:
