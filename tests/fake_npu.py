@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tileproof.build import Artifacts
+from tileproof.device.turn import FOLDER
 from tileproof.xclbin import read_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
 
@@ -172,4 +173,4 @@ def install(folder: Path, files: Sequence[Path], fault: str = "", of: str = "") 
     (folder / "pyxrt.py").write_text(MODULE)
     path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
     emulated = os.pathsep.join(map(str, files))
-    return {"PYTHONPATH": path, FAULT: fault, FOR: of, STATE: str(state), EMULATED: emulated}
+    return {FOLDER: str(folder), "PYTHONPATH": path, FAULT: fault, FOR: of, STATE: str(state), EMULATED: emulated}

@@ -306,6 +306,26 @@ def test_a_recording_answers_bit_for_bit_as_the_emulator(world: World, recorded:
     assert list(disagreements(wrong, request)) == ["case ramp, seed 1: output y: 1 of 256 bytes differ"]
 
 
+def test_recording_a_case_again_keeps_the_others(npu: Npu, recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = npu.folder / "recordings"
+    shutil.copytree(recorded, folder)
+    assert npu.verify("--record", "--recordings", str(folder), "--case", "ramp") == 0
+    before, after = (read_recording(path / "double_i32_64__npu1.npz") for path in (recorded, folder))
+
+    assert sorted(after.answers, key=str) == sorted(before.answers, key=str)
+    capsys.readouterr()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_runs(
+    npu: Npu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (npu.folder / "file").touch()
+    assert npu.verify("--record", "--recordings", str(npu.folder / "file")) == 2
+
+    assert capsys.readouterr().err.startswith("error: the recording cannot be written\n")
+    assert npu.remembered(f"contexts {MACHINE}") == 0
+
+
 def test_a_recording_that_is_wrong_fails(
     world: World, recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -399,6 +419,23 @@ def test_another_build_or_more_runs_are_not_left_out(npu: Npu, capsys: pytest.Ca
     assert npu.remembered(f"contexts {MACHINE}") == 2
     assert npu.verify("--out", out, "--resume", "--seed", "9") == 0
     assert npu.remembered(f"contexts {MACHINE}") == 3
+    capsys.readouterr()
+
+
+def test_what_was_decided_survives_a_session_in_which_nothing_can_run(
+    npu: Npu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = npu.folder / "out"
+    assert npu.verify("--out", str(out), "--case", "ramp") == 0
+    os.environ[fake_npu.FAULT] = "garbage"
+    os.environ[fake_npu.FOR] = "canary"
+    capsys.readouterr()
+    assert npu.verify("--out", str(out), "--resume") == 3
+    assert [(one["case"], one["outcome"]) for one in verdicts(capsys)] == [("ramp", "pass"), ("random", "not run")]
+    os.environ[fake_npu.FAULT] = "no device"
+    assert npu.verify("--out", str(out), "--resume") == 3
+    kept = json.loads((out / "verdicts.json").read_text())["verdicts"]
+    assert {one["case"]: one["outcome"] for one in kept} == {"ramp": "pass", "random": "not run"}
     capsys.readouterr()
 
 

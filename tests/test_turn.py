@@ -10,24 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from tileproof.device.turn import npu_turn
+from tileproof.device.turn import FOLDER, npu_turn
 
 # Takes its turn, says so, and keeps it until its standard input ends.
 HOLDER = """\
 import sys
-from pathlib import Path
 from tileproof.device.turn import npu_turn
-with npu_turn("attention", print, Path(sys.argv[1])):
+with npu_turn("attention", print):
     print("mine", flush=True)
     sys.stdin.read()
 """
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+
+
 @pytest.fixture
-def holder(tmp_path: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+def holder() -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "mine\n"
     return process
@@ -47,15 +49,15 @@ def test_a_second_user_waits_for_the_first_by_name(how: str, holder: subprocess.
         said.append(text)
         released(holder, how)
 
-    with npu_turn("mel", say, tmp_path):
+    with npu_turn("mel", say):
         text = (tmp_path / "tileproof-npu.lock").read_text()
 
     assert said == [f"the NPU is in use by {getpass.getuser()}, process {holder.pid}, attention; waiting for it"]
     assert text == f"{getpass.getuser()}, process {os.getpid()}, mel"
 
 
-def test_who_is_alone_does_not_wait(tmp_path: Path) -> None:
+def test_who_is_alone_does_not_wait() -> None:
     said: list[str] = []
     for _ in range(2):
-        with npu_turn("mel", said.append, tmp_path):
+        with npu_turn("mel", said.append):
             assert said == []

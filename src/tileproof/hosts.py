@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tileproof import __version__
+from tileproof.bench import unjudged
 from tileproof.canary import find_canary
 from tileproof.device import NPU
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.prepare import Rendered, Request, render_kernel
-from tileproof.prove import Known, chosen_cases, nothing_known, prove_kernel, unjudged
+from tileproof.prove import Known, chosen_cases, nothing_known, prove_kernel
 from tileproof.sources import Source, find_source
 from tileproof.spec import Case
 

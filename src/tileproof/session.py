@@ -15,7 +15,7 @@ from tileproof.errors import Problem
 from tileproof.prepare import Request
 from tileproof.sources import Source
 from tileproof.spec import Case
-from tileproof.verify import DEVICE, FAIL, PASS, Verdict
+from tileproof.verify import DEVICE, FAIL, NOT_RUN, PASS, Verdict
 
 VERDICTS, LOG = "verdicts.json", "verify.log"
 
@@ -61,7 +61,7 @@ class Session:
 
     def known(self, kernel: str, case: Case, source: Source) -> Verdict | None:
         """What an earlier session has found, if it was the same build on the same device, and is decided."""
-        found = self._verdicts.get((kernel, source.artifacts.get("xclbin", ""), case.name, case.seed))
+        found = self._verdicts.get((kernel, self._request.target, case.name, case.seed))
         if found is None or found.device != source.device or not _same_build(found.artifacts, source.artifacts):
             return None
         is_decided = found.outcome == PASS or (found.outcome == FAIL and found.blame != DEVICE)
@@ -73,18 +73,22 @@ class Session:
 
     def add(self, verdict: Verdict) -> None:
         """Keep a verdict: from now on it survives whatever happens to this process."""
-        self._verdicts.pop(_key(verdict), None)
-        self._verdicts[_key(verdict)] = verdict
+        self._keep(verdict)
         self._write({})
         line = f"{verdict.kernel}: {verdict.case}: {verdict.outcome}{verdict.reason and ': '}{verdict.reason}"
         # Cases that met the same, one after the other, tell it once.
         self.say("\n".join([line, *(() if verdict.faults == self._told else verdict.faults)]))
         self._told = verdict.faults
 
+    def _keep(self, verdict: Verdict) -> None:
+        """In its place, at the end. That a case could not be run now is no reason to forget what it was before."""
+        earlier = self._verdicts.pop(_key(verdict), None)
+        self._verdicts[_key(verdict)] = verdict if earlier is None or verdict.outcome != NOT_RUN else earlier
+
     def end(self, refused: Mapping[str, Problem], verdicts: Sequence[Verdict], code: int) -> None:
         """The verdicts that were asked for, in their order, what was refused, and the exit code."""
-        mine = {_key(verdict): verdict for verdict in verdicts}
-        self._verdicts = {key: one for key, one in self._verdicts.items() if key not in mine} | mine
+        for verdict in verdicts:
+            self._keep(verdict)
         self._write(refused)
         for kernel, problem in refused.items():
             self.say(f"{kernel}: {problem}")
@@ -127,7 +131,7 @@ def _log_of(folder: Path) -> TextIO:
 
 
 def _key(verdict: Verdict) -> tuple[str, str, str, int]:
-    return verdict.kernel, verdict.artifacts.get("xclbin", ""), verdict.case, verdict.seed
+    return verdict.kernel, verdict.target, verdict.case, verdict.seed
 
 
 def _same_build(found: Mapping[str, str], here: Mapping[str, str]) -> bool:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import fcntl
 import getpass
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+# Names a folder for the lock that containers share who share an NPU.
+FOLDER = "TILEPROOF_LOCK_DIR"
+
 
 @contextmanager
-def npu_turn(what: str, say: Callable[[str], None], folder: Path | None = None) -> Iterator[None]:
-    """Wait until nobody else of tileproof uses the NPU. The lock ends with the process, however that ends."""
-    lock = _opened((folder or Path(tempfile.gettempdir())) / "tileproof-npu.lock")
+def npu_turn(what: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Wait until nobody else of tileproof uses the NPU. The lock ends with the process, however that ends.
+
+    It lies in /tmp, whatever $TMPDIR says: everybody who uses the NPU must find the same one.
+    """
+    lock = _opened(Path(os.environ.get(FOLDER, "/tmp")) / "tileproof-npu.lock")
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

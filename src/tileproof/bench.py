@@ -1,0 +1,248 @@
+"""A kernel on a device, case after case. On an NPU a canary tells a wrong kernel from a dirty device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tileproof import __version__
+from tileproof.canary import RESET, Canary, dirty
+from tileproof.device import NPU
+from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+from tileproof.prepare import Rendered, Request
+from tileproof.proof import Proof
+from tileproof.sources import Source
+from tileproof.spec import Case, KernelSpec
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tileproof.device.recorded import Answer, Recording
+    from tileproof.device.runner import Counted
+    from tileproof.emulator.timeline import Timeline
+    from tileproof.verify import Verdict
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Bench:
+    """A kernel on a device, loaded anew after a run that went wrong; on an NPU the canary says whose fault it was."""
+
+    rendered: Rendered
+    request: Request
+    source: Source
+    canary: Canary | str | None
+    say: Say
+    proof: Proof | None = None
+    dirty: Problem | None = None
+    is_checked: bool = False
+    timelines: list[Timeline] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    def verdicts(self, cases: Sequence[Case], frames: npt.NDArray[Any] | None) -> Iterator[Verdict]:
+        """One for each case, in their order; at the end, what was asked to be kept is written."""
+        if not cases:
+            return
+        if self.request.record:
+            _folder_for(self.request.recordings)
+        with self._turn():
+            for number, case in enumerate(cases):
+                self.say(f"{self.rendered.spec.name}: {case.name}")
+                try:
+                    yield self._judged(case, frames)
+                except Problem as problem:
+                    yield from self._without(cases[number:], problem)
+                    break
+            self._close()
+        self._write_outputs()
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """The NPU is had alone; it is not taken before everything is built."""
+        if self.source.device != NPU:
+            return nullcontext()
+        from tileproof.device.turn import npu_turn
+
+        return npu_turn(self.rendered.spec.variant(self.request.target), self.say)
+
+    def _judged(self, case: Case, frames: npt.NDArray[Any] | None) -> Verdict:
+        """The verdict on a case; a `Problem` if it cannot be run."""
+        proof = self._loaded()
+        verdict = proof.case(case, self.say) if frames is None else proof.recording(case, frames, self.say)
+        self.timelines += proof.take_timelines()
+        self.answers += proof.take_answers()
+        if proof.dead or (self.canary is not None and not verdict.passed):
+            self._close()
+        if verdict.passed:
+            return verdict
+        if self.canary is not None:
+            verdict = self._blamed(verdict)
+        return verdict if self.request.xclbin else _with_findings(verdict, self.rendered)
+
+    def _close(self) -> None:
+        """Its context goes before the next one comes."""
+        if self.proof is not None:
+            self.proof.close()
+            self.proof = None
+
+    def _loaded(self) -> Proof:
+        if self.dirty is not None:
+            raise self.dirty
+        if isinstance(self.canary, Canary) and not self.is_checked:
+            self._check(self.canary, "before the first run")
+        if self.proof is None:
+            self.proof = Proof.begin(self.rendered, self.request, self.source, self._counted())
+        return self.proof
+
+    def _counted(self) -> Counted:
+        """As the canary has found out, or as was said; words is what C++ hosts give."""
+        if isinstance(self.canary, Canary) and self.canary.counted:
+            return self.canary.counted
+        return "words" if self.request.counted == "auto" else self.request.counted
+
+    def _check(self, canary: Canary, when: str) -> None:
+        """A `Problem` that stays, if the device is not what it should be."""
+        self.say(f"{self.rendered.spec.name}: the canary, {when}")
+        wrong = canary.wrong()
+        self.is_checked = True
+        if wrong:
+            self.dirty = dirty(wrong, when)
+            raise self.dirty
+
+    def _blamed(self, verdict: Verdict) -> Verdict:
+        """Whose failure it is: the kernel's if the canary still answers."""
+        blame, said = self._whose(verdict.case)
+        return replace(verdict, blame=blame, faults=(*verdict.faults, said))
+
+    def _whose(self, case: str) -> tuple[str, str]:
+        from tileproof.verify import DEVICE, KERNEL, UNKNOWN
+
+        if not isinstance(self.canary, Canary):
+            return UNKNOWN, (
+                "whether it is the kernel or the device is not known: there is no canary to ask "
+                f"({self.canary}; --canary takes one that was built elsewhere)"
+            )
+        try:
+            self._check(self.canary, f"after the case {case!r}")
+        except Problem as problem:
+            return DEVICE, (
+                f"{problem.what}; before, it did. This kernel may have left the device so, or the device went wrong by "
+                f"itself: {RESET}, and run this case alone"
+            )
+        return KERNEL, "the canary runs before and after it: the device is good, and the kernel is wrong"
+
+    def _without(self, cases: Sequence[Case], problem: Problem) -> Iterator[Verdict]:
+        """Verdicts on cases that met a problem instead of a run. It is the kernel's where the NPU takes the canary."""
+        from tileproof.verify import FAIL, KERNEL
+
+        self._close()
+        verdicts = list(unjudged(self.rendered.spec, self.request, cases, problem, self.source))
+        if isinstance(self.canary, Canary) and self.dirty is None and problem.exit_code == EXIT_NOT_HERE:
+            blame, said = self._whose(cases[0].name)
+            verdicts = [
+                replace(one, outcome=FAIL if blame == KERNEL else one.outcome, blame=blame, faults=(*one.faults, said))
+                for one in verdicts
+            ]
+        yield from verdicts
+
+    def _write_outputs(self) -> None:
+        """The trace and the recording, where they were asked for."""
+        if self.request.trace is not None:
+            from tileproof.emulator.timeline import trace_json
+
+            path, name = self.request.trace, self.rendered.spec.variant(self.request.target)
+            _write(path, trace_json(self.timelines, name).encode(), "trace", f"--trace {path}")
+        if self.request.record and self.answers:
+            self._record()
+
+    def _record(self) -> None:
+        from tileproof.device.recorded import Recording, recording_bytes, recording_path
+
+        spec, target = self.rendered.spec, self.request.target
+        recording = Recording(
+            kernel=spec.name,
+            variant=spec.variant(target),
+            target=target,
+            texts=self.rendered.digest,
+            digest=self.source.artifacts["digest"],
+            toolchain=self.source.toolchain,
+            tileproof=__version__,
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
+            machine={"device": self.source.device, **self.source.machine},
+            answers=tuple(self.answers),
+        )
+        path = recording_path(self.request.recordings, recording.variant)
+        recording = _with_earlier(path, recording)
+        _write(path, recording_bytes(recording), "recording", f"--recordings {self.request.recordings}")
+        self.say(f"{spec.name}: {len(recording.answers)} answers recorded in {path}")
+
+
+def _with_earlier(path: Path, recording: Recording) -> Recording:
+    """With the answers of cases that were left out this time, if the file there is of the same build."""
+    from tileproof.device.recorded import read_recording
+
+    try:
+        earlier = read_recording(path)
+    except Problem:
+        return recording
+    if (earlier.texts, earlier.digest, earlier.machine) != (recording.texts, recording.digest, recording.machine):
+        return recording
+    again = {answer.case for answer in recording.answers}
+    kept = tuple(answer for answer in earlier.answers if answer.case not in again)
+    return replace(recording, answers=(*kept, *recording.answers))
+
+
+def _folder_for(recordings: Path) -> None:
+    """Made before the first run: what an NPU has answered is not to be lost for a folder."""
+    try:
+        recordings.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(
+            "the recording cannot be written",
+            where=f"--recordings {recordings}",
+            why=error.strerror or str(error),
+            fix="choose another folder",
+        ) from None
+
+
+def _write(path: Path, data: bytes, what: str, where: str) -> None:
+    from tileproof.build import write_output
+
+    write_output(path, data, what=what, where=where)
+
+
+def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
+    """A failure, with what the static checks find: often they name the cause where the numbers only show it."""
+    from tileproof.check.report import paragraph
+    from tileproof.check.run import check_design
+
+    findings = check_design(rendered.texts["design.mlir"], "design.mlir", rendered.tile_code)
+    return replace(verdict, faults=(*verdict.faults, *map(paragraph, findings)))
+
+
+def unjudged(
+    spec: KernelSpec, request: Request, cases: Sequence[Case], problem: Problem, source: Source | None = None
+) -> Iterator[Verdict]:
+    """Verdicts on cases that could not be run; a request that is wrong is raised."""
+    from tileproof.verify import Verdict, outcome_of
+
+    if problem.exit_code == EXIT_REQUEST_WRONG:
+        raise problem
+    for case in cases:
+        yield Verdict(
+            kernel=spec.name,
+            variant=spec.variant(request.target),
+            target=request.target,
+            toolchain=source.toolchain if source else request.toolchain,
+            device=source.device if source else request.device,
+            case=case.name,
+            seed=case.seed,
+            outcome=outcome_of(problem),
+            reason=problem.what,
+            faults=(problem.text,),
+            machine=source.machine if source else {},
+        )
