@@ -151,16 +151,18 @@ def test_a_device_that_answers_garbage_after_a_fault_is_told_from_a_wrong_kernel
     first, second = verdicts(capsys)
 
     assert (first["outcome"], first["blame"]) == ("fail", "device")
-    assert first["faults"][-1].startswith(
-        "the NPU does not run a known-good kernel after the case 'ramp': y: 256 of 256 elements differ from"
-    )
-    assert first["faults"][-1].endswith(
-        "; before, it did. This kernel may have left the device so, or the device went wrong by itself: reload the "
-        "driver (sudo modprobe -r amdxdna && sudo modprobe amdxdna) or restart the machine; `dmesg` has the driver's "
-        "words, and run this case alone"
+    wrong = first["faults"][-1].partition("here: ")[2].partition("\n")[0]
+    assert wrong.startswith("y: 256 of 256 elements differ from integer.py, the first at element [0]: ")
+    assert first["faults"][-1] == (
+        "the NPU does not run a known-good kernel after the case 'ramp'\n"
+        "  where: the kernel 'canary'\n"
+        f"  why:   it runs where the NPU, its driver and XRT are in order; here: {wrong}\n"
+        "         before the case it did: this kernel has left the device so, or the device went wrong by itself\n"
+        "  fix:   reload the driver (sudo modprobe -r amdxdna && sudo modprobe amdxdna) or restart the machine; "
+        "`dmesg` has the driver's words; then run it alone: --case 'ramp'"
     )
     assert (second["outcome"], second["state"]) == ("not run", "")
-    assert second["reason"].startswith("the NPU does not run a known-good kernel after the case 'ramp'")
+    assert second["reason"] == "the NPU does not run a known-good kernel after the case 'ramp'"
     assert npu.remembered(f"contexts {MACHINE}") == 1
 
 
@@ -183,7 +185,8 @@ def test_on_a_device_that_is_dirty_before_the_first_run_nothing_is_proved(
     found = verdicts(capsys)
 
     assert [one["outcome"] for one in found] == ["not run"] * 2
-    assert "before the first run: on run 2 of 3, with other inputs: y: 256 of 256 elements" in found[0]["reason"]
+    assert found[0]["reason"] == "the NPU does not run a known-good kernel before the first run"
+    assert "; here: on run 2 of 3, with other inputs: y: 256 of 256 elements" in found[0]["faults"][0]
     assert npu.remembered(f"contexts {MACHINE}") == 0
 
 

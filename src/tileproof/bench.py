@@ -93,7 +93,10 @@ class Bench:
         if self.dirty is not None:
             raise self.dirty
         if isinstance(self.canary, Canary) and not self.is_checked:
-            self._check(self.canary, "before the first run")
+            when = "before the first run"
+            if wrong := self._asked(self.canary, when):
+                self.dirty = dirty(wrong, when)
+                raise self.dirty
         if self.proof is None:
             self.proof = Proof.begin(self.rendered, self.request, self.source, self._counted())
         return self.proof
@@ -104,14 +107,11 @@ class Bench:
             return self.canary.counted
         return "words" if self.request.counted == "auto" else self.request.counted
 
-    def _check(self, canary: Canary, when: str) -> None:
-        """A `Problem` that stays, if the device is not what it should be."""
+    def _asked(self, canary: Canary, when: str) -> str:
+        """What is wrong with the canary's answer."""
         self.say(f"{self.rendered.spec.name}: the canary, {when}")
-        wrong = canary.wrong()
         self.is_checked = True
-        if wrong:
-            self.dirty = dirty(wrong, when)
-            raise self.dirty
+        return canary.wrong()
 
     def _blamed(self, verdict: Verdict) -> Verdict:
         """Whose failure it is: the kernel's if the canary still answers."""
@@ -126,13 +126,11 @@ class Bench:
                 "whether it is the kernel or the device is not known: there is no canary to ask "
                 f"({self.canary}; --canary takes one that was built elsewhere)"
             )
-        try:
-            self._check(self.canary, f"after the case {case!r}")
-        except Problem as problem:
-            return DEVICE, (
-                f"{problem.what}; before, it did. This kernel may have left the device so, or the device went wrong by "
-                f"itself: {RESET}, and run this case alone"
-            )
+        when = f"after the case {case!r}"
+        if wrong := self._asked(self.canary, when):
+            self.dirty = dirty(wrong, when)
+            left_so = "before the case it did: this kernel has left the device so, or the device went wrong by itself"
+            return DEVICE, dirty(wrong, when, left_so, f"{RESET}; then run it alone: --case {case!r}").text
         return KERNEL, "the canary runs before and after it: the device is good, and the kernel is wrong"
 
     def _without(self, cases: Sequence[Case], problem: Problem) -> Iterator[Verdict]:

@@ -94,12 +94,14 @@ def find_canary(request: Request, say: Callable[[str], None]) -> Canary | str:
         return problem.what
 
 
-def dirty(wrong: str, when: str) -> Problem:
+def dirty(
+    wrong: str, when: str, meaning: str = "what another kernel answers there proves nothing", fix: str = RESET
+) -> Problem:
     """The device does not run the canary: nothing that runs on it proves anything."""
     return Problem(
-        f"the NPU does not run a known-good kernel {when}: {wrong}",
+        f"the NPU does not run a known-good kernel {when}",
         where=f"the kernel {NAME!r}",
-        why="it runs where the NPU, its driver and XRT are in order; what another kernel answers here proves nothing",
-        fix=RESET,
+        why=f"it runs where the NPU, its driver and XRT are in order; here: {wrong}\n{meaning}",
+        fix=fix,
         exit_code=EXIT_NOT_HERE,
     )

@@ -188,10 +188,7 @@ def _npu_lines(verdicts: Sequence[Verdict]) -> list[str]:
     first = verdicts[0]
     if first.device not in (NPU, RECORDED) or not any(verdict.state for verdict in verdicts):
         return []
-    machine = (
-        ", ".join(f"{name} {value}" for name, value in first.machine.items() if name != "device")
-        or "of an unknown kind"
-    )
+    machine = "; ".join(dict.fromkeys(_machine(verdict.machine) for verdict in verdicts if verdict.state))
     if first.device == RECORDED:
         return [f"  replayed: what an NPU answered on {first.artifacts.get('date', '?')} ({machine}); nothing was run"]
     runs = [run for verdict in verdicts for run in verdict.runs]
@@ -201,6 +198,14 @@ def _npu_lines(verdicts: Sequence[Verdict]) -> list[str]:
         if mine:
             lines.append(f"  {len(mine)} {text.format('run' if len(mine) == 1 else 'runs')}: {_spread(mine)}")
     return lines
+
+
+_MACHINE = {"host": "on ", "npu": "", "xrt": "XRT ", "driver": "amdxdna ", "firmware": "firmware "}
+
+
+def _machine(machine: Mapping[str, str]) -> str:
+    known = [f"{label}{machine[name]}" for name, label in _MACHINE.items() if name in machine]
+    return ", ".join(known) or "xrt-smi does not say of which kind"
 
 
 _RUNS = {
