@@ -151,7 +151,7 @@ def test_a_device_that_answers_garbage_after_a_fault_is_told_from_a_wrong_kernel
     first, second = verdicts(capsys)
 
     assert (first["outcome"], first["blame"]) == ("fail", "device")
-    wrong = first["faults"][-1].partition("here: ")[2].partition("\n")[0]
+    wrong = first["faults"][-1].partition("in order; here: ")[2].partition("\n")[0]
     assert wrong.startswith("y: 256 of 256 elements differ from integer.py, the first at element [0]: ")
     assert first["faults"][-1] == (
         "the NPU does not run a known-good kernel after the case 'ramp'\n"
