@@ -442,6 +442,21 @@ def test_what_was_decided_survives_a_session_in_which_nothing_can_run(
     capsys.readouterr()
 
 
+def test_a_failure_on_a_later_run_takes_the_place_of_an_earlier_pass(
+    npu: Npu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its seed is that of the run that failed; the case is the same."""
+    out = npu.folder / "out"
+    assert npu.verify("--out", str(out), "--case", "random") == 0
+    os.environ[fake_npu.FAULT], os.environ[fake_npu.FOR] = "error", "double"
+    assert npu.verify("--out", str(out), "--case", "random", "--resume", "--repeat", "4") == 1
+    (kept,) = json.loads((out / "verdicts.json").read_text())["verdicts"]
+    assert (kept["outcome"], kept["seed"]) == ("fail", 1007)
+    os.environ[fake_npu.FAULT] = ""
+    assert npu.verify("--out", str(out), "--case", "random", "--resume") == 1  # it stays decided
+    capsys.readouterr()
+
+
 def test_a_new_session_puts_the_old_verdicts_aside(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
     out = npu.folder / "out"
     for _ in range(2):

@@ -57,7 +57,8 @@ def prove_on_hosts(
         except Problem as problem:
             yield from unjudged(rendered.spec, request, cases, problem)
             return
-        decided = {case.name: known(name, case, source) for case in cases}
+        variant = rendered.spec.variant(request.target)
+        decided = {case.name: known(variant, case, source) for case in cases}
         asked = replace(request, xclbin=None, insts=None, canary=None, kernels=None, device=source.device)
         futures = {
             case.name: client.submit(

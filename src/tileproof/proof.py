@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tileproof.verify import Comparison, Verdict
 
 # Each run of a case draws from a seed of its own, so that a stale output is not taken for a right one.
-_NEXT_SEED = 1000
+NEXT_SEED = 1000
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Proof:
         self._rested, self._next = True, "idle"
 
     def _once(self, case: Case, number: int) -> Verdict:
-        case = replace(case, seed=case.seed + number * _NEXT_SEED)
+        case = replace(case, seed=case.seed + number * NEXT_SEED)
         inputs = golden.draw_inputs(self.rendered.spec, case, case.seed)
         result = self._run(inputs)
         if self.request.record and number < LEAST_RUNS and not self.dead:

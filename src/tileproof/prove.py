@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Known = Callable[[str, Case, Source], "Verdict | None"]
 
 
-def nothing_known(kernel: str, case: Case, source: Source) -> None:
+def nothing_known(variant: str, case: Case, source: Source) -> None:
     """There was no earlier session."""
 
 
@@ -54,7 +54,8 @@ def prove_kernel(
     except Problem as problem:
         yield from unjudged(rendered.spec, request, cases, problem)
         return
-    decided = {case.name: known(name, case, source) for case in cases}
+    variant = rendered.spec.variant(request.target)
+    decided = {case.name: known(variant, case, source) for case in cases}
     left = [case for case in cases if decided[case.name] is None]
     judged = Bench(rendered, request, source, canary, say).verdicts(left, frames)
     for case in cases:

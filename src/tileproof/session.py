@@ -13,6 +13,7 @@ from tileproof import report
 from tileproof.build import write_output
 from tileproof.errors import Problem
 from tileproof.prepare import Request
+from tileproof.proof import NEXT_SEED
 from tileproof.sources import Source
 from tileproof.spec import Case
 from tileproof.verify import DEVICE, FAIL, NOT_RUN, PASS, Verdict
@@ -26,7 +27,7 @@ class Session:
     def __init__(self, folder: Path, request: Request, *, resume: bool) -> None:
         """Continue in `folder`, or begin there: what is then in the way gets another name. One session at a time."""
         self._path, self._request = folder / VERDICTS, request
-        self._verdicts: dict[tuple[str, str, str, int], Verdict] = {}
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._told: tuple[str, ...] = ()
         self._log = _log_of(folder)
         try:
@@ -59,16 +60,19 @@ class Session:
             when = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
             self._path.rename(self._path.with_name(f"verdicts-{when:%Y%m%dT%H%M%SZ}.json"))
 
-    def known(self, kernel: str, case: Case, source: Source) -> Verdict | None:
+    def known(self, variant: str, case: Case, source: Source) -> Verdict | None:
         """What an earlier session has found, if it was the same build on the same device, and is decided."""
-        found = self._verdicts.get((kernel, self._request.target, case.name, case.seed))
+        found = self._verdicts.get((variant, case.name))
         if found is None or found.device != source.device or not _same_build(found.artifacts, source.artifacts):
             return None
-        is_decided = found.outcome == PASS or (found.outcome == FAIL and found.blame != DEVICE)
-        enough = found.outcome == FAIL or len(found.runs) >= self._request.repeat
-        if not (is_decided and enough):
+        if found.outcome == PASS:
+            is_decided = found.seed == case.seed and len(found.runs) >= self._request.repeat
+        else:  # the seed is that of the run that failed
+            seeds = range(case.seed, case.seed + NEXT_SEED * (self._request.repeat + 1), NEXT_SEED)
+            is_decided = found.outcome == FAIL and found.blame != DEVICE and found.seed in seeds
+        if not is_decided:
             return None
-        self.say(f"{kernel}: {case.name}: {found.outcome}, from before")
+        self.say(f"{found.kernel}: {case.name}: {found.outcome}, from before")
         return found
 
     def add(self, verdict: Verdict) -> None:
@@ -130,8 +134,8 @@ def _log_of(folder: Path) -> TextIO:
     return log
 
 
-def _key(verdict: Verdict) -> tuple[str, str, str, int]:
-    return verdict.kernel, verdict.target, verdict.case, verdict.seed
+def _key(verdict: Verdict) -> tuple[str, str]:
+    return verdict.variant, verdict.case
 
 
 def _same_build(found: Mapping[str, str], here: Mapping[str, str]) -> bool:
