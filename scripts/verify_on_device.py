@@ -17,12 +17,17 @@ PYTHON = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 def run() -> int:
     try:
         from tileproof.cli import main
-    except ModuleNotFoundError:
+        from tileproof.npu_here import Examined, Machine, examine_npu
+    except ModuleNotFoundError as error:
+        if error.name != "tileproof":
+            raise
         if sys.executable != str(PYTHON) and PYTHON.exists():
             os.execv(PYTHON, [str(PYTHON), *sys.argv])
         print("error: tileproof is not installed for this Python\n  fix:   make doctor", file=sys.stderr)
         return 3
-    return main(["verify", *ALONE, *sys.argv[1:]])
+    found = examine_npu(Machine())
+    target = ["--target", found.generation] if isinstance(found, Examined) and found.generation else []
+    return main(["verify", *ALONE, *target, *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -95,6 +95,8 @@ class hw_context(emulated.hw_context):
         refused = "DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory"
         if FAULT == "no context" and is_due():
             raise RuntimeError(refused)
+        if FAULT == "no memory" and is_due():
+            raise RuntimeError("mmap(len=67108864) failed (err=-12): Cannot allocate memory")
         if (state / "wedged").exists():
             raise RuntimeError(refused)
         if FAULT == "crash while loading" and is_due():

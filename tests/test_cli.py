@@ -93,7 +93,7 @@ def test_verify_json_is_one_object_with_the_documented_keys(run: Run, tmp_path: 
         assert set(verdict) >= DOCUMENTED_KEYS
         assert verdict["outcome"] == "pass"
         assert verdict["times"]["steady"]["runs"] >= 2
-        assert set(verdict["artifacts"]) == {"xclbin", "insts", "digest", "sha256"}
+        assert set(verdict["artifacts"]) == {"xclbin", "insts", "digest", "sha256", "evidence"}
 
 
 def test_verify_writes_junit(run: Run, tmp_path: Path) -> None:

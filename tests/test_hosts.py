@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ import pytest
 from fake_npu import npu_file
 from small_kernel import build_small, write_kernel
 
-from tileproof import hosts
+from tileproof import __version__, hosts
 from tileproof.cli import main
 from tileproof.errors import Problem
 from tileproof.library import python_environment
@@ -181,6 +182,15 @@ def test_a_worker_with_another_tileproof_refuses() -> None:
     parcel = hosts.Parcel(tileproof="0.0.1", kernel="double", folder={}, pair=(b"", b""), canary=None)
     with pytest.raises(Problem, match="has another tileproof"):
         hosts.prove_there(parcel, replace(Request(), cases=("ramp",)))
+
+
+def test_what_is_wrong_on_one_machine_is_told_of_that_machine() -> None:
+    parcel = hosts.Parcel(tileproof=__version__, kernel="double", folder={}, pair=(b"", b""), canary=None)
+    with pytest.raises(Problem) as refused:
+        hosts.prove_there(parcel, Request(cases=("ramp",)))
+
+    assert refused.value.what.startswith(f"{socket.gethostname()}: there is no folder of kernels at ")
+    assert refused.value.exit_code == 3
 
 
 @pytest.mark.parametrize("odd", ["--record", "--wav", "--trace"])

@@ -26,15 +26,46 @@ from small_kernel import DOUBLE, build_small, write_kernel
 from stand_in_tools import install as install_tools
 
 from recordings import disagreements
-from tileproof import canary
+from tileproof import canary, session
 from tileproof.cli import main
 from tileproof.device import guarded
-from tileproof.device.recorded import read_recording, recording_bytes
+from tileproof.device.recorded import (
+    Answer,
+    RecordedKernel,
+    Recording,
+    inputs_digest,
+    read_recording,
+    recording_bytes,
+)
+from tileproof.device.turn import npu_turn
+from tileproof.errors import Problem
 from tileproof.library import data_dir, python_environment
 from tileproof.prepare import Request, build_kernel, render_kernel
+from tileproof.report import as_json
+from tileproof.verify import Verdict
 
 MACHINE = "double_i32_64__npu1"
-GOOD = "the canary runs before and after it: the device is good, and the kernel is wrong"
+WHOLE = json.loads(
+    as_json(
+        [
+            Verdict(
+                kernel="double",
+                variant=MACHINE,
+                target="npu1",
+                toolchain="host",
+                device="npu",
+                case="ramp",
+                seed=1,
+                outcome="pass",
+                state="ERT_CMD_STATE_COMPLETED",
+            )
+        ]
+    )
+)["verdicts"][0]
+GOOD = (
+    "the canary runs before and after it: the device is good, and the kernel is wrong; "
+    "`tileproof check double` and --device emulator look for the cause"
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +147,7 @@ def test_a_good_kernel_passes_after_the_canary_and_says_how_long_it_took(
 @pytest.mark.parametrize(
     ("npu", "state"),
     [((fault, "double"), state) for fault, state in (
-        ("error", "ERT_CMD_STATE_ERROR"), ("abort", "ERT_CMD_STATE_ABORT"), ("crash", "ERT_CMD_STATE_ABORT"))],
+        ("error", "ERT_CMD_STATE_ERROR"), ("abort", "ERT_CMD_STATE_ABORT"), ("crash", "none"))],
     indirect=["npu"],
 )  # fmt: skip
 def test_a_kernel_that_fails_where_the_canary_still_runs_is_wrong(
@@ -126,7 +157,8 @@ def test_a_kernel_that_fails_where_the_canary_still_runs_is_wrong(
     (found,) = verdicts(capsys)
 
     assert (found["outcome"], found["state"], found["blame"]) == ("fail", state, "kernel")
-    assert GOOD in found["faults"]
+    assert found["faults"][-1] == GOOD
+    assert "[XRT] ERROR: the firmware has something to say" in found["faults"][0]
     assert npu.remembered("contexts canary_i32_256__npu1") == 2  # before the first, and after the failure
 
 
@@ -147,7 +179,7 @@ def test_a_device_that_answers_garbage_after_a_fault_is_told_from_a_wrong_kernel
     npu: Npu, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first case fails; whose fault it was cannot be told any more, and the second is not even tried."""
-    assert npu.verify() == 1
+    assert npu.verify() == 3
     first, second = verdicts(capsys)
 
     assert (first["outcome"], first["blame"]) == ("fail", "device")
@@ -170,7 +202,7 @@ def test_a_device_that_answers_garbage_after_a_fault_is_told_from_a_wrong_kernel
 def test_a_device_that_refuses_every_context_after_a_fault_is_dirty(
     npu: Npu, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert npu.verify() == 1
+    assert npu.verify() == 3
     first, second = verdicts(capsys)
 
     assert [first["blame"], second["outcome"]] == ["device", "not run"]
@@ -201,6 +233,52 @@ def test_an_xclbin_that_xrt_refuses_is_wrong_where_it_takes_the_canarys(
     assert "npu.xclbin could not be loaded on the npu" in found[0]["reason"]
 
 
+@faulty("no memory")
+def test_a_machine_that_is_short_of_memory_is_not_the_kernels_fault(
+    npu: Npu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert npu.verify() == 3
+    found = verdicts(capsys)
+
+    assert [(one["outcome"], one["blame"]) for one in found] == [("not run", "unknown")] * 2
+    assert found[0]["faults"][-1] == (
+        "the canary is taken, which needs less: the machine may be short of what this kernel needs"
+    )
+
+
+@faulty("raises")
+def test_a_run_that_the_driver_refuses_proves_nothing_and_the_next_case_has_a_new_process(
+    npu: Npu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert npu.verify() == 3
+    found = verdicts(capsys)
+
+    assert [(one["outcome"], one["blame"]) for one in found] == [("not run", "unknown")] * 2
+    assert "GET_INFO IOCTL failed (err=-22)" in found[0]["faults"][0]
+    assert found[0]["faults"][-1] == "the canary runs before and after it: the device is good"
+    assert npu.remembered(f"contexts {MACHINE}") == 2
+
+
+@faulty("hang")
+def test_a_process_that_no_signal_reaches_ends_the_session_and_not_the_program(
+    npu: Npu, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It waits in the driver, as a process in state D does."""
+    monkeypatch.setattr(guarded, "_GRACE_S", 1.0)
+    monkeypatch.setattr(guarded, "_END_S", 0.2)
+    monkeypatch.setattr(guarded, "_stuck", [])
+    kill = subprocess.Popen.kill
+    hangs = npu.folder / "xrt" / "state" / "hangs"
+    monkeypatch.setattr(subprocess.Popen, "kill", lambda self: None if hangs.exists() else kill(self))
+    assert npu.verify("--timeout", "0.5") == 3
+    first, second = verdicts(capsys)
+    kill(guarded._stuck[0])
+    guarded._stuck[0].wait()
+
+    assert (first["state"], first["blame"], second["outcome"]) == ("none", "device", "not run")
+    assert f"process {hangs.read_text()}, which drove the NPU, cannot be ended" in second["faults"][0]
+
+
 def test_without_a_canary_a_failure_is_nobodys_and_says_so(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,9 +298,10 @@ def test_without_a_canary_a_failure_is_nobodys_and_says_so(
 @faulty("counts bytes", of="")
 def test_the_canary_finds_out_what_ninstr_counts(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
     assert npu.verify("--case", "ramp") == 0
-    assert [one["outcome"] for one in verdicts(capsys)] == ["pass"]
+    assert [(one["outcome"], one["machine"]["ninstr"]) for one in verdicts(capsys)] == [("pass", "bytes")]
 
     assert npu.verify("--case", "ramp", "--ninstr", "words") == 3
+    assert "fix:   leave --ninstr words out; or reload the driver" in verdicts(capsys)[0]["faults"][0]
 
 
 @faulty("not ready", of="")
@@ -365,20 +444,78 @@ def test_inputs_that_were_not_recorded_are_not_run(
     ]
 
 
-@pytest.mark.parametrize("spoilt", ["nothing", "not a zip", "no about", "cut"])
+def test_the_same_inputs_are_answered_in_turn() -> None:
+    """A case may draw the same from every seed: a wrong first answer is not to be forgotten for the right ones."""
+    inputs = {0: b"same"}
+    answers = [
+        Answer(case="zeros", seed=seed, inputs=inputs_digest(inputs), outputs={1: data})
+        for seed, data in enumerate((b"bad!", b"good", b"good"))
+    ]
+    kernel = RecordedKernel(
+        Recording(
+            kernel="k",
+            variant="k__npu1",
+            target="npu1",
+            texts="",
+            digest="",
+            toolchain="",
+            tileproof="",
+            date="",
+            machine={},
+            answers=tuple(answers),
+        ),
+        {0: 4, 1: 4},
+    )
+    assert [kernel.run(inputs).outputs[1] for _ in range(3)] == [b"bad!", b"good", b"good"]
+
+
+@pytest.mark.parametrize("spoilt", ["nothing", "not a zip", "no about", "cut", "damaged", "another machine"])
 def test_a_file_that_is_no_recording_is_refused(
     world: World, recorded: Path, tmp_path: Path, spoilt: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "double_i32_64__npu1.npz"
+    whole = (recorded / path.name).read_bytes()
     if spoilt == "no about":
         np.savez(path, other=np.zeros(3))
+    elif spoilt == "another machine":
+        np.savez(path, about=np.array(json.dumps({"answers": [], "machine": []})))
     else:
-        whole = (recorded / path.name).read_bytes()
-        path.write_bytes({"nothing": b"", "not a zip": b"PK nonsense", "cut": whole[:300]}[spoilt])
+        damaged = whole[:100] + bytes(byte ^ 255 for byte in whole[100:200]) + whole[200:]
+        texts = {"nothing": b"", "not a zip": b"PK nonsense", "cut": whole[:300], "damaged": damaged}
+        path.write_bytes(texts[spoilt])
 
     assert main(replay(world, tmp_path)) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: double_i32_64__npu1.npz is not a recording that can be read\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--device", "npu", "--trace", "t.json"], "--trace does not go with --device npu"),
+        (["--device", "npu", "--as-hardware"], "--as-hardware does not go with --device npu"),
+        (["--device", "npu", "--toolchain", "host"], "--toolchain host does not go with --device npu"),
+        (["--device", "recorded", "--repeat", "7"], "--repeat does not go with --device recorded"),
+        (["--device", "recorded", "--idle", "7"], "--idle does not go with --device recorded"),
+        (["--device", "npu", "--canary", "no.xclbin", "no.bin"], "no.xclbin cannot be read"),
+        (["--resume"], "there is nothing to resume"),
+        (["--out", ""], "it names no folder"),
+        (["--repeat", "2"], "'2' is not a whole number from 3 to 1,000,000"),
+        (["--junit", "nowhere/report.xml"], "the report cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_runs(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["verify", "attention", *options])
+    except SystemExit as ended:  # what the parser itself refuses
+        code = int(str(ended.code))
+    told = capsys.readouterr().err
+
+    assert code == 2
+    assert told.startswith("error: ")
+    assert words in told
 
 
 def test_only_an_npu_is_recorded(capsys: pytest.CaptureFixture[str]) -> None:
@@ -438,7 +575,11 @@ def test_what_was_decided_survives_a_session_in_which_nothing_can_run(
     os.environ[fake_npu.FAULT] = "no device"
     assert npu.verify("--out", str(out), "--resume") == 3
     kept = json.loads((out / "verdicts.json").read_text())["verdicts"]
-    assert {one["case"]: one["outcome"] for one in kept} == {"ramp": "pass", "random": "not run"}
+    assert sorted((one["case"], one["outcome"]) for one in kept) == [
+        ("ramp", "not run"),
+        ("ramp", "pass"),  # as it was before, until it is run again
+        ("random", "not run"),
+    ]
     capsys.readouterr()
 
 
@@ -457,6 +598,62 @@ def test_a_failure_on_a_later_run_takes_the_place_of_an_earlier_pass(
     capsys.readouterr()
 
 
+def test_what_cannot_be_kept_is_said_at_the_end_and_stops_nothing(
+    npu: Npu, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, data: bytes, *, what: str, where: str) -> None:
+        raise Problem(f"the {what} cannot be written", where=where, why="No space left on device", fix="make room")
+
+    monkeypatch.setattr(session, "write_output", full)
+    assert npu.verify("--out", str(npu.folder / "out")) == 2
+    captured = capsys.readouterr()
+    assert [one["outcome"] for one in json.loads(captured.out)["verdicts"]] == ["pass"] * 2
+    assert captured.err.startswith("error: the session cannot be written\n")
+
+
+def test_a_mistake_of_ours_in_one_kernel_gives_the_npu_back_and_is_in_the_log(
+    npu: Npu, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = session.Session.add
+
+    def broken(self: session.Session, verdict: Verdict) -> None:
+        add(self, verdict)
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(session.Session, "add", broken)
+    out = npu.folder / "out"
+    assert npu.verify("--out", str(out)) == 1
+    captured = capsys.readouterr()
+    assert "error: double: tileproof itself has failed" in captured.err
+    assert "KeyError: 'a bug'" in (out / "verify.log").read_text()
+    with npu_turn("the next", lambda text: pytest.fail(text)):
+        pass
+
+
+def test_a_changed_golden_model_or_tolerance_is_proved_again(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
+    kernels, out = npu.folder / "kernels", str(npu.folder / "out")
+    shutil.copytree(npu.world.folder / "kernels", kernels)
+    options = npu.world.options("--case", "ramp", "--out", out)
+    options[options.index("--kernels") + 1] = str(kernels)
+    assert main(options) == 0
+    golden = kernels / "double" / "golden.py"
+    golden.write_text(golden.read_text() + "\n# corrected\n")
+    assert main([*options, "--resume"]) == 0
+    assert npu.remembered(f"contexts {MACHINE}") == 2
+    assert main([*options, "--resume"]) == 0
+    assert npu.remembered(f"contexts {MACHINE}") == 2
+    capsys.readouterr()
+
+
+def test_a_case_is_left_out_only_if_it_was_recorded_too(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
+    out, folder = str(npu.folder / "out"), npu.folder / "recordings"
+    assert npu.verify("--out", out) == 0
+    assert npu.verify("--out", out, "--resume", "--record", "--recordings", str(folder)) == 0
+    recording = read_recording(folder / "double_i32_64__npu1.npz")
+    assert [answer.case for answer in recording.answers] == ["ramp"] * 3 + ["random"] * 3
+    capsys.readouterr()
+
+
 def test_a_new_session_puts_the_old_verdicts_aside(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
     out = npu.folder / "out"
     for _ in range(2):
@@ -470,9 +667,17 @@ def test_a_new_session_puts_the_old_verdicts_aside(npu: Npu, capsys: pytest.Capt
     ("text", "why"),
     [
         ("{", "Expecting property name enclosed in double quotes"),
-        ('{"verdicts": [7]}', "it is not a list of verdicts"),
-        ("[]", "it is not a list of verdicts"),
-        ('{"verdicts": [{"kernel": "double"}]}', "it is not a list of verdicts"),
+        ('{"verdicts": [7]}', "it is not what tileproof writes"),
+        ("[]", "it is not what tileproof writes"),
+        ('{"verdicts": [{"kernel": "double"}]}', "it is not what tileproof writes"),
+        ('{"verdicts": [' * 5000, "it is not what tileproof writes"),
+        (json.dumps({"verdicts": [{**WHOLE, "artifacts": []}]}), "it is not what tileproof writes"),
+        (json.dumps({"verdicts": [{**WHOLE, "kernel": [1]}]}), "it is not what tileproof writes"),
+        (json.dumps({"verdicts": [{**WHOLE, "seconds": None}]}), "it is not what tileproof writes"),
+        (
+            json.dumps({"verdicts": [{**WHOLE, "runs": [{"when": "first", "seconds": {}}]}]}),
+            "it is not what tileproof writes",
+        ),
     ],
 )
 def test_a_session_that_is_not_whole_is_not_resumed_and_not_lost(
@@ -492,23 +697,38 @@ def test_a_session_that_is_not_whole_is_not_resumed_and_not_lost(
 @faulty("dirty")
 def test_what_a_dirty_device_left_undecided_is_run_again(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(npu.folder / "out")
-    assert npu.verify("--out", out) == 1
+    assert npu.verify("--out", out) == 3
     (npu.folder / "xrt" / "state" / "dirty").unlink()
     os.environ[fake_npu.FAULT] = ""  # the driver was reloaded
     assert npu.verify("--out", out, "--resume") == 0
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 @faulty("hang")
-def test_a_session_that_is_killed_in_a_run_leaves_no_process_no_lock_and_goes_on(npu: Npu) -> None:
+def test_a_session_that_is_ended_in_a_run_leaves_no_process_no_lock_and_goes_on(
+    npu: Npu, ended_by: signal.Signals
+) -> None:
     out, hangs = npu.folder / "out", npu.folder / "xrt" / "state" / "hangs"
     command = [sys.executable, "-m", "tileproof", *npu.world.options("--out", str(out))]
-    process = subprocess.Popen(command, env=python_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=python_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     until = time.monotonic() + 60
     while not hangs.exists() and time.monotonic() < until:
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(ended_by)
+    _, told = process.communicate()
+    if ended_by == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 130
+        assert told == (
+            "error: interrupted\n"
+            f"  where: --out {out}\n"
+            "  why:   the cases that are not listed were not run\n"
+            "  fix:   the same command with --resume goes on\n"
+        )
 
     child = Path("/proc") / hangs.read_text()
     while _is_alive(child) and time.monotonic() < until:

@@ -17,7 +17,7 @@ from tileproof.golden import draw_inputs, golden_steps, integer_outputs, kernel_
 from tileproof.likeness import left_over, shifted, stale
 from tileproof.spec import Tolerance, load_spec
 from tileproof.verify import FAIL, PASS, Comparison, compare, judge
-from tileproof.xrt import COMPLETED
+from tileproof.xrt import COMPLETED, NO_STATE
 
 KERNELS = Path(__file__).parents[1] / "kernels"
 ONE = Tolerance(absolute=1.0, because="a test")
@@ -444,7 +444,11 @@ def test_a_completed_run_whose_every_output_is_right_passes() -> None:
     assert judge([good_comparison()], COMPLETED, STATE, []) == (PASS, "")
 
 
-@pytest.mark.parametrize("state", [state for state in range(16) if state != 4] + [-1])
+def test_a_run_that_came_to_no_end_is_never_a_pass() -> None:
+    assert judge([good_comparison()], NO_STATE, "none", []) == (FAIL, "the run came to no end")
+
+
+@pytest.mark.parametrize("state", [state for state in range(16) if state != 4] + [-2])
 def test_a_state_other_than_completed_is_never_a_pass(state: int) -> None:
     outcome, reason = judge([good_comparison()], state, "ERT_CMD_STATE_TIMEOUT", [])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
+# Words of a driver whose machine is short of something, and which says nothing of the kernel.
+_SHORT_OF = ("memlock", "Cannot allocate memory", "err=-12", "Device or resource busy", "err=-16", "err=-11")
+
 
 @dataclass
 class Bench:
@@ -42,24 +45,27 @@ class Bench:
     dirty: Problem | None = None
     is_checked: bool = False
     timelines: list[Timeline] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
+    rested: bool = False
 
-    def verdicts(self, cases: Sequence[Case], frames: npt.NDArray[Any] | None) -> Iterator[Verdict]:
-        """One for each case, in their order; at the end, what was asked to be kept is written."""
+    def verdicts(self, cases: Sequence[Case], frames: npt.NDArray[Any] | None) -> Generator[Verdict, None, None]:
+        """One for each case, in their order; what was asked to be kept is written."""
         if not cases:
             return
         if self.request.record:
             _folder_for(self.request.recordings)
         with self._turn():
-            for number, case in enumerate(cases):
-                self.say(f"{self.rendered.spec.name}: {case.name}")
-                try:
-                    yield self._judged(case, frames)
-                except Problem as problem:
-                    yield from self._without(cases[number:], problem)
-                    break
-            self._close()
-        self._write_outputs()
+            try:
+                for number, case in enumerate(cases):
+                    self.say(f"{self.rendered.spec.name}: {case.name}")
+                    try:
+                        proof = self._loaded()
+                    except Problem as problem:
+                        yield from self._not_loaded(cases[number:], problem)
+                        break
+                    yield self._judged(proof, case, frames)
+            finally:
+                self._close()
+        self._write_trace()
 
     def _turn(self) -> AbstractContextManager[None]:
         """The NPU is had alone; it is not taken before everything is built."""
@@ -69,19 +75,30 @@ class Bench:
 
         return npu_turn(self.rendered.spec.variant(self.request.target), self.say)
 
-    def _judged(self, case: Case, frames: npt.NDArray[Any] | None) -> Verdict:
-        """The verdict on a case; a `Problem` if it cannot be run."""
-        proof = self._loaded()
-        verdict = proof.case(case, self.say) if frames is None else proof.recording(case, frames, self.say)
+    def _judged(self, proof: Proof, case: Case, frames: npt.NDArray[Any] | None) -> Verdict:
+        """The verdict on a case. What the driver refuses to run proves nothing of it, and nothing of the next."""
+        from tileproof.verify import KERNEL, NOT_RUN, UNKNOWN
+
+        try:
+            verdict = proof.case(case, self.say) if frames is None else proof.recording(case, frames, self.say)
+        except Problem as problem:
+            self._close()
+            (verdict,) = unjudged(self.rendered.spec, self.request, (case,), problem, self.source)
         self.timelines += proof.take_timelines()
-        self.answers += proof.take_answers()
+        if self.request.record:
+            self._record(proof.take_answers())
+        self.rested = self.rested or proof.rested
         if proof.dead or (self.canary is not None and not verdict.passed):
             self._close()
-        if verdict.passed:
-            return verdict
-        if self.canary is not None:
-            verdict = self._blamed(verdict)
-        return verdict if self.request.xclbin else _with_findings(verdict, self.rendered)
+        if not verdict.passed and self.canary is not None:
+            blame, said = self._whose(case.name)
+            if blame == KERNEL and verdict.outcome == NOT_RUN:
+                blame, said = UNKNOWN, "the canary runs before and after it: the device is good"
+            verdict = replace(verdict, blame=blame, faults=(*verdict.faults, said))
+        if isinstance(self.canary, Canary) and self.canary.counted:
+            verdict = replace(verdict, machine={**verdict.machine, "ninstr": self.canary.counted})
+        is_answer = verdict.state and not verdict.passed
+        return _with_findings(verdict, self.rendered) if is_answer and not self.request.xclbin else verdict
 
     def _close(self) -> None:
         """Its context goes before the next one comes."""
@@ -95,10 +112,11 @@ class Bench:
         if isinstance(self.canary, Canary) and not self.is_checked:
             when = "before the first run"
             if wrong := self._asked(self.canary, when):
-                self.dirty = dirty(wrong, when)
+                self.dirty = dirty(wrong, when, fix=self.canary.reset)
                 raise self.dirty
         if self.proof is None:
             self.proof = Proof.begin(self.rendered, self.request, self.source, self._counted())
+            self.proof.rested = self.rested
         return self.proof
 
     def _counted(self) -> Counted:
@@ -113,11 +131,6 @@ class Bench:
         self.is_checked = True
         return canary.wrong()
 
-    def _blamed(self, verdict: Verdict) -> Verdict:
-        """Whose failure it is: the kernel's if the canary still answers."""
-        blame, said = self._whose(verdict.case)
-        return replace(verdict, blame=blame, faults=(*verdict.faults, said))
-
     def _whose(self, case: str) -> tuple[str, str]:
         from tileproof.verify import DEVICE, KERNEL, UNKNOWN
 
@@ -131,35 +144,43 @@ class Bench:
             self.dirty = dirty(wrong, when)
             left_so = "before the case it did: this kernel has left the device so, or the device went wrong by itself"
             return DEVICE, dirty(wrong, when, left_so, f"{RESET}; then run it alone: --case {case!r}").text
-        return KERNEL, "the canary runs before and after it: the device is good, and the kernel is wrong"
+        return KERNEL, (
+            "the canary runs before and after it: the device is good, and the kernel is wrong; "
+            f"`tileproof check {self.rendered.spec.name}` and --device emulator look for the cause"
+        )
 
-    def _without(self, cases: Sequence[Case], problem: Problem) -> Iterator[Verdict]:
-        """Verdicts on cases that met a problem instead of a run. It is the kernel's where the NPU takes the canary."""
-        from tileproof.verify import FAIL, KERNEL
+    def _not_loaded(self, cases: Sequence[Case], problem: Problem) -> Iterator[Verdict]:
+        """Verdicts on cases of a kernel that cannot be loaded: it is wrong if the NPU takes the canary, and the machine
+        has not said that it is short of something."""
+        from tileproof.verify import FAIL, KERNEL, UNKNOWN
 
-        self._close()
-        verdicts = list(unjudged(self.rendered.spec, self.request, cases, problem, self.source))
-        if isinstance(self.canary, Canary) and self.dirty is None and problem.exit_code == EXIT_NOT_HERE:
-            blame, said = self._whose(cases[0].name)
-            verdicts = [
-                replace(one, outcome=FAIL if blame == KERNEL else one.outcome, blame=blame, faults=(*one.faults, said))
-                for one in verdicts
-            ]
-        yield from verdicts
+        verdicts = unjudged(self.rendered.spec, self.request, cases, problem, self.source)
+        if not isinstance(self.canary, Canary) or self.dirty is not None or problem.exit_code != EXIT_NOT_HERE:
+            yield from verdicts
+            return
+        blame, said = self._whose(cases[0].name)
+        if blame == KERNEL and any(words in problem.text for words in _SHORT_OF):
+            blame, said = (
+                UNKNOWN,
+                "the canary is taken, which needs less: the machine may be short of what this kernel needs",
+            )
+        for one in verdicts:
+            outcome = FAIL if blame == KERNEL else one.outcome
+            yield replace(one, outcome=outcome, blame=blame, faults=(*one.faults, said))
 
-    def _write_outputs(self) -> None:
-        """The trace and the recording, where they were asked for."""
+    def _write_trace(self) -> None:
         if self.request.trace is not None:
             from tileproof.emulator.timeline import trace_json
 
             path, name = self.request.trace, self.rendered.spec.variant(self.request.target)
             _write(path, trace_json(self.timelines, name).encode(), "trace", f"--trace {path}")
-        if self.request.record and self.answers:
-            self._record()
 
-    def _record(self) -> None:
+    def _record(self, answers: Sequence[Answer]) -> None:
+        """Add them to the file, case after case: nothing that an NPU has answered waits for the end of a session."""
         from tileproof.device.recorded import Recording, recording_bytes, recording_path
 
+        if not answers:
+            return
         spec, target = self.rendered.spec, self.request.target
         recording = Recording(
             kernel=spec.name,
@@ -171,12 +192,12 @@ class Bench:
             tileproof=__version__,
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
             machine={"device": self.source.device, **self.source.machine},
-            answers=tuple(self.answers),
+            answers=tuple(answers),
         )
         path = recording_path(self.request.recordings, recording.variant)
         recording = _with_earlier(path, recording)
         _write(path, recording_bytes(recording), "recording", f"--recordings {self.request.recordings}")
-        self.say(f"{spec.name}: {len(recording.answers)} answers recorded in {path}")
+        self.say(f"{spec.name}: {len(answers)} answers recorded in {path}")
 
 
 def _with_earlier(path: Path, recording: Recording) -> Recording:

@@ -37,6 +37,11 @@ class Canary:
     source: Source
     counted: Counted | None = None
 
+    @property
+    def reset(self) -> str:
+        """What mends a device that does not run it."""
+        return f"leave --ninstr {self.request.counted} out; or {RESET}" if self.request.counted != "auto" else RESET
+
     def wrong(self) -> str:
         """Empty if the NPU runs it and answers right; else what happened, in the driver's own words."""
         found = self._tried()
@@ -48,9 +53,11 @@ class Canary:
     def _tried(self) -> str:
         """Both meanings of ninstr, until one is known to work: a kernel that needs the other would look broken."""
         meanings: tuple[Counted, ...] = (self.counted,) if self.counted else ("words", "bytes")
-        found = []
+        found: list[str] = []
         try:
             for meaning in meanings:
+                if found:
+                    time.sleep(_SETTLE_S)
                 found.append(self._run(meaning))
                 if not found[-1]:
                     self.counted = meaning
@@ -68,7 +75,7 @@ class Canary:
             verdict = proof.case(self.rendered.spec.cases[0], lambda _: None)
         finally:
             proof.close()
-        return "" if verdict.passed else "; ".join([verdict.reason, *verdict.faults[1:]])
+        return "" if verdict.passed else "; ".join(dict.fromkeys([verdict.reason, *verdict.faults]))
 
 
 def find_canary(request: Request, say: Callable[[str], None]) -> Canary | str:
@@ -81,6 +88,7 @@ def find_canary(request: Request, say: Callable[[str], None]) -> Canary | str:
         build_dir=request.build_dir,
         jobs=request.jobs,
         timeout_s=request.timeout_s,
+        counted=request.counted,
         xclbin=xclbin,
         insts=insts,
     )

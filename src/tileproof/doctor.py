@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import re
@@ -191,6 +192,9 @@ def _pyxrt(machine: Machine) -> Finding:
     """Whether a binding fits this Python; it is not loaded, for a broken one can end the process."""
     found, mine = list(bindings(machine)), tag_of_this_python()
     fitting = [path for path in found if tag_of(path) in (None, mine)]
+    importable = importlib.util.find_spec("pyxrt")
+    if importable is not None and importable.origin and not fitting:
+        return Finding(thing="pyxrt", state=PRESENT, detail=importable.origin, needed_for=("npu",))
     if fitting:
         return Finding(thing="pyxrt", state=PRESENT, detail=str(fitting[0]), needed_for=("npu",))
     if found:

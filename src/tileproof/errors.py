@@ -7,6 +7,7 @@ from pathlib import Path
 EXIT_KERNEL_WRONG = 1
 EXIT_REQUEST_WRONG = 2
 EXIT_NOT_HERE = 3
+EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 
 
 class Problem(Exception):  # noqa: N818  a problem is what the person has

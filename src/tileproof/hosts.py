@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ class Parcel:
 
 def prove_on_hosts(
     name: str, request: Request, scheduler: str, say: Callable[[str], None], known: Known = nothing_known
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """As `prove_kernel`, on the workers of the cluster at `scheduler`: one verdict per case, in their order."""
     rendered = render_kernel(name, request)
     cases = chosen_cases(rendered.spec, request)
@@ -157,7 +157,16 @@ def prove_there(parcel: Parcel, request: Request) -> list[Verdict]:
             insts=insts,
             canary=None if parcel.canary is None else _unpacked(here / "canary", parcel.canary),
         )
-        verdicts = list(prove_kernel(parcel.kernel, unpacked, lambda _: None))
+        try:
+            verdicts = list(prove_kernel(parcel.kernel, unpacked, lambda _: None))
+        except Problem as problem:  # what is wrong for one machine is not for all
+            raise Problem(
+                f"{socket.gethostname()}: {problem.what}",
+                where=problem.where,
+                why=problem.why,
+                fix=problem.fix,
+                exit_code=EXIT_NOT_HERE,
+            ) from None
     return [replace(one, machine={"host": socket.gethostname(), **one.machine}) for one in verdicts]
 
 
@@ -171,12 +180,14 @@ def _unpacked(folder: Path, pair: tuple[bytes, bytes]) -> tuple[Path, Path]:
 
 def _result(client: Client, future: Future[Any]) -> Any:
     """What the worker answers. Dask itself waits for ever for a worker with an NPU to come back."""
-    while True:
-        try:
-            return future.result(timeout=_LOOK_S)
-        except TimeoutError:
-            if not _has_npu(client):
-                raise ConnectionError("no worker with an NPU is left") from None
+    from distributed import wait
+
+    while not future.done():
+        with suppress(TimeoutError):
+            wait([future], timeout=_LOOK_S)
+        if not future.done() and not _has_npu(client):
+            raise ConnectionError("no worker with an NPU is left")
+    return future.result()
 
 
 def _answer(
@@ -193,7 +204,7 @@ def _answer(
             "the worker that was given the case came to no verdict",
             where="--hosts",
             why=f"{type(error).__name__}: {error}",
-            fix="look at the worker's log; --resume runs what is left",
+            fix="look at the worker's log, start a worker again, and run what is left with --out and --resume",
             exit_code=EXIT_NOT_HERE,
         )
         (verdict,) = unjudged(rendered.spec, request, (case,), lost, source)

@@ -19,7 +19,8 @@ def in_common(actual: npt.NDArray[Any], exact: npt.NDArray[Any]) -> str:
     if not np.issubdtype(actual.dtype, np.integer) or np.count_nonzero(wrong) < 2:
         return ""
     limits = np.iinfo(actual.dtype)
-    if np.all((exact[wrong] == limits.min) | (exact[wrong] == limits.max)):
+    at_limit = (exact == limits.min) | (exact == limits.max)
+    if np.all(at_limit[wrong]) and not np.all(at_limit):
         return f"all of them where it says {limits.min} or {limits.max}, as without aie::set_saturation"
     if np.all(np.abs(actual[wrong].astype(np.int64) - exact[wrong].astype(np.int64)) == 1):
         return "all of them by one step, as with another mode of aie::set_rounding"

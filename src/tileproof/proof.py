@@ -42,7 +42,7 @@ class Proof:
     times: list[RunTime] = field(default_factory=list)
     _before: dict[str, npt.NDArray[Any]] = field(default_factory=dict)  # outputs of the run before
     _next: When = "first"
-    _rested: bool = False
+    rested: bool = False  # it has had its pause
 
     @classmethod
     def begin(cls, rendered: Rendered, request: Request, source: Source, counted: Counted = "words") -> Proof:
@@ -64,7 +64,7 @@ class Proof:
             if not first.passed:
                 break
             first = self._again(case, number, first, f"on run {number + 1} of {runs}")
-        if first.passed and self.request.idle_s and not self._rested:
+        if first.passed and self.request.idle_s and not self.rested:
             self._rest(say)
             first = self._again(case, runs, first, f"on a run after {self.request.idle_s:g} s without one")
         return replace(first, runs=tuple(self.times))
@@ -78,7 +78,7 @@ class Proof:
         """A pause in which the device goes to sleep."""
         say(f"{self.rendered.spec.name}: a pause of {self.request.idle_s:g} s")
         time.sleep(self.request.idle_s)
-        self._rested, self._next = True, "idle"
+        self.rested, self._next = True, "idle"
 
     def _once(self, case: Case, number: int) -> Verdict:
         case = replace(case, seed=case.seed + number * NEXT_SEED)
@@ -86,7 +86,8 @@ class Proof:
         result = self._run(inputs)
         if self.request.record and number < LEAST_RUNS and not self.dead:
             self._keep(case, inputs, result)
-        comparisons = self._compare(inputs, result, case.correlation) if result.outputs else ()
+        # What lies in the outputs of a run that was not completed is no answer.
+        comparisons = self._compare(inputs, result, case.correlation) if result.state == COMPLETED else ()
         return self._verdict(case, result, comparisons)
 
     def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> RunResult:

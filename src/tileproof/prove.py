@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from tileproof.bench import Bench, Say, unjudged
 from tileproof.canary import find_canary
 from tileproof.device import NPU
 from tileproof.errors import Problem
-from tileproof.prepare import Request, render_kernel
+from tileproof.prepare import Rendered, Request, render_kernel
 from tileproof.sources import Source, find_source
 from tileproof.spec import Case, KernelSpec, Recording
 
@@ -34,7 +35,7 @@ def prove_kernel(
     say: Say,
     wav: Path | None = None,
     known: Known = nothing_known,
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """One verdict per case, as they come; with `wav`, one for the recording. `known` are those of an earlier session.
 
     A kernel that cannot be built fails every case; one that cannot be run here is "not run". A request that is wrong
@@ -55,13 +56,30 @@ def prove_kernel(
         yield from unjudged(rendered.spec, request, cases, problem)
         return
     variant = rendered.spec.variant(request.target)
-    decided = {case.name: known(variant, case, source) for case in cases}
+    # A recording of sound is known by its name only; and what is to be recorded must have been.
+    can_be_known = {case.name for case in cases if case.draw} - _unrecorded(rendered, request, source, cases)
+    decided = {case.name: known(variant, case, source) if case.name in can_be_known else None for case in cases}
     left = [case for case in cases if decided[case.name] is None]
-    judged = Bench(rendered, request, source, canary, say).verdicts(left, frames)
-    for case in cases:
-        yield decided[case.name] or next(judged)
-    for _ in judged:  # what it has recorded is written at its end
-        pass
+    with closing(Bench(rendered, request, source, canary, say).verdicts(left, frames)) as judged:
+        for case in cases:
+            yield decided[case.name] or next(judged)
+        for _ in judged:  # what comes behind the last verdict
+            pass
+
+
+def _unrecorded(rendered: Rendered, request: Request, source: Source, cases: Sequence[Case]) -> set[str]:
+    """With --record, the cases of which the file has no answer."""
+    if not request.record:
+        return set()
+    from tileproof.device.recorded import read_recording, recording_path
+
+    names = {case.name for case in cases}
+    try:
+        found = read_recording(recording_path(request.recordings, rendered.spec.variant(request.target)))
+    except Problem:
+        return names
+    is_this = (found.texts, found.digest) == (rendered.digest, source.artifacts["digest"])
+    return names - {answer.case for answer in found.answers} if is_this else names
 
 
 def npu_machine(target: str) -> dict[str, str]:

@@ -169,9 +169,8 @@ def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:
         lines = [f"\n{first.kernel}: NOT FINISHED: {cases} for {first.target}, and then: {problem.what}"]
     if compared:
         lines.append(f"  {compared:,} elements compared, {_exactness(verdicts)}")
-        lines.append(
-            f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {first.artifacts.get('xclbin', '')}"
-        )
+        file = first.artifacts.get("xclbin") or first.artifacts.get("recording", "")
+        lines.append(f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {file}")
     if len(verdicts) == 1:
         lines += [_db_line(comparison) for comparison in first.outputs if comparison.db_error]
     slowest = max((v for v in verdicts if v.cycles is not None), key=lambda v: v.cycles or 0, default=None)
@@ -200,7 +199,14 @@ def _npu_lines(verdicts: Sequence[Verdict]) -> list[str]:
     return lines
 
 
-_MACHINE = {"host": "on ", "npu": "", "xrt": "XRT ", "driver": "amdxdna ", "firmware": "firmware "}
+_MACHINE = {
+    "host": "on ",
+    "npu": "",
+    "xrt": "XRT ",
+    "driver": "amdxdna ",
+    "firmware": "firmware ",
+    "ninstr": "ninstr in ",
+}
 
 
 def _machine(machine: Mapping[str, str]) -> str:
@@ -262,12 +268,38 @@ def as_json(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})
 def from_json(text: str) -> list[Verdict]:
     """The verdicts of `as_json`, without the figures that it leaves out. Raises `ValueError` for another text."""
     try:
-        return [_verdict_from(dict(fields)) for fields in json.loads(text)["verdicts"]]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is not a list of verdicts: {error}") from None
+        listed = json.loads(text)["verdicts"]
+        if not isinstance(listed, list):
+            raise TypeError("verdicts is no list")
+        verdicts = [_verdict_from(dict(fields)) for fields in listed]
+        if verdicts:  # what cannot be told again is no verdict
+            as_text(verdicts)
+            as_json(verdicts)
+    except json.JSONDecodeError:
+        raise
+    except Exception as error:  # whatever else a damaged file has in the place of a verdict
+        raise ValueError(f"it is not what tileproof writes: {type(error).__name__}: {error}") from None
+    return verdicts
+
+
+# What the fields of a verdict hold, where it is no text.
+_HOLDS: Mapping[str, type | tuple[type, ...]] = {
+    "seed": int,
+    "outputs": list,
+    "artifacts": dict,
+    "seconds": dict,
+    "faults": list,
+    "cycles": (int, type(None)),
+    "runs": list,
+    "times": dict,
+    "machine": dict,
+}
 
 
 def _verdict_from(fields: dict[str, Any]) -> Verdict:
+    odd = [name for name, value in fields.items() if not isinstance(value, _HOLDS.get(name, str))]
+    if odd:
+        raise TypeError(f"{odd[0]} is {fields[odd[0]]!r}")
     fields.pop("times")
     outputs = []
     for output in fields.pop("outputs"):

@@ -16,7 +16,7 @@ from tileproof.prepare import Request
 from tileproof.proof import NEXT_SEED
 from tileproof.sources import Source
 from tileproof.spec import Case
-from tileproof.verify import DEVICE, FAIL, NOT_RUN, PASS, Verdict
+from tileproof.verify import DEVICE, NOT_RUN, PASS, Verdict
 
 VERDICTS, LOG = "verdicts.json", "verify.log"
 
@@ -27,7 +27,8 @@ class Session:
     def __init__(self, folder: Path, request: Request, *, resume: bool) -> None:
         """Continue in `folder`, or begin there: what is then in the way gets another name. One session at a time."""
         self._path, self._request = folder / VERDICTS, request
-        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._verdicts: dict[tuple[str, str, bool], Verdict] = {}
+        self.lost: Problem | None = None  # why something could not be kept
         self._told: tuple[str, ...] = ()
         self._log = _log_of(folder)
         try:
@@ -56,27 +57,32 @@ class Session:
             ) from None
 
     def _put_aside(self) -> None:
-        if self._path.exists():
-            when = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
-            self._path.rename(self._path.with_name(f"verdicts-{when:%Y%m%dT%H%M%SZ}.json"))
+        try:
+            if self._path.exists():
+                when = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+                self._path.rename(self._path.with_name(f"verdicts-{when:%Y%m%dT%H%M%SZ}.json"))
+        except OSError as error:
+            raise _not_kept(self._path.parent, error) from None
 
     def known(self, variant: str, case: Case, source: Source) -> Verdict | None:
-        """What an earlier session has found, if it was the same build on the same device, and is decided."""
-        found = self._verdicts.get((variant, case.name))
-        if found is None or found.device != source.device or not _same_build(found.artifacts, source.artifacts):
+        """What an earlier session has found, if it was the same proof on the same device, and is decided."""
+        found = self._verdicts.get((variant, case.name, True))
+        if found is None or found.device != source.device or not _same_proof(found, source):
             return None
         if found.outcome == PASS:
-            is_decided = found.seed == case.seed and len(found.runs) >= self._request.repeat
+            is_enough = found.seed == case.seed and len(found.runs) >= self._request.repeat
         else:  # the seed is that of the run that failed
             seeds = range(case.seed, case.seed + NEXT_SEED * (self._request.repeat + 1), NEXT_SEED)
-            is_decided = found.outcome == FAIL and found.blame != DEVICE and found.seed in seeds
-        if not is_decided:
+            is_enough = found.blame != DEVICE and found.seed in seeds
+        if not is_enough:
             return None
         self.say(f"{found.kernel}: {case.name}: {found.outcome}, from before")
         return found
 
     def add(self, verdict: Verdict) -> None:
         """Keep a verdict: from now on it survives whatever happens to this process."""
+        if self._verdicts.get(_key(verdict)) is verdict:
+            return  # it was there before
         self._keep(verdict)
         self._write({})
         line = f"{verdict.kernel}: {verdict.case}: {verdict.outcome}{verdict.reason and ': '}{verdict.reason}"
@@ -85,9 +91,11 @@ class Session:
         self._told = verdict.faults
 
     def _keep(self, verdict: Verdict) -> None:
-        """In its place, at the end. That a case could not be run now is no reason to forget what it was before."""
-        earlier = self._verdicts.pop(_key(verdict), None)
-        self._verdicts[_key(verdict)] = verdict if earlier is None or verdict.outcome != NOT_RUN else earlier
+        """At the end. That a case could not be run now stands beside what it was before, until it is run."""
+        if verdict.outcome != NOT_RUN:
+            self._verdicts.pop((*_key(verdict)[:2], False), None)
+        self._verdicts.pop(_key(verdict), None)
+        self._verdicts[_key(verdict)] = verdict
 
     def end(self, refused: Mapping[str, Problem], verdicts: Sequence[Verdict], code: int) -> None:
         """The verdicts that were asked for, in their order, what was refused, and the exit code."""
@@ -99,15 +107,22 @@ class Session:
         self.say(f"end: exit code {code}")
 
     def _write(self, refused: Mapping[str, Problem]) -> None:
+        """A disk that is full is no reason to stop proving: what could not be kept is said at the end."""
         text = report.as_json(list(self._verdicts.values()), refused)
-        write_output(self._path, text.encode(), what="session", where=str(self._path))
+        try:
+            write_output(self._path, text.encode(), what="session", where=str(self._path))
+        except Problem as problem:
+            self.lost = self.lost or problem
 
     def say(self, text: str) -> None:
         """A line of the log, with the time; further lines of the text are indented below it."""
         first, *more = text.splitlines() or [""]
-        self._log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {first}\n")
-        self._log.writelines(f"    {line}\n" for line in more)
-        self._log.flush()
+        try:
+            self._log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {first}\n")
+            self._log.writelines(f"    {line}\n" for line in more)
+            self._log.flush()
+        except OSError as error:
+            self.lost = self.lost or _not_kept(self._path.parent, error)
 
 
 def _log_of(folder: Path) -> TextIO:
@@ -115,12 +130,7 @@ def _log_of(folder: Path) -> TextIO:
         folder.mkdir(parents=True, exist_ok=True)
         log = (folder / LOG).open("a", encoding="utf-8")
     except OSError as error:
-        raise Problem(
-            "the session cannot be kept there",
-            where=f"--out {folder}",
-            why=error.strerror or str(error),
-            fix="choose another folder",
-        ) from None
+        raise _not_kept(folder, error) from None
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -128,17 +138,30 @@ def _log_of(folder: Path) -> TextIO:
         raise Problem(
             "another session writes there",
             where=f"--out {folder}",
-            why=f"{folder / LOG} is locked",
+            why=f"{folder / LOG} is locked; its last line that says `begin` names the process",
             fix="wait for its end, or choose another folder",
         ) from None
+    except OSError as error:  # a file system without locks
+        log.close()
+        raise _not_kept(folder, error) from None
     return log
 
 
-def _key(verdict: Verdict) -> tuple[str, str]:
-    return verdict.variant, verdict.case
+def _not_kept(folder: Path, error: OSError) -> Problem:
+    return Problem(
+        "the session cannot be kept there",
+        where=f"--out {folder}",
+        why=error.strerror or str(error),
+        fix="make room, or choose another folder",
+    )
 
 
-def _same_build(found: Mapping[str, str], here: Mapping[str, str]) -> bool:
-    """By the digest of what it was built from, or by the file where nobody has stamped it."""
-    name = "digest" if here.get("digest") else "sha256"
-    return bool(here.get(name)) and found.get(name) == here.get(name)
+def _key(verdict: Verdict) -> tuple[str, str, bool]:
+    return verdict.variant, verdict.case, verdict.outcome != NOT_RUN
+
+
+def _same_proof(found: Verdict, source: Source) -> bool:
+    """The same files, judged by the same golden model, on a machine that says the same of itself."""
+    evidence = source.artifacts.get("evidence")
+    machine = all(found.machine.get(name) == value for name, value in source.machine.items())
+    return evidence is not None and found.artifacts.get("evidence") == evidence and machine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from tileproof import __version__
 from tileproof.device import EMULATOR, NPU, RECORDED, open_device
 from tileproof.errors import EXIT_NOT_HERE, Problem, unreadable
 from tileproof.insts import decode
@@ -61,12 +63,23 @@ def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]
             "insts": str(insts),
             "digest": provenance.digest if provenance else "",
             "sha256": hashlib.sha256(data).hexdigest(),
+            "evidence": _evidence(rendered, provenance.digest.encode() if provenance else data, _bytes_of(insts)),
         },
         toolchain=provenance.toolchain if provenance else "unknown",
         build_s=build_s,
         machine={},
         load=lambda counted: _loaded(device, rendered, request, (xclbin, insts), counted),
     )
+
+
+def _evidence(rendered: Rendered, built: bytes, insts: bytes) -> str:
+    """SHA-256 of all that a verdict rests on: what is run, and the files that draw inputs and judge outputs."""
+    folder = rendered.spec.folder
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.py"))}
+    digest = hashlib.sha256(json.dumps([__version__, rendered.digest, sorted(files)]).encode())
+    for data in (built, insts, _bytes_of(rendered.spec.path), *map(_bytes_of, files.values())):
+        digest.update(hashlib.sha256(data).digest())
+    return digest.hexdigest()
 
 
 def _given_pair(request: Request) -> tuple[Path, Path] | None:

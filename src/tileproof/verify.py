@@ -16,7 +16,7 @@ from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.likeness import in_common
 from tileproof.spec import Tolerance
 from tileproof.times import RunTime
-from tileproof.xrt import COMPLETED
+from tileproof.xrt import COMPLETED, NO_STATE
 
 PASS, FAIL, NOT_RUN = "pass", "fail", "not run"
 KERNEL, DEVICE, UNKNOWN = "kernel", "device", "unknown"
@@ -149,7 +149,9 @@ def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults
     reasons = []
     if faults:
         reasons.append((faults[0].splitlines() or ["the device found a fault"])[0])
-    if state != COMPLETED:
+    if state == NO_STATE:
+        reasons.append("the run came to no end")
+    elif state != COMPLETED:
         reasons.append(f"the run ended in {state_name}")
     elif not comparisons:
         reasons.append("nothing was compared")
@@ -164,11 +166,10 @@ def outcome_of(problem: Problem) -> str:
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """0 only if every verdict is a pass; 1 if any is a fail; 3 if something, or all, was not run."""
-    outcomes = {verdict.outcome for verdict in verdicts}
-    if FAIL in outcomes:
+    """0 only if every verdict is a pass; 1 if any is a fail; 3 if something was not run, or the device went wrong."""
+    if any(verdict.outcome == FAIL and verdict.blame != DEVICE for verdict in verdicts):
         return EXIT_KERNEL_WRONG
-    return 0 if outcomes == {PASS} else EXIT_NOT_HERE
+    return 0 if {verdict.outcome for verdict in verdicts} == {PASS} else EXIT_NOT_HERE
 
 
 def _incomparable(

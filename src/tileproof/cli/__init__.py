@@ -11,7 +11,7 @@ from pathlib import Path
 from tileproof import __version__
 from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps, verify
 from tileproof.cli.shared import Parser, say
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_INTERRUPTED, Problem
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return problem.exit_code
     except KeyboardInterrupt:
         say("interrupted")
-        return 130
+        return EXIT_INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -110,6 +110,12 @@ def runs(text: str) -> int:
     return int(text)
 
 
+def folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("it names no folder; a variable of the shell may be empty")
+    return Path(text)
+
+
 def seconds(text: str) -> float:
     try:
         value = float(text)
@@ -162,9 +168,9 @@ def _size(text: str) -> tuple[str, int]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A line on standard error that says what is being done; nothing where nobody watches."""
+    """A line on standard error that says what is being done; where nobody watches, only what is waited for."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda text: say(text) if text.endswith("; waiting for it") else None
         return
     from rich.console import Console
     from rich.text import Text

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
@@ -17,6 +20,7 @@ from tileproof.cli.shared import (
     building_options,
     common_options,
     emulator_options,
+    folder,
     progress,
     request_of,
     runs,
@@ -24,7 +28,7 @@ from tileproof.cli.shared import (
     seconds,
     seed,
 )
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, Problem, unreadable
 from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
@@ -41,7 +45,8 @@ def add_commands(commands: Commands) -> None:
     common_options(parser)
     building_options(parser)
     devices = ("auto", "npu", "emulator", "recorded")
-    parser.add_argument("--device", choices=devices, default="auto", help="default: %(default)s")
+    text = "default: the emulator, or the NPU for an --xclbin that was packed for one"
+    parser.add_argument("--device", choices=devices, default="auto", help=text)
     parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
     parser.add_argument("--seed", type=seed, metavar="N", help="draw every case from this seed instead of its own")
     parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
@@ -93,7 +98,7 @@ def _output_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--json", action="store_true", help="print verdicts as JSON")
     group.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
     group.add_argument(
-        "--out", metavar="DIR", type=Path, help="keep verdicts.json and verify.log there, up to date after every case"
+        "--out", metavar="DIR", type=folder, help="keep verdicts.json and verify.log there, up to date after every case"
     )
     group.add_argument(
         "--resume", action="store_true", help="with --out: leave out what was decided there for the same build"
@@ -108,18 +113,23 @@ def _verify(arguments: argparse.Namespace) -> int:
     names = arguments.kernel or library.kernel_names(arguments.kernels)
     _refuse_odd(names, request, arguments)
     with _session(arguments, request) as session:
+        if session is not None:  # whoever ends it wants to go on with it
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         verdicts, refused = _prove_all(names, request, arguments, session)
         # A wrong kernel outweighs a wrong request, which outweighs what is not here.
         codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
-        code = min([code for code in codes if code], default=0)
+        code = EXIT_INTERRUPTED if EXIT_INTERRUPTED in codes else min([code for code in codes if code], default=0)
+        if arguments.json:
+            answer(report.as_json(verdicts, refused))
+        elif verdicts:
+            terminal = sys.stdout.isatty()
+            width = os.get_terminal_size().columns if terminal else 120
+            answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
         if session is not None:
             session.end(refused, verdicts, code)
-    if arguments.json:
-        answer(report.as_json(verdicts, refused))
-    elif verdicts:
-        terminal = sys.stdout.isatty()
-        width = os.get_terminal_size().columns if terminal else 120
-        answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
+    if session is not None and session.lost is not None:
+        say(str(session.lost))
+        code = code or session.lost.exit_code
     if arguments.junit is not None:
         _write_report(arguments.junit, report.as_junit(verdicts, refused))
     return code
@@ -142,13 +152,18 @@ def _refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Name
                 why=f"{len(names)} kernels are verified",
                 fix="name one of them",
             )
-    if arguments.junit is not None and not arguments.junit.parent.is_dir():
-        raise Problem(
-            "the report cannot be written",
-            where=str(arguments.junit),
-            why="there is no such folder",
-            fix="choose another path",
-        )
+    for what, path in (("report", arguments.junit), ("trace", request.trace)):
+        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise Problem(
+                f"the {what} cannot be written",
+                where=str(path),
+                why="this user may not write there" if path.parent.is_dir() else "there is no such folder",
+                fix="choose another path",
+            )
+    for path in request.canary or ():
+        if not path.is_file():
+            raise unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    _refuse_odd_device(request)
     if arguments.resume and arguments.out is None:
         raise Problem(
             "there is nothing to resume",
@@ -158,6 +173,27 @@ def _refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Name
         )
     _refuse_odd_recording(request)
     _refuse_odd_hosts(arguments)
+
+
+def _refuse_odd_device(request: Request) -> None:
+    """What only one kind of device has."""
+    emulator_only = {"--trace": request.trace is not None, "--as-hardware": request.as_hardware}
+    odd = [name for name, is_given in emulator_only.items() if is_given]
+    if request.device == "npu":
+        odd += ["--toolchain host"] if request.toolchain == "host" else []
+    elif request.device == "recorded":
+        odd += ["--idle"] * bool(request.idle_s) + ["--repeat"] * (request.repeat != LEAST_RUNS)
+    else:
+        return
+    if odd:
+        raise Problem(
+            f"{odd[0]} does not go with --device {request.device}",
+            where=f"--device {request.device} {odd[0]}",
+            why=f"it has {LEAST_RUNS} runs of each case, and no times"
+            if request.device == "recorded"
+            else "the emulator has it",
+            fix="leave one of the two out",
+        )
 
 
 def _refuse_odd_hosts(arguments: argparse.Namespace) -> None:
@@ -209,11 +245,45 @@ def _prove_all(
     with progress() as now:
         for name in names:
             try:
-                verdicts += _prove(name, request, arguments, session, now)
+                for verdict in _prove(name, request, arguments, session, now):
+                    verdicts.append(verdict)
+            except KeyboardInterrupt:
+                if session is None:
+                    raise
+                refused[name] = _interrupted(arguments.out)
+                say(str(refused[name]))
+                break
             except Problem as problem:
                 say(str(problem))
-                refused[name] = problem
+                refused[name] = problem.with_traceback(None)  # it would keep what it came from, and that a device
+            except Exception:
+                if session is None:
+                    raise
+                refused[name] = _bug(name, session)
+                say(str(refused[name]))
     return verdicts, refused
+
+
+def _interrupted(out: Path) -> Problem:
+    return Problem(
+        "interrupted",
+        where=f"--out {out}",
+        why="the cases that are not listed were not run",
+        fix="the same command with --resume goes on",
+        exit_code=EXIT_INTERRUPTED,
+    )
+
+
+def _bug(name: str, session: Session) -> Problem:
+    """A mistake of ours ends a kernel, and not a session that nobody watches: the others are still to be proved."""
+    session.say(traceback.format_exc())
+    return Problem(
+        f"{name}: tileproof itself has failed",
+        where="verify.log of --out",
+        why="this is a bug; the log has its traceback",
+        fix="send it to us, with the kernel",
+        exit_code=EXIT_KERNEL_WRONG,
+    )
 
 
 def _prove(
@@ -234,10 +304,11 @@ def _prove(
         from tileproof.hosts import prove_on_hosts
 
         verdicts = prove_on_hosts(name, request, arguments.hosts, say, known)
-    for verdict in verdicts:
-        if session is not None:
-            session.add(verdict)
-        yield verdict
+    with closing(verdicts):  # whatever happens, the device is given back
+        for verdict in verdicts:
+            if session is not None:
+                session.add(verdict)
+            yield verdict
 
 
 def _write_report(path: Path, text: str) -> None:

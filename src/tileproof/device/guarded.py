@@ -5,6 +5,7 @@ XRT may wait for ever, and its failures may end the process that called it. The 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO
@@ -22,12 +23,15 @@ from typing import IO
 from tileproof.device.runner import Counted, RunResult
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.library import python_environment
-from tileproof.xrt import ABORT, TIMEOUT
+from tileproof.xrt import COMPLETED, NO_STATE
 
 # Beyond the longest run: XRT is to say TIMEOUT itself, and a first run loads the array.
 _GRACE_S = 10.0
 _LOAD_S = 120.0
 _MOST_LINES = 12  # of what XRT and the driver have printed
+_MOST_BYTES = 1 << 16
+_END_S = 10.0
+_stuck: list[subprocess.Popen[bytes]] = []  # processes that wait in the driver, where no signal reaches them
 
 
 # Words of a driver that is not ready yet, worth one more try (mlir-aie python/utils/hostruntime).
@@ -56,10 +60,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """The process is gone, and gave no answer: what happened, and the state that XRT would have for it."""
+    """The process is gone, and gave no answer: what happened."""
 
     what: str
-    state: int = ABORT
 
 
 def check_npu() -> None:
@@ -68,7 +71,7 @@ def check_npu() -> None:
 
 
 class GuardedKernel:
-    """As LoadedKernel, on the NPU. A run that ends the process has a state of its own, and the process is gone."""
+    """As LoadedKernel, on the NPU. A run that ends the process has no state, and the process is gone."""
 
     def __init__(
         self, xclbin: Path, insts: Path, sizes: Mapping[int, int], timeout_s: float, counted: Counted = "words"
@@ -80,12 +83,14 @@ class GuardedKernel:
     def run(self, inputs: Mapping[int, bytes]) -> RunResult:
         """Run once; what ended the process instead is the result's fault, in the driver's own words."""
         answer = self._process.ask(dict(inputs), self._timeout_s + _GRACE_S)
-        if isinstance(answer, RunResult):
-            return answer
-        assert isinstance(answer, _Ended)
         words = self._process.words
+        if isinstance(answer, RunResult):
+            if answer.state == COMPLETED or not words:
+                return answer
+            return replace(answer, faults=(*answer.faults, f"XRT and the driver said: {words}"))
+        assert isinstance(answer, _Ended)
         said = f"; it had said: {words}" if words else ""
-        return RunResult(state=answer.state, outputs={}, seconds={}, faults=(f"{answer.what}{said}",))
+        return RunResult(state=NO_STATE, outputs={}, seconds={}, faults=(f"{answer.what}{said}",))
 
     def close(self) -> None:
         """End the process, whatever it does: its context is gone with it."""
@@ -121,7 +126,18 @@ class _Process:
     """device/child.py, and what it says. Ends with this object, or with this process."""
 
     def __init__(self) -> None:
+        if _stuck:
+            raise Problem(
+                f"process {_stuck[0].pid}, which drove the NPU, cannot be ended",
+                where=f"/proc/{_stuck[0].pid}/stack",
+                why="it waits in the driver, which does not answer, and it holds the device",
+                fix="restart the machine",
+                exit_code=EXIT_NOT_HERE,
+            )
         self._said = tempfile.TemporaryFile("w+b")  # noqa: SIM115  closed with the process
+        # Both sides have one offset: reading must not move where the other writes.
+        fcntl.fcntl(self._said, fcntl.F_SETFL, fcntl.fcntl(self._said, fcntl.F_GETFL) | os.O_APPEND)
+        self._heard = 0
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -134,19 +150,21 @@ class _Process:
             )
         self._connection = Connection(ours.detach())
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._said)
-        self.words = ""  # the last lines that XRT and the driver have printed, once it has ended
+        self.words = ""  # the last lines that XRT and the driver have printed since it was last asked
 
     def ask(self, message: object, deadline_s: float) -> object:
         """The answer, or how the process ended instead."""
+        self.words = ""
         try:
             self._connection.send(message)
             if not self._connection.poll(deadline_s):
                 self.close()
-                waited = f"did not come back within {deadline_s:g} s, and was ended"
-                return _Ended(what=f"the process that drives the NPU {waited}", state=TIMEOUT)
+                waited = f"did not come back within {deadline_s:g} s ({_GRACE_S:g} more than --timeout), and was ended"
+                return _Ended(what=f"the process that drives the NPU {waited}")
             answer = self._connection.recv()
         except (EOFError, OSError):
             return _Ended(what=f"the process that drives the NPU {self._death()}")
+        self._listen()
         if isinstance(answer, Refused):
             self.close()
             if answer.problem is not None:
@@ -157,7 +175,11 @@ class _Process:
     def _death(self) -> str:
         if not self._finalizer.alive:
             return "has been ended"
-        code = self._process.wait()
+        try:
+            code = self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self.close()
+            return "has hung up, and does not end"
         self.close()
         if code < 0:
             return f"died: {signal.strsignal(-code)} (signal {-code})"
@@ -166,14 +188,24 @@ class _Process:
     def close(self) -> None:
         """End it, whatever it does; what it has printed is kept."""
         if self._finalizer.alive:
-            self._said.seek(0)
-            lines = self._said.read().decode(errors="replace").splitlines()
-            self.words = "\n".join(lines[-_MOST_LINES:])
+            self._process.kill()
+            self._listen()
             self._finalizer()
+
+    def _listen(self) -> None:
+        """Add what was printed since."""
+        size = os.fstat(self._said.fileno()).st_size
+        begin = max(self._heard, size - _MOST_BYTES)
+        lines = os.pread(self._said.fileno(), size - begin, begin).decode(errors="replace").splitlines()
+        self._heard = size
+        self.words = "\n".join([*self.words.splitlines(), *lines][-_MOST_LINES:])
 
 
 def _end(process: subprocess.Popen[bytes], connection: Connection, said: IO[bytes]) -> None:
     connection.close()
     process.kill()
-    process.wait()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        _stuck.append(process)
     said.close()

@@ -196,15 +196,15 @@ def _read(path: Path) -> bytes:
         raise unreadable(path, error) from None
 
 
-# What pyxrt raises: std::exception, out_of_range and invalid_argument, and a call that fits no overload.
-_XRT_ERRORS = (RuntimeError, IndexError, ValueError, TypeError)
+# What pyxrt raises: std::exception, out_of_range and invalid_argument, a call that fits no overload, and bad_alloc.
+_XRT_ERRORS = (RuntimeError, IndexError, ValueError, TypeError, MemoryError, OSError)
 
 
 def _refused(device: str, what: str, error: Exception) -> Problem:
     return Problem(
         f"{what} by the {device}" if what.endswith("refused") else f"{what} on the {device}",
         where="pyxrt",
-        why=str(error).strip(),
+        why=str(error).strip() or type(error).__name__,
         fix="`tileproof doctor` looks at the device and what it needs; another process may hold its contexts",
         exit_code=EXIT_NOT_HERE,
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import getpass
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tileproof.errors import EXIT_NOT_HERE, Problem
 
 # Names a folder for the lock that containers share who share an NPU.
 FOLDER = "TILEPROOF_LOCK_DIR"
@@ -36,11 +39,25 @@ def npu_turn(what: str, say: Callable[[str], None]) -> Iterator[None]:
 
 def _opened(path: Path) -> int:
     """Another user's file is opened as it is: in a folder like /tmp the kernel lets nobody create it again."""
-    for flags in (os.O_RDWR, os.O_RDONLY):
-        with suppress(OSError):
-            return os.open(path, flags)
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        for flags in (os.O_RDWR, os.O_RDONLY):
+            with suppress(OSError):
+                return os.open(path, flags | os.O_NOFOLLOW)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        os.fchmod(lock, 0o666)  # whatever this user's umask says: everybody writes their name into it
+        return lock
+    except OSError as error:
+        raise Problem(
+            "the NPU cannot be had alone",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix=f"make the folder or the file one that this user may use, or name another folder in {FOLDER}",
+            exit_code=EXIT_NOT_HERE,
+        ) from None
 
 
 def _holder(lock: int) -> str:
-    return os.pread(lock, 200, 0).decode(errors="replace").strip() or "another tileproof"
+    """The name in the file, if its process is still there: who could not write a name left another's."""
+    name = os.pread(lock, 200, 0).decode(errors="replace").strip()
+    process = re.search(r"process (\d+)", name)
+    return name if process and Path("/proc", process[1]).exists() else "somebody else"

@@ -26,6 +26,12 @@ FIRST_BUFFER = len(CALL_ARGUMENTS)
 OPCODE_TRANSACTION = 3
 
 
+# Of a run whose process was gone before XRT could say anything.
+NO_STATE = -1
+
+
 def state_name(state: int) -> str:
     """`ERT_CMD_STATE_COMPLETED` for 4; a number that XRT does not have keeps its number."""
+    if state == NO_STATE:
+        return "none"
     return f"ERT_CMD_STATE_{STATE_NAMES.get(state, state)}"
