@@ -408,6 +408,16 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_runs(
     assert npu.remembered(f"contexts {MACHINE}") == 0
 
 
+def test_a_recording_that_cannot_be_written_costs_no_verdict(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = npu.folder / "recordings"
+    (folder / "double_i32_64__npu1.npz").mkdir(parents=True)
+    assert npu.verify("--record", "--recordings", str(folder)) == 2
+
+    captured = capsys.readouterr()
+    assert [one["outcome"] for one in json.loads(captured.out)["verdicts"]] == ["pass"] * 2
+    assert captured.err.startswith("error: the recording cannot be written\n")
+
+
 def test_a_recording_that_is_wrong_fails(
     world: World, recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

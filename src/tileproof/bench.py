@@ -46,6 +46,7 @@ class Bench:
     is_checked: bool = False
     timelines: list[Timeline] = field(default_factory=list)
     rested: bool = False
+    lost: Problem | None = None  # why answers could not be recorded
 
     def verdicts(self, cases: Sequence[Case], frames: npt.NDArray[Any] | None) -> Generator[Verdict, None, None]:
         """One for each case, in their order; what was asked to be kept is written."""
@@ -66,6 +67,8 @@ class Bench:
             finally:
                 self._close()
         self._write_trace()
+        if self.lost is not None:
+            raise self.lost
 
     def _turn(self) -> AbstractContextManager[None]:
         """The NPU is had alone; it is not taken before everything is built."""
@@ -85,8 +88,7 @@ class Bench:
             self._close()
             (verdict,) = unjudged(self.rendered.spec, self.request, (case,), problem, self.source)
         self.timelines += proof.take_timelines()
-        if self.request.record:
-            self._record(proof.take_answers())
+        self._record(proof.take_answers())
         self.rested = self.rested or proof.rested
         if proof.dead or (self.canary is not None and not verdict.passed):
             self._close()
@@ -196,8 +198,12 @@ class Bench:
         )
         path = recording_path(self.request.recordings, recording.variant)
         recording = _with_earlier(path, recording)
-        _write(path, recording_bytes(recording), "recording", f"--recordings {self.request.recordings}")
-        self.say(f"{spec.name}: {len(answers)} answers recorded in {path}")
+        try:
+            _write(path, recording_bytes(recording), "recording", f"--recordings {self.request.recordings}")
+        except Problem as problem:  # the verdicts go on, and the last word is that this was lost
+            self.lost = problem
+        else:
+            self.say(f"{spec.name}: {len(answers)} answers recorded in {path}")
 
 
 def _with_earlier(path: Path, recording: Recording) -> Recording:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,8 @@ from tileproof.cli.shared import (
     seconds,
     seed,
 )
-from tileproof.errors import EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, Problem, unreadable
+from tileproof.cli.verify_requests import refuse_odd
+from tileproof.errors import EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, Problem
 from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
@@ -111,11 +111,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     request = request_of(arguments)
     names = arguments.kernel or library.kernel_names(arguments.kernels)
-    _refuse_odd(names, request, arguments)
+    refuse_odd(names, request, arguments)
     with _session(arguments, request) as session:
-        if session is not None:  # whoever ends it wants to go on with it
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-        verdicts, refused = _prove_all(names, request, arguments, session)
+        with _ended_as_by_hand() if session else nullcontext():
+            verdicts, refused = _prove_all(names, request, arguments, session)
         # A wrong kernel outweighs a wrong request, which outweighs what is not here.
         codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
         code = EXIT_INTERRUPTED if EXIT_INTERRUPTED in codes else min([code for code in codes if code], default=0)
@@ -135,97 +134,6 @@ def _verify(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> None:
-    if not names:
-        raise Problem(
-            "there is no kernel to verify",
-            where=str(arguments.kernels),
-            why="no folder below it has a kernel.toml",
-            fix="name a folder that holds one folder per kernel",
-        )
-    for option in ("trace", "xclbin"):
-        path = getattr(request, option)
-        if path is not None and len(names) > 1:
-            raise Problem(
-                f"{'a trace' if option == 'trace' else 'an xclbin'} is of one kernel",
-                where=f"--{option} {path}",
-                why=f"{len(names)} kernels are verified",
-                fix="name one of them",
-            )
-    for what, path in (("report", arguments.junit), ("trace", request.trace)):
-        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            raise Problem(
-                f"the {what} cannot be written",
-                where=str(path),
-                why="this user may not write there" if path.parent.is_dir() else "there is no such folder",
-                fix="choose another path",
-            )
-    for path in request.canary or ():
-        if not path.is_file():
-            raise unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-    _refuse_odd_device(request)
-    if arguments.resume and arguments.out is None:
-        raise Problem(
-            "there is nothing to resume",
-            where="--resume",
-            why="without --out nothing is kept, and nothing was",
-            fix="name the folder of the earlier session with --out",
-        )
-    _refuse_odd_recording(request)
-    _refuse_odd_hosts(arguments)
-
-
-def _refuse_odd_device(request: Request) -> None:
-    """What only one kind of device has."""
-    emulator_only = {"--trace": request.trace is not None, "--as-hardware": request.as_hardware}
-    odd = [name for name, is_given in emulator_only.items() if is_given]
-    if request.device == "npu":
-        odd += ["--toolchain host"] if request.toolchain == "host" else []
-    elif request.device == "recorded":
-        odd += ["--idle"] * bool(request.idle_s) + ["--repeat"] * (request.repeat != LEAST_RUNS)
-    else:
-        return
-    if odd:
-        raise Problem(
-            f"{odd[0]} does not go with --device {request.device}",
-            where=f"--device {request.device} {odd[0]}",
-            why=f"it has {LEAST_RUNS} runs of each case, and no times"
-            if request.device == "recorded"
-            else "the emulator has it",
-            fix="leave one of the two out",
-        )
-
-
-def _refuse_odd_hosts(arguments: argparse.Namespace) -> None:
-    """What is kept on this machine, or taken from it, while a case runs."""
-    here = {"--record": arguments.record, "--trace": arguments.trace, "--wav": arguments.wav}
-    odd = [name for name, value in here.items() if value] + ["--device recorded"] * (arguments.device == "recorded")
-    if arguments.hosts is not None and odd:
-        raise Problem(
-            f"{odd[0]} does not go with --hosts",
-            where=f"--hosts {arguments.hosts} {odd[0]}",
-            why="other machines run the cases",
-            fix="leave one of the two out",
-        )
-
-
-def _refuse_odd_recording(request: Request) -> None:
-    if request.record and request.device != "npu":
-        raise Problem(
-            "only what an NPU answers is worth recording",
-            where=f"--record --device {request.device}",
-            why="what the emulator answers can be had again anywhere",
-            fix="add --device npu, or leave --record out",
-        )
-    if request.device == "recorded" and request.xclbin is not None:
-        raise Problem(
-            "a recording needs no xclbin",
-            where=f"--device recorded --xclbin {request.xclbin}",
-            why="nothing is loaded: the answers are replayed",
-            fix="leave one of the two out",
-        )
-
-
 def _session(
     arguments: argparse.Namespace, request: Request
 ) -> AbstractContextManager[Session] | AbstractContextManager[None]:
@@ -234,6 +142,16 @@ def _session(
     from tileproof.session import Session
 
     return closing(Session(arguments.out, request, resume=arguments.resume))
+
+
+@contextmanager
+def _ended_as_by_hand() -> Iterator[None]:
+    """SIGTERM as Ctrl-C: whoever ends a session may want to go on with it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _prove_all(

@@ -1,0 +1,107 @@
+"""What of verify's options cannot be had, or does not go together: said before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tileproof.errors import Problem, unreadable
+from tileproof.times import LEAST_RUNS
+
+if TYPE_CHECKING:
+    from tileproof.prepare import Request
+
+
+def refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> None:
+    if not names:
+        raise Problem(
+            "there is no kernel to verify",
+            where=str(arguments.kernels),
+            why="no folder below it has a kernel.toml",
+            fix="name a folder that holds one folder per kernel",
+        )
+    for option in ("trace", "xclbin"):
+        path = getattr(request, option)
+        if path is not None and len(names) > 1:
+            raise Problem(
+                f"{'a trace' if option == 'trace' else 'an xclbin'} is of one kernel",
+                where=f"--{option} {path}",
+                why=f"{len(names)} kernels are verified",
+                fix="name one of them",
+            )
+    _refuse_odd_files(request, arguments)
+    _refuse_odd_device(request)
+    _refuse_odd_recording(request)
+    _refuse_odd_hosts(arguments)
+
+
+def _refuse_odd_files(request: Request, arguments: argparse.Namespace) -> None:
+    for what, path in (("report", arguments.junit), ("trace", request.trace)):
+        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise Problem(
+                f"the {what} cannot be written",
+                where=str(path),
+                why="this user may not write there" if path.parent.is_dir() else "there is no such folder",
+                fix="choose another path",
+            )
+    for path in request.canary or ():
+        if not path.is_file():
+            raise unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if arguments.resume and arguments.out is None:
+        raise Problem(
+            "there is nothing to resume",
+            where="--resume",
+            why="without --out nothing is kept, and nothing was",
+            fix="name the folder of the earlier session with --out",
+        )
+
+
+def _refuse_odd_device(request: Request) -> None:
+    """What only one kind of device has."""
+    emulators = {"--trace": request.trace is not None, "--as-hardware": request.as_hardware}
+    timed = {"--idle": request.idle_s > 0, "--repeat": request.repeat != LEAST_RUNS}
+    given, why = {
+        "npu": ({**emulators, "--toolchain host": request.toolchain == "host"}, "only the emulator has it"),
+        "recorded": ({**emulators, **timed}, f"a recording has {LEAST_RUNS} runs of each case, and no times"),
+    }.get(request.device, ({}, ""))
+    odd = next((name for name, is_given in given.items() if is_given), None)
+    if odd is not None:
+        raise Problem(
+            f"{odd} does not go with --device {request.device}",
+            where=f"--device {request.device} {odd}",
+            why=why,
+            fix="leave one of the two out",
+        )
+
+
+def _refuse_odd_hosts(arguments: argparse.Namespace) -> None:
+    """What is kept on this machine, or taken from it, while a case runs."""
+    here = {"--record": arguments.record, "--trace": arguments.trace, "--wav": arguments.wav}
+    odd = [name for name, value in here.items() if value] + ["--device recorded"] * (arguments.device == "recorded")
+    if arguments.hosts is not None and odd:
+        raise Problem(
+            f"{odd[0]} does not go with --hosts",
+            where=f"--hosts {arguments.hosts} {odd[0]}",
+            why="other machines run the cases",
+            fix="leave one of the two out",
+        )
+
+
+def _refuse_odd_recording(request: Request) -> None:
+    if request.record and request.device != "npu":
+        raise Problem(
+            "only what an NPU answers is worth recording",
+            where=f"--record --device {request.device}",
+            why="what the emulator answers can be had again anywhere",
+            fix="add --device npu, or leave --record out",
+        )
+    if request.device == "recorded" and request.xclbin is not None:
+        raise Problem(
+            "a recording needs no xclbin",
+            where=f"--device recorded --xclbin {request.xclbin}",
+            why="nothing is loaded: the answers are replayed",
+            fix="leave one of the two out",
+        )
