@@ -329,6 +329,26 @@ def test_a_compiler_that_does_not_run_exits_3(run: Run, monkeypatch: pytest.Monk
         """)
 
 
+def test_of_several_kernels_each_is_asked_for_the_cases_that_it_has(run: Run, tmp_path: Path) -> None:
+    write_kernel(tmp_path)
+    kernels = write_kernel(tmp_path, "other")
+    cases = kernels / "other" / "kernel.toml"
+    cases.write_text(cases.read_text().replace('name = "random"', 'name = "only here"'))
+    code, out, _ = run("verify", "--case", "only here", "--kernels", kernels)
+    assert code == 0
+    assert "other: PASS: 1 of 1 case" in out
+    assert "double" not in out
+
+    code, out, err = run("verify", "--case", "nowhere", "--kernels", kernels)
+    assert (code, out) == (2, "")
+    assert err == textwrap.dedent("""\
+        error: none of double, other has a case 'nowhere'
+          where: --case 'nowhere'
+          why:   cases there: only here, ramp, random
+          fix:   name one of them; without --case all are run
+        """)
+
+
 def test_one_broken_kernel_does_not_hide_the_other(run: Run, tmp_path: Path) -> None:
     kernels = write_kernel(tmp_path)
     write_kernel(tmp_path, name="broken", body="no C++ at all")

@@ -551,8 +551,10 @@ def test_a_session_keeps_verdicts_and_a_log_and_goes_on_where_it_was(
 
     assert npu.verify("--out", str(out), "--resume") == 0
     assert npu.remembered(f"contexts {MACHINE}") == 2
+    capsys.readouterr()
     assert npu.verify("--out", str(out), "--resume") == 0
     assert npu.remembered(f"contexts {MACHINE}") == 2  # nothing was left to run
+    assert capsys.readouterr().err == f"2 of 2 cases were decided before, in {out}\n"
     log = (out / "verify.log").read_text().splitlines()
     assert [line.partition("Z ")[2] for line in log if "from before" in line][-2:] == [
         "double: ramp: pass, from before",

@@ -192,6 +192,7 @@ def commands_of(plan: Plan) -> dict[str, str]:
 def commands_text(plan: Plan, build_dir: Path) -> str:
     """The build as a script to paste: the folder, and each step under its sentence."""
     lines = [f"# {plan.variant} with the {plan.toolchain} toolchain, build {plan.digest[:12]}"]
+    lines += [f"# A build begins by writing {', '.join(sorted(plan.files))} there; none of it is done now."]
     lines += [f"cd {shlex.quote(str(build_dir / plan.kernel / plan.folder))}"]
     commands = commands_of(plan)
     for step in plan.steps:

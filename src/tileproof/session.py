@@ -29,6 +29,7 @@ class Session:
         self._path, self._request = folder / VERDICTS, request
         self._verdicts: dict[tuple[str, str, bool], Verdict] = {}
         self.lost: Problem | None = None  # why something could not be kept
+        self.reused = 0  # verdicts that were there before
         self._told: tuple[str, ...] = ()
         self._log = _log_of(folder)
         try:
@@ -82,7 +83,8 @@ class Session:
     def add(self, verdict: Verdict) -> None:
         """Keep a verdict: from now on it survives whatever happens to this process."""
         if self._verdicts.get(_key(verdict)) is verdict:
-            return  # it was there before
+            self.reused += 1
+            return
         self._keep(verdict)
         self._write({})
         line = f"{verdict.kernel}: {verdict.case}: {verdict.outcome}{verdict.reason and ': '}{verdict.reason}"

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,8 @@ def _verify(arguments: argparse.Namespace) -> int:
             width = os.get_terminal_size().columns if terminal else 120
             answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
         if session is not None:
+            if session.reused:
+                say(f"{session.reused} of {len(verdicts)} cases were decided before, in {arguments.out}")
             session.end(refused, verdicts, code)
     if session is not None and session.lost is not None:
         say(str(session.lost))
@@ -161,9 +164,9 @@ def _prove_all(
     verdicts: list[Verdict] = []
     refused: dict[str, Problem] = {}
     with progress() as now:
-        for name in names:
+        for name, asked in _shared_out(names, request).items():
             try:
-                for verdict in _prove(name, request, arguments, session, now):
+                for verdict in _prove(name, asked, arguments, session, now):
                     verdicts.append(verdict)
             except KeyboardInterrupt:
                 if session is None:
@@ -180,6 +183,33 @@ def _prove_all(
                 refused[name] = _bug(name, session)
                 say(str(refused[name]))
     return verdicts, refused
+
+
+def _shared_out(names: Sequence[str], request: Request) -> dict[str, Request]:
+    """The request for each kernel: of several, each is asked for those --case that it has."""
+    if len(names) < 2 or not request.cases:
+        return dict.fromkeys(names, request)
+    known = {name: _case_names(name, request) for name in names}
+    for case in request.cases:
+        if not any(case in cases for cases in known.values()):
+            raise Problem(
+                f"none of {', '.join(names)} has a case {case!r}",
+                where=f"--case {case!r}",
+                why="cases there: " + ", ".join(sorted(set().union(*known.values()))),
+                fix="name one of them; without --case all are run",
+            )
+    asked = {name: tuple(case for case in request.cases if case in cases) for name, cases in known.items()}
+    return {name: replace(request, cases=cases) for name, cases in asked.items() if cases}
+
+
+def _case_names(name: str, request: Request) -> set[str]:
+    """Those that a kernel has; all that were asked for if it cannot be read, so that it says why in its turn."""
+    from tileproof.prepare import load_kernel
+
+    try:
+        return {case.name for case in load_kernel(name, request.kernels, {}).cases}
+    except Problem:
+        return set(request.cases)
 
 
 def _interrupted(out: Path) -> Problem:
