@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tileproof import golden
 from tileproof.device import EMULATOR, RECORDED
+from tileproof.errors import Problem
 from tileproof.spec import Case
 from tileproof.times import LEAST_RUNS, PHASES, RunTime, When
 from tileproof.xrt import COMPLETED
@@ -71,8 +73,29 @@ class Proof:
 
     def _again(self, case: Case, number: int, first: Verdict, when: str) -> Verdict:
         """The first verdict, unless this run does not pass."""
+        between = self._between(case) if number == 1 else None
+        if between is not None and not between.passed:
+            reason = f"between two runs, with the inputs of {between.case!r}: {between.reason}"
+            return replace(between, case=case.name, reason=reason)
         verdict = self._once(case, number)
         return first if verdict.passed else replace(verdict, reason=f"{when}, with other inputs: {verdict.reason}")
+
+    def _between(self, case: Case) -> Verdict | None:
+        """A run of another case, where this one draws the same from every seed: a stale answer would look right."""
+        mine = self._drawn(case, 0)
+        if self.source.device == RECORDED or mine != self._drawn(case, 1):
+            return None
+        other = next((other for other in self.rendered.spec.cases if self._differs(other, mine)), None)
+        return None if other is None else self._once(other, 0, is_kept=False)
+
+    def _differs(self, case: Case, inputs: Mapping[int, bytes]) -> bool:
+        with suppress(Problem):  # a case that cannot be drawn says so in its turn
+            return self._drawn(case, 0) != inputs
+        return False
+
+    def _drawn(self, case: Case, number: int) -> dict[int, bytes]:
+        seed = case.seed + number * NEXT_SEED
+        return self._joined(golden.draw_inputs(self.rendered.spec, case, seed))
 
     def _rest(self, say: Callable[[str], None]) -> None:
         """A pause in which the device goes to sleep."""
@@ -80,11 +103,11 @@ class Proof:
         time.sleep(self.request.idle_s)
         self.rested, self._next = True, "idle"
 
-    def _once(self, case: Case, number: int) -> Verdict:
+    def _once(self, case: Case, number: int, *, is_kept: bool = True) -> Verdict:
         case = replace(case, seed=case.seed + number * NEXT_SEED)
         inputs = golden.draw_inputs(self.rendered.spec, case, case.seed)
         result = self._run(inputs)
-        if self.request.record and number < LEAST_RUNS and not self.dead:
+        if self.request.record and is_kept and number < LEAST_RUNS and not self.dead:
             self._keep(case, inputs, result)
         # What lies in the outputs of a run that was not completed is no answer.
         comparisons = self._compare(inputs, result, case.correlation) if result.state == COMPLETED else ()
