@@ -93,7 +93,7 @@ def test_workers_prove_what_was_built_here(emulators: str, tmp_path: Path, capsy
     ]
     assert all(one["machine"]["host"] for one in found)
     assert {one["artifacts"]["xclbin"].startswith(str(tmp_path / "build")) for one in found} == {True}
-    assert [len(one["runs"]) for one in found] == [3, 3]
+    assert [len(one["runs"]) for one in found] == [4, 3]  # a ramp is always the same: another case runs in between
     assert main(options(tmp_path, emulators, "--out", out, "--resume")) == 0
     assert (tmp_path / "out" / "verify.log").read_text().count(": pass, from before") == 2
     capsys.readouterr()
@@ -123,16 +123,39 @@ def test_npus_are_driven_with_the_canary_that_was_built_here(
     request = Request(build_dir=tmp_path / "build", device="emulator")
     canary = npu_file(build_kernel(render_kernel("canary", request), request, lambda _: None))
     environ = fake_npu.install(tmp_path / "xrt", [double.emulated, canary.emulated], "error", "double")
-    path = os.pathsep.join([environ.pop("PYTHONPATH"), python_environment()["PYTHONPATH"]])
     pair = ["--xclbin", str(double.xclbin), "--insts", str(double.insts)]
     known_good = ["--canary", str(canary.xclbin), str(canary.insts)]
-    with cluster(tmp_path, ("NPU=1", {**environ, "PYTHONPATH": path})) as (address, _):
+    with cluster(tmp_path, ("NPU=1", {**environ, "PYTHONPATH": _beside(environ["PYTHONPATH"])})) as (address, _):
         asked = options(tmp_path, address, "--device", "npu", *pair, *known_good, "--case", "ramp", "--json")
         assert main(asked) == 1
     (found,) = json.loads(capsys.readouterr().out)["verdicts"]
 
     assert (found["device"], found["outcome"], found["blame"]) == ("npu", "fail", "kernel")
     assert found["artifacts"]["xclbin"] == str(double.xclbin)
+
+
+def test_a_case_that_one_machine_cannot_run_is_given_to_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The NPU of one of the two is not there."""
+    double = npu_file(build_small(tmp_path))
+    request = Request(build_dir=tmp_path / "build", device="emulator")
+    canary = npu_file(build_kernel(render_kernel("canary", request), request, lambda _: None))
+    pair = ["--xclbin", str(double.xclbin), "--insts", str(double.insts)]
+    known_good = ["--canary", str(canary.xclbin), str(canary.insts)]
+    good = fake_npu.install(tmp_path / "good", [double.emulated, canary.emulated])
+    bad = fake_npu.install(tmp_path / "bad", [double.emulated, canary.emulated], "no device")
+    workers = [("NPU=1", {**one, "PYTHONPATH": _beside(one["PYTHONPATH"])}) for one in (good, bad)]
+    with cluster(tmp_path, *workers) as (address, _):
+        asked = options(tmp_path, address, "--device", "npu", *pair, *known_good, "--json")
+        assert main(asked) == 0
+    found = json.loads(capsys.readouterr().out)["verdicts"]
+
+    assert [one["outcome"] for one in found] == ["pass"] * 2
+
+
+def _beside(path: str) -> str:
+    return os.pathsep.join([path, python_environment()["PYTHONPATH"]])
 
 
 def test_a_worker_that_is_lost_leaves_its_case_undecided(
@@ -181,13 +204,13 @@ def test_a_scheduler_that_is_not_there_is_told(
 def test_a_worker_with_another_tileproof_refuses() -> None:
     parcel = hosts.Parcel(tileproof="0.0.1", kernel="double", folder={}, pair=(b"", b""), canary=None)
     with pytest.raises(Problem, match="has another tileproof"):
-        hosts.prove_there(parcel, replace(Request(), cases=("ramp",)))
+        hosts.prove_here(parcel, replace(Request(), cases=("ramp",)))
 
 
 def test_what_is_wrong_on_one_machine_is_told_of_that_machine() -> None:
     parcel = hosts.Parcel(tileproof=__version__, kernel="double", folder={}, pair=(b"", b""), canary=None)
     with pytest.raises(Problem) as refused:
-        hosts.prove_there(parcel, Request(cases=("ramp",)))
+        hosts.prove_here(parcel, Request(cases=("ramp",)))
 
     assert refused.value.what.startswith(f"{socket.gethostname()}: there is no folder of kernels at ")
     assert refused.value.exit_code == 3

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
@@ -28,7 +28,7 @@ from stand_in_tools import install as install_tools
 from recordings import disagreements
 from tileproof import canary, session
 from tileproof.cli import main
-from tileproof.device import guarded
+from tileproof.device import guarded, turn
 from tileproof.device.recorded import (
     Answer,
     RecordedKernel,
@@ -516,6 +516,8 @@ def test_a_file_that_is_no_recording_is_refused(
         (["--out", ""], "it names no folder"),
         (["--repeat", "2"], "'2' is not a whole number from 3 to 1,000,000"),
         (["--junit", "nowhere/report.xml"], "the report cannot be written"),
+        (["--junit", "/tmp"], "it is a folder"),
+        (["--device", "npu", "--record", "--wav", "a.wav"], "the frames of a sound are not recorded"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_runs(
@@ -644,6 +646,63 @@ def test_a_mistake_of_ours_in_one_kernel_gives_the_npu_back_and_is_in_the_log(
     assert "KeyError: 'a bug'" in (out / "verify.log").read_text()
     with npu_turn("the next", lambda text: pytest.fail(text)):
         pass
+
+
+def test_what_is_run_is_what_was_looked_at_whatever_lies_there_by_then(
+    npu: Npu, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its turn may come in hours."""
+    folder = npu.folder / "pair"
+    folder.mkdir()
+    pair = [Path(shutil.copy(path, folder)) for path in (npu.world.double.xclbin, npu.world.double.insts)]
+
+    def other_build(what: str, say: object) -> AbstractContextManager[None]:
+        for path in pair:
+            path.write_bytes(b"another build")
+        return nullcontext()
+
+    monkeypatch.setattr(turn, "npu_turn", other_build)
+    options = npu.world.options("--json", "--case", "ramp")
+    options[options.index("--xclbin") + 1], options[options.index("--insts") + 1] = map(str, pair)
+    assert main(options) == 0
+    assert [one["outcome"] for one in verdicts(capsys)] == ["pass"]
+
+
+@faulty("garbage")
+def test_a_failure_that_was_nobodys_is_decided_when_there_is_a_canary(
+    npu: Npu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(npu.folder / "out")
+    without = npu.world.options("--case", "ramp", "--out", out)
+    at = without.index("--canary")
+    assert main([*without[:at], *without[at + 3 :]]) == 1
+    os.environ[fake_npu.FAULT] = ""
+    assert npu.verify("--case", "ramp", "--out", out, "--resume") == 0
+    capsys.readouterr()
+
+
+@faulty("dirty")
+def test_what_a_dirty_device_answers_is_not_recorded(
+    npu: Npu, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = npu.folder / "recordings"
+    shutil.copytree(recorded, folder)
+    before = (folder / "double_i32_64__npu1.npz").read_bytes()
+    assert npu.verify("--record", "--recordings", str(folder)) == 3
+    assert (folder / "double_i32_64__npu1.npz").read_bytes() == before
+    capsys.readouterr()
+
+
+def test_a_log_on_a_full_disk_costs_no_verdict(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
+    out = npu.folder / "out"
+    out.mkdir()
+    (out / "verify.log").symlink_to("/dev/full")
+    assert npu.verify("--out", str(out), "--case", "ramp", "--junit", str(npu.folder / "junit.xml")) == 2
+    captured = capsys.readouterr()
+    assert [one["outcome"] for one in json.loads(captured.out)["verdicts"]] == ["pass"]
+    assert captured.err.startswith("error: the session cannot be kept there\n")
+    assert "No space left on device" in captured.err
+    assert (npu.folder / "junit.xml").exists()
 
 
 def test_a_changed_golden_model_or_tolerance_is_proved_again(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:

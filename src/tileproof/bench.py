@@ -88,7 +88,6 @@ class Bench:
             self._close()
             (verdict,) = unjudged(self.rendered.spec, self.request, (case,), problem, self.source)
         self.timelines += proof.take_timelines()
-        self._record(proof.take_answers())
         self.rested = self.rested or proof.rested
         if proof.dead or (self.canary is not None and not verdict.passed):
             self._close()
@@ -97,6 +96,8 @@ class Bench:
             if blame == KERNEL and verdict.outcome == NOT_RUN:
                 blame, said = UNKNOWN, "the canary runs before and after it: the device is good"
             verdict = replace(verdict, blame=blame, faults=(*verdict.faults, said))
+        if verdict.blame in ("", KERNEL):  # what a dirty device answers is not the kernel's
+            self._record(proof.take_answers())
         if isinstance(self.canary, Canary) and self.canary.counted:
             verdict = replace(verdict, machine={**verdict.machine, "ninstr": self.canary.counted})
         is_answer = verdict.state and not verdict.passed
@@ -142,7 +143,11 @@ class Bench:
                 f"({self.canary}; --canary takes one that was built elsewhere)"
             )
         when = f"after the case {case!r}"
-        if wrong := self._asked(self.canary, when):
+        try:
+            wrong = self._asked(self.canary, when)
+        except Problem as problem:  # the canary itself has gone: the verdict stays
+            return UNKNOWN, f"whether it is the kernel or the device is not known: {problem.text}"
+        if wrong:
             self.dirty = dirty(wrong, when)
             left_so = "before the case it did: this kernel has left the device so, or the device went wrong by itself"
             return DEVICE, dirty(wrong, when, left_so, f"{RESET}; then run it alone: --case {case!r}").text
@@ -207,8 +212,8 @@ class Bench:
 
 
 def _with_earlier(path: Path, recording: Recording) -> Recording:
-    """With the answers of cases that were left out this time, if the file there is of the same build."""
-    from tileproof.device.recorded import read_recording
+    """With the answers of cases that were left out this time, or cut short, if the file there is of the same build."""
+    from tileproof.device.recorded import complete_cases, read_recording
 
     try:
         earlier = read_recording(path)
@@ -216,9 +221,10 @@ def _with_earlier(path: Path, recording: Recording) -> Recording:
         return recording
     if (earlier.texts, earlier.digest, earlier.machine) != (recording.texts, recording.digest, recording.machine):
         return recording
-    again = {answer.case for answer in recording.answers}
+    whole = complete_cases(earlier) - complete_cases(recording)
+    again = {answer.case for answer in recording.answers} - whole
     kept = tuple(answer for answer in earlier.answers if answer.case not in again)
-    return replace(recording, answers=(*kept, *recording.answers))
+    return replace(recording, answers=(*kept, *(answer for answer in recording.answers if answer.case in again)))
 
 
 def _folder_for(recordings: Path) -> None:

@@ -60,10 +60,8 @@ def prove_on_hosts(
         variant = rendered.spec.variant(request.target)
         decided = {case.name: known(variant, case, source) for case in cases}
         asked = replace(request, xclbin=None, insts=None, canary=None, kernels=None, device=source.device)
-        futures = {
-            case.name: client.submit(
-                prove_there, parcel, replace(asked, cases=(case.name,)), resources={RESOURCE: 1}, pure=False
-            )
+        tasks = {
+            case.name: _Task(client, parcel, replace(asked, cases=(case.name,)))
             for case in cases
             if decided[case.name] is None
         }
@@ -71,7 +69,7 @@ def prove_on_hosts(
             verdict = decided[case.name]
             if verdict is None:
                 say(f"{name}: {case.name}")
-                verdict = _answer(client, futures[case.name], rendered, request, source, case)
+                verdict = _verdict(tasks[case.name], rendered, request, source, case)
             yield verdict
 
 
@@ -97,7 +95,7 @@ def _client(scheduler: str) -> Client:
             fix="start one (`dask scheduler`), and give its address, for instance tcp://192.168.1.2:8786",
             exit_code=EXIT_NOT_HERE,
         ) from None
-    if not _has_npu(client):
+    if not _npu_workers(client):
         workers = client.scheduler_info()["workers"]
         client.close()
         raise Problem(
@@ -110,9 +108,10 @@ def _client(scheduler: str) -> Client:
     return client
 
 
-def _has_npu(client: Client) -> bool:
-    workers = client.scheduler_info()["workers"].values()
-    return any(worker.get("resources", {}).get(RESOURCE, 0) >= 1 for worker in workers)
+def _npu_workers(client: Client) -> set[str]:
+    """The addresses of those that have said so."""
+    workers = client.scheduler_info()["workers"].items()
+    return {address for address, worker in workers if worker.get("resources", {}).get(RESOURCE, 0) >= 1}
 
 
 def _parcel(rendered: Rendered, request: Request, source: Source, say: Callable[[str], None]) -> Parcel:
@@ -132,8 +131,35 @@ def _pair_of(source: Source) -> tuple[bytes, bytes]:
     return Path(source.artifacts["xclbin"]).read_bytes(), Path(source.artifacts["insts"]).read_bytes()
 
 
-def prove_there(parcel: Parcel, request: Request) -> list[Verdict]:
-    """On a worker: unpack, prove, and say which machine it was. A `Problem` where it has another tileproof."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """By which worker, and its verdict or what kept it from one."""
+
+    worker: str
+    verdict: Verdict | None = None
+    problem: Problem | None = None
+
+    @property
+    def is_undecided(self) -> bool:
+        from tileproof.verify import NOT_RUN
+
+        return self.verdict is None or self.verdict.outcome == NOT_RUN
+
+
+def prove_there(parcel: Parcel, request: Request) -> Answered:
+    """On a worker: what it finds, and where."""
+    from distributed import get_worker
+
+    worker = str(get_worker().address)
+    try:
+        (verdict,) = prove_here(parcel, request)
+    except Problem as problem:
+        return Answered(worker=worker, problem=problem)
+    return Answered(worker=worker, verdict=verdict)
+
+
+def prove_here(parcel: Parcel, request: Request) -> list[Verdict]:
+    """Unpack, prove, and say which machine it was. A `Problem` where it has another tileproof."""
     if parcel.tileproof != __version__:
         raise Problem(
             f"{socket.gethostname()} has another tileproof",
@@ -178,35 +204,58 @@ def _unpacked(folder: Path, pair: tuple[bytes, bytes]) -> tuple[Path, Path]:
     return paths
 
 
-def _result(client: Client, future: Future[Any]) -> Any:
-    """What the worker answers. Dask itself waits for ever for a worker with an NPU to come back."""
-    from distributed import wait
+class _Task:
+    """A case that somebody was given. What is wrong with one machine is not wrong with all: a case that was not run is
+    given to each of the others."""
 
-    while not future.done():
-        with suppress(TimeoutError):
-            wait([future], timeout=_LOOK_S)
-        if not future.done() and not _has_npu(client):
-            raise ConnectionError("no worker with an NPU is left")
-    return future.result()
+    def __init__(self, client: Client, parcel: Parcel, request: Request) -> None:
+        self._client, self._parcel, self._request = client, parcel, request
+        self._future = self._given(None)
+
+    def _given(self, workers: list[str] | None) -> Future[Any]:
+        return self._client.submit(
+            prove_there, self._parcel, self._request, resources={RESOURCE: 1}, workers=workers, pure=False
+        )
+
+    def result(self) -> Answered:
+        answered = self._awaited()
+        tried = {answered.worker}
+        while answered.is_undecided and (left := sorted(_npu_workers(self._client) - tried)):
+            self._future = self._given(left)
+            answered = self._awaited()
+            tried.add(answered.worker)
+        return answered
+
+    def _awaited(self) -> Answered:
+        """What the worker answers. Dask itself waits for ever for a worker with an NPU to come back."""
+        from distributed import wait
+
+        while not self._future.done():
+            with suppress(TimeoutError):
+                wait([self._future], timeout=_LOOK_S)
+            if not self._future.done() and not _npu_workers(self._client):
+                raise ConnectionError("no worker with an NPU is left")
+        answered: Answered = self._future.result()
+        return answered
 
 
-def _answer(
-    client: Client, future: Future[Any], rendered: Rendered, request: Request, source: Source, case: Case
-) -> Verdict:
-    """The verdict that a worker came to, as of the files here; a worker that was lost has none."""
-    verdict: Verdict
+def _verdict(task: _Task, rendered: Rendered, request: Request, source: Source, case: Case) -> Verdict:
+    """The one that a worker came to, as of the files here; a worker that was lost has none."""
     try:
-        (verdict,) = _result(client, future)
-    except Problem as problem:
-        (verdict,) = unjudged(rendered.spec, request, (case,), problem, source)
+        answered = task.result()
     except Exception as error:  # Dask's, and whatever went wrong on the worker
-        lost = Problem(
+        problem: Problem | None = Problem(
             "the worker that was given the case came to no verdict",
             where="--hosts",
             why=f"{type(error).__name__}: {error}",
             fix="look at the worker's log, start a worker again, and run what is left with --out and --resume",
             exit_code=EXIT_NOT_HERE,
         )
-        (verdict,) = unjudged(rendered.spec, request, (case,), lost, source)
+        verdict = None
+    else:
+        verdict, problem = answered.verdict, answered.problem
+    if verdict is None:
+        assert problem is not None
+        (verdict,) = unjudged(rendered.spec, request, (case,), problem, source)
     build_s = {"build": source.build_s} if verdict.seconds else {}
     return replace(verdict, artifacts=source.artifacts, seconds={**verdict.seconds, **build_s})

@@ -68,10 +68,10 @@ def prove_kernel(
 
 
 def _unrecorded(rendered: Rendered, request: Request, source: Source, cases: Sequence[Case]) -> set[str]:
-    """With --record, the cases of which the file has no answer."""
+    """With --record, the cases of which the file has not all answers."""
     if not request.record:
         return set()
-    from tileproof.device.recorded import read_recording, recording_path
+    from tileproof.device.recorded import complete_cases, read_recording, recording_path
 
     names = {case.name for case in cases}
     try:
@@ -79,7 +79,7 @@ def _unrecorded(rendered: Rendered, request: Request, source: Source, cases: Seq
     except Problem:
         return names
     is_this = (found.texts, found.digest) == (rendered.digest, source.artifacts["digest"])
-    return names - {answer.case for answer in found.answers} if is_this else names
+    return names - complete_cases(found) if is_this else names
 
 
 def npu_machine(target: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from tileproof.prepare import Request
 from tileproof.proof import NEXT_SEED
 from tileproof.sources import Source
 from tileproof.spec import Case
-from tileproof.verify import DEVICE, NOT_RUN, PASS, Verdict
+from tileproof.verify import KERNEL, NOT_RUN, PASS, Verdict
 
 VERDICTS, LOG = "verdicts.json", "verify.log"
 
@@ -44,7 +44,10 @@ class Session:
 
     def close(self) -> None:
         """Another session may then write there."""
-        self._log.close()
+        try:
+            self._log.close()
+        except OSError as error:  # what it still held has no room; the file is closed all the same
+            self.lost = self.lost or _not_kept(self._path.parent, error)
 
     def _earlier(self) -> list[Verdict]:
         try:
@@ -74,7 +77,7 @@ class Session:
             is_enough = found.seed == case.seed and len(found.runs) >= self._request.repeat
         else:  # the seed is that of the run that failed
             seeds = range(case.seed, case.seed + NEXT_SEED * (self._request.repeat + 1), NEXT_SEED)
-            is_enough = found.blame != DEVICE and found.seed in seeds
+            is_enough = found.blame in ("", KERNEL) and found.seed in seeds
         if not is_enough:
             return None
         self.say(f"{found.kernel}: {case.name}: {found.outcome}, from before")

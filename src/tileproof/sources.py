@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -39,6 +42,7 @@ class Source:
     build_s: float
     machine: Mapping[str, str]
     load: Callable[[Counted], Kernel]
+    snapshot: Snapshot | None = None  # what `load` takes; it goes with this object
 
 
 def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Source:
@@ -54,8 +58,13 @@ def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]
     provenance = read_provenance(container)
     _refuse_another(rendered.spec.variant(request.target), provenance, xclbin)
     device = _device_of(container, request, xclbin)
+    loaded = (xclbin, insts)
+    snapshot = None
     if device == NPU:
         _refuse_another_npu(insts, request.target)
+        # Its turn may come in hours, and another build may lie there by then.
+        snapshot = Snapshot((xclbin, insts))
+        loaded = snapshot.pair
     return Source(
         device=device,
         artifacts={
@@ -68,8 +77,29 @@ def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]
         toolchain=provenance.toolchain if provenance else "unknown",
         build_s=build_s,
         machine={},
-        load=lambda counted: _loaded(device, rendered, request, (xclbin, insts), counted),
+        load=lambda counted: _loaded(device, rendered, request, loaded, counted),
+        snapshot=snapshot,
     )
+
+
+class Snapshot:
+    """Two files in a folder of their own, which goes with this object."""
+
+    def __init__(self, pair: tuple[Path, Path]) -> None:
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="tileproof-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self.pair = folder / pair[0].name, folder / pair[1].name
+            for path, copy in zip(pair, self.pair, strict=True):
+                copy.write_bytes(_bytes_of(path))
+        except OSError as error:
+            raise Problem(
+                "there is no room for a copy of what the NPU is to run",
+                where=tempfile.gettempdir(),
+                why=error.strerror or str(error),
+                fix="make room there, or name another folder in TMPDIR",
+                exit_code=EXIT_NOT_HERE,
+            ) from None
 
 
 def _evidence(rendered: Rendered, built: bytes, insts: bytes) -> str:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +107,6 @@ def _output_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from tileproof import report
     from tileproof.verify import exit_code
 
     request = request_of(arguments)
@@ -119,22 +118,32 @@ def _verify(arguments: argparse.Namespace) -> int:
         # A wrong kernel outweighs a wrong request, which outweighs what is not here.
         codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
         code = EXIT_INTERRUPTED if EXIT_INTERRUPTED in codes else min([code for code in codes if code], default=0)
-        if arguments.json:
-            answer(report.as_json(verdicts, refused))
-        elif verdicts:
-            terminal = sys.stdout.isatty()
-            width = os.get_terminal_size().columns if terminal else 120
-            answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
         if session is not None:
             if session.reused:
                 say(f"{session.reused} of {len(verdicts)} cases were decided before, in {arguments.out}")
             session.end(refused, verdicts, code)
-    if session is not None and session.lost is not None:
-        say(str(session.lost))
-        code = code or session.lost.exit_code
+    lost = [session.lost] if session is not None and session.lost is not None else []
+    try:
+        _tell(arguments, verdicts, refused)
+    except Problem as problem:  # what was found outweighs where it could not be written
+        lost.append(problem)
+    for loss in lost:
+        say(str(loss))
+        code = code or loss.exit_code
+    return code
+
+
+def _tell(arguments: argparse.Namespace, verdicts: Sequence[Verdict], refused: Mapping[str, Problem]) -> None:
+    from tileproof import report
+
     if arguments.junit is not None:
         _write_report(arguments.junit, report.as_junit(verdicts, refused))
-    return code
+    if arguments.json:
+        answer(report.as_json(verdicts, refused))
+    elif verdicts:
+        terminal = sys.stdout.isatty()
+        width = os.get_terminal_size().columns if terminal else 120
+        answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
 
 
 def _session(

@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof.errors import Problem, unreadable
@@ -34,19 +35,14 @@ def refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Names
             )
     _refuse_odd_files(request, arguments)
     _refuse_odd_device(request)
-    _refuse_odd_recording(request)
+    _refuse_odd_recording(request, arguments.wav)
     _refuse_odd_hosts(arguments)
 
 
 def _refuse_odd_files(request: Request, arguments: argparse.Namespace) -> None:
     for what, path in (("report", arguments.junit), ("trace", request.trace)):
-        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            raise Problem(
-                f"the {what} cannot be written",
-                where=str(path),
-                why="this user may not write there" if path.parent.is_dir() else "there is no such folder",
-                fix="choose another path",
-            )
+        if path is not None and (why := _unwritable(path)):
+            raise Problem(f"the {what} cannot be written", where=str(path), why=why, fix="choose another path")
     for path in request.canary or ():
         if not path.is_file():
             raise unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
@@ -57,6 +53,15 @@ def _refuse_odd_files(request: Request, arguments: argparse.Namespace) -> None:
             why="without --out nothing is kept, and nothing was",
             fix="name the folder of the earlier session with --out",
         )
+
+
+def _unwritable(path: Path) -> str:
+    """Why a file cannot be written; empty if it can, as far as one sees."""
+    if path.is_dir():
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return "there is no such folder"
+    return "" if os.access(path.parent, os.W_OK) else "this user may not write there"
 
 
 def _refuse_odd_device(request: Request) -> None:
@@ -90,7 +95,14 @@ def _refuse_odd_hosts(arguments: argparse.Namespace) -> None:
         )
 
 
-def _refuse_odd_recording(request: Request) -> None:
+def _refuse_odd_recording(request: Request, wav: Path | None) -> None:
+    if request.record and wav is not None:
+        raise Problem(
+            "the frames of a sound are not recorded",
+            where=f"--record --wav {wav}",
+            why="a recording is of the kernel's cases, whose inputs can be drawn again",
+            fix="leave one of the two out",
+        )
     if request.record and request.device != "npu":
         raise Problem(
             "only what an NPU answers is worth recording",

@@ -126,6 +126,7 @@ class _Process:
     """device/child.py, and what it says. Ends with this object, or with this process."""
 
     def __init__(self) -> None:
+        _stuck[:] = [process for process in _stuck if process.poll() is None]
         if _stuck:
             raise Problem(
                 f"process {_stuck[0].pid}, which drove the NPU, cannot be ended",
@@ -134,7 +135,16 @@ class _Process:
                 fix="restart the machine",
                 exit_code=EXIT_NOT_HERE,
             )
-        self._said = tempfile.TemporaryFile("w+b")  # noqa: SIM115  closed with the process
+        try:
+            self._said = tempfile.TemporaryFile("w+b")  # noqa: SIM115  closed with the process
+        except OSError as error:
+            raise Problem(
+                "the process that drives the NPU cannot be started",
+                where=tempfile.gettempdir(),
+                why=error.strerror or str(error),
+                fix="make room there, or name another folder in TMPDIR",
+                exit_code=EXIT_NOT_HERE,
+            ) from None
         # Both sides have one offset: reading must not move where the other writes.
         fcntl.fcntl(self._said, fcntl.F_SETFL, fcntl.fcntl(self._said, fcntl.F_GETFL) | os.O_APPEND)
         self._heard = 0

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 
 from tileproof.device.runner import RunResult
 from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.times import LEAST_RUNS
 from tileproof.xrt import COMPLETED
 
 _MOST_BYTES = 1 << 30  # unpacked: a small file may claim to hold more than the machine
@@ -93,6 +95,12 @@ def read_recording(path: Path) -> Recording:
             why=str(error) or type(error).__name__,
             fix="record it again with `tileproof verify --device npu --record`",
         ) from None
+
+
+def complete_cases(recording: Recording) -> set[str]:
+    """Those with an answer for each run of a replay."""
+    counted = Counter(answer.case for answer in recording.answers)
+    return {case for case, number in counted.items() if number >= LEAST_RUNS}
 
 
 def _read(path: Path) -> Recording:
