@@ -76,7 +76,7 @@ def install(folder: Path, dialect: str) -> dict[str, str]:
     """Write the programs below `folder`; the environment in which they are found, and no others."""
     root, peano, xrt = folder / "mlir_aie", folder / "llvm-aie", folder / "xrt"
     names = {
-        root / "bin": ("aiecc.py" if dialect == "A" else "aiecc", "aie-opt", "bootgen"),
+        root / "bin": ("aiecc.py" if dialect == "A" else "aiecc", "aie-opt", "aie-translate", "bootgen"),
         peano / "bin": ("clang++",),
         xrt / "bin": ("xclbinutil",),
     }
@@ -117,6 +117,9 @@ def main(program: str, dialect: str, arguments: Sequence[str]) -> int:
         return 1
     if program.startswith("aiecc"):
         return _aiecc(program, dialect, arguments)
+    if program == "aie-translate":
+        print("LLVM (http://llvm.org/):\n  LLVM version 22.0.0git")
+        return 0
     return {"aie-opt": _aie_opt, "clang++": _clang, "xclbinutil": _xclbinutil, "bootgen": _bootgen}[program](
         dialect, arguments
     )

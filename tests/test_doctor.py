@@ -137,6 +137,16 @@ def test_a_driver_without_a_device_is_told_apart_from_no_driver(tmp_path: Path) 
     )
 
 
+def test_what_no_build_runs_may_be_absent(tmp_path: Path) -> None:
+    here = machine(tmp_path)
+    assert told(found(examine(here))["aie-translate"])[0] == "present"
+    (Path(here.environ["MLIR_AIE_INSTALL_DIR"]) / "bin" / "aie-translate").unlink()
+
+    findings = examine(here)
+    assert found(findings)["aie-translate"].state == "absent"
+    assert can_work(findings, "npu")
+
+
 def test_a_peano_that_does_not_compile_for_both_generations_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -260,7 +260,8 @@ def _toolchain(machine: Machine) -> Iterator[Finding]:
     aiecc = found["aiecc"]
     dialect = dialect_of_tool(aiecc, machine.environ) if isinstance(aiecc, Tool) else None
     for name, tool in found.items():
-        needed: tuple[Path_, ...] = ("npu",) if name != "bootgen" or dialect in ("A", "B") else ()
+        is_needed = name != "aie-translate" and (name != "bootgen" or dialect in ("A", "B"))
+        needed: tuple[Path_, ...] = ("npu",) if is_needed else ()
         if isinstance(tool, Absence):
             state = BROKEN if tool.present else ABSENT
             yield Finding(thing=tool.name, state=state, detail=tool.why, fix=tool.fix, needed_for=needed)

@@ -68,6 +68,7 @@ def assumed(dialect: Dialect) -> MlirAie:
 def find_mlir_aie(environ: Mapping[str, str] = os.environ) -> MlirAie:
     """All tools, or one `Problem` that says of each what is missing and how to get it."""
     found = probe(environ)
+    del found["aie-translate"]  # no step of a build runs it
     missing = [tool for tool in found.values() if isinstance(tool, Absence)]
     aiecc, aie_opt, peano, xclbinutil, bootgen = found.values()
     if isinstance(aiecc, Absence) or isinstance(aie_opt, Absence) or isinstance(peano, Absence):
@@ -113,6 +114,11 @@ def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
         "peano": _peano(environ, root),
         "xclbinutil": _xclbinutil(environ),
         "bootgen": _bootgen(environ, root),
+        "aie-translate": _versioned(
+            *("aie-translate", "aie-translate", _bins(environ, root), environ),
+            absent="it is beside no aiecc, and not on PATH; no build needs it",
+            fix=INSTALL_MLIR_AIE,
+        ),
     }
 
 
