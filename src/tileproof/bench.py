@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tileproof import __version__
+from tileproof.build import write_output
 from tileproof.canary import RESET, Canary, dirty
 from tileproof.device import NPU
 from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 # Words of a driver whose machine is short of something, and which says nothing of the kernel.
-_SHORT_OF = ("memlock", "Cannot allocate memory", "err=-12", "Device or resource busy", "err=-16", "err=-11")
+_SHORT_OF = ("memlock", "Cannot allocate memory", "(err=-12)", "Device or resource busy", "(err=-16)", "(err=-11)")
 
 
 @dataclass
@@ -83,12 +84,15 @@ class Bench:
         from tileproof.verify import KERNEL, NOT_RUN, UNKNOWN
 
         try:
-            verdict = proof.case(case, self.say) if frames is None else proof.recording(case, frames, self.say)
+            if frames is None:
+                verdict = proof.case(case, self.say, idle_s=0.0 if self.rested else self.request.idle_s)
+            else:
+                verdict = proof.recording(case, frames, self.say)
         except Problem as problem:
             self._close()
             (verdict,) = unjudged(self.rendered.spec, self.request, (case,), problem, self.source)
         self.timelines += proof.take_timelines()
-        self.rested = self.rested or proof.rested
+        self.rested = self.rested or any(run.when == "idle" for run in verdict.runs)
         if proof.dead or (self.canary is not None and not verdict.passed):
             self._close()
         if not verdict.passed and self.canary is not None:
@@ -119,7 +123,6 @@ class Bench:
                 raise self.dirty
         if self.proof is None:
             self.proof = Proof.begin(self.rendered, self.request, self.source, self._counted())
-            self.proof.rested = self.rested
         return self.proof
 
     def _counted(self) -> Counted:
@@ -180,7 +183,7 @@ class Bench:
             from tileproof.emulator.timeline import trace_json
 
             path, name = self.request.trace, self.rendered.spec.variant(self.request.target)
-            _write(path, trace_json(self.timelines, name).encode(), "trace", f"--trace {path}")
+            write_output(path, trace_json(self.timelines, name).encode(), what="trace", where=f"--trace {path}")
 
     def _record(self, answers: Sequence[Answer]) -> None:
         """Add them to the file, case after case: nothing that an NPU has answered waits for the end of a session."""
@@ -204,7 +207,8 @@ class Bench:
         path = recording_path(self.request.recordings, recording.variant)
         recording = _with_earlier(path, recording)
         try:
-            _write(path, recording_bytes(recording), "recording", f"--recordings {self.request.recordings}")
+            where = f"--recordings {self.request.recordings}"
+            write_output(path, recording_bytes(recording), what="recording", where=where)
         except Problem as problem:  # the verdicts go on, and the last word is that this was lost
             self.lost = problem
         else:
@@ -238,12 +242,6 @@ def _folder_for(recordings: Path) -> None:
             why=error.strerror or str(error),
             fix="choose another folder",
         ) from None
-
-
-def _write(path: Path, data: bytes, what: str, where: str) -> None:
-    from tileproof.build import write_output
-
-    write_output(path, data, what=what, where=where)
 
 
 def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:

@@ -192,11 +192,10 @@ def _pyxrt(machine: Machine) -> Finding:
     """Whether a binding fits this Python; it is not loaded, for a broken one can end the process."""
     found, mine = list(bindings(machine)), tag_of_this_python()
     fitting = [path for path in found if tag_of(path) in (None, mine)]
-    importable = importlib.util.find_spec("pyxrt")
-    if importable is not None and importable.origin and not fitting:
-        return Finding(thing="pyxrt", state=PRESENT, detail=importable.origin, needed_for=("npu",))
-    if fitting:
-        return Finding(thing="pyxrt", state=PRESENT, detail=str(fitting[0]), needed_for=("npu",))
+    importable = importlib.util.find_spec("pyxrt") if "pyxrt" not in sys.modules else None
+    if fitting or importable is not None:
+        detail = str(fitting[0]) if fitting else str(importable and importable.origin)
+        return Finding(thing="pyxrt", state=PRESENT, detail=detail, needed_for=("npu",))
     if found:
         theirs = ", ".join(f"{path} is for {tag_of(path)}" for path in found)
         version = (tag_of(found[0]) or "").removeprefix("cpython-")

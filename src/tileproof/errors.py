@@ -55,6 +55,14 @@ def unreadable(path: Path, error: OSError) -> Problem:
     )
 
 
+def bytes_of(path: Path) -> bytes:
+    """What is in a file that the user named, or that stands where a build was; a `Problem` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
 def told(what: str, where: str | None, why: str | None, fix: str | None) -> str:
     """The layout of everything that a person is told to put right."""
     lines = [what]

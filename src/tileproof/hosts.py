@@ -17,7 +17,7 @@ from tileproof import __version__
 from tileproof.bench import unjudged
 from tileproof.canary import find_canary
 from tileproof.device import NPU
-from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
 from tileproof.prepare import Rendered, Request, render_kernel
 from tileproof.prove import Known, chosen_cases, nothing_known, prove_kernel
 from tileproof.sources import Source, find_source
@@ -121,14 +121,16 @@ def _parcel(rendered: Rendered, request: Request, source: Source, say: Callable[
     return Parcel(
         tileproof=__version__,
         kernel=rendered.spec.name,
-        folder={str(path.relative_to(folder)): path.read_bytes() for path in files},
+        folder={str(path.relative_to(folder)): bytes_of(path) for path in files},
         pair=_pair_of(source),
         canary=None if isinstance(canary, str) else _pair_of(canary.source),
     )
 
 
 def _pair_of(source: Source) -> tuple[bytes, bytes]:
-    return Path(source.artifacts["xclbin"]).read_bytes(), Path(source.artifacts["insts"]).read_bytes()
+    assert source.pair is not None  # a recording is not sent anywhere
+    xclbin, insts = source.pair.paths
+    return bytes_of(xclbin), bytes_of(insts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,18 +246,20 @@ def _verdict(task: _Task, rendered: Rendered, request: Request, source: Source, 
     try:
         answered = task.result()
     except Exception as error:  # Dask's, and whatever went wrong on the worker
-        problem: Problem | None = Problem(
-            "the worker that was given the case came to no verdict",
-            where="--hosts",
-            why=f"{type(error).__name__}: {error}",
-            fix="look at the worker's log, start a worker again, and run what is left with --out and --resume",
-            exit_code=EXIT_NOT_HERE,
-        )
-        verdict = None
-    else:
-        verdict, problem = answered.verdict, answered.problem
+        answered = Answered(worker="", problem=_lost(error))
+    verdict = answered.verdict
     if verdict is None:
-        assert problem is not None
-        (verdict,) = unjudged(rendered.spec, request, (case,), problem, source)
+        assert answered.problem is not None
+        (verdict,) = unjudged(rendered.spec, request, (case,), answered.problem, source)
     build_s = {"build": source.build_s} if verdict.seconds else {}
     return replace(verdict, artifacts=source.artifacts, seconds={**verdict.seconds, **build_s})
+
+
+def _lost(error: Exception) -> Problem:
+    return Problem(
+        "the worker that was given the case came to no verdict",
+        where="--hosts",
+        why=f"{type(error).__name__}: {error}",
+        fix="look at the worker's log, start a worker again, and run what is left with --out and --resume",
+        exit_code=EXIT_NOT_HERE,
+    )

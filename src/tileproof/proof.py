@@ -44,7 +44,6 @@ class Proof:
     times: list[RunTime] = field(default_factory=list)
     _before: dict[str, npt.NDArray[Any]] = field(default_factory=dict)  # outputs of the run before
     _next: When = "first"
-    rested: bool = False  # it has had its pause
 
     @classmethod
     def begin(cls, rendered: Rendered, request: Request, source: Source, counted: Counted = "words") -> Proof:
@@ -57,8 +56,11 @@ class Proof:
         """The device is free for the next one."""
         self.kernel.close()
 
-    def case(self, case: Case, say: Callable[[str], None]) -> Verdict:
-        """Runs with different inputs; the verdict is the first that does not pass, or the first."""
+    def case(self, case: Case, say: Callable[[str], None], idle_s: float = 0.0) -> Verdict:
+        """Runs with different inputs, and one after a pause of `idle_s` unless that is 0.
+
+        The verdict is the first that does not pass, or the first.
+        """
         self.times = []
         runs = LEAST_RUNS if self.source.device == RECORDED else self.request.repeat
         first = self._once(case, 0)
@@ -66,9 +68,11 @@ class Proof:
             if not first.passed:
                 break
             first = self._again(case, number, first, f"on run {number + 1} of {runs}")
-        if first.passed and self.request.idle_s and not self.rested:
-            self._rest(say)
-            first = self._again(case, runs, first, f"on a run after {self.request.idle_s:g} s without one")
+        if first.passed and idle_s:
+            say(f"{self.rendered.spec.name}: a pause of {idle_s:g} s, in which the device goes to sleep")
+            time.sleep(idle_s)
+            self._next = "idle"
+            first = self._again(case, runs, first, f"on a run after {idle_s:g} s without one")
         return replace(first, runs=tuple(self.times))
 
     def _again(self, case: Case, number: int, first: Verdict, when: str) -> Verdict:
@@ -96,12 +100,6 @@ class Proof:
     def _drawn(self, case: Case, number: int) -> dict[int, bytes]:
         seed = case.seed + number * NEXT_SEED
         return self._joined(golden.draw_inputs(self.rendered.spec, case, seed))
-
-    def _rest(self, say: Callable[[str], None]) -> None:
-        """A pause in which the device goes to sleep."""
-        say(f"{self.rendered.spec.name}: a pause of {self.request.idle_s:g} s")
-        time.sleep(self.request.idle_s)
-        self.rested, self._next = True, "idle"
 
     def _once(self, case: Case, number: int, *, is_kept: bool = True) -> Verdict:
         case = replace(case, seed=case.seed + number * NEXT_SEED)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tileproof import __version__
 from tileproof.device import EMULATOR, NPU, RECORDED, open_device
-from tileproof.errors import EXIT_NOT_HERE, Problem, unreadable
+from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
 from tileproof.insts import decode
 from tileproof.prepare import Rendered, Request, build_kernel
 from tileproof.provenance import Provenance, read_provenance
@@ -42,7 +42,7 @@ class Source:
     build_s: float
     machine: Mapping[str, str]
     load: Callable[[Counted], Kernel]
-    snapshot: Snapshot | None = None  # what `load` takes; it goes with this object
+    pair: Snapshot | None = None  # what `load` takes, of a device; it goes with this object
 
 
 def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Source:
@@ -53,18 +53,15 @@ def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]
     say(f"{rendered.spec.name}: build")
     xclbin, insts = _given_pair(request) or _built_pair(rendered, request, say)
     build_s = time.perf_counter() - started
-    data = _bytes_of(xclbin)
+    # Read once: its turn may come in hours, and another build may lie there by then.
+    data, words = bytes_of(xclbin), bytes_of(insts)
     container = read_xclbin(data, xclbin.name)
     provenance = read_provenance(container)
     _refuse_another(rendered.spec.variant(request.target), provenance, xclbin)
     device = _device_of(container, request, xclbin)
-    loaded = (xclbin, insts)
-    snapshot = None
     if device == NPU:
-        _refuse_another_npu(insts, request.target)
-        # Its turn may come in hours, and another build may lie there by then.
-        snapshot = Snapshot((xclbin, insts))
-        loaded = snapshot.pair
+        _refuse_another_npu(words, insts, request.target)
+    pair = Snapshot((xclbin.name, data), (insts.name, words))
     return Source(
         device=device,
         artifacts={
@@ -72,34 +69,35 @@ def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]
             "insts": str(insts),
             "digest": provenance.digest if provenance else "",
             "sha256": hashlib.sha256(data).hexdigest(),
-            "evidence": _evidence(rendered, provenance.digest.encode() if provenance else data, _bytes_of(insts)),
+            "evidence": _evidence(rendered, provenance.digest.encode() if provenance else data, words),
         },
         toolchain=provenance.toolchain if provenance else "unknown",
         build_s=build_s,
         machine={},
-        load=lambda counted: _loaded(device, rendered, request, loaded, counted),
-        snapshot=snapshot,
+        load=lambda counted: _loaded(device, rendered, request, pair.paths, counted),
+        pair=pair,
     )
 
 
 class Snapshot:
-    """Two files in a folder of their own, which goes with this object."""
+    """Two files by name, in a folder of their own, which goes with this object."""
 
-    def __init__(self, pair: tuple[Path, Path]) -> None:
+    def __init__(self, *files: tuple[str, bytes]) -> None:
         try:
             folder = Path(tempfile.mkdtemp(prefix="tileproof-"))
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            self.pair = folder / pair[0].name, folder / pair[1].name
-            for path, copy in zip(pair, self.pair, strict=True):
-                copy.write_bytes(_bytes_of(path))
+            xclbin, insts = (folder / name for name, _ in files)
+            for name, data in files:
+                (folder / name).write_bytes(data)
         except OSError as error:
             raise Problem(
-                "there is no room for a copy of what the NPU is to run",
+                "there is no room for a copy of what is to run",
                 where=tempfile.gettempdir(),
                 why=error.strerror or str(error),
                 fix="make room there, or name another folder in TMPDIR",
                 exit_code=EXIT_NOT_HERE,
             ) from None
+        self.paths = xclbin, insts
 
 
 def _evidence(rendered: Rendered, built: bytes, insts: bytes) -> str:
@@ -107,7 +105,7 @@ def _evidence(rendered: Rendered, built: bytes, insts: bytes) -> str:
     folder = rendered.spec.folder
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.py"))}
     digest = hashlib.sha256(json.dumps([__version__, rendered.digest, sorted(files)]).encode())
-    for data in (built, insts, _bytes_of(rendered.spec.path), *map(_bytes_of, files.values())):
+    for data in (built, insts, bytes_of(rendered.spec.path), *map(bytes_of, files.values())):
         digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()
 
@@ -131,13 +129,6 @@ def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]
     return artifacts.xclbin, artifacts.insts
 
 
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from None
-
-
 def _refuse_another(variant: str, provenance: Provenance | None, xclbin: Path) -> None:
     if provenance is not None and provenance.variant != variant:
         raise Problem(
@@ -148,9 +139,9 @@ def _refuse_another(variant: str, provenance: Provenance | None, xclbin: Path) -
         )
 
 
-def _refuse_another_npu(insts: Path, target: str) -> None:
+def _refuse_another_npu(words: bytes, insts: Path, target: str) -> None:
     """Of a pair that nobody has stamped: its instructions say for which NPU they are."""
-    found = decode(_bytes_of(insts), insts.name).device
+    found = decode(words, insts.name).device
     if found != target:
         raise Problem(
             f"{insts.name} is for {found}, and {target} was asked for",

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tileproof.cli.shared import add_command, answer, bytes_of, say, told_apart
-from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.cli.shared import add_command, answer, say, told_apart
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tileproof import mlir_aie
 from tileproof.cli.contract import inspect_built
 from tileproof.cli.shared import add_command, answer, common_options, emulator_options, positive, request_of, say, seed
-from tileproof.errors import EXIT_KERNEL_WRONG, Problem, unreadable
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of, unreadable
 
 if TYPE_CHECKING:
     from tileproof.check.checked import BuiltFile
@@ -151,10 +151,7 @@ def _place_of(folder: Path, name: str, text: str) -> str:
 def _built(path: Path) -> BuiltFile:
     from tileproof.check.checked import BuiltFile
 
-    try:
-        return BuiltFile(path.name, path.read_bytes())
-    except OSError as error:
-        raise unreadable(path, error) from None
+    return BuiltFile(path.name, bytes_of(path))
 
 
 def _text_of(path: Path) -> str:

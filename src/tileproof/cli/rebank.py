@@ -14,13 +14,12 @@ from tileproof.cli.shared import (
     add_command,
     answer,
     building_options,
-    bytes_of,
     common_options,
     request_of,
     say,
     told_apart,
 )
-from tileproof.errors import Problem
+from tileproof.errors import Problem, bytes_of
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import device_model
-from tileproof.errors import EXIT_REQUEST_WRONG, Problem, unreadable
+from tileproof.errors import EXIT_REQUEST_WRONG, Problem
 from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
@@ -177,14 +177,6 @@ def progress() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("") as status:
         yield lambda text: status.update(Text(text))
-
-
-def bytes_of(path: Path) -> bytes:
-    """A file that was named on the command line; a `Problem` where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from None
 
 
 def told_apart(before: Path, after: Path) -> tuple[str, str]:

@@ -186,7 +186,7 @@ def _prove_all(
             except Problem as problem:
                 say(str(problem))
                 refused[name] = problem.with_traceback(None)  # it would keep what it came from, and that a device
-            except Exception:
+            except Exception:  # a bug of ours
                 if session is None:
                     raise
                 refused[name] = _bug(name, session)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileproof.errors import Problem, unreadable
+from tileproof.errors import Problem, bytes_of
 from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ def _refuse_odd_files(request: Request, arguments: argparse.Namespace) -> None:
         if path is not None and (why := _unwritable(path)):
             raise Problem(f"the {what} cannot be written", where=str(path), why=why, fix="choose another path")
     for path in request.canary or ():
-        if not path.is_file():
-            raise unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        bytes_of(path)
     if arguments.resume and arguments.out is None:
         raise Problem(
             "there is nothing to resume",

@@ -135,19 +135,23 @@ class _Process:
                 fix="restart the machine",
                 exit_code=EXIT_NOT_HERE,
             )
+        self.words = ""  # the last lines that XRT and the driver have printed since it was last asked
+        self._heard = 0
         try:
-            self._said = tempfile.TemporaryFile("w+b")  # noqa: SIM115  closed with the process
+            self._begin()
         except OSError as error:
             raise Problem(
                 "the process that drives the NPU cannot be started",
                 where=tempfile.gettempdir(),
                 why=error.strerror or str(error),
-                fix="make room there, or name another folder in TMPDIR",
+                fix="make room there or name another folder in TMPDIR, and let this user start another process",
                 exit_code=EXIT_NOT_HERE,
             ) from None
+
+    def _begin(self) -> None:
+        self._said = tempfile.TemporaryFile("w+b")  # noqa: SIM115  closed with the process
         # Both sides have one offset: reading must not move where the other writes.
         fcntl.fcntl(self._said, fcntl.F_SETFL, fcntl.fcntl(self._said, fcntl.F_GETFL) | os.O_APPEND)
-        self._heard = 0
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -160,7 +164,6 @@ class _Process:
             )
         self._connection = Connection(ours.detach())
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._said)
-        self.words = ""  # the last lines that XRT and the driver have printed since it was last asked
 
     def ask(self, message: object, deadline_s: float) -> object:
         """The answer, or how the process ended instead."""

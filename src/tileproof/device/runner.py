@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tileproof.device import EMULATOR, OpenDevice
-from tileproof.errors import EXIT_NOT_HERE, Problem, unreadable
+from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
 from tileproof.provenance import Provenance, check_pair, read_provenance
 from tileproof.xclbin import Argument, Xclbin, read_kernels, read_xclbin
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, OPCODE_TRANSACTION, state_name
@@ -65,7 +65,7 @@ class LoadedKernel:
         # The emulator has a watchdog that says what it ended; XRT's own wait would be for ever.
         self._timeout_ms = None if device.name == EMULATOR else max(1, round(1000 * timeout_s))
         self._name, self.arguments, self.provenance = _metadata(xclbin)
-        words = _read(insts)
+        words = bytes_of(insts)
         if self.provenance is not None:
             check_pair(self.provenance, words, xclbin.name, insts.name)
         self._refuse_other_arguments(xclbin, len(sizes))
@@ -170,7 +170,7 @@ class LoadedKernel:
 
 def open_xclbin(path: Path) -> Xclbin:
     """The container in a file; a `Problem` for a file that is none."""
-    return read_xclbin(_read(path), path.name)
+    return read_xclbin(bytes_of(path), path.name)
 
 
 def _metadata(path: Path) -> tuple[str, tuple[Argument, ...], Provenance | None]:
@@ -187,13 +187,6 @@ def _metadata(path: Path) -> tuple[str, tuple[Argument, ...], Provenance | None]
             fix="use an xclbin that mlir-aie or tileproof made for an NPU",
         )
     return chosen.name, chosen.arguments, read_provenance(xclbin)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from None
 
 
 # What pyxrt raises: std::exception, out_of_range and invalid_argument, a call that fits no overload, and bad_alloc.
