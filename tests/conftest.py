@@ -1,0 +1,41 @@
+"""What the tests of the NPU share: a machine with one, and what it has answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from fake_npu import npu_file
+from npu_world import Npu, World
+from small_kernel import build_small
+
+from tileproof.prepare import Request, build_kernel, render_kernel
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    double = npu_file(build_small(folder))
+    request = Request(build_dir=folder / "build", device="emulator")
+    return World(folder, double, npu_file(build_kernel(render_kernel("canary", request), request, lambda _: None)))
+
+
+@pytest.fixture
+def npu(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Npu]:
+    fault, of = getattr(request, "param", ("", ""))
+    npu = Npu(world, tmp_path, monkeypatch, fault, of)
+    yield npu
+    assert npu.remembered("two at once") == 0  # the canary's context and a kernel's are never there together
+
+
+@pytest.fixture(scope="session")
+def recorded(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with what an NPU has answered."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()):
+        npu = Npu(world, folder, patch, "", "")
+        assert npu.verify("--record", "--recordings", str(folder / "recordings")) == 0
+    return folder / "recordings"
