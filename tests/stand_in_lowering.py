@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stand_in_tools import BROKEN
+from stand_in_tools import BROKEN, DAYS
 
 from tileproof.device_model import CORE, SHIM
 from tileproof.insts import BlockWrite, decode, encode
@@ -22,9 +22,8 @@ from tileproof.lowering.model import Bd, LoweredDesign, PlacedBuffer
 from tileproof.lowering.placement import place_buffers
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
-from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import LoweredState
-from tileproof.toolchain.aiecc import STATE_OF
+from tileproof.mlir.reader import read_design, read_layout
+from tileproof.mlir_aie import LOWERED_STATES, State, state_named
 from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
 from tileproof.xclbin.sections import MemData, serialise_topology
@@ -36,8 +35,16 @@ def one_memory() -> bytes:
     return write_xclbin(Xclbin(uuid=bytes(16), sections=(Section(kind=KIND_OF["MEM_TOPOLOGY"], data=topology),)))
 
 
-def instructions(design: str) -> bytes:
-    lowered = lower_design(read_design(Path(design).read_text(), design))
+def misread(design: str, day: str) -> str:
+    """MLIR's words where the text is not spelled as mlir-aie of that day reads it; else nothing."""
+    for note in read_layout(Path(design).read_text(), design).notes:
+        if note.states is not None and DAYS[day][1] not in note.states:
+            return f"{note.place}: error: expected what mlir-aie of {day} writes ({note.what})"
+    return ""
+
+
+def instructions(design: str, day: str) -> bytes:
+    lowered = _lowered(design, day)
     words = sequence_words(lowered, main_sequence(lowered))
     if os.environ.get(BROKEN) != "aiecc moves less":
         return words
@@ -67,39 +74,91 @@ def _design() -> LoweredDesign:
     return lower_design(read_design(Path("design.mlir").read_text(), "design.mlir"))
 
 
-def with_objects(source: str, dialect: str) -> str:
-    return _lowered_text(_lowered(source, dialect), dialect, addresses=False)
+def with_objects(source: str, day: str, *, located: bool) -> str:
+    return _lowered_text(_lowered(source, day), day, addresses=False)
 
 
-def _known(dialect: str) -> LoweredState:
-    return "2026-08" if STATE_OF[dialect] == "2026-08" else "2026-03"  # type: ignore[index]
+def _known(day: str) -> State:
+    """Of v1.1.x tileproof knows the spelling, and takes its lowering for that of the state behind it."""
+    state = state_named(DAYS[day][1])
+    return state if state.lowering_is_known else LOWERED_STATES[0]
 
 
-def _lowered(source: str, dialect: str) -> LoweredDesign:
+def _lowered(source: str, day: str) -> LoweredDesign:
     """As mlir-aie lowers it: attributes of ours mean nothing to it."""
     text = re.sub(r" \{tileproof\.[^}]*\}", "", Path(source).read_text())
-    text = respelled(text, source, _known(dialect))
-    return lower_design(read_design(text, source), state=_known(dialect), scheme="bank-aware")
+    text = respelled(text, source, _known(day))
+    return lower_design(read_design(text, source), state=_known(day), scheme="bank-aware")
 
 
-def with_addresses(source: str, dialect: str) -> str:
+def with_addresses(source: str, day: str, *, located: bool = True) -> str:
+    """aie-opt prints no locations; aiecc of July 2026 and later does, and has lowered cores further by then."""
+    text = _with_addresses(source, day)
+    return as_printed(text) if located and DAYS[day][0] in ("C1", "C2") else text
+
+
+# What aiecc prints beside the layout, in the manner of tests/mlir_aie/attention_npu1/input_with_addresses.mlir.
+_BESIDE = """\
+    func.func private @not_there(memref<64xi32>) attributes {link_with = "tile.o"}
+    %core_0_2 = aie.core(TILE) {
+      %c0 = arith.constant 0 : index
+      %c1_i32 = arith.constant 1 : i32
+      cf.br ^bb1(%c0 : index)
+    ^bb1(%0: index):  // 2 preds: ^bb0, ^bb2
+      %1 = arith.cmpi slt, %0, %c0 : index
+      cf.cond_br %1, ^bb2, ^bb3
+    ^bb2:  // pred: ^bb1
+      %2 = llvm.mlir.constant(dense<0> : vector<16xi32>) : vector<16xi32>
+      %3 = aievec.add_elem %2, %2 : vector<16xi32>
+      cf.br ^bb1(%c0 : index)
+    ^bb3:  // pred: ^bb1
+      aie.end
+    } {link_files = ["tile.o"], stack_size = 1024 : i32}
+    aie.configure_cascade(TILE, North, South)
+    aie.runtime_sequence(%arg0: memref<64xi32>, %arg1: memref<64xi32>) {
+      aiex.npu.dma_wait {symbol = @nobody}
+    }
+    aie.packet_flow(15) {
+      aie.packet_source<TILE, TileControl : 0>
+      aie.packet_dest<TILE, South : 0>
+    } {keep_pkt_header = true, priority_route = true}
+"""
+
+
+def as_printed(text: str) -> str:
+    """With what stands beside the layout, and with locations: aliases are defined behind their use."""
+    lines = text.replace("builtin.module {", "module {").rstrip().split("\n")
+    tile = next((line.split()[0] for line in lines if re.search(r"= aie\.tile\(\d+, [2-5]\)", line)), None)
+    beside = _BESIDE.replace("TILE", tile).rstrip().split("\n") if tile else []
+    lines = [*lines[:-2], *beside, *lines[-2:]]
+    located = []
+    for number, line in enumerate(lines):
+        named = re.sub(r"(%arg\d: [^,)]+)", rf'\1 loc("aie.mlir":{number}:36)', line)
+        labelled = re.sub(r"^(\s*\^bb\d\(%\d: index)", rf'\1 loc("aie.mlir":{number}:15)', named)
+        ends = not line.rstrip().endswith("{") and not line.lstrip().startswith("^")
+        located.append(labelled + f" loc(#loc{number})" * ends)
+    defined = [f'#loc{number} = loc("aie.mlir":{number + 1}:5)' for number in range(len(lines))]
+    return "\n".join(['#loc999 = loc("aie.mlir":13:15)', *located, "#loc = loc(unknown)", *defined]) + "\n"
+
+
+def _with_addresses(source: str, day: str) -> str:
     if "aie.objectfifo" in Path(source).read_text():
-        return _lowered_text(_lowered(source, dialect), dialect, addresses=True)
+        return _lowered_text(_lowered(source, day), day, addresses=True)
     # Fifos are lowered already: what the buffers ask for now counts.
-    design = read_design(Path(source).read_text(), source)
-    lowered = _lowered("aie.mlir", dialect)
+    design = read_layout(Path(source).read_text(), source)
+    lowered = _lowered("aie.mlir", day)
     stacks = {core.core.tile.at: core.stack_size for core in lowered.cores}
     placed: list[PlacedBuffer] = []
     for tile in {buffer.tile.at: buffer.tile for buffer in design.buffers}.values():
         mine = [buffer for buffer in design.buffers if buffer.tile.at == tile.at]
-        placed += place_buffers(tile, mine, stacks.get(tile.at, 0), scheme="bank-aware", state=_known(dialect))
-    return _lowered_text(lowered, dialect, addresses=True, buffers=placed)
+        placed += place_buffers(tile, mine, stacks.get(tile.at, 0), scheme="bank-aware", state=_known(day))
+    return _lowered_text(lowered, day, addresses=True, buffers=placed)
 
 
 def _lowered_text(
-    lowered: LoweredDesign, dialect: str, *, addresses: bool, buffers: Sequence[PlacedBuffer] | None = None
+    lowered: LoweredDesign, day: str, *, addresses: bool, buffers: Sequence[PlacedBuffer] | None = None
 ) -> str:
-    lines = [f"module {{\n  aie.device({lowered.device.name}) @main {{"]
+    lines = [f"module {{\n  aie.device({lowered.device.name}) {{"]
     tiles = {tile.at: tile for tile in lowered.design.tiles}
     for (column, row), tile in tiles.items():
         scheme = f' {{allocation_scheme = "{tile.scheme}"}}' if tile.scheme else ""
@@ -121,7 +180,7 @@ def _lowered_text(
     for at, tile in tiles.items():
         if tile.kind != SHIM:
             lines += _program(lowered, at, "mem" if tile.kind == CORE else "memtile_dma")
-    return respelled("\n".join([*lines, "  }\n}\n"]), "lowered", _known(dialect))
+    return respelled("\n".join([*lines, "  }\n}\n"]), "lowered", _known(day))
 
 
 def _shift(buffer: PlacedBuffer) -> int:

@@ -25,6 +25,7 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
+from tileproof.mlir_aie import state_named
 from tileproof.prepare import Request, build_kernel, render_kernel
 from tileproof.xclbin import read_xclbin
 
@@ -228,7 +229,7 @@ def test_one_bank_stands_for_all_objects() -> None:
 def test_the_printed_design_asks_for_the_same() -> None:
     text = FIFO.replace("ATTRIBUTES", " {tileproof.mem_bank = array<i32: 0, 1, 2>}")
     design = read_design(text, "fifo.mlir")
-    again = read_design(respelled(text, "fifo.mlir", "2026-08"), "again.mlir")
+    again = read_design(respelled(text, "fifo.mlir", state_named("2026-08")), "again.mlir")
 
     assert [fifo.banks for fifo in again.fifos] == [fifo.banks for fifo in design.fifos] == [(7, 6), (0, 1, 2)]
 

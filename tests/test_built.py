@@ -18,6 +18,7 @@ from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
+from tileproof.mlir_aie import NEWEST, State, state_named
 from tileproof.provenance import Provenance, provenance_section
 from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
@@ -58,7 +59,7 @@ def findings(xclbin: Xclbin, insts: bytes | None = None) -> tuple[Finding, ...]:
     return check_built(BuiltFile("a.xclbin", write_xclbin(xclbin)), words)
 
 
-def words(buffers: int = 2, device: str = "npu1", state: str = "2026-08") -> bytes:
+def words(buffers: int = 2, device: str = "npu1", state: State = NEWEST) -> bytes:
     """A sequence that moves its last argument to the array."""
     arguments = ", ".join(f"%a{k}: memref<64xi8>" for k in range(buffers))
     text = f"""\
@@ -270,7 +271,7 @@ def test_an_argument_that_the_kernel_does_not_have_is_found() -> None:
 
 
 def test_a_sixth_buffer_of_the_older_mlir_aie_is_a_warning() -> None:
-    (found,) = findings(package(buffers=6), words(6, state="2026-03"))
+    (found,) = findings(package(buffers=6), words(6, state=state_named("2026-03")))
 
     assert (found.check.id, found.is_error, found.why) == (
         "TP712",

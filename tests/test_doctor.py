@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from stand_in_tools import BROKEN, install
+from stand_in_tools import BROKEN, NEWEST, install
 
 from tileproof.cli import main
 from tileproof.doctor import Finding, can_work, examine
@@ -29,9 +29,9 @@ Device(s) Present
 """
 
 
-def machine(folder: Path, *, npu: str = "NPU Phoenix", memlock: int = -1, dialect: str = "C2") -> Machine:
+def machine(folder: Path, *, npu: str = "NPU Phoenix", memlock: int = -1, day: str = NEWEST) -> Machine:
     """One with everything: driver, device node, XRT, a binding that fits, and the tools of mlir-aie."""
-    environ = install(folder / "tools", dialect)
+    environ = install(folder / "tools", day)
     root, xrt = folder / "root", Path(environ["XILINX_XRT"])
     (root / "sys/module/amdxdna").mkdir(parents=True)
     (root / "sys/module/amdxdna/version").write_text("2.20.0_20251031\n")

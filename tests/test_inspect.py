@@ -220,7 +220,7 @@ memory of core (0, 2): 10,268 of 65,536 bytes used
 """
 
 RELAY_LOWERED = """\
-relay.mlir: as mlir-aie of 2026-08 lowers it
+relay.mlir: as mlir-aie of 2026-08-14 lowers it
 
 memory of core (0, 2): 2,060 of 65,536 bytes used
   0x00000    1,024 B  bank 0  stack
@@ -247,16 +247,16 @@ memory of mem (0, 1): 512 of 524,288 bytes used
   0x70000   65,536 B  bank 7  free
 
 locks
-  shim (0, 0)     0  begins at 0   raw_prod_lock_0
-  shim (0, 0)     1  begins at 0   raw_cons_lock_0
+  shim (0, 0)     2  begins at 0   raw_prod_lock_0
+  shim (0, 0)     3  begins at 0   raw_cons_lock_0
   mem (0, 1)      0  begins at 2   raw_cons_prod_lock_0
   mem (0, 1)      1  begins at 0   raw_cons_cons_lock_0
-  core (0, 2)     0  begins at 2   turned_cons_prod_lock_0
-  core (0, 2)     1  begins at 0   turned_cons_cons_lock_0
-  core (0, 2)     2  begins at 2   out_prod_lock_0
-  core (0, 2)     3  begins at 0   out_cons_lock_0
-  shim (0, 0)     2  begins at 0   out_cons_prod_lock_0
-  shim (0, 0)     3  begins at 0   out_cons_cons_lock_0
+  core (0, 2)     2  begins at 2   turned_cons_prod_lock_0
+  core (0, 2)     3  begins at 0   turned_cons_cons_lock_0
+  core (0, 2)     0  begins at 2   out_prod_lock_0
+  core (0, 2)     1  begins at 0   out_cons_lock_0
+  shim (0, 0)     0  begins at 0   out_cons_prod_lock_0
+  shim (0, 0)     1  begins at 0   out_cons_cons_lock_0
 
 DMA chains
   mem (0, 1) S2MM 0 of @raw
@@ -402,7 +402,7 @@ def test_lowered_shows_the_scheme_that_is_asked_for(run, scheme, memory):
 def test_lowered_without_a_state_is_as_the_newest_lowers_it_in_whatever_spelling(run):
     assert run("by_hand.mlir", "--lowered") == (
         0,
-        f"by_hand.mlir: as mlir-aie of 2026-08 lowers it\n\n{IN_BANKS}\n{CHAINS}",
+        f"by_hand.mlir: as mlir-aie of 2026-08-14 lowers it\n\n{IN_BANKS}\n{CHAINS}",
         "",
     )
 
@@ -458,7 +458,7 @@ def test_a_kernel_is_lowered_by_its_name(run):
     code, out, err = run("attention", "--lowered")
 
     assert (code, err) == (0, "")
-    assert out.startswith("design.mlir: as mlir-aie of 2026-08 lowers it\n\nmemory of core (0, 2): ")
+    assert out.startswith("design.mlir: as mlir-aie of 2026-08-14 lowers it\n\nmemory of core (0, 2): ")
     assert "\n\nDMA chains\n  core (0, 2) S2MM 0 of @qkv\n" in out
 
 
@@ -721,7 +721,7 @@ def test_what_mlir_aie_of_november_makes_of_a_design_is_not_known(run, how):
         "error: what mlir-aie of 2025-11 makes of a design is not known here\n"
         "  where: --mlir-aie 2025-11\n"
         "  why:   of that state we know the spelling only\n"
-        "  fix:   choose one of 2026-03, 2026-08, or --print\n",
+        "  fix:   choose one of 2026-03, 2026-06, 2026-08, 2026-08-14, or --print\n",
     )
 
 
@@ -729,7 +729,7 @@ def test_what_mlir_aie_of_november_makes_of_a_design_is_not_known(run, how):
     ("arguments", "what"),
     [
         (["relay.mlir", "--lowered", "--print"], "argument --print: not allowed with argument --lowered"),
-        (["relay.mlir", "--lowered", "--mlir-aie", "2024-01"], "argument --mlir-aie: invalid choice: '2024-01'"),
+        (["relay.mlir", "--lowered", "--mlir-aie", "2024-01"], "argument --mlir-aie: '2024-01' is none of 2025-11, "),
         (["relay.mlir", "--lowered", "--scheme", "best"], "argument --scheme: invalid choice: 'best'"),
         ([], "the following arguments are required: KERNEL|FILE.mlir"),
     ],

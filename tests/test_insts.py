@@ -46,9 +46,11 @@ from tileproof.insts import (
     transfer_operations,
     wait_operation,
 )
+from tileproof.mlir_aie import State, state_named
 
 CORPUS = Path(__file__).parents[2] / "shared" / "conformance"
-STATES = ("2026-03", "2026-08")
+MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")
+STATES = (MARCH, AUGUST)
 MUTATIONS = 3000
 
 
@@ -72,7 +74,7 @@ def words_of(*operations: Operation, generation="npu1", columns=None) -> list[st
     return [f"{word:08x}" for (word,) in struct.iter_unpack("<I", data)]
 
 
-def block(transfer: ShimTransfer, generation="npu1", state="2026-08") -> list[str]:
+def block(transfer: ShimTransfer, generation="npu1", state=AUGUST) -> list[str]:
     """The eight words of the transfer's BD."""
     write = transfer_operations(transfer, generation=generation, mlir_aie_state=state)[0]
     assert isinstance(write, BlockWrite)
@@ -142,9 +144,7 @@ def test_sizes_in_bytes_become_words_and_npu2_bursts_512_bytes():
     assert patch == DdrPatch(address=0x1D024, argument=0, byte_offset=16)
 
 
-@pytest.mark.parametrize(
-    ("state", "d0", "d1"), [("2026-03", "03000000", "80a0002f"), ("2026-08", "00000000", "80000000")]
-)
+@pytest.mark.parametrize(("state", "d0", "d1"), [(MARCH, "03000000", "80a0002f"), (AUGUST, "00000000", "80000000")])
 def test_a_repeat_is_left_to_the_queue_and_only_2026_08_folds_its_rows(state, d0, d1):
     transfer = linear(48, element_bytes=4, sizes=(5, 1, 10, 48), strides=(0, 0, 48, 1))
 
@@ -162,13 +162,13 @@ def test_a_row_that_is_too_long_is_split_by_2026_08_and_refused_by_2026_03():
     ]  # fmt: skip
     assert push_value(transfer) == 1 | 3 << 16
     with pytest.raises(Problem) as caught:
-        block(transfer, state="2026-03")
+        block(transfer, state=MARCH)
     assert caught.value.why == "the innermost size is 2,048 words, and the field holds 1,023"
     assert caught.value.where == "shim tile (0, 0), MM2S channel 0, BD 1"
 
 
 def test_a_linear_transfer_has_no_limit_of_1023_words():
-    assert block(linear(12288), state="2026-03")[0] == f"{12288 // 4:08x}"
+    assert block(linear(12288), state=MARCH)[0] == f"{12288 // 4:08x}"
 
 
 @pytest.mark.parametrize(("burst", "top"), [(64, "0"), (128, "4"), (256, "8"), (0, "8")])
@@ -190,7 +190,7 @@ def test_another_column_and_channel_are_in_every_address():
 
 def test_only_2026_08_adds_the_aperture_to_arguments_that_the_firmware_leaves_alone():
     patches = {
-        (state, argument): transfer_operations(
+        (state.name, argument): transfer_operations(
             linear(64, argument=argument, byte_offset=8), generation="npu1", mlir_aie_state=state
         )[1].byte_offset  # type: ignore[union-attr]
         for state in STATES
@@ -511,10 +511,10 @@ def designs() -> list[tuple[dict, str]]:
     if not CORPUS.is_dir():
         return []
     facts = [json.loads(path.read_text()) for path in sorted(CORPUS.glob("*.json"))]
-    return [(design, state) for design in facts for state in STATES if design["states"][state].get("insts")]
+    return [(design, state) for design in facts for state in STATES if design["states"][state.name].get("insts")]
 
 
-def words_by_us(text: str, facts: dict, state: str) -> list[str] | None:
+def words_by_us(text: str, facts: dict, state: State) -> list[str] | None:
     """A reader just good enough for the corpus; None if the sequence has more than transfers and waits."""
     sequence = SEQUENCE.search(text)
     device = re.search(r"aie\.device\((npu\d)(?:_(\d)col)?", text)
@@ -562,11 +562,11 @@ def transfer_in(memcpy: re.Match[str], end: dict, arguments: list[str]) -> ShimT
 def test_our_words_are_those_of_mlir_aie():
     compared, different = 0, []
     for design, state in designs():
-        facts = design["states"][state]
-        ours = words_by_us((CORPUS / design["files"][state]).read_text(), facts, state)
+        facts = design["states"][state.name]
+        ours = words_by_us((CORPUS / design["files"][state.name]).read_text(), facts, state)
         if ours is not None:
             compared += 1
-            different += [] if ours == facts["insts"] else [f"{design['name']} of {state}"]
+            different += [] if ours == facts["insts"] else [f"{design['name']} of {state.name}"]
 
     assert different == []
     assert compared > 200
@@ -575,7 +575,7 @@ def test_our_words_are_those_of_mlir_aie():
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the conformance corpus is not beside the checkout")
 def test_every_stream_of_mlir_aie_is_read_whole_and_written_again():
     for design, state in designs():
-        words = [int(word, 16) for word in design["states"][state]["insts"]]
+        words = [int(word, 16) for word in design["states"][state.name]["insts"]]
         data = struct.pack(f"<{len(words)}I", *words)
 
         stream = decode(data, design["name"])

@@ -1,4 +1,4 @@
-"""The build for an NPU: right by construction, driven through all four dialects of aiecc with programs that stand in.
+"""The build for an NPU: right by construction, driven through five days of mlir-aie with programs that stand in.
 
 tests/needs_mlir_aie runs the real ones.
 """
@@ -12,25 +12,28 @@ from pathlib import Path
 
 import pytest
 from small_kernel import write_kernel
-from stand_in_tools import BROKEN, calls, install
+from stand_in_tools import BROKEN, DAYS, NEWEST, OLDEST, calls, install, passes_of
 
 from tileproof.cli import main
 from tileproof.errors import Problem
 from tileproof.lowering.against import word_differences
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
-from tileproof.mlir.reader import read_design
+from tileproof.mlir.printer import respelled
+from tileproof.mlir.reader import read_design, read_layout
+from tileproof.mlir_aie import STATES, state_named, state_of
 from tileproof.provenance import check_pair, read_provenance
-from tileproof.toolchain.aiecc import DIALECTS, AieccCall, aiecc_flags, dialect_of
+from tileproof.toolchain.aie_opt import passes_in, passes_of_state, pipeline
+from tileproof.toolchain.aiecc import STATE_OF, AieccCall, aiecc_flags, assumed_driver, driver_of, layout_flags
 from tileproof.toolchain.mlir_aie import find_mlir_aie
 from tileproof.xclbin import read_arguments, read_xclbin
 
 CALL = AieccCall(design="d.mlir", xclbin="a.xclbin", insts="i.bin", tmpdir="t.prj", peano="/peano", xclbinutil="/x")
-COMMON = [
-    *("--xclbin-name=a.xclbin", "--npu-insts-name=i.bin", "--xclbin-kernel-name=MLIR_AIE"),
-    *("--xclbin-instance-name=MLIRAIE", "--xclbin-kernel-id=0x901", "--peano=/peano", "--alloc-scheme=bank-aware"),
-    *("--no-unified", "--tmpdir=t.prj"),
+NAMES = [
+    *("--xclbin-name=a.xclbin", "--xclbin-kernel-name=MLIR_AIE"),
+    *("--xclbin-instance-name=MLIRAIE", "--xclbin-kernel-id=0x901"),
 ]
+COMMON = ["--npu-insts-name=i.bin", "--alloc-scheme=bank-aware", "--no-unified", "--tmpdir=t.prj"]
 BANKS = """
 [banks]
 scheme = "bank-aware"
@@ -44,11 +47,11 @@ x = { bank = [3, 1] }
 
 
 class Here:
-    """A machine on which the tools of one dialect are installed."""
+    """A machine on which the tools of one day are installed."""
 
-    def __init__(self, folder: Path, dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = folder
-        self.environ = install(folder / "tools", dialect)
+    def __init__(self, folder: Path, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.day = folder, day
+        self.environ = install(folder / "tools", day)
         for name in ("VIRTUAL_ENV", "AIE_XCLBINUTIL", "PEANO_INSTALL_DIR", "MLIR_AIE_INSTALL_DIR"):
             monkeypatch.delenv(name, raising=False)
         for name, value in self.environ.items():
@@ -68,7 +71,7 @@ class Here:
         return self.built / "double_i32_64__npu1.xclbin"
 
 
-@pytest.fixture(params=DIALECTS)
+@pytest.fixture(params=DAYS)
 def here(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     """A kernel with banks: every step there is."""
     here = Here(tmp_path, request.param, monkeypatch)
@@ -79,28 +82,57 @@ def here(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
-    return Here(tmp_path, "C2", monkeypatch)
+    return Here(tmp_path, NEWEST, monkeypatch)
 
 
 # What is asked of aiecc
 
 
 @pytest.mark.parametrize(
-    ("dialect", "first", "last"),
+    ("dialect", "first", "own"),
     [
         ("A", ["--aie-generate-xclbin", "--aie-generate-npu-insts"],
-         ["--no-compile-host", "--no-xchesscc", "--no-xbridge", "d.mlir"]),
+         ["--no-compile-host", "--no-xchesscc", "--no-xbridge", "--peano=/peano"]),
         ("B", ["--aie-generate-xclbin", "--aie-generate-npu-insts"],
          ["--no-compile-host", "--no-xchesscc", "--no-xbridge", "--dynamic-objFifos=false", "--dump-intermediates",
-          "d.mlir"]),
+          "--peano=/peano"]),
         ("C1", ["--get-xclbin", "--get-npu-insts", "--get-input-with-addresses"],
-         ["--no-xchesscc", "--dynamic-objFifos=false", "--output-dir=.", "--xclbinutil-path=/x", "d.mlir"]),
+         ["--no-xchesscc", "--dynamic-objFifos=false", "--output-dir=.", "--peano=/peano", "--no-progress",
+          "--xclbinutil-path=/x"]),
         ("C2", ["--get-xclbin", "--get-npu-insts", "--get-input-with-addresses"],
-         ["--dynamic-objFifos=false", "--output-dir=.", "--xclbinutil-path=/x", "d.mlir"]),
+         ["--dynamic-objFifos=false", "--output-dir=.", "--peano=/peano", "--no-progress", "--xclbinutil-path=/x"]),
     ],
 )  # fmt: skip
-def test_each_dialect_is_asked_in_its_own_words(dialect: str, first: list[str], last: list[str]) -> None:
-    assert list(aiecc_flags(dialect, CALL)) == [*first, *COMMON, *last]  # type: ignore[arg-type]
+def test_each_dialect_is_asked_in_its_own_words(dialect: str, first: list[str], own: list[str]) -> None:
+    asked = list(aiecc_flags(assumed_driver(dialect), CALL))  # type: ignore[arg-type]
+
+    assert asked == [*first, *NAMES, *COMMON, *own, "d.mlir"]
+
+
+def test_a_layout_is_asked_for_without_compiling_a_core() -> None:
+    call = AieccCall(design="d.mlir", tmpdir="t.prj", insts="i.bin")
+    own = {"A": "--no-compile-host", "C2": "--get-input-with-addresses"}
+
+    for dialect, flag in own.items():
+        asked = layout_flags(assumed_driver(dialect), call, "there")  # type: ignore[arg-type]
+        assert flag in asked
+        assert not any("xclbin" in word or "peano" in word for word in asked)
+    assert "--output-dir=there" in asked
+
+
+def test_a_flag_that_came_within_a_dialect_is_used_where_it_is() -> None:
+    """--xclbinutil-path came on 2026-07-23, two days after --get-xclbin."""
+    driver = driver_of("--get-xclbin --no-xchesscc --no-progress", is_python=False)
+    assert driver is not None
+
+    assert not any(word.startswith("--xclbinutil-path") for word in aiecc_flags(driver, CALL))
+    assert "--no-progress" in aiecc_flags(driver, CALL)
+
+
+def test_a_sequence_is_named_where_a_design_has_several() -> None:
+    call = AieccCall(design="d.mlir", tmpdir="t.prj", insts="i.bin", sequence="first")
+
+    assert "--sequence-name=first" in layout_flags(assumed_driver("C2"), call, ".")
 
 
 @pytest.mark.parametrize(
@@ -114,13 +146,80 @@ def test_each_dialect_is_asked_in_its_own_words(dialect: str, first: list[str], 
     ],
 )
 def test_a_dialect_is_known_by_what_its_help_says(text: str, is_python: bool, dialect: str | None) -> None:
-    assert dialect_of(text, is_python=is_python) == dialect
+    driver = driver_of(text, is_python=is_python)
+
+    assert (driver.dialect if driver else None) == dialect
+
+
+# Which mlir-aie it is, and what its aie-opt is asked for
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_a_state_is_known_by_the_passes_of_its_aie_opt(day: str) -> None:
+    assert state_of({name.removeprefix("--") for name in passes_of(day)}).name == DAYS[day][1]
+
+
+LOCKS_FIRST = "aie-assign-lock-ids,aie-register-objectFifos,"
+STATEFUL = "aie-objectFifo-stateful-transform{dynamic-objFifos=false packet-sw-objFifos=false}"
+ADDRESSES = (
+    "aie.device(aie-assign-bd-ids,aie-lower-cascade-flows,aie-lower-broadcast-packet,aie-lower-multicast,"
+    "aie-assign-tile-controller-ids,aie-assign-buffer-addresses{alloc-scheme=bank-aware})"
+)
+OBJECTS = {
+    "2025-11-24": f"{LOCKS_FIRST}{STATEFUL}",
+    "2026-03-24": f"{LOCKS_FIRST}{STATEFUL}",
+    "2026-06-19": f"{LOCKS_FIRST}{STATEFUL}",
+    "2026-07-28": f"aie-assign-lock-ids,{STATEFUL}",
+    "2026-08-14": "aie-objectFifo-stateful-transform{packet-sw-objFifos=false},"
+    "aie-objectFifo-unroll{default-dynamic=false},aie-assign-lock-ids",
+}
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_each_day_has_its_own_pipeline(day: str) -> None:
+    passes = passes_in("\n".join(passes_of(day)))
+
+    assert pipeline(passes, "", objects=True, addresses=True) == (
+        f"builtin.module(lower-affine,aie-canonicalize-device,aie.device({OBJECTS[day]}),{ADDRESSES})"
+    )
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_a_pipeline_of_tools_that_are_not_here_is_that_of_tools_that_are(day: str) -> None:
+    text = "aie.logical_tile aie.trace"
+    there, assumed = passes_in("\n".join(passes_of(day))), passes_of_state(state_named(DAYS[day][1]))
+
+    assert pipeline(assumed, text, objects=True, addresses=True) == pipeline(there, text, objects=True, addresses=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "early"),
+    [
+        ("%t = aie.logical_tile<CoreTile>(?, ?)", "aie.device(aie-place-tiles),"),
+        (
+            "aie.trace @seen(%t) {",
+            "aie.device(aie-insert-trace-flows,aie-trace-to-config,aie-trace-pack-reg-writes,aie-inline-trace-config),",
+        ),
+    ],
+)
+def test_tiles_are_placed_and_traces_lowered_where_a_design_has_them(text: str, early: str) -> None:
+    passes = passes_in("\n".join(passes_of(NEWEST)))
+
+    assert pipeline(passes, text, objects=True, addresses=False).startswith(f"builtin.module({early}lower-affine,")
+    assert pipeline(passes, text, objects=False, addresses=True) == f"builtin.module({ADDRESSES})"
+
+
+def test_every_dialect_is_assumed_to_be_of_its_newest_state() -> None:
+    assert [STATE_OF[dialect].name for dialect in ("A", "B", "C1", "C2")] == [
+        *("2025-11", "2026-06", "2026-08", "2026-08-14"),
+    ]
+    assert {state.name for state in STATES} == {state for _, state in DAYS.values()}
 
 
 # A build
 
 
-def test_each_dialect_builds_a_pair_that_knows_where_it_comes_from_with_its_banks(
+def test_each_day_builds_a_pair_that_knows_where_it_comes_from_with_its_banks(
     here: Here, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert here.build() == 0
@@ -146,7 +245,9 @@ def _check_calls(here: Here) -> None:
     """Tile code is compiled before aiecc looks for it, and what aiecc compiles has its fifos lowered and placed."""
     run = [call for call in calls(here.environ) if "help" not in call[1] and "version" not in call[1]]
     names = [call[0].removesuffix(".py") for call in run if call[0] not in ("xclbinutil", "bootgen")]
-    assert sorted(names) == ["aie-opt", "aie-opt", "aiecc", "clang++"]
+    # The objects of the fifos are aie-opt's; the layout is aiecc's own where it prints one.
+    layout = "aiecc" if "--get-input-with-addresses" in run[-1] else "aie-opt"
+    assert sorted(names) == sorted(["aie-opt", layout, "aiecc", "clang++"])
     assert names[-1] == "aiecc"
     assert run[-1][-1] == "placed.mlir"
     clang = next(call for call in run if call[0] == "clang++")
@@ -166,7 +267,7 @@ def _check_spelling(here: Here) -> None:
 def _check_banks(here: Here) -> None:
     placed = {b.name: b.bank for b in read_design((here.built / "placed.mlir").read_text(), "placed.mlir").buffers}
     assert (placed["x_cons_buff_0"], placed["x_cons_buff_1"], placed["y_buff_0"]) == (3, 1, None)
-    lowered = read_design((here.built / "lowered.mlir").read_text(), "lowered.mlir")
+    lowered = read_layout((here.built / "lowered.mlir").read_text(), "lowered.mlir")
     banks = {b.name: (b.address or 0) // 0x4000 for b in lowered.buffers}
     assert (banks["x_cons_buff_0"], banks["x_cons_buff_1"]) == (3, 1)
     arguments = read_arguments(read_xclbin(here.xclbin.read_bytes(), "a.xclbin"), "a.xclbin")
@@ -183,7 +284,7 @@ def test_npu2_is_compiled_for_aie2p_without_a_detour_where_no_fifo_has_a_place(n
 def test_an_address_that_mlir_aie_of_march_moves_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    here = Here(tmp_path, "B", monkeypatch)
+    here = Here(tmp_path, "2026-03-24", monkeypatch)
     toml = here.kernels / "double" / "kernel.toml"
     toml.write_text(toml.read_text() + "\n[banks.tile]\nx = { address = [0x4000, 0x8000] }\n")
 
@@ -224,8 +325,8 @@ def test_a_plan_needs_no_tools_and_runs_nothing(
         "xclbinutil.txt there; none of it is done now."
     )
     assert lines[2] == f"cd {tmp_path / 'build' / 'double' / 'double_i32_64__npu1.mlir-aie'}"
-    assert lines[lines.index("# spell the design for mlir-aie of 2026-08") + 1].endswith(
-        "-m tileproof respell --design design.mlir --state 2026-08 --output aie.mlir"
+    assert lines[lines.index("# spell the design for mlir-aie of 2026-08-14") + 1].endswith(
+        "-m tileproof respell --design design.mlir --state 2026-08-14 --output aie.mlir"
     )
     aiecc = lines[lines.index("# run aiecc") + 1]
     assert aiecc.startswith("$MLIR_AIE_INSTALL_DIR/bin/aiecc --get-xclbin --get-npu-insts ")
@@ -304,7 +405,7 @@ def test_without_mlir_aie_each_tool_that_is_missing_is_named_with_its_install(
         "         aie-opt is absent: it is beside no aiecc, and not on PATH\n"
         "         Peano is absent: its clang++ is neither below $PEANO_INSTALL_DIR nor beside mlir-aie nor in this "
         "Python's packages\n"
-        "         xclbinutil is absent: it is neither on PATH nor below XRT's folder\n"
+        "         xclbinutil is absent: it is neither on PATH nor below XRT's folder nor beside aiecc\n"
         "         bootgen is absent: aiecc of July 2026 and before packs the PDI with it\n"
         "  fix:   pip install mlir_aie -f https://github.com/Xilinx/mlir-aie/releases/expanded_assets/latest-wheels-4\n"
         "         pip install llvm-aie -f https://github.com/Xilinx/llvm-aie/releases/expanded_assets/nightly\n"
@@ -328,7 +429,7 @@ def test_an_xclbinutil_that_says_yes_and_does_nothing_is_found_out(newest: Here)
 
 
 def test_a_driver_with_a_wrong_first_line_runs_with_this_python(tmp_path: Path) -> None:
-    environ = install(tmp_path, "A")
+    environ = install(tmp_path, OLDEST)
     program = tmp_path / "mlir_aie" / "bin" / "aiecc.py"
     program.write_text(program.read_text().replace(sys.executable, "/nowhere/python3", 1))
 
@@ -346,17 +447,65 @@ def test_a_program_called_aiecc_that_is_none_is_named(newest: Here) -> None:
     )
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_tools_are_found_by_path_as_well(dialect: str, tmp_path: Path) -> None:
-    environ = install(tmp_path, dialect)
+@pytest.mark.parametrize("day", DAYS)
+def test_tools_are_found_by_path_as_well(day: str, tmp_path: Path) -> None:
+    environ = install(tmp_path, day)
     environ["PATH"] = f"{environ.pop('MLIR_AIE_INSTALL_DIR')}/bin:{environ['PATH']}"
+    found = find_mlir_aie(environ)
 
-    assert find_mlir_aie(environ).dialect == dialect
+    assert (found.dialect, found.state.name) == DAYS[day]
+
+
+def test_the_commit_is_the_version_of_an_aiecc_that_says_it(tmp_path: Path) -> None:
+    assert find_mlir_aie(install(tmp_path)).aiecc.version == "aiecc 3ca0193ce"
+
+
+def test_an_xclbinutil_beside_aiecc_is_found(tmp_path: Path) -> None:
+    environ = install(tmp_path)
+    beside = Path(environ["MLIR_AIE_INSTALL_DIR"]) / "bin" / "xclbinutil"
+    (Path(environ["XILINX_XRT"]) / "bin" / "xclbinutil").rename(beside)
+
+    assert find_mlir_aie(environ).xclbinutil.command == (str(beside),)
+
+
+def test_an_xclbinutil_that_does_its_work_is_taken_before_one_that_does_not(tmp_path: Path) -> None:
+    environ = install(tmp_path)
+    (tmp_path / "bin").mkdir()
+    broken = tmp_path / "bin" / "xclbinutil"
+    broken.write_text("#!/bin/sh\necho 'Could not find xclbinutil'\n")
+    broken.chmod(0o755)
+    environ["PATH"] = f"{tmp_path / 'bin'}:{environ['PATH']}"
+
+    assert find_mlir_aie(environ).xclbinutil.command == (f"{environ['XILINX_XRT']}/bin/xclbinutil",)
+
+
+def test_a_bare_name_of_an_xclbinutil_is_looked_for_on_path(tmp_path: Path) -> None:
+    environ = install(tmp_path)
+    (tmp_path / "bin").mkdir()
+    other = tmp_path / "bin" / "hrx-xclbinutil"
+    (Path(environ["XILINX_XRT"]) / "bin" / "xclbinutil").rename(other)
+    environ |= {"PATH": f"{tmp_path / 'bin'}:{environ['PATH']}", "AIE_XCLBINUTIL": "hrx-xclbinutil"}
+
+    assert find_mlir_aie(environ).xclbinutil.command == (str(other),)
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("no-such", "it is neither on PATH nor below XRT's folder nor beside aiecc"),
+        ("/no/such", "there is no such file"),
+    ],
+)
+def test_an_xclbinutil_that_is_named_and_not_there_is_told(named: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(Problem) as refused:
+        find_mlir_aie(install(tmp_path) | {"AIE_XCLBINUTIL": named})
+
+    assert refused.value.why == f"xclbinutil is absent: $AIE_XCLBINUTIL names {named}: {why}"
 
 
 def test_the_headers_are_found_behind_a_script_of_an_environment(tmp_path: Path) -> None:
     """pip's wheel: bin/aiecc is a script, and everything else lies in site-packages."""
-    environ = install(tmp_path, "C2")
+    environ = install(tmp_path)
     package = tmp_path / "venv" / "lib" / "python3.12" / "site-packages" / "mlir_aie"
     package.parent.mkdir(parents=True)
     Path(environ.pop("MLIR_AIE_INSTALL_DIR")).rename(package)
@@ -376,7 +525,7 @@ def test_the_headers_are_found_behind_a_script_of_an_environment(tmp_path: Path)
 def test_a_tool_that_fails_is_told_with_its_error_the_line_the_template_and_the_command(
     newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(BROKEN, "aie-opt fails")
+    monkeypatch.setenv(BROKEN, "aiecc fails")
     assert newest.build() == 1
 
     template = Path(__file__).parents[1] / "templates" / "design.mlir.j2"
@@ -410,50 +559,83 @@ def test_an_aiecc_that_exits_0_and_writes_nothing_is_no_success(
     assert "error: double: " in capsys.readouterr().err
 
 
+ELSEWHERE = [
+    "buffer x_cons_buff_1, address: 49216 of mlir-aie, 49152 of tileproof",
+    "buffer y_buff_1, address: 16448 of mlir-aie, 16384 of tileproof",
+]
+
+
 def test_another_lowering_than_ours_is_told_by_name(
     newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv(BROKEN, "aiecc places elsewhere")
+    assert newest.build() == 0
+
+    assert capsys.readouterr().err.splitlines() == [f"warning: {difference}" for difference in ELSEWHERE]
+
+
+def test_an_aie_opt_that_lowers_otherwise_than_its_aiecc_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = Here(tmp_path, "2026-06-19", monkeypatch)
     monkeypatch.setenv(BROKEN, "aie-opt places elsewhere")
-    assert newest.build() == 1
+    assert here.build() == 1
 
     told = capsys.readouterr().err
     assert told.startswith(
         "error: aiecc gave x_cons_buff_1, y_buff_1 another address than aie-opt did\n"
-        "  where: input_with_addresses.mlir\n"
+        "  where: aiecc.prj/input_with_addresses.mlir\n"
     )
-    assert json.loads((newest.built / "held.json").read_text())["warnings"] == [
-        "buffer x_cons_buff_1, address: 49216 of mlir-aie, 49152 of tileproof",
-        "buffer y_buff_1, address: 16448 of mlir-aie, 16384 of tileproof",
-    ]
+    assert json.loads((here.built / "held.json").read_text())["warnings"] == ELSEWHERE
 
 
-@pytest.mark.parametrize("dialect", ["B", "C2"])
+DOUBLE = Path(__file__).parent / "designs" / "double.mlir"
+
+
+@pytest.mark.parametrize("day", DAYS)
 def test_both_lowerings_of_any_design_are_compared(
-    dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    day: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Here(tmp_path, dialect, monkeypatch)
-    design = Path(__file__).parent / "designs" / "double.mlir"
-    state = {"B": "2026-03", "C2": "2026-08"}[dialect]
+    Here(tmp_path, day, monkeypatch)
+    dialect, state = DAYS[day]
 
-    assert main(["check", str(design), "--against-mlir-aie"]) == 0
+    assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 0
     assert capsys.readouterr().out == (
-        f"{design}: mlir-aie of {state} and tileproof make the same of it: 4 buffers, 8 locks, 2 channels, "
+        f"{DOUBLE}: mlir-aie of {state} and tileproof make the same of it: 4 buffers, 8 locks, 2 channels, "
         "75 instruction words\n"
     )
-    monkeypatch.setenv(BROKEN, "aie-opt places elsewhere")
-    assert main(["check", str(design), "--against-mlir-aie"]) == 1
+    layouter = "aiecc" if dialect in ("C1", "C2") else "aie-opt"
+    monkeypatch.setenv(BROKEN, f"{layouter} places elsewhere")
+    assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 1
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == f"{design}, lowered by mlir-aie of {state} and by tileproof:"
+    assert told[0] == f"{DOUBLE}, lowered by mlir-aie of {state} and by tileproof:"
     assert all("_buff_1, address: " in line for line in told[1:])
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_instructions_that_move_something_else_are_told_word_by_word(
-    dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("day", DAYS)
+def test_aie_opt_alone_is_enough_to_compare_layouts(
+    day: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    here = Here(tmp_path, dialect, monkeypatch)
+    here = Here(tmp_path, day, monkeypatch)
+    for program in (here.folder / "tools").glob("*/bin/*"):
+        if program.name != "aie-opt":
+            program.unlink()
+
+    assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 0
+    told = capsys.readouterr()
+    assert told.out.endswith(" make the same of it: 4 buffers, 8 locks, 2 channels\n")
+    assert told.err.endswith("instruction words were not compared: there is no aiecc here\n")
+    assert main(["check", str(DOUBLE), "--against-mlir-aie", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"mlir_aie": DAYS[day][1], "words": None, "differences": []}
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_instructions_that_move_something_else_are_told_word_by_word(
+    day: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = Here(tmp_path, day, monkeypatch)
     monkeypatch.setenv(BROKEN, "aiecc moves less")
-    assert main(["check", str(Path(__file__).parent / "designs" / "double.mlir"), "--against-mlir-aie"]) == 1
+    assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 1
     lines = capsys.readouterr().out.splitlines()
     moved = "32 B of bytes 0 to 31 -> 64 B of bytes 0 to 63 (mlir-aie -> tileproof)"
     assert lines[1:3] == [
@@ -473,8 +655,7 @@ def test_instructions_that_move_something_else_are_told_word_by_word(
 
 def test_instructions_that_do_the_same_in_other_words_are_told_by_the_first() -> None:
     """A padding word of the first transfer's patch: nothing reads it, and still it is not what tileproof writes."""
-    design = Path(__file__).parent / "designs" / "double.mlir"
-    lowered = lower_design(read_design(design.read_text(), "double.mlir"))
+    lowered = lower_design(read_design(DOUBLE.read_text(), "double.mlir"))
     ours = sequence_words(lowered, main_sequence(lowered))
     same = [word for word in range(len(ours) // 4) if _told_of(ours, word)[0].endswith("; they do the same")]
 
@@ -502,23 +683,57 @@ def test_a_comparison_needs_an_mlir_aie(
     monkeypatch.delenv("MLIR_AIE_INSTALL_DIR", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert main(["check", str(Path(__file__).parent / "designs" / "double.mlir"), "--against-mlir-aie"]) == 3
-    assert capsys.readouterr().err.startswith("error: there is no aiecc to compare with\n  where: --against-mlir-aie\n")
+    assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 3
+    assert capsys.readouterr().err.startswith(
+        "error: there is no aie-opt to compare with\n  where: --against-mlir-aie\n"
+    )
 
 
-def test_a_design_that_mlir_aie_refuses_is_told_in_its_words(
+def test_a_design_that_mlir_aie_refuses_is_told_in_its_words_with_its_line(
+    newest: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(BROKEN, "aiecc fails")
+    declared = "@twice(memref<16xi32>, memref<16xi32>)\n"
+    text = DOUBLE.read_text().replace(declared, declared[:-1] + ' attributes {link_with = "tile.o"}\n')
+    linked = tmp_path / "linked.mlir"
+    linked.write_text(text)
+
+    assert main(["check", str(linked), "--against-mlir-aie"]) == 1
+    line = respelled(text, "linked.mlir").splitlines()[13].strip()
+    assert capsys.readouterr().err == (
+        "error: mlir-aie of 2026-08-14 does not lower linked.mlir, and tileproof does\n"
+        f"  where: {linked}, as mlir-aie reads it: aie.mlir:14:5\n"
+        "  why:   'aie.objectfifo' op something is wrong here\n"
+        f"         {line}\n"
+        "  fix:   one of the two is wrong; `tileproof inspect FILE --print` shows the text that mlir-aie was given\n"
+    )
+
+
+def test_a_design_with_errors_of_its_own_is_not_held_against_mlir_aie(
     newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(BROKEN, "aie-opt fails")
-    design = Path(__file__).parent / "designs" / "double.mlir"
+    monkeypatch.setenv(BROKEN, "aiecc fails")
 
-    assert main(["check", str(design), "--against-mlir-aie"]) == 1
-    assert capsys.readouterr().err == (
-        "error: mlir-aie of 2026-08 does not lower double.mlir, and tileproof does\n"
-        f"  where: {design}\n"
-        "  why:   aie.mlir:14:5: error: 'aie.objectfifo' op something is wrong here\n"
-        "  fix:   one of the two is wrong: `tileproof check` says what tileproof finds\n"
-    )
+    assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("error TP501 (no-link-with): ")
+    assert "\nmlir-aie refuses it as well: 'aie.objectfifo' op something is wrong here\n" in told.out
+    assert told.err == ""
+
+
+def test_what_both_refuse_is_no_difference(
+    newest: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lowering it says nothing; the words of its transfer cannot be written, by neither."""
+    monkeypatch.setenv(BROKEN, "aiecc fails")
+    wrong, text = tmp_path / "wrong.mlir", DOUBLE.read_text()
+    wrong.write_text(text.replace("{id = 0 : i64", "{burst_length = 33 : i64, id = 0 : i64"))
+    assert wrong.read_text() != text
+
+    assert main(["check", str(wrong), "--against-mlir-aie"]) == 2
+    told = capsys.readouterr()
+    assert "mlir-aie" not in told.out + told.err
+    assert told.err.startswith("error: ")
 
 
 def test_an_npu_that_is_asked_for_and_not_here_is_said_before_anything_is_built(

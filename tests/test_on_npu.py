@@ -298,7 +298,7 @@ def test_the_whole_path_from_templates_to_times(
     """The tools stand in; the kernel and the canary are built with them, loaded, run and compared."""
     for name in ("VIRTUAL_ENV", "AIE_XCLBINUTIL"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in install_tools(tmp_path / "tools", "C2").items():
+    for name, value in install_tools(tmp_path / "tools").items():
         monkeypatch.setenv(name, value)
     Npu(world, tmp_path, monkeypatch, "", "")
     kernels = write_kernel(tmp_path)

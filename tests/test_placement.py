@@ -18,10 +18,9 @@ from tileproof.lowering.model import LoweredDesign, PlacedBuffer
 from tileproof.lowering.placement import SCHEMES, Scheme, place_buffers
 from tileproof.mlir.design import Buffer, MemRef, Place, Tile
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import LOWERED_STATES, LoweredState
+from tileproof.mlir_aie import LOWERED_STATES, State, state_named
 
-MARCH: LoweredState = "2026-03"
-AUGUST: LoweredState = "2026-08"
+MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")
 PLACE = Place("d.mlir", 3, 1)
 CORE = Tile(column=0, row=2, kind="core", place=PLACE)
 MEM = Tile(column=0, row=1, kind="mem", place=PLACE)
@@ -41,7 +40,7 @@ def sized(*sizes: int, tile: Tile = CORE) -> list[Buffer]:
 
 
 def placed(
-    buffers: list[Buffer], state: LoweredState = AUGUST, scheme: Scheme = "default", stack: int = STACK
+    buffers: list[Buffer], state: State = AUGUST, scheme: Scheme = "default", stack: int = STACK
 ) -> dict[str, tuple[int, int | None]]:
     """Address and bank of every buffer."""
     tile = buffers[0].tile
@@ -50,14 +49,14 @@ def placed(
 
 
 def addresses(
-    buffers: list[Buffer], state: LoweredState = AUGUST, scheme: Scheme = "default", stack: int = STACK
+    buffers: list[Buffer], state: State = AUGUST, scheme: Scheme = "default", stack: int = STACK
 ) -> list[int]:
     """Addresses in the order of the buffers."""
     found = placed(buffers, state, scheme, stack)
     return [found[buffer.name][0] for buffer in buffers]
 
 
-def refusal(buffers: list[Buffer], state: LoweredState = AUGUST, scheme: Scheme = "default", stack: int = STACK) -> str:
+def refusal(buffers: list[Buffer], state: State = AUGUST, scheme: Scheme = "default", stack: int = STACK) -> str:
     with pytest.raises(Problem) as refused:
         placed(buffers, state, scheme, stack)
     return str(refused.value)
@@ -333,6 +332,7 @@ def test_bank_aware_refuses_what_no_bank_holds(state):
         "  where: d.mlir:5:1\n"
         "  why:   no bank has 16,388 bytes left for b1; a bank has 16,384 bytes, "
         "and bank-aware lets no buffer cross one\n"
+        f"         on the tile: b1 16,388 + b0 64 + stack {STACK:,}\n"
         "  fix:   make the objects smaller, or take the scheme basic-sequential"
     )
 
@@ -425,9 +425,7 @@ def lists_of_buffers(draw: st.DrawFn) -> tuple[list[Buffer], int]:
     return buffers, draw(st.integers(1, BANK)) if tile.kind == "core" else 0
 
 
-def answer(
-    buffers: list[Buffer], state: LoweredState, scheme: Scheme, stack: int
-) -> tuple[PlacedBuffer, ...] | Problem:
+def answer(buffers: list[Buffer], state: State, scheme: Scheme, stack: int) -> tuple[PlacedBuffer, ...] | Problem:
     try:
         return place_buffers(buffers[0].tile, buffers, stack, scheme=scheme, state=state)
     except Problem as problem:
@@ -458,7 +456,7 @@ def test_nothing_overlaps_and_everything_lies_inside_the_tile(state, scheme, ask
         assert is_well_placed(one, state)
 
 
-def is_well_placed(buffer: PlacedBuffer, state: LoweredState) -> bool:
+def is_well_placed(buffer: PlacedBuffer, state: State) -> bool:
     """At a multiple of the alignment, and inside the bank it is said to be in."""
     kind = TILE_KINDS[buffer.tile.kind]
     alignment = 1 if state == MARCH else BUFFER_ALIGNMENT[buffer.tile.kind]
@@ -504,7 +502,7 @@ def design(*lines: str, tiles: str = "") -> str:
     return "\n".join([*head, *lines, "}", "}"])
 
 
-def lowered(text: str, state: LoweredState = AUGUST, scheme: Scheme = "default") -> LoweredDesign:
+def lowered(text: str, state: State = AUGUST, scheme: Scheme = "default") -> LoweredDesign:
     return lower_design(read_design(text, "d.mlir"), state=state, scheme=scheme)
 
 

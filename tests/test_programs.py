@@ -7,6 +7,7 @@ import pytest
 from tileproof.errors import Problem
 from tileproof.insts import (
     Action,
+    MaskWrite,
     Packet,
     PatchBd,
     PatchElsewhere,
@@ -16,6 +17,7 @@ from tileproof.insts import (
     SetRegisters,
     Wait,
     decode,
+    encode,
     npu_actions,
 )
 from tileproof.lowering.facts import design_facts
@@ -23,6 +25,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import Bd, LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
+from tileproof.mlir_aie import State, state_named
 
 # Tiles a design below may use: name to (column, row).
 TILES = {
@@ -37,8 +40,8 @@ def text(*parts: str) -> str:
     return "\n".join(["module {", "aie.device(npu1) @main {", *tiles, *parts, "}", "}"])
 
 
-def lowered(*parts: str, as_silent: bool = False) -> LoweredDesign:
-    return lower_design(read_design(text(*parts), "d.mlir"), as_silent=as_silent)
+def lowered(*parts: str, as_silent: bool = False, state: State | None = None) -> LoweredDesign:
+    return lower_design(read_design(text(*parts), "d.mlir"), as_silent=as_silent, state=state)
 
 
 def actions(*parts: str, as_silent: bool = False) -> tuple[Action, ...]:
@@ -123,15 +126,15 @@ def test_every_tile_numbers_its_locks_from_0():
 
 
 def test_the_locks_of_fifos_go_around_those_of_the_design():
-    design = lowered(fifo("in", "shim", "t2"), lock("a", number=1), lock("b"))
+    lines = fifo("in", "shim", "t2"), lock("a", number=1), lock("b")
+    before, after = (lock_ids(lowered(*lines, state=state_named(name))) for name in ("2026-08", "2026-08-14"))
 
-    assert {name: id_ for name, id_ in lock_ids(design).items() if name in ("a", "b") or "_cons_" in name} == {
-        "a": 1,
-        "b": 0,
-        "in_cons_prod_lock_0": 2,
-        "in_cons_cons_lock_0": 3,
-        "in_cons_lock_0": 1,
-    }
+    assert {name: before[name] for name in ("a", "b", "in_cons_prod_lock_0", "in_cons_cons_lock_0")} == {
+        "a": 1, "b": 0, "in_cons_prod_lock_0": 2, "in_cons_cons_lock_0": 3,
+    }  # fmt: skip
+    assert {name: after[name] for name in ("a", "b", "in_cons_prod_lock_0", "in_cons_cons_lock_0")} == {
+        "a": 1, "b": 3, "in_cons_prod_lock_0": 0, "in_cons_cons_lock_0": 2,
+    }  # fmt: skip
 
 
 def test_a_lock_begins_at_what_is_written():
@@ -695,7 +698,7 @@ def test_packet_and_cascade_flows_are_among_the_facts():
             "aie.cascade_flow(%t2, %e2)",
         ),
         "d.mlir",
-        "2026-08",
+        state_named("2026-08"),
     )
 
     assert facts["packet_flows"] == [
@@ -709,7 +712,9 @@ def test_packet_and_cascade_flows_are_among_the_facts():
 
 
 def test_what_a_design_does_not_have_is_not_among_the_facts():
-    assert {"packet_flows", "cascade_flows", "sequence", "insts"}.isdisjoint(design_facts(text(), "d.mlir", "2026-03"))
+    facts = design_facts(text(), "d.mlir", state_named("2026-03"))
+
+    assert {"packet_flows", "cascade_flows", "sequence", "insts"}.isdisjoint(facts)
 
 
 def test_a_program_that_is_written_out_is_among_the_facts():
@@ -731,7 +736,7 @@ def test_a_program_that_is_written_out_is_among_the_facts():
             "aie.shim_dma_allocation @drain(%shim, S2MM, 0)",
         ),
         "d.mlir",
-        "2026-03",
+        state_named("2026-03"),
     )
     bd = {
         "bd_id": 0, "buffer": "b", "offset": 8, "length": 16, "sizes": None, "strides": None,
@@ -1364,3 +1369,58 @@ def test_operations_are_done_in_the_order_of_the_sequence():
     ]
 
     assert kinds == [SetBd, PatchBd, SetRegisters, RouteTokens, Push, Wait, SetRegisters]
+
+
+def test_a_lock_is_set_at_the_id_that_it_has_in_each_state():
+    """Until 2026-08-12 a design's own lock had its id before those of the fifos, since then behind them."""
+    lines = (
+        fifo("in", "shim", "t2"),
+        lock("go"),
+        "aie.runtime_sequence @run(%a: memref<16xi32>) {\naiex.set_lock(%go, 1)\n}",
+    )
+    addresses = {}
+    for name in ("2026-08", "2026-08-14"):
+        design = lowered(*lines, state=state_named(name))
+        (write,) = npu_actions(decode(sequence_words(design, main_sequence(design)), "insts.bin"))
+        assert isinstance(write, SetRegisters)
+        addresses[name] = (write.offset, lock_ids(design)["go"])
+
+    # LOCK0_VALUE of a core tile's memory module, 16 bytes a lock.
+    assert addresses == {"2026-08": (0x1F000, 0), "2026-08-14": (0x1F020, 2)}
+
+
+def test_a_tile_beside_the_address_of_a_block_write_is_in_its_word() -> None:
+    """appendBlockWrite writes column and row beside the address, which has them as well; without a tile, nothing."""
+    words = {}
+    for where in ("", ", column = 1 : i32, row = 2 : i32"):
+        parts = (
+            'memref.global "private" constant @w : memref<2xi32> = dense<[1, 2]>',
+            "aie.runtime_sequence @run(%a: memref<16xi32>) {\n%d = memref.get_global @w : memref<2xi32>\n"
+            f"aiex.npu.blockwrite(%d) {{address = 0x1F000 : ui32{where}}} : memref<2xi32>\n}}",
+        )
+        design = lowered(*parts)
+        data = sequence_words(design, main_sequence(design))
+        words[where] = [f"{int.from_bytes(data[n : n + 4], 'little'):08x}" for n in range(16, len(data), 4)]
+        assert encode(decode(data, "insts.bin")) == data
+
+    assert list(words.values()) == [
+        ["00000001", "00000000", "0001f000", "00000018", "00000001", "00000002"],
+        ["00000001", "00000201", "0221f000", "00000018", "00000001", "00000002"],
+    ]
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("", 0xF00), (" {controller_id = PACKET}", 0x300)])
+def test_tokens_go_to_the_controller_that_the_shim_tile_names(attribute: str, value: int) -> None:
+    written = text(
+        fifo("in", "shim", "t2"),
+        "aie.runtime_sequence @run(%a: memref<16xi32>) {\n"
+        "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) "
+        "{id = 0 : i64, issue_token = true, metadata = @in} : memref<16xi32>\n"
+        "aiex.npu.push_queue(0, 0, MM2S : 0) {bd_id = 0 : i32, repeat_count = 0 : i32, issue_token = true}\n}",
+    )
+    packet = "#aie.packet_info<pkt_type = 0, pkt_id = 3>"
+    written = written.replace("aie.tile(0, 0)", "aie.tile(0, 0)" + attribute.replace("PACKET", packet), 1)
+    design = lower_design(read_design(written, "d.mlir"))
+    stream = decode(sequence_words(design, main_sequence(design)), "insts.bin")
+
+    assert [one.value for one in stream.operations if isinstance(one, MaskWrite)] == [value, value]

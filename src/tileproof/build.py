@@ -14,12 +14,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.library import python_environment
 from tileproof.plan import Plan, Step, compile_commands
+from tileproof.toolchain.complaint import Complaint, complaint_in
+from tileproof.toolchain.meaning import Meaning, killed, meaning_of
 
 # What a step of our own prints when it fails, so that the build can raise the same Problem again.
 _MARK = "tileproof-problem: "
@@ -230,39 +232,66 @@ def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
             return Problem(**json.loads(line.removeprefix(_MARK)))
     if os.strerror(errno.ENOSPC) in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    step = _failed_step(plan, output)
-    error = re.search(r"^([^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.*)$", output, re.MULTILINE)
-    where, why = str(folder), _last_lines(output)
-    if error:
-        source, line, said = error.groups()
-        template = plan.sources.get(source)
-        where = str(folder / error[0].split(": ")[0]) + (f", rendered from {template}" if template else "")
-        why = "\n".join(filter(None, (said, _line_of(folder / source, int(line)))))
-    again = f"; to see it again: cd {folder} && {ninja} -v {step.outputs[0]}" if step else ""
+    failed = _Failed.in_output(plan, output)
+    complaint = complaint_in(failed.said, folder)
+    text = failed.step.text if failed.step else "a build step"
+    meaning = meaning_of(complaint, folder, _peano_root(plan)) if failed.code <= _SIGNALS else killed(text, failed.code)
+    again = f"; to see it again: cd {folder} && {ninja} -v {failed.step.outputs[0]}" if failed.step else ""
+    log = f"the whole log is {folder / 'build.log'}{again}"
+    where, line = _place(plan, folder, complaint, meaning)
+    said = [complaint.said, line, *complaint.context, *([meaning.more] if meaning else [])]
     return Problem(
-        f"{plan.kernel}: {step.text if step else 'a build step'} failed",
+        f"{plan.kernel}: {meaning.what if meaning else f'{text} failed'}",
         where=where,
-        why=why,
-        fix=f"the whole log is {folder / 'build.log'}{again}",
+        why="\n".join(filter(None, said)),
+        fix=f"{meaning.fix}\n{log}" if meaning else log,
         exit_code=EXIT_KERNEL_WRONG,
     )
 
 
-def _line_of(path: Path, number: int) -> str:
-    """A line of a rendered file, without its indent; empty where there is none."""
+_SIGNALS = 128  # what a shell adds to the number of the signal that ended a command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    """The step that failed, its exit code (0 where ninja does not tell it), and what it printed."""
+
+    step: Step | None
+    code: int
+    said: str
+
+    @classmethod
+    def in_output(cls, plan: Plan, output: str) -> _Failed:
+        """ninja says `FAILED: output` (since 1.12 `FAILED: [code=1] output`), the command, and what it printed."""
+        found = re.search(r"^FAILED: (?:\[code=(\d+)\] )?(\S+).*\n.*\n?", output, re.MULTILINE)
+        if found is None:
+            return cls(step=None, code=0, said=output)
+        step = next((step for step in plan.steps if found[2] in step.outputs), None)
+        said = re.split(r"^ninja: build stopped|^\[\d+/\d+\] ", output[found.end() :], flags=re.MULTILINE)[0]
+        return cls(step=step, code=int(found[1] or 0), said=said)
+
+
+def _place(plan: Plan, folder: Path, complaint: Complaint, meaning: Meaning | None) -> tuple[str, str]:
+    """Where to look, with the template behind it, and the line that stands there."""
+    if meaning is not None and meaning.name is not None:
+        number = _line_with(folder / "design.mlir", meaning.name)
+        complaint = replace(complaint, file="design.mlir", line=number, column=0)
+    if complaint.file is None:
+        return str(folder), ""
+    template = plan.sources.get(complaint.file)
+    where = str(folder / complaint.where) + (f", rendered from {template}" if template else "")
+    return where, complaint.line_in(folder)
+
+
+def _line_with(path: Path, name: str) -> int:
+    """The number of the first line that has the name; 0 where none has."""
     lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
-    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+    return next((number for number, line in enumerate(lines, start=1) if name in line), 0)
 
 
-def _failed_step(plan: Plan, output: str) -> Step | None:
-    """ninja says `FAILED: output` (since 1.12 `FAILED: [code=1] output`) before the command and what it printed."""
-    failed = re.search(r"^FAILED: (?:\[code=\d+\] )?(\S+)", output, re.MULTILINE)
-    return next((step for step in plan.steps if failed and failed.group(1) in step.outputs), None)
-
-
-def _last_lines(output: str) -> str:
-    lines = [line for line in output.splitlines() if line and not line.startswith(("[", "ninja: build stopped"))]
-    return "\n".join(lines[-4:]) or "it said nothing"
+def _peano_root(plan: Plan) -> Path | None:
+    words = shlex.split(plan.variables.get("peano_root", ""))
+    return Path(words[0]) if words else None
 
 
 def _check_outputs(plan: Plan, folder: Path) -> None:

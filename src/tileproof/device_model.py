@@ -40,6 +40,7 @@ TILE_KINDS = {
 # AIETargetModel.h: getComputeTileLoadStoreBusWidth is 256 bit, mem tiles address 32-bit words.
 BUFFER_ALIGNMENT = {CORE: 32, MEM: 4, SHIM: 4}
 
+PROGRAM_MEMORY_BYTES = 16 * 1024  # of one core: AM020, aie-rt ProgMemSize
 DEFAULT_STACK_BYTES = 1024  # AIETargetModel.h: 0x400 when a core says nothing
 TASK_QUEUE_DEPTH = 4  # aie-rt StartQSizeMax, AM020
 MAX_LOCK_VALUE = 63  # AIETargetModel.h getMaxLockValue: 6 bits

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 from tileproof.errors import Problem
@@ -252,21 +253,47 @@ def _apart() -> str:
     return f"; they are {apart} days apart: mlir-aie's utils/peano-requirements.txt names the Peano it was tested with"
 
 
+_REGISTERS = ("aie_registers_aie2.json", "events_database.json")
+
+
+def _registers(aiecc: Tool | Absence, machine: Machine) -> Finding:
+    """mlir-aie's names of registers and events, where its aie-trace-to-config looks (AIERegisterDatabase.cpp)."""
+    from tileproof.toolchain.mlir_aie import root_of
+
+    named = machine.environ.get("MLIR_AIE_INSTALL_DIR")
+    roots = [Path(named)] if named else []
+    roots += [root_of(aiecc)] if isinstance(aiecc, Tool) else []
+    folders = [root / "lib" / "regdb" for root in roots]
+    whole = next((folder for folder in folders if all((folder / name).is_file() for name in _REGISTERS)), None)
+    if whole is not None:
+        return Finding(thing="register database", state=PRESENT, detail=str(whole))
+    detail = "lib/regdb of mlir-aie is not here: designs with aie.trace cannot be built for an NPU, all others can"
+    fix = "install a release of mlir-aie whole; lib/regdb lies beside its bin"
+    return Finding(thing="register database", state=ABSENT, detail=detail, fix=fix if roots else "")
+
+
 def _toolchain(machine: Machine) -> Iterator[Finding]:
-    from tileproof.toolchain.mlir_aie import dialect_of_tool, probe
+    from tileproof.mlir_aie import state_of
+    from tileproof.toolchain.aie_opt import passes_of
+    from tileproof.toolchain.mlir_aie import driver_of_tool, probe
 
     found = probe(machine.environ)
     aiecc = found["aiecc"]
-    dialect = dialect_of_tool(aiecc, machine.environ) if isinstance(aiecc, Tool) else None
+    driver = driver_of_tool(aiecc, machine.environ) if isinstance(aiecc, Tool) else None
     for name, tool in found.items():
-        is_needed = name != "aie-translate" and (name != "bootgen" or dialect in ("A", "B"))
+        is_needed = name != "aie-translate" and (name != "bootgen" or (driver is not None and not driver.prints_layout))
         needed: tuple[Path_, ...] = ("npu",) if is_needed else ()
         if isinstance(tool, Absence):
             state = BROKEN if tool.present else ABSENT
             yield Finding(thing=tool.name, state=state, detail=tool.why, fix=tool.fix, needed_for=needed)
         else:
-            detail = f"{tool.version} ({' '.join(tool.command)})" + (f", dialect {dialect}" if name == "aiecc" else "")
+            detail = f"{tool.version} ({' '.join(tool.command)})"
+            if name == "aiecc" and driver is not None:
+                detail += f", dialect {driver.dialect}"
+            if name == "aie-opt":
+                detail += f", mlir-aie of {state_of(passes_of(tool, machine.environ)).name}"
             yield Finding(thing=tool.name, state=PRESENT, detail=detail, needed_for=needed)
+    yield _registers(found["aiecc"], machine)
     yield _pairing(found, machine)
     chess = shutil.which("xchesscc", path=machine.environ.get("PATH", ""))
     detail = chess or "builds use Peano, and need none"

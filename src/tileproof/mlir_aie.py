@@ -1,16 +1,133 @@
-"""The states of mlir-aie whose spelling and whose choices tileproof knows.
+"""The mlir-aie that people have, as data: which days of its main branch, and what differs between them.
 
-"2025-11" is v1.1.x, "2026-03" is commit 7fa34218b, "2026-08" is 3ca0193ce with the objectfifo pass of a9e39faeb.
+Facts: mlir-aie's history, where each field's comment names the change; what it makes of designs was compared with its
+own answers for 2026-03, 2026-08 and, as far as locks are concerned, 2026-08-14. 2026-06 is read off the changes alone.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
-State = Literal["2025-11", "2026-03", "2026-08"]
-STATES: tuple[State, ...] = ("2025-11", "2026-03", "2026-08")
 
-# The states whose buffers, locks, BDs and words the lowering reproduces; of v1.1.x we know the spelling only.
-LoweredState = Literal["2026-03", "2026-08"]
-LOWERED_STATES: tuple[LoweredState, ...] = ("2026-03", "2026-08")
-NEWEST: LoweredState = "2026-08"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One mlir-aie. Between `since` and `until`, both included, every field below holds; `until` is None for the
+    newest.
+
+    `mark` is a pass of its aie-opt that no earlier state has.
+    """
+
+    name: str
+    release: str
+    commit: str
+    since: str
+    until: str | None = None
+    mark: str | None = None
+
+    # How a design is spelled.
+    allocates_by_tile: bool = False  # aie.shim_dma_allocation names a tile, and no column: #2727, 2025-12-16
+    links_by_function: bool = False  # link_with stands on the function, not on the core: #2922, 2026-03-12
+    has_logical_tiles: bool = False  # aie.logical_tile: #2888, 2026-03-11
+    places_tiles: bool = False  # aie-place-tiles gives them their places: #2900, 2026-03-30
+    unrolls_sequences: bool = False  # loops of a sequence are written out: #3226, 2026-07-07
+    numbers_are_values: bool = False  # SSA values, and BDs by name: #3225, #3308, #3306, 2026-07-06 to 14
+
+    # What it makes of a design.
+    lowering_is_known: bool = True
+    joins_rows: bool = False  # rows that lie side by side are one linear transfer: #2924, 2026-04-07
+    keeps_addresses: bool = False  # what asks for an address lies there: #3003, #3037, 2026-04-16 and 2026-05-08
+    aligns_buffers: bool = False  # and the stack is looked at in every bank: #3037, 2026-05-08
+    repeats_in_hardware: bool = False  # one BD whose task is repeated, not a chain: #3115, 2026-05-29
+    folds_aperture: bool = False  # the DDR aperture, for arguments from 5 on: #3252, 2026-07-10
+    pins_channels: bool = False  # the channels that a fifo asks for: #3325, 2026-07-13
+    splits_transfers: bool = False  # what is beyond a BD's limits: #3392, 2026-07-24
+    numbers_locks_last: bool = False  # lock ids are given when fifos are lowered: #3377, 2026-08-13
+    unrolls_rightly: bool = False  # loops over fifos, whatever they run: #3298, 2026-08-13
+
+
+# Each says what came with it.
+_2025_11 = State(
+    name="2025-11",
+    release="v1.1.x",
+    commit="ddf9453dc",
+    since="2025-11-18",
+    until="2025-12-15",
+    lowering_is_known=False,
+)
+_2026_03 = replace(
+    _2025_11,
+    name="2026-03",
+    release="v1.3.1",
+    commit="7fa34218b",
+    since="2026-03-12",
+    until="2026-03-29",
+    mark="aie-assign-core-link-files",
+    lowering_is_known=True,
+    allocates_by_tile=True,
+    links_by_function=True,
+    has_logical_tiles=True,
+)
+_2026_06 = replace(
+    _2026_03,
+    name="2026-06",
+    release="wheels of June 2026",
+    commit="8da13e91d",
+    since="2026-05-29",
+    until="2026-07-05",
+    mark="aie-place-tiles",
+    places_tiles=True,
+    joins_rows=True,
+    keeps_addresses=True,
+    aligns_buffers=True,
+    repeats_in_hardware=True,
+)
+_2026_08 = replace(
+    _2026_06,
+    name="2026-08",
+    release="wheels of late July and early August 2026",
+    commit="a9e39faeb",
+    since="2026-07-24",
+    until="2026-08-12",
+    mark="aie-objectfifo-liveness",
+    unrolls_sequences=True,
+    numbers_are_values=True,
+    folds_aperture=True,
+    pins_channels=True,
+    splits_transfers=True,
+)
+_2026_08_14 = replace(
+    _2026_08,
+    name="2026-08-14",
+    release="wheels since 2026-08-13",
+    commit="3ca0193ce",
+    since="2026-08-13",
+    until=None,
+    mark="aie-objectFifo-unroll",
+    numbers_locks_last=True,
+    unrolls_rightly=True,
+)
+
+# From the oldest to the newest.
+STATES = (_2025_11, _2026_03, _2026_06, _2026_08, _2026_08_14)
+NEWEST = STATES[-1]
+# Those whose buffers, locks, BDs and words the lowering reproduces; of v1.1.x we know the spelling only.
+LOWERED_STATES = tuple(state for state in STATES if state.lowering_is_known)
+
+
+def state_named(name: str) -> State:
+    """The state of that name; `KeyError` where there is none."""
+    return {state.name: state for state in STATES}[name]
+
+
+def states_that(holds: Callable[[State], bool]) -> tuple[str, ...]:
+    """The names of the states of which that is true."""
+    return tuple(state.name for state in STATES if holds(state))
+
+
+def state_of(passes: Collection[str]) -> State:
+    """The state of an aie-opt with these passes: the newest whose mark it has.
+
+    A tool of a day between two states is taken for the older one.
+    """
+    return next(state for state in reversed(STATES) if state.mark is None or state.mark in passes)

@@ -7,6 +7,7 @@ lowerings, host banks, the digest of the pair.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ from tileproof import library
 from tileproof.device_model import device_named
 from tileproof.plan import BANKS, SEAL, Plan, Step, by_argument, digest_of, tile_sources
 from tileproof.spec import KernelSpec
-from tileproof.toolchain.aiecc import STATE_OF, AieccCall, addresses_file, aiecc_flags, pipeline
+from tileproof.toolchain.aie_opt import pipeline
+from tileproof.toolchain.aiecc import ADDRESSES, AieccCall, addresses_file, aiecc_flags, layout_flags
 from tileproof.toolchain.mlir_aie import MlirAie
 
 # mlir-aie's own for its kernels (programming_examples/makefile-common of v1.1.x, its JIT of 2026-08).
@@ -32,8 +34,9 @@ PEANO_FLAGS = (
 )
 _AIE_ARCH = {20: "aie2", 21: "aie2p"}
 _TMPDIR = "aiecc.prj"
-_DESIGN, _OBJECTS, _PLACED, _LOWERED = "aie.mlir", "objects.mlir", "placed.mlir", "lowered.mlir"
-_HELD, _NOTES = "held.json", "notes.json"
+_DESIGN, _OBJECTS, _PLACED = "aie.mlir", "objects.mlir", "placed.mlir"
+_LOWERED, _HELD, _NOTES = "lowered.mlir", "held.json", "notes.json"
+_LAYOUT = "layout"  # where aiecc writes one of its own
 _PACKED = "aiecc.xclbin"
 
 
@@ -49,6 +52,7 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
     # A fifo has no attribute for a place: its objects must be there before they can be told where to lie.
     placed = any(buffer.name in spec.banks.tile for buffer in spec.buffers)
     design = _PLACED if placed else _DESIGN
+    text = texts["design.mlir"]
     return Plan(
         kernel=spec.name,
         variant=variant,
@@ -59,10 +63,10 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
         steps=(
             _respell(tools),
             *(_compile(source, arch) for source in sources),
-            *((_make_objects(tools), _place(tools)) if placed else ()),
-            _lower(tools, design, objects=not placed),
+            *((_make_objects(tools, text), _place(tools)) if placed else ()),
+            _lower(tools, design, text),
             _hold(tools, tuple(banks)),
-            _aiecc(tools, design, insts, sources),
+            _aiecc(tools, design, text, insts, sources),
             _stamp(tools, variant, xclbin, insts, tuple(banks)),
         ),
         variables=_variables(tools, python),
@@ -84,9 +88,9 @@ def _sources(spec: KernelSpec, texts: Mapping[str, str]) -> dict[str, str]:
 def _variables(tools: MlirAie, python: str) -> dict[str, str]:
     """This machine's paths; those of a dialect that is only assumed are variables of the reader's shell."""
     quoted = str if tools.is_assumed else shlex.quote
-    # aiecc of 2026-07 and before looks for xclbinutil and bootgen on PATH.
+    # An aiecc that takes no path to xclbinutil looks for it on PATH, and one of 2026-07 and before for bootgen too.
     folders = [str(Path(tool.command[-1]).parent) for tool in (tools.xclbinutil, tools.bootgen) if tool]
-    by_path = tools.dialect in ("A", "B") and not tools.is_assumed
+    by_path = not (tools.driver.takes_xclbinutil or tools.is_assumed)
     return {
         "python": shlex.quote(python),
         "peano": " ".join(map(quoted, tools.peano.command)),
@@ -100,7 +104,7 @@ def _variables(tools: MlirAie, python: str) -> dict[str, str]:
 
 
 def _respell(tools: MlirAie) -> Step:
-    state = STATE_OF[tools.dialect]
+    state = tools.state.name
     return Step(
         name="respell",
         command=f"$python -P -m tileproof respell --design design.mlir --state {state} --output {_DESIGN}",
@@ -123,72 +127,94 @@ def _compile(source: str, arch: str) -> Step:
     )
 
 
-def _aie_opt(tools: MlirAie, name: str, source: str, output: str, text: str, **parts: bool) -> Step:
-    passes = shlex.quote(f"--pass-pipeline={pipeline(STATE_OF[tools.dialect], **parts)}")
+def _aie_opt(name: str, passes: str, source: str, output: str, text: str) -> Step:
     return Step(
         name=name,
-        command=f"$aie_opt {passes} {source} -o {output}",
+        command=f"$aie_opt {shlex.quote(f'--pass-pipeline={passes}')} {source} -o {output}",
         inputs=(source, "aie-opt.txt"),
         outputs=(output,),
         text=text,
     )
 
 
-def _make_objects(tools: MlirAie) -> Step:
-    text = "make the objects of the fifos"
-    return _aie_opt(tools, "objects", _DESIGN, _OBJECTS, text, objects=True, addresses=False)
+def _make_objects(tools: MlirAie, design: str) -> Step:
+    passes = pipeline(tools.passes, design, objects=True, addresses=False)
+    return _aie_opt("objects", passes, _DESIGN, _OBJECTS, "make the objects of the fifos")
 
 
 def _place(tools: MlirAie) -> Step:
     return Step(
         name="place",
         command=f"$python -P -m tileproof place --design design.mlir --objects {_OBJECTS} --output {_PLACED}"
-        f" --state {STATE_OF[tools.dialect]}",
+        f" --state {tools.state.name}",
         inputs=("design.mlir", _OBJECTS, "tileproof.txt"),
         outputs=(_PLACED,),
         text="put [banks] onto the objects of the fifos",
     )
 
 
-def _lower(tools: MlirAie, design: str, *, objects: bool) -> Step:
-    text = "verify the design, and lower it as far as addresses"
-    return _aie_opt(tools, "lower", design, _LOWERED, text, objects=objects, addresses=True)
+def _lower(tools: MlirAie, design: str, text: str) -> Step:
+    """aiecc's own layout where it prints one without compiling a core; else that of the passes which it would run."""
+    says = "verify the design, and lower it as far as addresses"
+    if not tools.driver.prints_layout:
+        passes = pipeline(tools.passes, text, objects=design == _DESIGN, addresses=True)
+        return _aie_opt("lower", passes, design, _LOWERED, says)
+    call = AieccCall(design=design, tmpdir=f"{_LAYOUT}.prj", insts="insts.bin", sequence=_one_of_several(text))
+    return Step(
+        name="lower",
+        command=f"$aiecc {' '.join(layout_flags(tools.driver, call, _LAYOUT))} && cp {_LAYOUT}/{ADDRESSES} {_LOWERED}",
+        inputs=(design, "aiecc.txt"),
+        outputs=(_LOWERED,),
+        text=says,
+    )
+
+
+def _one_of_several(design: str) -> str | None:
+    """The first runtime sequence of a design that has more: aiecc would write all of them into one file."""
+    names = re.findall(r"\baiex?\.runtime_sequence\b(?:\s*@(\w+))?\s*\(", design)
+    return (names[0] or "sequence") if len(names) > 1 else None
 
 
 def _hold(tools: MlirAie, banks: tuple[str, ...]) -> Step:
     return Step(
         name="hold",
         command=f"$python -P -m tileproof hold --design design.mlir --lowered {_LOWERED}"
-        f" --state {STATE_OF[tools.dialect]} --output {_HELD}" + "".join(f" --banks {name}" for name in banks),
+        f" --state {tools.state.name} --output {_HELD}" + "".join(f" --banks {name}" for name in banks),
         inputs=("design.mlir", _LOWERED, *banks, "tileproof.txt"),
         outputs=(_HELD,),
         text="hold mlir-aie's lowering against tileproof's",
     )
 
 
-def _aiecc(tools: MlirAie, design: str, insts: str, sources: list[str]) -> Step:
+def _aiecc(tools: MlirAie, design: str, text: str, insts: str, sources: list[str]) -> Step:
     call = AieccCall(
-        design=design, xclbin=_PACKED, insts=insts, tmpdir=_TMPDIR, peano="$peano_root", xclbinutil="$xclbinutil"
+        design=design,
+        xclbin=_PACKED,
+        insts=insts,
+        tmpdir=_TMPDIR,
+        peano="$peano_root",
+        xclbinutil="$xclbinutil",
+        sequence=_one_of_several(text),
     )
     # The variables are quoted where they are defined; nothing else in the flags needs a shell's care.
-    flags = " ".join(aiecc_flags(tools.dialect, call))
+    flags = " ".join(aiecc_flags(tools.driver, call))
     objects = [source.removesuffix(".cc") + ".o" for source in sources]
     return Step(
         name="aiecc",
         command=f"$with_path $aiecc {flags}",
         inputs=(design, _HELD, *objects, *(f"{name}.txt" for name in tools.tools)),
-        outputs=(_PACKED, insts, addresses_file(tools.dialect, _TMPDIR)),
+        outputs=(_PACKED, insts, addresses_file(tools.driver, _TMPDIR)),
         text="run aiecc",
     )
 
 
 def _stamp(tools: MlirAie, variant: str, xclbin: str, insts: str, banks: tuple[str, ...]) -> Step:
-    addresses = addresses_file(tools.dialect, _TMPDIR)
+    addresses = addresses_file(tools.driver, _TMPDIR)
     return Step(
         name="stamp",
         command=f"$python -P -m tileproof stamp --design design.mlir --held {_HELD} --built {_PACKED} --insts {insts}"
         f" --addresses {addresses} --lowered {_LOWERED} --xclbin {xclbin} --seal {SEAL} --notes {_NOTES}"
-        f" --state {STATE_OF[tools.dialect]} --variant {variant} --digest $digest"
+        f" --state {tools.state.name} --variant {variant} --digest $digest"
         + "".join(f" --banks {name}" for name in banks),
         inputs=("design.mlir", _HELD, _PACKED, insts, addresses, _LOWERED, *banks, "tileproof.txt"),
         outputs=(xclbin, _NOTES, SEAL),

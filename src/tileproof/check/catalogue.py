@@ -152,7 +152,7 @@ CATALOGUE = (
     _warning(
         "TP306",
         "needs-new-mlir-aie",
-        "A transfer that mlir-aie splits or makes linear only since July 2026, and refuses before.",
+        "A transfer that mlir-aie makes linear since April 2026, or splits since July 2026, and refuses before.",
         "write it as [1, 1, 1, N][0, 0, 0, 1], or keep each size at most 1,023",
     ),
     _error(

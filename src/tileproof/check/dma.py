@@ -13,7 +13,7 @@ from tileproof.insts import ShimTransfer, transfer_operations
 from tileproof.insts.shim import ITERATION_LIMIT, WORD_BYTES
 from tileproof.lowering.programs import LARGEST_REPEAT
 from tileproof.mlir.design import ConfigureTask, Design, Dimensions, Fifo, MemRef, Tile, Transfer
-from tileproof.mlir_aie import LoweredState
+from tileproof.mlir_aie import LOWERED_STATES, NEWEST, State
 
 _WORD = 1 << 32
 
@@ -157,16 +157,17 @@ def bd_field(checked: Checked) -> Iterator[Finding]:
         request = _request(checked.design, transfer, type_)
         if request is None or _iterates_too_often(transfer):
             continue
-        broken = _refused(checked.design, request, "2026-08")
+        broken = _refused(checked.design, request, NEWEST)
         if broken is not None:
             # TP302, TP303 and TP304 say theirs already, of every field at once.
             if broken.check in ("TP305", "TP313"):
                 what = f"the transfer of @{transfer.shim} cannot be written"
                 yield finding(broken.check, what, transfer.place, broken.why or broken.what)
             continue
-        old = _refused(checked.design, request, "2026-03")
+        old = _refused(checked.design, request, LOWERED_STATES[0])
         if old is not None:
-            what = f"the transfer of @{transfer.shim} needs mlir-aie of July 2026 or later"
+            first = next(state for state in LOWERED_STATES if _refused(checked.design, request, state) is None)
+            what = f"the transfer of @{transfer.shim} needs mlir-aie of {first.name} or later"
             yield finding("TP306", what, transfer.place, old.why or old.what)
 
 
@@ -253,7 +254,7 @@ def _request(design: Design, transfer: Transfer, type_: MemRef) -> ShimTransfer 
     )
 
 
-def _refused(design: Design, request: ShimTransfer, state: LoweredState) -> Problem | None:
+def _refused(design: Design, request: ShimTransfer, state: State) -> Problem | None:
     generation = "npu1" if design.device.generation == "npu1" else "npu2"
     try:
         transfer_operations(request, generation=generation, mlir_aie_state=state)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from tileproof.insts import PatchBd, Push, RouteTokens, SetBd, Wait, decode, npu
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Place, Sequence
-from tileproof.mlir_aie import LOWERED_STATES, LoweredState
+from tileproof.mlir_aie import LOWERED_STATES, State
 from tileproof.provenance import check_pair, read_provenance
 from tileproof.xclbin import parse_aie_partition, read_kernels, read_xclbin
 from tileproof.xrt import FIRST_BUFFER
@@ -32,7 +32,7 @@ def other_instructions(checked: Checked) -> Iterator[Finding]:
         )
 
 
-def _words(design: Design, state: LoweredState) -> list[bytes]:
+def _words(design: Design, state: State) -> list[bytes]:
     try:
         lowered = lower_design(design, state=state, as_silent=True)
         return [sequence_words(lowered, sequence, as_silent=True) for sequence in lowered.sequences]

@@ -7,16 +7,29 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileproof import mlir_aie
 from tileproof.cli.contract import inspect_built
-from tileproof.cli.shared import add_command, answer, common_options, emulator_options, positive, request_of, say, seed
+from tileproof.cli.shared import (
+    add_command,
+    answer,
+    common_options,
+    emulator_options,
+    mlir_aie_state,
+    positive,
+    request_of,
+    say,
+    seed,
+)
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of, unreadable
+from tileproof.mlir_aie import LOWERED_STATES, NEWEST, STATES
 
 if TYPE_CHECKING:
     from tileproof.check.checked import BuiltFile
     from tileproof.check.finding import Finding
     from tileproof.cli.shared import Commands
     from tileproof.emulator.library import Manner
+
+
+_STATES = [state.name for state in STATES]
 
 
 def add_commands(commands: Commands) -> None:
@@ -67,19 +80,37 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from tileproof.toolchain.other_lowering import compare_lowerings
+    """Our own check first: what it finds wrong is no difference between the two. The exit code is the comparison's."""
+    from tileproof.check.catalogue import CATALOGUE
+    from tileproof.check.report import as_text
+    from tileproof.check.run import check_design
+    from tileproof.toolchain.other_lowering import RefusedProblem, compare_lowerings
 
-    name, design, _ = _subject(arguments)
-    found = compare_lowerings(design, name)
+    name, design, tile_code = _subject(arguments)
+    wrong = [finding for finding in check_design(design, name, tile_code) if finding.is_error]
+    try:
+        found = compare_lowerings(design, name)
+    except RefusedProblem as refused:
+        if not wrong:
+            raise
+        answer(as_text(wrong, name, len(CATALOGUE)))
+        answer(f"mlir-aie refuses it as well: {refused.why}")
+        return EXIT_KERNEL_WRONG
+    if wrong:
+        ids = ", ".join(dict.fromkeys(finding.check.id for finding in wrong))
+        say(f"`tileproof check` finds errors in it ({ids}), which mlir-aie's lowering does not look for")
     if arguments.json:
-        answer(json.dumps({"mlir_aie": found.state, "differences": found.differences}, indent=1))
+        shown = {"mlir_aie": found.state.name, "words": found.words, "differences": found.differences}
+        answer(json.dumps(shown, indent=1))
     elif found.differences:
-        answer("\n".join((f"{name}, lowered by mlir-aie of {found.state} and by tileproof:", *found.differences)))
+        answer("\n".join((f"{name}, lowered by mlir-aie of {found.state.name} and by tileproof:", *found.differences)))
     else:
         theirs = found.theirs
         counted = f"{len(theirs.buffers)} buffers, {len(theirs.locks)} locks, {len(theirs.channels)} channels"
         counted += f", {found.words} instruction words" if found.words else ""
-        answer(f"{name}: mlir-aie of {found.state} and tileproof make the same of it: {counted}")
+        answer(f"{name}: mlir-aie of {found.state.name} and tileproof make the same of it: {counted}")
+    if found.words is None:
+        say("instruction words were not compared: " + found.why_no_words)
     return EXIT_KERNEL_WRONG if found.differences else 0
 
 
@@ -179,7 +210,7 @@ def _add_inspect(commands: Commands) -> None:
     what.add_argument("--lowered", action="store_true", help="buffers with addresses, locks, DMA chains, circuits")
     what.add_argument("--print", action="store_true", help="the design itself, in the spelling of --mlir-aie")
     parser.add_argument(
-        "--mlir-aie", choices=mlir_aie.STATES, metavar="STATE", help="which mlir-aie: " + ", ".join(mlir_aie.STATES)
+        "--mlir-aie", type=mlir_aie_state, metavar="STATE", help="which mlir-aie: " + ", ".join(_STATES)
     )
     parser.add_argument(
         "--scheme", choices=("default", "bank-aware", "basic-sequential"), help="how buffers are placed"
@@ -211,7 +242,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if arguments.print:
         from tileproof.mlir.printer import respelled
 
-        answer(respelled(text, name, arguments.mlir_aie or mlir_aie.NEWEST).rstrip("\n"))
+        answer(respelled(text, name, arguments.mlir_aie or NEWEST).rstrip("\n"))
         return 0
     if arguments.lowered:
         return _inspect_lowered(arguments, name, text)
@@ -240,12 +271,12 @@ def _refuse_option(option: str) -> None:
 
 
 def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int:
-    if arguments.mlir_aie not in (None, *mlir_aie.LOWERED_STATES):
+    if arguments.mlir_aie is not None and not arguments.mlir_aie.lowering_is_known:
         raise Problem(
-            f"what mlir-aie of {arguments.mlir_aie} makes of a design is not known here",
-            where=f"--mlir-aie {arguments.mlir_aie}",
+            f"what mlir-aie of {arguments.mlir_aie.name} makes of a design is not known here",
+            where=f"--mlir-aie {arguments.mlir_aie.name}",
             why="of that state we know the spelling only",
-            fix="choose one of " + ", ".join(mlir_aie.LOWERED_STATES) + ", or --print",
+            fix="choose one of " + ", ".join(state.name for state in LOWERED_STATES) + ", or --print",
         )
     if arguments.json:
         from tileproof.lowering.facts import design_facts

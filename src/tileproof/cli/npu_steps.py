@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tileproof.cli.shared import mlir_aie_state
 from tileproof.cli.steps import banks_option, banks_read, step
-from tileproof.mlir_aie import STATES
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     parser = step(commands, "respell", _respell, "design output")
-    parser.add_argument("--state", choices=STATES, required=True)
+    parser.add_argument("--state", type=mlir_aie_state, required=True)
     parser = step(commands, "place", _place, "design objects output")
-    parser.add_argument("--state", choices=STATES, required=True)
+    parser.add_argument("--state", type=mlir_aie_state, required=True)
     parser = step(commands, "hold", _hold, "design lowered output")
-    parser.add_argument("--state", choices=STATES, required=True)
+    parser.add_argument("--state", type=mlir_aie_state, required=True)
     banks_option(parser)
     parser = step(commands, "stamp", _stamp, "design held built insts addresses lowered xclbin seal notes")
-    parser.add_argument("--state", choices=STATES, required=True)
+    parser.add_argument("--state", type=mlir_aie_state, required=True)
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
     banks_option(parser)
@@ -53,7 +53,7 @@ def _hold(arguments: argparse.Namespace) -> None:
 
     design, lowered = arguments.design, arguments.lowered
     banks = banks_read(arguments)
-    told = hold(design.read_text(), design.name, lowered.read_text(), lowered.name, arguments.state, banks)
+    told = hold(design.read_text(), design.name, lowered.read_text(), str(lowered), arguments.state, banks)
     write_atomically(arguments.output, (json.dumps({"warnings": told}) + "\n").encode())
 
 
@@ -63,10 +63,10 @@ def _stamp(arguments: argparse.Namespace) -> None:
     from tileproof.stamp import stamped
 
     lowered, addresses = arguments.lowered, arguments.addresses
-    check_same_addresses(lowered.read_text(), lowered.name, addresses.read_text(), str(addresses))
+    check_same_addresses(lowered.read_text(), str(lowered), addresses.read_text(), str(addresses))
     insts, design = arguments.insts.read_bytes(), arguments.design
     noted = json.loads(arguments.held.read_text())["warnings"]
-    noted += hold_words(design.read_text(), design.name, insts, arguments.state)
+    noted += hold_words(design.read_text(), design.name, lowered.read_text(), str(lowered), insts, arguments.state)
     made = stamped(
         arguments.built.read_bytes(),
         insts,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tileproof import device_model
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem
+from tileproof.mlir_aie import STATES, State, state_named
 from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
@@ -124,6 +125,15 @@ def seconds(text: str) -> float:
     if not 0 < value <= _A_WEEK_S:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, and within a week")
     return value
+
+
+def mlir_aie_state(text: str) -> State:
+    """The mlir-aie of that name."""
+    try:
+        return state_named(text)
+    except KeyError:
+        names = ", ".join(known.name for known in STATES)
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {names}") from None
 
 
 def request_of(arguments: argparse.Namespace) -> Request:

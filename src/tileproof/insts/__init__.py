@@ -31,6 +31,7 @@ from tileproof.insts.model import (
     tile_of,
 )
 from tileproof.insts.shim import (
+    SHIM_CONTROLLER_ID,
     Packet,
     QueuePush,
     ShimBd,
@@ -45,6 +46,7 @@ from tileproof.insts.shim import (
 )
 
 __all__ = [
+    "SHIM_CONTROLLER_ID",
     "Action",
     "BlockWrite",
     "DdrPatch",

@@ -87,7 +87,8 @@ def operation_words(operation: Operation) -> tuple[int, ...]:
             return (WRITE, 0, operation.address, 0, operation.value, 4 * WRITE_WORDS)
         case BlockWrite():
             size = 4 * (BLOCK_WRITE_HEADER + len(operation.words))
-            return (BLOCK_WRITE, 0, operation.address, size, *operation.words)
+            column, row = operation.tile
+            return (BLOCK_WRITE, row << 8 | column, operation.address, size, *operation.words)
         case MaskWrite():
             setting = (operation.value, operation.mask)
             return (MASK_WRITE, 0, operation.address, 0, *setting, 4 * MASK_WRITE_WORDS)
@@ -170,7 +171,10 @@ def _read_sync(words: tuple[int, ...]) -> Operation:
 # By op code: the words it needs at least, and how they are read.
 _READERS: dict[int, tuple[int, Callable[[tuple[int, ...]], Operation]]] = {
     WRITE: (WRITE_WORDS, lambda w: Write(address=w[2], value=w[4])),
-    BLOCK_WRITE: (BLOCK_WRITE_HEADER, lambda w: BlockWrite(address=w[2], words=w[BLOCK_WRITE_HEADER:])),
+    BLOCK_WRITE: (
+        BLOCK_WRITE_HEADER,
+        lambda w: BlockWrite(address=w[2], words=w[BLOCK_WRITE_HEADER:], tile=(w[1] & 0xFF, w[1] >> 8 & 0xFF)),
+    ),
     MASK_WRITE: (MASK_WRITE_WORDS, lambda w: MaskWrite(address=w[2], value=w[4], mask=w[5])),
     SYNC: (SYNC_WORDS, _read_sync),
     DDR_PATCH: (

@@ -35,10 +35,12 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockWrite:
-    """Registers that follow each other take `words`."""
+    """Registers that follow each other take `words`. `tile` is (column, row) where the stream names it beside the
+    address, which holds it as well (appendBlockWrite in AIETargetNPU.cpp); (0, 0) where it does not."""
 
     address: int
     words: tuple[int, ...]
+    tile: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

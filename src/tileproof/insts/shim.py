@@ -23,7 +23,7 @@ from tileproof.insts.model import (
     tile_address,
     tile_of,
 )
-from tileproof.mlir_aie import LoweredState
+from tileproof.mlir_aie import NEWEST, State
 
 Pattern = tuple[int, int, int, int]
 
@@ -42,7 +42,8 @@ CHANNEL_AT_CONTROL = {offset: channel for channel, offset in CONTROL.items()}
 QUEUE_AFTER_CONTROL = 4
 CHANNEL_AT_QUEUE = {offset + QUEUE_AFTER_CONTROL: channel for channel, offset in CONTROL.items()}
 CONTROLLER_ID_MASK, CONTROLLER_ID_SHIFT = 0x1F00, 8
-# The packet id of the shim's tile controller, to which tokens are sent.
+# The packet id of a shim's tile controller, to which tokens are sent, where its tile names none
+# (AIETargetModel.cpp, getTileToControllerIdMap).
 SHIM_CONTROLLER_ID = 15
 
 WORD_BYTES = 4
@@ -70,7 +71,7 @@ class ShimTransfer:
     """One `dma_memcpy_nd`: sizes and strides in elements, outermost first; an outermost stride of 0 repeats.
 
     `burst_length` is in bytes, 0 for the longest of the device. `next_bd` is for the BDs of a task, which may
-    form a chain; a `dma_memcpy_nd` is alone.
+    form a chain; a `dma_memcpy_nd` is alone. Its token goes to the tile controller with packet id `controller_id`.
     """
 
     column: int
@@ -86,6 +87,7 @@ class ShimTransfer:
     burst_length: int = 0
     packet: Packet | None = None
     next_bd: int | None = None
+    controller_id: int = SHIM_CONTROLLER_ID
 
     @property
     def place(self) -> str:
@@ -148,7 +150,7 @@ class QueuePush:
 
 
 def transfer_operations(
-    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: LoweredState = "2026-08"
+    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: State = NEWEST
 ) -> tuple[Operation, ...]:
     """The operations of one `dma_memcpy_nd`, the words exactly those of the given mlir-aie.
 
@@ -167,12 +169,13 @@ def transfer_operations(
             transfer.bd_id,
             runs=sizes[0],
             issue_token=token,
+            controller_id=transfer.controller_id,
         ),
     )
 
 
 def task_bd_operations(
-    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: LoweredState = "2026-08"
+    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: State = NEWEST
 ) -> tuple[Operation, ...]:
     """The operations of one `aie.dma_bd` of a task: nothing starts before its `push_operations`.
 
@@ -182,13 +185,21 @@ def task_bd_operations(
 
 
 def push_operations(
-    column: int, channel: int, direction: Direction, bd_id: int, *, runs: int = 1, issue_token: bool = False
+    column: int,
+    channel: int,
+    direction: Direction,
+    bd_id: int,
+    *,
+    runs: int = 1,
+    issue_token: bool = False,
+    controller_id: int = SHIM_CONTROLLER_ID,
 ) -> tuple[Operation, ...]:
-    """One `dma_start_task`: the BD, and what is chained to it, `runs` times."""
+    """One `dma_start_task`: the BD, and what is chained to it, `runs` times; a token goes to the tile controller with
+    that packet id."""
     control = CONTROL[direction, channel]
     route = MaskWrite(
         address=tile_address(column, SHIM_ROW, control),
-        value=SHIM_CONTROLLER_ID << CONTROLLER_ID_SHIFT,
+        value=controller_id << CONTROLLER_ID_SHIFT,
         mask=CONTROLLER_ID_MASK,
     )
     task = bd_id & 0xF | (runs - 1 & 0xFF) << 16 | issue_token << 31
@@ -201,12 +212,12 @@ def wait_operation(column: int, channel: int, direction: Direction) -> Sync:
     return Sync(column=column, row=SHIM_ROW, direction=direction, channel=channel)
 
 
-def _aperture(argument: int, state: LoweredState) -> int:
-    return DDR_APERTURE if state == "2026-08" and argument >= PATCHED_BY_FIRMWARE else 0
+def _aperture(argument: int, state: State) -> int:
+    return DDR_APERTURE if state.folds_aperture and argument >= PATCHED_BY_FIRMWARE else 0
 
 
 def _set_bd(
-    transfer: ShimTransfer, generation: Generation, state: LoweredState, *, address_word: int
+    transfer: ShimTransfer, generation: Generation, state: State, *, address_word: int
 ) -> tuple[Operation, ...]:
     bd = tile_address(transfer.column, SHIM_ROW, BD_BASE + BD_STRIDE * transfer.bd_id)
     offset = transfer.byte_offset + _aperture(transfer.argument, state)
@@ -216,9 +227,7 @@ def _set_bd(
     )
 
 
-def _bd_words(
-    transfer: ShimTransfer, generation: Generation, state: LoweredState, address_word: int
-) -> tuple[int, ...]:
+def _bd_words(transfer: ShimTransfer, generation: Generation, state: State, address_word: int) -> tuple[int, ...]:
     sizes, strides, linear = _lowered_pattern(transfer, state)
     repeat, _, rows, row = sizes
     steps = tuple(_step(size, stride, transfer) for size, stride in zip(sizes, strides, strict=True))
@@ -265,15 +274,16 @@ def _burst_code(transfer: ShimTransfer, generation: Generation) -> int:
 # --- which pattern reaches the hardware ---------------------------------------------------------------------
 
 
-def _lowered_pattern(transfer: ShimTransfer, state: LoweredState) -> tuple[Pattern, Pattern, bool]:
+def _lowered_pattern(transfer: ShimTransfer, state: State) -> tuple[Pattern, Pattern, bool]:
     """Sizes, strides, and whether the transfer is written as one run without dimensions."""
     sizes, strides = transfer.sizes, transfer.strides
     _refuse_bytes(transfer)
-    if state == "2026-03":
+    if not state.joins_rows:
         linear = sizes[1:3] == (1, 1) and strides[1:] == (0, 0, 1)
         _refuse_limits(transfer, sizes, strides, linear)
         return sizes, strides, linear
-    if not _contiguous(sizes, strides) and _limit_broken(transfer, sizes, strides, linear=False):
+    is_broken = not _contiguous(sizes, strides) and _limit_broken(transfer, sizes, strides, linear=False)
+    if is_broken and state.splits_transfers:
         split = _factored(transfer, sizes, strides)
         if split is not None:
             sizes, strides = split

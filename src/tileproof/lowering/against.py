@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -12,17 +12,19 @@ from tileproof.insts.difference import compare_instructions
 from tileproof.lowering.model import Bd, LoweredDesign
 from tileproof.lowering.programs import lower_programs
 from tileproof.lowering.resources import Resources
-from tileproof.mlir.reader import read_design
+from tileproof.mlir.reader import read_layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """What both have to agree on, by name: buffer to (tile, address), lock to (tile, id, value at start), and channel
-    (tile, direction, number) to its BDs."""
+    (tile, direction, number) to its BDs. `numbered` are the locks whose id the design writes: the others' are an order
+    of creation, which means nothing."""
 
     buffers: dict[str, tuple[str, int | None]]
     locks: dict[str, tuple[str, int | None, int]]
     channels: dict[str, tuple[Bd, ...]]
+    numbered: frozenset[str]
 
 
 def our_layout(lowered: LoweredDesign) -> Layout:
@@ -31,17 +33,19 @@ def our_layout(lowered: LoweredDesign) -> Layout:
         buffers={buffer.name: (str(buffer.tile), buffer.address) for buffer in lowered.buffers},
         locks={lock.name: (str(lock.tile), lock.id, lock.init) for lock in lowered.locks},
         channels={f"{one.tile} {one.direction} {one.channel}": one.bds for one in lowered.chains},
+        numbered=frozenset(lock.name for lock in lowered.design.locks if lock.id is not None),
     )
 
 
 def their_layout(text: str, name: str) -> Layout:
     """What mlir-aie prints when it has given everything its address; a `Problem` if that cannot be read."""
-    design = read_design(text, name)
+    design = read_layout(text, name)
     chains = lower_programs(design, Resources(), as_silent=True)
     return Layout(
         buffers={buffer.name: (str(buffer.tile), buffer.address) for buffer in design.buffers},
         locks={lock.name: (str(lock.tile), lock.id, lock.init) for lock in design.locks},
         channels={f"{one.tile} {one.direction} {one.channel}": one.bds for one in chains},
+        numbered=frozenset(lock.name for lock in design.locks if lock.id is not None),
     )
 
 
@@ -49,9 +53,32 @@ def differences(ours: Layout, theirs: Layout) -> tuple[str, ...]:
     """One sentence each, mlir-aie's word first; none where both say the same."""
     return (
         *_told("buffer", ours.buffers, theirs.buffers, ("tile", "address")),
-        *_told("lock", ours.locks, theirs.locks, ("tile", "id", "value at start")),
+        *_told("lock", *_with_meaning(ours, theirs), ("tile", "id", "value at start")),
         *_channels(ours.channels, theirs.channels),
     )
+
+
+def with_their_lock_ids(ours: LoweredDesign, theirs: Layout) -> LoweredDesign:
+    """Our design with mlir-aie's ids for the locks that have none of their own: words that set a lock then say the same
+    wherever they mean the same."""
+    written = our_layout(ours).numbered
+    ids = {name: id_ for name, (_, id_, _) in theirs.locks.items() if id_ is not None and name not in written}
+    return replace(ours, locks=tuple(replace(lock, id=ids.get(lock.name, lock.id)) for lock in ours.locks))
+
+
+_Locks = dict[str, tuple[str, int | None, int]]
+
+
+def _with_meaning(ours: Layout, theirs: Layout) -> tuple[_Locks, _Locks]:
+    """The locks of both, without the ids that the design leaves open."""
+
+    def known(layout: Layout) -> _Locks:
+        return {
+            name: (tile, id_ if name in ours.numbered else None, init)
+            for name, (tile, id_, init) in layout.locks.items()
+        }
+
+    return known(ours), known(theirs)
 
 
 def _told(kind: str, ours: dict[str, Any], theirs: dict[str, Any], fields: tuple[str, ...]) -> Iterator[str]:

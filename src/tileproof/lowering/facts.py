@@ -15,12 +15,12 @@ from tileproof.lowering.placement import SCHEMES, Scheme
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Port
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import LoweredState
+from tileproof.mlir_aie import State
 
 Facts = dict[str, Any]
 
 
-def design_facts(text: str, name: str, state: LoweredState | None, scheme: Scheme | None = None) -> Facts:
+def design_facts(text: str, name: str, state: State | None, scheme: Scheme | None = None) -> Facts:
     """What mlir-aie of `state` makes of the design in `text`, under one allocation scheme or under all of them.
 
     Without a state: the newest, however the design is spelled. A design that it accepts although it is wrong is
@@ -70,7 +70,7 @@ def _error(problem: Problem) -> str:
     return f"{problem.where}: {problem.what}" if problem.where else problem.what
 
 
-def _scheme(design: Design, state: LoweredState | None, scheme: Scheme) -> Facts:
+def _scheme(design: Design, state: State | None, scheme: Scheme) -> Facts:
     try:
         lowered = lower_design(design, state=state, scheme=scheme, as_silent=True)
     except Problem as problem:

@@ -13,10 +13,11 @@ from tileproof.device_model import CORE, MAX_LOCK_VALUE, MEM, SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions, check_pads
 from tileproof.lowering.links import Linked, linked_fifos
-from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, PlacedLock, ShimAllocation
+from tileproof.lowering.locks import FifoLock
+from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
 from tileproof.lowering.resources import Resources, limit
 from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Operation, Tile, walk
-from tileproof.mlir_aie import NEWEST, LoweredState
+from tileproof.mlir_aie import NEWEST, State
 
 _Key = tuple[str, int]  # a fifo's name and one of its ends: 0 the producer, 1 and up the consumers
 
@@ -36,17 +37,18 @@ class _Pool:
 
 @dataclass
 class FifoLowering:
-    """What the fifos of one design became. Buffers stand in the order of mlir-aie, which its allocator keeps.
+    """What the fifos of one design became. Buffers stand in the order of mlir-aie, which its allocator keeps;
+    locks have no ids yet.
 
     `as_silent` lets pass what mlir-aie lets pass, though it is wrong.
     """
 
     design: Design
     resources: Resources
-    state: LoweredState = NEWEST
+    state: State = NEWEST
     as_silent: bool = False
     buffers: list[Buffer] = field(default_factory=list)
-    locks: list[PlacedLock] = field(default_factory=list)
+    locks: list[FifoLock] = field(default_factory=list)
     chains: list[DmaChain] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
     shim_allocations: list[ShimAllocation] = field(default_factory=list)
@@ -56,7 +58,7 @@ class FifoLowering:
 
 
 def lower_fifos(
-    design: Design, resources: Resources, *, state: LoweredState = NEWEST, as_silent: bool = False
+    design: Design, resources: Resources, *, state: State = NEWEST, as_silent: bool = False
 ) -> FifoLowering:
     """Buffers, locks, chains, flows and core ends of every fifo; a `Problem` where mlir-aie would refuse."""
     lowering = FifoLowering(design, resources, state, as_silent)
@@ -277,8 +279,7 @@ def _lock_pairs(
     limit(free + filled, MAX_LOCK_VALUE, f"objects of @{fifo.name} (a lock counts them)", tile, fifo.place)
     for pair in made:
         for lock, init in zip(pair, (free, filled), strict=True):
-            number = lowering.resources.lock(tile, fifo.place)
-            lowering.locks.append(PlacedLock(tile=tile, id=number, name=lock, init=init))
+            lowering.locks.append(FifoLock(tile=tile, name=lock, init=init, place=fifo.place))
     return made
 
 
@@ -328,8 +329,8 @@ def _connect(lowering: FifoLowering, fifo: Fifo, channels: dict[_Key, int]) -> N
 
 
 def _pinned(lowering: FifoLowering, fifo: Fifo, end: int) -> int:
-    """The channel that the design asks for; of March 2026 did not know how to."""
-    if lowering.state == "2026-03":
+    """The channel that the design asks for; mlir-aie before July 2026 did not know how to."""
+    if not lowering.state.pins_channels:
         return -1
     if end == 0:
         return fifo.producer_channel
@@ -360,9 +361,9 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
     for problem in (*problems, *(check_pads(fifo, tile, length) if end == 0 else ())):
         if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
             raise problem
-    # What is sent several times is sent by several BDs, or since August 2026 by one whose task is repeated.
+    # What is sent several times is sent by several BDs, or since May 2026 by one whose task is repeated.
     times = fifo.repeat_count if end == 0 else 1
-    looped = times > 1 and len(pool.buffers) == 1 and lowering.state == "2026-08"
+    looped = times > 1 and len(pool.buffers) == 1 and lowering.state.repeats_in_hardware
     moves = [(buffer, branch) for buffer in pool.buffers for _ in range(1 if looped else times) for branch in branches]
     ids = lowering.resources.bds(tile, channel, len(moves), fifo.place)
     ends = fifo.iter_count is not None and end == 0

@@ -6,23 +6,28 @@ from dataclasses import replace
 
 from tileproof.banks import Banks
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
-from tileproof.lowering.against import Layout, differences, our_layout, their_layout, word_differences
+from tileproof.lowering.against import (
+    Layout,
+    differences,
+    our_layout,
+    their_layout,
+    with_their_lock_ids,
+    word_differences,
+)
 from tileproof.lowering.kept import check_kept
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import LoweredState, State
-
-# Of v1.1.x we know the spelling; what it makes of a design is closest to the oldest state whose lowering we know.
-_LOWERED_AS: dict[State, LoweredState] = {"2025-11": "2026-03", "2026-03": "2026-03", "2026-08": "2026-08"}
+from tileproof.mlir_aie import LOWERED_STATES, State
 
 
 def lowered_as(design: str, name: str, state: State) -> LoweredDesign:
     """The design as mlir-aie of `state` lowers it under the scheme that builds ask for. Its places are those of the
     respelled text, which a build keeps as aie.mlir."""
-    known = _LOWERED_AS[state]
+    # Of v1.1.x we know the spelling; what it makes of a design is closest to the oldest state whose lowering we know.
+    known = state if state.lowering_is_known else LOWERED_STATES[0]
     return lower_design(read_design(respelled(design, name, known), "aie.mlir"), state=known, scheme="bank-aware")
 
 
@@ -43,9 +48,9 @@ def _with_addresses(ours: LoweredDesign, theirs: Layout) -> LoweredDesign:
     return replace(ours, buffers=tuple(buffers))
 
 
-def hold_words(design: str, name: str, insts: bytes, state: State) -> tuple[str, ...]:
-    """Every difference between mlir-aie's instructions and ours, in words."""
-    ours = lowered_as(design, name, state)
+def hold_words(design: str, name: str, lowered: str, lowered_name: str, insts: bytes, state: State) -> tuple[str, ...]:
+    """Every difference between mlir-aie's instructions and ours, in words. `lowered` is its layout."""
+    ours = with_their_lock_ids(lowered_as(design, name, state), their_layout(lowered, lowered_name))
     return word_differences(sequence_words(ours, main_sequence(ours)), insts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.fifos import lower_fifos, reached_by
+from tileproof.lowering.locks import number_locks
 from tileproof.lowering.model import LoweredCore, LoweredDesign, PlacedBuffer
 from tileproof.lowering.placement import Scheme, check_bd_addresses, check_overlaps, place_buffers
 from tileproof.lowering.programs import (
@@ -12,17 +13,16 @@ from tileproof.lowering.programs import (
     lower_allocations,
     lower_flows,
     lower_programs,
-    number_locks,
 )
 from tileproof.lowering.resources import Resources
 from tileproof.mlir.design import Buffer, Core, Design, RegisteredBuffers, Tile
-from tileproof.mlir_aie import NEWEST, LoweredState
+from tileproof.mlir_aie import NEWEST, State
 
 
 def lower_design(
     design: Design,
     *,
-    state: LoweredState | None = None,
+    state: State | None = None,
     scheme: Scheme = "default",
     as_silent: bool = False,
 ) -> LoweredDesign:
@@ -35,18 +35,17 @@ def lower_design(
         _check_spelling(design, state)
     state = state or NEWEST
     resources = Resources()
-    locks = number_locks(design, resources)
     claim_channels(design, resources)
     programs = lower_programs(design, resources, as_silent=as_silent)
     fifos = lower_fifos(design, resources, state=state, as_silent=as_silent)
+    locks = number_locks(design, fifos.locks, resources, state)
     for core in design.cores:
         _check_reach(design, core)
     for registered in design.registered:
         raise _no_external(registered)
     stacks = {core.tile.at: _stack_size(core) for core in design.cores}
-    last_tile = max((tile.place.line for tile in design.tiles), default=0)
-    early = [buffer for buffer in design.buffers if buffer.place.line < last_tile]
-    late = [buffer for buffer in design.buffers if buffer.place.line >= last_tile]
+    early = [buffer for buffer in design.buffers if design.is_above_last_tile(buffer.place)]
+    late = [buffer for buffer in design.buffers if not design.is_above_last_tile(buffer.place)]
     placed = _place(design, [*early, *fifos.buffers, *late], stacks, state, scheme)
     if not as_silent:
         check_overlaps(placed, design.buffers, stacks)
@@ -56,7 +55,7 @@ def lower_design(
         name=design.name,
         device=design.device,
         buffers=placed,
-        locks=(*locks, *fifos.locks),
+        locks=locks,
         chains=chains,
         flows=(*lower_flows(design), *fifos.flows),
         shim_allocations=(*lower_allocations(design), *fifos.shim_allocations),
@@ -70,11 +69,11 @@ def lower_design(
     )
 
 
-def _check_spelling(design: Design, state: LoweredState) -> None:
+def _check_spelling(design: Design, state: State) -> None:
     for note in design.notes:
-        if note.states is not None and state not in note.states:
+        if note.states is not None and state.name not in note.states:
             raise Problem(
-                f"mlir-aie of {state} does not read this",
+                f"mlir-aie of {state.name} does not read this",
                 where=str(note.place),
                 why=f"{note.what}; {note.why}",
                 fix=note.fix,
@@ -92,7 +91,7 @@ def _no_external(registered: RegisteredBuffers) -> Problem:
 
 
 def _place(
-    design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], int], state: LoweredState, scheme: Scheme
+    design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], int], state: State, scheme: Scheme
 ) -> tuple[PlacedBuffer, ...]:
     placed: list[PlacedBuffer] = []
     # A mem tile that only took what another could not hold is not in the design's text.

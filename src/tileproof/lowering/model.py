@@ -8,7 +8,7 @@ from typing import Literal
 
 from tileproof.device_model import TILE_KINDS, Device
 from tileproof.mlir.design import Core, Design, Dimensions, Direction, MemRef, Packet, Place, Sequence, Tile
-from tileproof.mlir_aie import LoweredState
+from tileproof.mlir_aie import State
 
 S2MM: Literal["S2MM"] = "S2MM"
 MM2S: Literal["MM2S"] = "MM2S"
@@ -170,7 +170,7 @@ class LoweredDesign:
     cores: tuple[LoweredCore, ...]
     sequences: tuple[Sequence, ...]
     design: Design
-    state: LoweredState
+    state: State
 
     @property
     def place(self) -> Place:

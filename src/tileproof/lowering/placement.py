@@ -14,7 +14,7 @@ from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.model import DmaChain, PlacedBuffer
 from tileproof.mlir.design import Buffer, Tile
-from tileproof.mlir_aie import NEWEST, LoweredState
+from tileproof.mlir_aie import NEWEST, State
 
 Scheme = Literal["default", "bank-aware", "basic-sequential"]
 SCHEMES: tuple[Scheme, ...] = ("default", "bank-aware", "basic-sequential")
@@ -30,7 +30,7 @@ def place_buffers(
     stack_size: int,
     *,
     scheme: Scheme = "default",
-    state: LoweredState = NEWEST,
+    state: State = NEWEST,
 ) -> tuple[PlacedBuffer, ...]:
     """Addresses for the buffers of one tile, whose own scheme comes first; a `Problem` with the sum if they do not
     fit."""
@@ -43,7 +43,7 @@ def place_buffers(
             placement.bank_aware()
         except _DoesNotFitError as why:
             if chosen == "bank-aware":
-                raise _no_bank(tile, buffers, str(why)) from None
+                raise _no_bank(tile, buffers, stack_size, str(why)) from None
             placement.sequential()
     return tuple(placement.placed[buffer.name] for buffer in buffers)
 
@@ -100,7 +100,7 @@ class _Placement:
     tile: Tile
     buffers: Sequence[Buffer]
     stack_size: int
-    state: LoweredState
+    state: State
     placed: dict[str, PlacedBuffer] = field(default_factory=dict)
     free: list[int] = field(init=False)
 
@@ -108,12 +108,12 @@ class _Placement:
         kind = TILE_KINDS[self.tile.kind]
         starts = [bank * kind.bank_bytes for bank in range(kind.banks)]
         # March looks at the stack in bank 0 only.
-        above = [self.stack_size] + ([0] * (kind.banks - 1) if self.state == "2026-03" else [self.stack_size] * 8)
+        above = [self.stack_size] + ([self.stack_size] * 8 if self.state.aligns_buffers else [0] * (kind.banks - 1))
         self.free = [max(start, stack) for start, stack in zip(starts, above, strict=False)]
 
     @property
     def alignment(self) -> int:
-        return 1 if self.state == "2026-03" else BUFFER_ALIGNMENT[self.tile.kind]
+        return BUFFER_ALIGNMENT[self.tile.kind] if self.state.aligns_buffers else 1
 
     def bank_aware(self) -> None:
         kind = TILE_KINDS[self.tile.kind]
@@ -133,7 +133,7 @@ class _Placement:
                     self.placed.pop(other.name, None)
                 raise _DoesNotFitError(f"no bank has {buffer.type.nbytes:,} bytes left for {buffer.name}")
         for number, end in enumerate(self.free):
-            if end > (number + 1) * kind.bank_bytes and self.state == "2026-03":
+            if end > (number + 1) * kind.bank_bytes and not self.state.keeps_addresses:
                 # What is placed stays, and nothing is left for the other allocator to do.
                 raise _DoesNotFitError(
                     f"bank {number} ends at {(number + 1) * kind.bank_bytes:,}, and is full to {end:,}"
@@ -142,7 +142,7 @@ class _Placement:
     def _wish(self, buffer: Buffer) -> None:
         _check_wish(self.tile, buffer, self.stack_size, self.state)
         bank = buffer.bank
-        if buffer.address is not None and self.state == "2026-08":
+        if buffer.address is not None and self.state.keeps_addresses:
             self._fix(buffer, buffer.address)
             return
         if buffer.address is not None:
@@ -178,7 +178,7 @@ class _Placement:
         for buffer in self.buffers:
             if buffer.address is not None and buffer.name not in self.placed:
                 _check_wish(self.tile, buffer, self.stack_size, self.state)
-                if self.state == "2026-08":
+                if self.state.keeps_addresses:
                     self._fix(buffer, buffer.address)
                 self._put(buffer, buffer.address, None)
         fixed = sorted((buffer.address, buffer.address + buffer.nbytes) for buffer in self.placed.values())
@@ -209,7 +209,7 @@ class _Placement:
         )
 
 
-def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, state: LoweredState) -> None:
+def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, state: State) -> None:
     kind, where = TILE_KINDS[tile.kind], str(buffer.place)
     if buffer.bank is not None and not 0 <= buffer.bank < kind.banks:
         raise Problem(
@@ -222,7 +222,7 @@ def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, state: LoweredState
     if buffer.address is None:
         return
     end = buffer.address + buffer.type.nbytes
-    alignment = BUFFER_ALIGNMENT[tile.kind] if state == "2026-08" else 1
+    alignment = BUFFER_ALIGNMENT[tile.kind] if state.aligns_buffers else 1
     if buffer.address < stack_size or end > kind.memory_bytes or buffer.address % alignment:
         raise Problem(
             f"buffer {buffer.name} cannot lie at address {buffer.address}",
@@ -246,12 +246,13 @@ def _on_each_other(other: PlacedBuffer, buffer: Buffer, address: int) -> Problem
     return Problem(what, where=str(buffer.place), why=why, fix=fix, check="TP102")
 
 
-def _no_bank(tile: Tile, buffers: Sequence[Buffer], why: str) -> Problem:
+def _no_bank(tile: Tile, buffers: Sequence[Buffer], stack_size: int, why: str) -> Problem:
     largest = _by_size(buffers)[0]
     return Problem(
         f"the buffers of {tile} do not fit its banks",
         where=str(largest.place),
-        why=f"{why}; a bank has {TILE_KINDS[tile.kind].bank_bytes:,} bytes, and bank-aware lets no buffer cross one",
+        why=f"{why}; a bank has {TILE_KINDS[tile.kind].bank_bytes:,} bytes, and bank-aware lets no buffer cross one\n"
+        f"on the tile: {_parts(buffers, stack_size)}",
         fix="ask for a bank for each object, or make them smaller"
         if any(buffer.bank is not None for buffer in buffers)
         else "make the objects smaller, or take the scheme basic-sequential",
@@ -261,16 +262,20 @@ def _no_bank(tile: Tile, buffers: Sequence[Buffer], why: str) -> Problem:
 
 def _overflow(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: int) -> Problem:
     largest = _by_size(buffers)[0]
-    parts = " + ".join(f"{buffer.name} {buffer.type.nbytes:,}" for buffer in _by_size(buffers))
-    stack = f" + stack {stack_size:,}" if stack_size else ""
     return Problem(
         f"the buffers of {tile} do not fit in its memory",
         where=str(largest.place),
-        why=f"{parts}{stack} need {end:,} bytes with alignment, "
+        why=f"{_parts(buffers, stack_size)} need {end:,} bytes with alignment, "
         f"and the tile has {TILE_KINDS[tile.kind].memory_bytes:,}",
         fix=f"make the objects smaller ([sizes], --set), or lower the depth of what is behind {largest.name!r}",
         check="TP101",
     )
+
+
+def _parts(buffers: Sequence[Buffer], stack_size: int) -> str:
+    """What takes room on a tile, in bytes."""
+    parts = [f"{buffer.name} {buffer.type.nbytes:,}" for buffer in _by_size(buffers)]
+    return " + ".join([*parts, *([f"stack {stack_size:,}"] if stack_size else [])])
 
 
 def _by_size(buffers: Iterable[Buffer]) -> list[Buffer]:

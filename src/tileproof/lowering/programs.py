@@ -1,11 +1,11 @@
-"""What a design writes out itself: locks, DMA programs, circuits and shim allocations, numbered as mlir-aie does."""
+"""What a design writes out itself: DMA programs, circuits and shim allocations, numbered as mlir-aie does."""
 
 from __future__ import annotations
 
-from tileproof.device_model import MAX_LOCK_VALUE, SHIM, TILE_KINDS
+from tileproof.device_model import SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd
-from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, Flow, PlacedLock, ShimAllocation
+from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, Flow, ShimAllocation
 from tileproof.lowering.resources import NEIGHBOUR_CHANNELS, Resources
 from tileproof.mlir.design import Bd as WrittenBd
 from tileproof.mlir.design import Design, Direction, DmaProgram, Place, Port, Tile
@@ -13,27 +13,6 @@ from tileproof.mlir.design import Flow as WrittenFlow
 
 # A start queue's repeat count has 8 bits (aie-rt MaxRepeatCount), and runs once more than it says.
 LARGEST_REPEAT = 255
-
-
-def number_locks(design: Design, resources: Resources) -> list[PlacedLock]:
-    """Those with an id first, so that the others and those of fifos go around them."""
-    ids: dict[str, int] = {}
-    for lock in design.locks:
-        if not 0 <= lock.init <= MAX_LOCK_VALUE:
-            raise Problem(
-                f"lock {lock.name} cannot begin at {lock.init}",
-                where=str(lock.place),
-                why=f"a lock counts from 0 to {MAX_LOCK_VALUE}",
-                fix="give it an init in that range",
-                check="TP312",
-            )
-        if lock.id is not None:
-            resources.this_lock(lock.tile, lock.id, lock.place)
-            ids[lock.name] = lock.id
-    for lock in design.locks:
-        if lock.id is None:
-            ids[lock.name] = resources.lock(lock.tile, lock.place)
-    return [PlacedLock(tile=lock.tile, id=ids[lock.name], name=lock.name, init=lock.init) for lock in design.locks]
 
 
 def claim_channels(design: Design, resources: Resources) -> None:

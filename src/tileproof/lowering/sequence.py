@@ -10,6 +10,7 @@ from math import prod
 from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE, MAX_LOCK_VALUE, SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.insts import (
+    SHIM_CONTROLLER_ID,
     BlockWrite,
     DdrPatch,
     Generation,
@@ -136,6 +137,7 @@ class _Writer:
             issue_token=transfer.issue_token or shim.direction == "S2MM",
             burst_length=transfer.burst_length,
             packet=_packet(transfer.packet or shim.packet),
+            controller_id=_controller_id(self.design, shim.tile.column),
         )
         return self._located(transfer.place, lambda: self._written(request, transfer_operations))
 
@@ -259,6 +261,7 @@ class _Writer:
                 task.bd_ids[0],
                 runs=task.configured.repeat_count + 1,
                 issue_token=task.configured.issue_token,
+                controller_id=_controller_id(self.design, shim.tile.column),
             )
         owners = self._owners[shim.tile.at]
         for number in task.bd_ids:
@@ -321,7 +324,9 @@ class _Writer:
             self._tile(*write.tile, write.place)
             address = tile_address(*write.tile, write.address)
         if write.block:
-            return (BlockWrite(address=address, words=write.words),)
+            # A buffer's address is whole; a tile that is written beside one stays beside it.
+            beside = (0, 0) if write.buffer is not None or write.tile is None else write.tile
+            return (BlockWrite(address=address, words=write.words, tile=beside),)
         if write.mask is not None:
             return (MaskWrite(address=address, value=write.words[0], mask=write.mask),)
         return (Write(address=address, value=write.words[0]),)
@@ -379,6 +384,7 @@ class _Writer:
             push.bd_id,
             runs=push.repeat_count + 1,
             issue_token=push.issue_token,
+            controller_id=_controller_id(self.design, push.column),
         )
 
     def _patch(self, patch: AddressPatch) -> tuple[Operation, ...]:
@@ -496,6 +502,12 @@ def _allocation(design: LoweredDesign, name: str, place: Place) -> ShimAllocatio
 
 def _stream(design: LoweredDesign, operations: tuple[Operation, ...]) -> InstructionStream:
     return stream_for(_generation(design), operations, columns=design.device.columns)
+
+
+def _controller_id(design: LoweredDesign, column: int) -> int:
+    """Of the shim tile in that column: where tokens of its channels go."""
+    tile = next((tile for tile in design.design.tiles if tile.at == (column, 0)), None)
+    return SHIM_CONTROLLER_ID if tile is None or tile.controller_id is None else tile.controller_id
 
 
 def _generation(design: LoweredDesign) -> Generation:

@@ -11,12 +11,12 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from tileproof import device_model, dtypes
+from tileproof import device_model, dtypes, mlir_aie
 from tileproof.lowering import model
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir import design
 
-_MODULES = {module.__name__: module for module in (design, model, device_model, dtypes)}
+_MODULES = {module.__name__: module for module in (design, model, device_model, dtypes, mlir_aie)}
 _KEY_BYTES = hashlib.sha256().digest_size
 
 

@@ -14,6 +14,7 @@ from xdsl.traits import IsTerminator, NoTerminator, SymbolTable
 
 from tileproof.mlir.aie_dma import (
     CascadeFlowOp,
+    ConfigureCascadeOp,
     DmaBdOp,
     DmaOp,
     DmaStartOp,
@@ -52,7 +53,6 @@ from tileproof.mlir.syntax import (
     handle,
     integer,
     merge,
-    newer_than,
     number,
     print_dense,
     print_rest,
@@ -79,9 +79,9 @@ class DeviceOp(LooseOp):
         return cls.make(attributes=merge(parser, {"device": StringAttr(device), "sym_name": symbol}), regions=[region])
 
     def print(self, printer: Printer) -> None:
-        # The name of the device itself came in after v1.1; a design's only device is called main without it.
+        # A device without a name is called main.
         printer.print_string(f"({data(self.attributes['device'])}) ")
-        if newer_than(printer, "2025-11") and self.attributes["sym_name"] != StringAttr("main"):
+        if self.attributes["sym_name"] != StringAttr("main"):
             printer.print_symbol_name(data(self.attributes["sym_name"]))
             printer.print_string(" ")
         printer.print_region(self.bodies[0])
@@ -383,6 +383,7 @@ _OPERATIONS: list[type[Operation]] = [
     PacketSourceOp,
     PacketDestOp,
     CascadeFlowOp,
+    ConfigureCascadeOp,
     ShimAllocationOp,
     SequenceOp,
     TraceOp,

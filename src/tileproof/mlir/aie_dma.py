@@ -26,7 +26,6 @@ from tileproof.mlir.syntax import (
     listed,
     merge,
     named_integer,
-    newer_than,
     number,
     numbers,
     numbers_of_pairs,
@@ -41,6 +40,7 @@ from tileproof.mlir.syntax import (
     print_values,
     refuse_text,
     scalar,
+    state_of,
     tile_with_region,
     word,
 )
@@ -170,7 +170,7 @@ class DmaBdOp(LooseOp):
         printer.print_ssa_value(self.ins[0])
         printer.print_string(" : ")
         printer.print_attribute(self.ins[0].type)
-        if newer_than(printer, "2026-03"):
+        if state_of(printer).numbers_are_values:
             _print_named_bd(printer, self.attributes)
         else:
             _print_positional_bd(printer, self.attributes, self.ins[0].type)
@@ -337,6 +337,32 @@ class CascadeFlowOp(LooseOp):
         print_rest(printer, self)
 
 
+CASCADE_INPUTS, CASCADE_OUTPUTS = ("North", "West"), ("South", "East")
+
+
+@irdl_op_definition
+class ConfigureCascadeOp(LooseOp):
+    """Operands: the tile. What mlir-aie makes of cascade flows: the sides from which and to which a core's wires go."""
+
+    name = "aie.configure_cascade"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConfigureCascadeOp:
+        with parser.in_parens():
+            tile = handle(parser)
+            parser.parse_punctuation(",")
+            own: dict[str, Attribute] = {"inputDir": word(parser, CASCADE_INPUTS)}
+            parser.parse_punctuation(",")
+            own["outputDir"] = word(parser, CASCADE_OUTPUTS)
+        return cls.make([tile], attributes=merge(parser, own))
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        print_values(printer, self.ins)
+        printer.print_string(f", {data(self.attributes['inputDir'])}, {data(self.attributes['outputDir'])})")
+        print_rest(printer, self, "inputDir", "outputDir")
+
+
 @irdl_op_definition
 class ShimAllocationOp(LooseOp):
     """Operands: the tile, but for designs from before December 2025, which name a column."""
@@ -368,7 +394,7 @@ class ShimAllocationOp(LooseOp):
         printer.print_string(" ")
         printer.print_symbol_name(data(attrs["sym_name"]))
         printer.print_string("(")
-        if newer_than(printer, "2025-11") and self.ins:
+        if state_of(printer).allocates_by_tile and self.ins:
             printer.print_ssa_value(self.ins[0])
             printer.print_string(f", {end}")
         else:

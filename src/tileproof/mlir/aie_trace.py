@@ -5,7 +5,6 @@ Syntax: AIETraceOps.td of mlir-aie from November 2025 to August 2026.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from xdsl.dialects.builtin import StringAttr
@@ -15,6 +14,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
 
+from tileproof.mlir.lines import rest_of_line
 from tileproof.mlir.syntax import LooseOp, data, handle, integer, merge, number, print_rest
 
 
@@ -57,26 +57,6 @@ class TraceLineOp(LooseOp):
 
     def print(self, printer: Printer) -> None:
         printer.print_string(data(self.attributes["text"]))
-
-
-_TEXT_OR_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*')
-
-
-def rest_of_line(parser: Parser) -> str:
-    """The text up to the end of the line, which is where one of these operations ends."""
-    text = parser.lexer.input.content
-    start = parser._current_token.span.start
-    while start and text[start - 1] in " \t":
-        start -= 1
-    if text[start - 1 : start] == "\n":
-        return ""
-    end = text.find("\n", start)
-    end = len(text) if end < 0 else end
-    brace = text.find("}", start, end)
-    if brace >= 0 and "{" not in text[start:brace]:
-        end = brace  # `{ aie.trace.start_config @t }` on one line
-    parser._resume_from(end)
-    return _TEXT_OR_COMMENT.sub(lambda match: match[1] or "", text[start:end]).rstrip()
 
 
 _TRACE_LINES = ("mode", "event", "packet", "port", "start", "stop", "combo_event", "edge_event", "reg")

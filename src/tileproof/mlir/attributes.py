@@ -31,6 +31,7 @@ from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.mlir.aie_fifos import SubviewType
 from tileproof.mlir.design import MemRef, Note, Packet
+from tileproof.mlir.opaque import OpaqueType
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.syntax import OLD_SPELLING, UNROLLED, PacketInfo
 
@@ -137,12 +138,12 @@ def integers(op: XdslOperation, key: str) -> tuple[int, ...]:
     return tuple(int(entry.value.data) for entry in value)
 
 
-def packet(op: XdslOperation) -> Packet | None:
-    value = op.attributes.get("packet")
+def packet(op: XdslOperation, key: str = "packet") -> Packet | None:
+    value = op.attributes.get(key)
     if value is None:
         return None
     if not isinstance(value, PacketInfo):
-        refuse(op, "this is no packet header", "write `packet = #aie.packet_info<pkt_type = 0, pkt_id = 1>`")
+        refuse(op, "this is no packet header", f"write `{key} = #aie.packet_info<pkt_type = 0, pkt_id = 1>`")
     found = Packet(id=int(value.id_.value.data), type=int(value.type_.value.data))
     if not (0 <= found.id < 32 and 0 <= found.type < 8):
         refuse(op, f"there is no packet of id {found.id} and type {found.type}", "ids go to 31, types to 7")
@@ -173,6 +174,8 @@ def type_of(op: XdslOperation, type_: Attribute) -> MemRef | str:
             if name not in DTYPES:
                 refuse(op, f"{type_} has elements that tileproof does not know", known)
             return MemRef(shape, DTYPES[name])
+        case OpaqueType():
+            return "a type that no operation here says"
         case SubviewType():
             return type_of(op, type_.element)
         case IntegerType() | IndexType() | BFloat16Type() | Float16Type() | Float32Type() | Float64Type():

@@ -9,7 +9,6 @@ from typing import Literal
 
 from tileproof.device_model import Device
 from tileproof.dtypes import DType
-from tileproof.mlir_aie import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +49,15 @@ class MemRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A tile of the array. `kind` is shim, mem or core; `scheme` the allocation scheme that it asks for itself."""
+    """A tile of the array. `kind` is shim, mem or core; `scheme` the allocation scheme that it asks for itself,
+    `controller_id` the packet id of its tile controller, where the design gives it one."""
 
     column: int
     row: int
     kind: str
     place: Place
     scheme: str | None = None
+    controller_id: int | None = None
 
     @property
     def at(self) -> tuple[int, int]:
@@ -480,7 +481,7 @@ class Note:
     why: str
     fix: str
     place: Place
-    states: tuple[State, ...] | None = None
+    states: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -509,3 +510,8 @@ class Design:
 
     def fifo(self, name: str) -> Fifo | None:
         return next((fifo for fifo in self.fifos if fifo.name == name), None)
+
+    def is_above_last_tile(self, place: Place) -> bool:
+        """Whether something stands in front of what mlir-aie makes of fifos, which is put right behind the last
+        tile."""
+        return place.line < max((tile.place.line for tile in self.tiles), default=0)

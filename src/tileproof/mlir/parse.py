@@ -20,8 +20,10 @@ from tileproof.mlir.completed import completed
 from tileproof.mlir.dense import DenseParser
 from tileproof.mlir.design import Place
 from tileproof.mlir.index import Index
+from tileproof.mlir.locations import without_locations
 from tileproof.mlir.loops import UnrollingParser
 from tileproof.mlir.memref import MemRef
+from tileproof.mlir.opaque import OPAQUE_DIALECTS, Head, OpaqueParser, opaque_operation
 from tileproof.mlir.syntax import LooseOp
 
 # Deeper nesting than this is no design; Python's own limit would end in a traceback.
@@ -38,7 +40,7 @@ _DIALECTS = (
 )
 
 
-class _LocatingParser(DenseParser, UnrollingParser):
+class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
     """xDSL's parser, which notes on each operation where it began."""
 
     def __init__(self, context: Context, text: str, name: str) -> None:
@@ -53,6 +55,7 @@ class _LocatingParser(DenseParser, UnrollingParser):
         if self._current_token.text.startswith('"aie'):
             # Its parts could be missing in any number, and no tool of the field writes designs like that.
             self.raise_error("tileproof reads this operation in mlir-aie's own syntax, not in generic form")
+        self.head = Head.at(self.lexer.input.content, start)
         operation = super().parse_operation()
         line = bisect_right(self._line_starts, start)
         column = start - self._line_starts[line - 1] + 1
@@ -76,6 +79,8 @@ class _LocatingParser(DenseParser, UnrollingParser):
     def _get_op_by_name(self, name: str) -> type[Operation]:
         operation = self.ctx.get_optional_op(name, dialect_stack=self._parser_state.dialect_stack)
         if operation is None or issubclass(operation, builtin.UnregisteredOp):
+            if name.split(".")[0] in OPAQUE_DIALECTS:
+                return opaque_operation(name, is_generic=self.head.is_generic)
             # The name has been read already; point at it, and not behind it.
             start = self.lexer.input.content.rfind(name, 0, self._current_token.span.start)
             self.raise_error(f"tileproof does not know the operation {name}", start, start + len(name))
@@ -84,6 +89,7 @@ class _LocatingParser(DenseParser, UnrollingParser):
 
 def parse_module(text: str, name: str) -> ModuleOp:
     """The module in `text`; a `Problem` with the line and an underline if it cannot be read."""
+    text = without_locations(text)
     _refuse_what_hurts_the_parser(text, name)
     # Attributes of other dialects may stand anywhere; operations of theirs are refused by name.
     context = Context(allow_unregistered=True)

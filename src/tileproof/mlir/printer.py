@@ -47,7 +47,7 @@ class _Respeller:
 
     def respell(self, module: ModuleOp) -> None:
         operations = list(module.walk())
-        if self.state < "2026-03":
+        if not self.state.links_by_function:
             _link_with_on_cores(operations)
         for operation in operations:
             self._one(operation)
@@ -56,25 +56,25 @@ class _Respeller:
         match operation:
             case OldSequenceOp():
                 _rename(operation)
-            case ShimAllocationOp() if self.state > "2025-11" and not operation.ins:
+            case ShimAllocationOp() if self.state.allocates_by_tile and not operation.ins:
                 operation.operands = [_shim_tile(operation).outs[0]]
-            case ShimAllocationOp() if self.state == "2025-11" and operation.column() is None:
+            case ShimAllocationOp() if not self.state.allocates_by_tile and operation.column() is None:
                 raise Problem(
                     "aie.shim_dma_allocation wants a tile here",
                     where=str(place_of(operation)),
                     why="mlir-aie of November 2025 wants its column",
                     fix="name the result of an aie.tile operation",
                 )
-            case LogicalTileOp() if self.state < "2026-03":
+            case LogicalTileOp() if not self.state.has_logical_tiles:
                 raise Problem(
                     "a tile without a place cannot be spelled for mlir-aie of November 2025",
                     where=str(place_of(operation)),
                     why="aie.logical_tile came in March 2026",
                     fix="give the tile its column and row with aie.tile",
                 )
-            case UseLockOp() if self.state > "2026-03" and "value" in operation.attributes:
+            case UseLockOp() if self.state.numbers_are_values and "value" in operation.attributes:
                 self._with_operands(operation, ("value",))
-            case LooseOp() if self.state > "2026-03" and type(operation) in SSA_SCALARS:
+            case LooseOp() if self.state.numbers_are_values and type(operation) in SSA_SCALARS:
                 self._with_operands(operation, SSA_SCALARS[type(operation)])
 
     def _with_operands(self, operation: LooseOp, keys: Sequence[str]) -> None:

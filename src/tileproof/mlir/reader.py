@@ -29,6 +29,7 @@ from tileproof.mlir.aie import (
 )
 from tileproof.mlir.aie_dma import (
     CascadeFlowOp,
+    ConfigureCascadeOp,
     FlowOp,
     MemOp,
     MemTileDmaOp,
@@ -81,6 +82,7 @@ from tileproof.mlir.design import (
     Tile,
 )
 from tileproof.mlir.dma import DmaReader, direction_of
+from tileproof.mlir.layout import layout_text
 from tileproof.mlir.logical import KINDS, place_logical_tiles
 from tileproof.mlir.memref import GlobalOp
 from tileproof.mlir.parse import parse_module, place_of
@@ -102,6 +104,12 @@ def read_design(text: str, name: str) -> Design:
             fix="put one `aie.device(npu1) { ... }` into the module",
         )
     return _Reader(devices[0]).read()
+
+
+def read_layout(text: str, name: str) -> Design:
+    """As far as tiles, buffers, locks, DMA programs and flows go, the device that mlir-aie prints when it has lowered
+    it; the rest is passed over. Raises `Problem`, never anything else."""
+    return read_design(layout_text(text), name)
 
 
 _FIFO_ATTRIBUTES = (
@@ -137,6 +145,7 @@ class _Reader:
     flows: list[Flow] = field(default_factory=list)
     packet_flows: list[PacketFlow] = field(default_factory=list)
     cascade_flows: list[CascadeFlow] = field(default_factory=list)
+    cascades: dict[tuple[int, int], XdslOperation] = field(default_factory=dict)
     allocations: list[ShimAllocation] = field(default_factory=list)
     sequences: list[Sequence] = field(default_factory=list)
     globals: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -155,6 +164,7 @@ class _Reader:
             if read is None:
                 refuse(op, f"{op.name} cannot stand directly in a device", "move it into a core, or remove it")
             read(self, op)
+        self._configured_cascades()
         # Fifos may stand behind the sequence that names them.
         for op in operations:
             if isinstance(op, SequenceOp | OldSequenceOp):
@@ -248,7 +258,15 @@ class _Reader:
         if isinstance(op, LogicalTileOp):
             self.notes.append(spelling.without_a_place(op, column, row))
         self._only_once(op, earlier, "aie.tile")
-        self.tiles[op.results[0]] = Tile(column=column, row=row, kind=kind, place=place_of(op), scheme=scheme)
+        controller = packet(op, "controller_id")
+        self.tiles[op.results[0]] = Tile(
+            column=column,
+            row=row,
+            kind=kind,
+            place=place_of(op),
+            scheme=scheme,
+            controller_id=None if controller is None else controller.id,
+        )
 
     def _only_once(self, op: XdslOperation, earlier: list[Tile], what: str) -> None:
         if earlier:
@@ -516,6 +534,19 @@ class _Reader:
             )
         self.cascade_flows.append(CascadeFlow(source=source, destination=destination, place=place_of(op)))
 
+    def _configure_cascade(self, op: XdslOperation) -> None:
+        self._known(op, "inputDir", "outputDir")
+        self.cascades[self._tile_of(op, op.operands[0]).at] = op
+
+    def _configured_cascades(self) -> None:
+        """The flows behind aie.configure_cascade: from a core to the one that takes what comes from its side."""
+        for at, op in self.cascades.items():
+            step, side = {"South": ((0, -1), "North"), "East": ((1, 0), "West")}[string(op, "outputDir")]
+            there = self.cascades.get((at[0] + step[0], at[1] + step[1]))
+            if there is not None and string(there, "inputDir") == side:
+                ends = (self._tile_of(end, end.operands[0]) for end in (op, there))
+                self.cascade_flows.append(CascadeFlow(source=next(ends), destination=next(ends), place=place_of(op)))
+
     def _allocation(self, op: XdslOperation) -> None:
         assert isinstance(op, ShimAllocationOp)
         self._known(op, "sym_name", "direction", "channel", "col", "plio", "packet")
@@ -565,6 +596,7 @@ _READ: dict[type[XdslOperation], Callable[[_Reader, XdslOperation], None]] = {
     FlowOp: _Reader._flow,
     PacketFlowOp: _Reader._packet_flow,
     CascadeFlowOp: _Reader._cascade_flow,
+    ConfigureCascadeOp: _Reader._configure_cascade,
     ShimAllocationOp: _Reader._allocation,
     TraceOp: _Reader._trace,
     SequenceOp: _Reader._nothing,

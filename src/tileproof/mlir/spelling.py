@@ -7,16 +7,16 @@ from xdsl.ir import Operation as XdslOperation
 from tileproof.mlir.design import Note
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.syntax import OLD_SPELLING
-from tileproof.mlir_aie import State
+from tileproof.mlir_aie import states_that
 
 
 def without_a_place(op: XdslOperation, column: int, row: int) -> Note:
     return _note(
         op,
         what=f"a tile without a place goes to ({column}, {row})",
-        why="aie-place-tiles of mlir-aie 2026-08 would put it there; 2026-03 has no such pass",
+        why="aie-place-tiles of mlir-aie would put it there; there was no such pass before April 2026",
         fix="write aie.tile with column and row for an older mlir-aie",
-        states=("2026-08",),
+        states=states_that(lambda state: state.places_tiles),
     )
 
 
@@ -34,9 +34,9 @@ def loops(op: XdslOperation) -> Note:
     return _note(
         op,
         what="the sequence has loops, and they are written out",
-        why="aie-unroll-runtime-sequence-loops of mlir-aie 2026-08 does so; 2026-03 has no such pass",
+        why="aie-unroll-runtime-sequence-loops of mlir-aie does so; there was no such pass before July 2026",
         fix="print the design with `tileproof inspect FILE --print` for an older mlir-aie",
-        states=("2026-08",),
+        states=states_that(lambda state: state.unrolls_sequences),
     )
 
 
@@ -56,7 +56,7 @@ def old_allocation(op: XdslOperation) -> Note:
         what="aie.shim_dma_allocation names a column, as until December 2025",
         why="it is aie.shim_dma_allocation @name(%tile, MM2S, 0) since",
         fix="name the shim tile, or print the design with `tileproof inspect FILE --print`",
-        states=("2025-11",),
+        states=states_that(lambda state: not state.allocates_by_tile),
     )
 
 
@@ -70,10 +70,10 @@ def before_july(op: XdslOperation, new: str) -> list[Note]:
             what=f"{op.name} is spelled as mlir-aie did until July 2026",
             why=f"it is {new} since",
             fix="print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
-            states=("2025-11", "2026-03"),
+            states=states_that(lambda state: not state.numbers_are_values),
         )
     ]
 
 
-def _note(op: XdslOperation, *, what: str, why: str, fix: str, states: tuple[State, ...]) -> Note:
+def _note(op: XdslOperation, *, what: str, why: str, fix: str, states: tuple[str, ...]) -> Note:
     return Note(about="spelling", what=what, why=why, fix=fix, place=place_of(op), states=states)

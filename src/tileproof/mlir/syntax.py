@@ -162,17 +162,24 @@ class DialectPrinter(Printer):
         """All names that are taken now."""
         taken = set(outside)
         for value in values:
-            if value.name_hint is not None and value.name_hint not in taken:
-                self._ssa_values[value] = value.name_hint
-                taken.add(value.name_hint)
+            hint = value.name_hint
+            if hint is not None and hint not in taken and (hint.isdecimal() or not hint[0].isdecimal()):
+                self._ssa_values[value] = hint
+                taken.add(hint)
         for value in values:
             if value not in self._ssa_values:
                 owner = value.owner
                 wanted = value.name_hint or (owner.name.split(".")[-1] if isinstance(owner, Operation) else "arg")
-                names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(1)))
-                self._ssa_values[value] = next(name for name in names if name not in taken)
+                self._ssa_values[value] = next(name for name in _names_like(wanted) if name not in taken)
                 taken.add(self._ssa_values[value])
         return taken
+
+
+def _names_like(wanted: str) -> Iterator[str]:
+    """Names for a value whose own is taken. One that begins with a digit is a number in MLIR, and nothing else."""
+    if wanted[0].isdecimal():
+        return (str(number) for number in itertools.count())
+    return itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(1)))
 
 
 def _values_of(op: Operation) -> Iterator[SSAValue]:
@@ -180,8 +187,9 @@ def _values_of(op: Operation) -> Iterator[SSAValue]:
     yield from (argument for region in op.regions for block in region.blocks for argument in block.args)
 
 
-def newer_than(printer: Printer, state: State) -> bool:
-    return isinstance(printer, DialectPrinter) and printer.state > state
+def state_of(printer: Printer) -> State:
+    """Which mlir-aie is to read what is printed."""
+    return printer.state if isinstance(printer, DialectPrinter) else NEWEST
 
 
 # Parsing

@@ -2,123 +2,151 @@
 
 Facts: mlir-aie's python/compiler/aiecc/cl_arguments.py (v1.1.x), tools/aiecc/CommandLineOptions.h (2026). A: the Python
 aiecc.py up to 2026-02-23, with v1.1.x; B: the C++ aiecc up to 2026-07-20, with A's flags; C1: `--get-*`, chess by
-default, up to 2026-08-04; C2: Peano by default, and `--no-xchesscc` refused.
+default, up to 2026-08-04; C2: Peano by default, and `--no-xchesscc` refused. Within a dialect flags come and go; what
+is asked for is what its `--help` lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tileproof.mlir_aie import State
+from tileproof.mlir_aie import State, state_named
 
 Dialect = Literal["A", "B", "C1", "C2"]
 DIALECTS: tuple[Dialect, ...] = ("A", "B", "C1", "C2")
 
-# Which spelling of a design each of them reads.
-STATE_OF: Mapping[Dialect, State] = {"A": "2025-11", "B": "2026-03", "C1": "2026-08", "C2": "2026-08"}
+# The newest state with each of them, for a plan of tools that are not here.
+STATE_OF: Mapping[Dialect, State] = {
+    "A": state_named("2025-11"),
+    "B": state_named("2026-06"),
+    "C1": state_named("2026-08"),
+    "C2": state_named("2026-08-14"),
+}
 
-# Where the stages that a build looks at lie, below the folder that --tmpdir names.
+# What aiecc calls the design with addresses: a stage below the folder that --tmpdir names, or an output.
 ADDRESSES = "input_with_addresses.mlir"
 
 KERNEL_NAME, INSTANCE, KERNEL_ID = "MLIR_AIE", "MLIRAIE", "0x901"
 
+_XCLBINUTIL = "--xclbinutil-path"  # since 2026-07-23
+_LAYOUT = "--get-input-with-addresses"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """An aiecc by what its `--help` says of it."""
+
+    dialect: Dialect
+    flags: frozenset[str]
+
+    @property
+    def prints_layout(self) -> bool:
+        """Whether it gives the design with addresses without compiling a core."""
+        return self.dialect in ("C1", "C2")
+
+    @property
+    def takes_xclbinutil(self) -> bool:
+        return _XCLBINUTIL in self.flags
+
+
+def assumed_driver(dialect: Dialect) -> Driver:
+    """One that is not here, of the last days of its dialect."""
+    own = ("--no-progress", _XCLBINUTIL) if dialect in ("C1", "C2") else ()
+    return Driver(dialect=dialect, flags=frozenset({"--sequence-name", *own}))
+
+
+def driver_of(help_text: str, *, is_python: bool) -> Driver | None:
+    """From what `--help` prints; None for a program that is no aiecc."""
+    flags = frozenset(re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", help_text))
+    dialect = _dialect(flags, is_python)
+    return None if dialect is None else Driver(dialect=dialect, flags=flags)
+
+
+def _dialect(flags: frozenset[str], is_python: bool) -> Dialect | None:
+    if "--get-xclbin" in flags or "--get" in flags:
+        return "C1" if "--no-xchesscc" in flags else "C2"
+    if "--aie-generate-xclbin" in flags:
+        return "A" if is_python else "B"
+    return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AieccCall:
-    """What is asked of aiecc: names of files relative to the folder it runs in, which is also where link_with looks."""
+    """What is asked of aiecc: names of files relative to the folder it runs in, which is also where link_with looks.
+
+    `sequence` is named where a design has several: they would all be written into one file. `peano` is None where no
+    core is compiled and there is none.
+    """
 
     design: str
-    xclbin: str
-    insts: str
     tmpdir: str
-    peano: str
+    insts: str
+    xclbin: str = ""
+    peano: str | None = None
     xclbinutil: str | None = None
+    sequence: str | None = None
 
 
-def aiecc_flags(dialect: Dialect, call: AieccCall) -> tuple[str, ...]:
-    """The arguments, with an explicit value for every option whose default has changed between dialects.
+def aiecc_flags(driver: Driver, call: AieccCall) -> tuple[str, ...]:
+    """The arguments for a pair, with an explicit value for every option whose default has changed between dialects.
 
     bank-aware without the fallback, which places without banks and says nothing; a tile's own allocation_scheme goes
     before it.
     """
-    c_style = dialect in ("C1", "C2")
     outputs = (
-        ("--get-xclbin", "--get-npu-insts", "--get-input-with-addresses")
-        if c_style
+        ("--get-xclbin", "--get-npu-insts", _LAYOUT)
+        if driver.prints_layout
         else ("--aie-generate-xclbin", "--aie-generate-npu-insts")
     )
-    common = (
+    names = (
         f"--xclbin-name={call.xclbin}",
-        f"--npu-insts-name={call.insts}",
         f"--xclbin-kernel-name={KERNEL_NAME}",
         f"--xclbin-instance-name={INSTANCE}",
         f"--xclbin-kernel-id={KERNEL_ID}",
-        f"--peano={call.peano}",
+    )
+    return (*outputs, *names, *_common(driver, call, "."), call.design)
+
+
+def layout_flags(driver: Driver, call: AieccCall, folder: str) -> tuple[str, ...]:
+    """The arguments for the design with addresses and the instructions, written to `folder`. No core is compiled, so no
+    tile code needs to be there."""
+    outputs = ("--get-npu-insts", _LAYOUT) if driver.prints_layout else ("--aie-generate-npu-insts",)
+    alone = () if driver.prints_layout else ("--no-compile", "--no-link")
+    return (*outputs, *alone, *_common(driver, call, folder), call.design)
+
+
+def _common(driver: Driver, call: AieccCall, folder: str) -> Iterator[str]:
+    yield from (
+        f"--npu-insts-name={call.insts}",
         "--alloc-scheme=bank-aware",
         "--no-unified",
         f"--tmpdir={call.tmpdir}",
     )
-    return (*outputs, *common, *_OWN[dialect], *_xclbinutil(dialect, call), call.design)
-
-
-def insts_flags(dialect: Dialect, call: AieccCall) -> tuple[str, ...]:
-    """The arguments for the instructions alone: no core is compiled, so no tile code needs to be there."""
-    c_style = dialect in ("C1", "C2")
-    output = "--get-npu-insts" if c_style else "--aie-generate-npu-insts"
-    names = (f"--npu-insts-name={call.insts}", f"--peano={call.peano}", "--alloc-scheme=bank-aware", "--no-unified")
-    alone = () if c_style else ("--no-compile", "--no-link")
-    return (output, *names, f"--tmpdir={call.tmpdir}", *alone, *_OWN[dialect], call.design)
+    yield from _OWN[driver.dialect]
+    if driver.prints_layout:
+        yield f"--output-dir={folder}"
+    if call.peano is not None:
+        yield f"--peano={call.peano}"
+    if "--no-progress" in driver.flags:
+        yield "--no-progress"
+    if call.xclbinutil is not None and driver.takes_xclbinutil:
+        yield f"{_XCLBINUTIL}={call.xclbinutil}"
+    if call.sequence is not None and "--sequence-name" in driver.flags:
+        yield f"--sequence-name={call.sequence}"
 
 
 # A's --dynamic-objFifos is a switch that is off; later ones take a value, and have it on.
 _OWN: Mapping[Dialect, tuple[str, ...]] = {
     "A": ("--no-compile-host", "--no-xchesscc", "--no-xbridge"),
     "B": ("--no-compile-host", "--no-xchesscc", "--no-xbridge", "--dynamic-objFifos=false", "--dump-intermediates"),
-    "C1": ("--no-xchesscc", "--dynamic-objFifos=false", "--output-dir=."),
-    "C2": ("--dynamic-objFifos=false", "--output-dir=."),
+    "C1": ("--no-xchesscc", "--dynamic-objFifos=false"),
+    "C2": ("--dynamic-objFifos=false",),
 }
 
 
-def _xclbinutil(dialect: Dialect, call: AieccCall) -> tuple[str, ...]:
-    """C takes its path; A and B find it on PATH only."""
-    named = dialect in ("C1", "C2") and call.xclbinutil is not None
-    return (f"--xclbinutil-path={call.xclbinutil}",) if named else ()
-
-
-def addresses_file(dialect: Dialect, tmpdir: str) -> str:
+def addresses_file(driver: Driver, tmpdir: str) -> str:
     """Where aiecc leaves the design with addresses: C writes it as an output, the others keep it as a stage."""
-    return ADDRESSES if dialect in ("C1", "C2") else f"{tmpdir}/{ADDRESSES}"
-
-
-def dialect_of(help_text: str, *, is_python: bool) -> Dialect | None:
-    """From what `--help` prints; None for a program that is no aiecc."""
-    if "--get-xclbin" in help_text or "--get " in help_text:
-        return "C1" if "--no-xchesscc" in help_text else "C2"
-    if "--aie-generate-xclbin" in help_text:
-        return "A" if is_python else "B"
-    return None
-
-
-# Passes by which aie-opt lowers a design: first as far as the objects of fifos, then as far as addresses. From
-# tools/aiecc (aiecc.cpp of March, IRTransforms.h of August 2026) and python/compiler/aiecc/main.py of v1.1.x.
-_OBJECTS: Mapping[State, str] = {
-    "2025-11": "aie-canonicalize-device,aie.device(aie-assign-lock-ids,aie-register-objectFifos,"
-    "aie-objectFifo-stateful-transform)",
-    "2026-03": "lower-affine,aie-canonicalize-device,aie.device(aie-assign-lock-ids,aie-register-objectFifos,"
-    "aie-objectFifo-stateful-transform{dynamic-objFifos=false packet-sw-objFifos=false})",
-    "2026-08": "lower-affine,aie-canonicalize-device,aie.device(aie-objectFifo-stateful-transform"
-    "{packet-sw-objFifos=false},aie-objectFifo-unroll{default-dynamic=false},aie-assign-lock-ids)",
-}
-# The same in all three.
-_ADDRESSES = (
-    "aie.device(aie-assign-bd-ids,aie-lower-cascade-flows,aie-lower-broadcast-packet,aie-lower-multicast,"
-    "aie-assign-tile-controller-ids,aie-assign-buffer-addresses{alloc-scheme=bank-aware})"
-)
-
-
-def pipeline(state: State, *, objects: bool, addresses: bool) -> str:
-    """The pass pipeline for `aie-opt --pass-pipeline=`."""
-    parts = [_OBJECTS[state]] * objects + [_ADDRESSES] * addresses
-    return f"builtin.module({','.join(parts)})"
+    return ADDRESSES if driver.prints_layout else f"{tmpdir}/{ADDRESSES}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import sysconfig
 import tempfile
@@ -14,8 +15,10 @@ from importlib import metadata
 from pathlib import Path
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
-from tileproof.toolchain.aiecc import DIALECTS, Dialect, dialect_of
-from tileproof.toolchain.tool import Absence, Answer, Tool, ask, executable, first_line, search_path
+from tileproof.mlir_aie import State, state_of
+from tileproof.toolchain.aie_opt import passes_of, passes_of_state
+from tileproof.toolchain.aiecc import STATE_OF, Dialect, Driver, assumed_driver, driver_of
+from tileproof.toolchain.tool import Absence, Answer, Tool, ask, executable, executables, first_line, search_path
 from tileproof.xclbin import read_xclbin
 
 _XRT = "/opt/xilinx/xrt"  # where AMD's packages put XRT; $XILINX_XRT names another place
@@ -32,15 +35,24 @@ class MlirAie:
     A dialect that is only assumed, for a plan to look at, has tools that were not run.
     """
 
-    dialect: Dialect
+    driver: Driver
     root: Path
     aiecc: Tool
     aie_opt: Tool
+    passes: frozenset[str]  # of aie-opt
     peano: Tool
     peano_root: Path
     xclbinutil: Tool
     bootgen: Tool | None
     is_assumed: bool = False
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.driver.dialect
+
+    @property
+    def state(self) -> State:
+        return state_of(self.passes)
 
     @property
     def tools(self) -> dict[str, Tool]:
@@ -53,10 +65,11 @@ def assumed(dialect: Dialect) -> MlirAie:
     root, peano = Path("$MLIR_AIE_INSTALL_DIR"), Path("$PEANO_INSTALL_DIR")
     aiecc = "aiecc.py" if dialect == "A" else "aiecc"
     return MlirAie(
-        dialect=dialect,
+        driver=assumed_driver(dialect),
         root=root,
         aiecc=Tool("aiecc", (str(root / "bin" / aiecc),), "assumed"),
         aie_opt=Tool("aie-opt", (str(root / "bin" / "aie-opt"),), "assumed"),
+        passes=passes_of_state(STATE_OF[dialect]),
         peano=Tool("peano", (str(peano / "bin" / "clang++"),), "assumed"),
         peano_root=peano,
         xclbinutil=Tool("xclbinutil", ("xclbinutil",), "assumed"),
@@ -75,14 +88,15 @@ def find_mlir_aie(environ: Mapping[str, str] = os.environ) -> MlirAie:
         raise _not_here(missing)
     if isinstance(xclbinutil, Absence):
         raise _not_here(missing)
-    dialect = dialect_of_tool(aiecc, environ)
-    if isinstance(bootgen, Absence) and dialect in ("A", "B"):
+    driver = driver_of_tool(aiecc, environ)
+    if isinstance(bootgen, Absence) and not driver.prints_layout:
         raise _not_here(missing)
     return MlirAie(
-        dialect=dialect,
-        root=_root_of(aiecc),
+        driver=driver,
+        root=root_of(aiecc),
         aiecc=aiecc,
         aie_opt=aie_opt,
+        passes=passes_of(aie_opt, environ),
         peano=peano,
         peano_root=Path(peano.command[-1]).parents[1],
         xclbinutil=xclbinutil,
@@ -103,7 +117,7 @@ def _not_here(missing: list[Absence]) -> Problem:
 def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
     """Each tool by name, as a program that ran or as what is wrong with it."""
     aiecc = _aiecc(environ)
-    root = _root_of(aiecc) if isinstance(aiecc, Tool) else None
+    root = root_of(aiecc) if isinstance(aiecc, Tool) else None
     return {
         "aiecc": aiecc,
         "aie-opt": _versioned(
@@ -112,7 +126,7 @@ def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
             fix=INSTALL_MLIR_AIE,
         ),
         "peano": _peano(environ, root),
-        "xclbinutil": _xclbinutil(environ),
+        "xclbinutil": _xclbinutil(environ, root),
         "bootgen": _bootgen(environ, root),
         "aie-translate": _versioned(
             *("aie-translate", "aie-translate", _bins(environ, root), environ),
@@ -122,7 +136,7 @@ def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
     }
 
 
-def _root_of(aiecc: Tool) -> Path:
+def root_of(aiecc: Tool) -> Path:
     """The folder with bin and include. pip puts a script of that name into an environment's bin, the rest elsewhere."""
     above = Path(aiecc.command[-1]).parents[1]
     places = (above, *sorted(above.glob("lib/python*/site-packages/mlir_aie")))
@@ -160,7 +174,7 @@ def _aiecc(environ: Mapping[str, str]) -> Tool | Absence:
             continue
         for command in ((str(path),), (sys.executable, str(path))) if name.endswith(".py") else ((str(path),),):
             answer = ask([*command, "--help"], environ)
-            if _dialect_in(answer) is not None:
+            if _driver_in(answer) is not None:
                 return Tool("aiecc", command, _version_of(command, environ))
             seen.append(f"`{' '.join(command)} --help`: {first_line(answer.text)}")
     if seen:
@@ -178,24 +192,25 @@ def _aiecc(environ: Mapping[str, str]) -> Tool | Absence:
     )
 
 
-def _dialect_in(answer: Answer) -> Dialect | None:
+def _driver_in(answer: Answer) -> Driver | None:
     # argparse begins with a small letter, LLVM's command line with OVERVIEW and a capital USAGE.
-    return dialect_of(answer.text, is_python="usage:" in answer.text) if answer.code == 0 else None
+    return driver_of(answer.text, is_python="usage:" in answer.text) if answer.code == 0 else None
 
 
-def dialect_of_tool(aiecc: Tool, environ: Mapping[str, str]) -> Dialect:
+def driver_of_tool(aiecc: Tool, environ: Mapping[str, str]) -> Driver:
     """Of an aiecc that was found."""
-    found = _dialect_in(ask([*aiecc.command, "--help"], environ))
-    assert found in DIALECTS
+    found = _driver_in(ask([*aiecc.command, "--help"], environ))
+    assert found is not None
     return found
 
 
 def _version_of(command: tuple[str, ...], environ: Mapping[str, str]) -> str:
-    """A has --version, the others --aie-version; each refuses the other's."""
+    """A has --version, the others --aie-version; each refuses the other's. C's first line says only what it is."""
     for flag in ("--aie-version", "--version"):
         answer = ask([*command, flag], environ)
         if answer.code == 0 and answer.text.strip():
-            return first_line(answer.text)
+            commit = re.search(r"git SHA:\s*(\w+)", answer.text)
+            return f"aiecc {commit[1]}" if commit else first_line(answer.text)
     return "a version that it does not say"
 
 
@@ -273,25 +288,45 @@ _TOPOLOGY = {
 }
 
 
-def _xclbinutil(environ: Mapping[str, str]) -> Tool | Absence:
-    """It is asked to do its work: Debian's is a wrapper of a program that is not there, and exits 0."""
-    fix = "install XRT's tools (Ubuntu with AMD's packages: apt-get install libxrt-utils), or name one: AIE_XCLBINUTIL"
-    named = environ.get("AIE_XCLBINUTIL")
-    folders: list[Path | str | None] = [*search_path(environ), Path(environ.get("XILINX_XRT", _XRT)) / "bin"]
-    path = Path(named) if named else executable("xclbinutil", folders)
-    if path is None or not path.exists():
-        why = f"$AIE_XCLBINUTIL names {named}" if named else "it is neither on PATH nor below XRT's folder"
-        return Absence(name="xclbinutil", present=False, why=why, fix=fix)
+_XCLBINUTIL_FIX = (
+    "install XRT's tools (Ubuntu with AMD's packages: apt-get install libxrt-utils), or name one: AIE_XCLBINUTIL"
+)
+
+
+def _xclbinutil(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
+    """The first that does its work: Debian's is a wrapper of a program that is not there, and exits 0.
+
+    mlir-aie may have one of its own beside aiecc, and takes a bare name in AIE_XCLBINUTIL for one on PATH.
+    """
+    named = environ.get("AIE_XCLBINUTIL", "")
+    xrt = Path(environ.get("XILINX_XRT", _XRT)) / "bin"
+    folders: list[Path | str | None] = [*search_path(environ), xrt, *_bins(environ, root)]
+    paths = [Path(named)] if os.sep in named else list(executables(named or "xclbinutil", folders))
+    first = ""
+    for path in paths:
+        why = _does_not_pack(path, environ)
+        if not why:
+            return Tool("xclbinutil", (str(path),), first_line(ask([str(path), "--version"], environ).text))
+        first = first or why
+    is_there = any(path.exists() for path in paths)
+    why = first or "it is neither on PATH nor below XRT's folder nor beside aiecc"
+    if named and not is_there:
+        why = f"$AIE_XCLBINUTIL names {named}: {why}"
+    return Absence(name="xclbinutil", present=is_there, why=why, fix=_XCLBINUTIL_FIX)
+
+
+def _does_not_pack(path: Path, environ: Mapping[str, str]) -> str:
+    """Empty where it writes an xclbin; else what it does instead."""
+    if not path.exists():
+        return "there is no such file"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "mem_topology.json").write_text(json.dumps(_TOPOLOGY))
         words = ("--add-replace-section", "MEM_TOPOLOGY:JSON:mem_topology.json", "--force", "--output", "a.xclbin")
         answer = ask([str(path), *words], environ, folder)
-        if not _has_topology(folder / "a.xclbin"):
-            said = f"code {answer.code}: {first_line(answer.text)}"
-            why = f"{path} was asked to write a small xclbin, and did not ({said})"
-            return Absence(name="xclbinutil", present=True, why=why, fix=fix)
-    return Tool("xclbinutil", (str(path),), first_line(ask([str(path), "--version"], environ).text))
+        if _has_topology(folder / "a.xclbin"):
+            return ""
+    return f"{path} was asked to write a small xclbin, and did not (code {answer.code}: {first_line(answer.text)})"
 
 
 def _has_topology(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,13 +69,17 @@ def ask(command: Sequence[str], environ: Mapping[str, str], cwd: Path | None = N
     return Answer(code=done.returncode, text=done.stdout)
 
 
-def executable(name: str, folders: Iterable[Path | str | None]) -> Path | None:
-    """The first folder's program of that name that may be run."""
+def executables(name: str, folders: Iterable[Path | str | None]) -> Iterator[Path]:
+    """Each folder's program of that name that may be run."""
     for folder in folders:
         path = Path(folder) / name if folder else None
         if path is not None and path.is_file() and os.access(path, os.X_OK):
-            return path
-    return None
+            yield path
+
+
+def executable(name: str, folders: Iterable[Path | str | None]) -> Path | None:
+    """The first of them."""
+    return next(executables(name, folders), None)
 
 
 def search_path(environ: Mapping[str, str]) -> list[str]:

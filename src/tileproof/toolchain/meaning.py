@@ -1,0 +1,142 @@
+"""What the failures that people meet with mlir-aie mean, and how each is mended.
+
+The tools' words: lld, AIEAssignBuffers.cpp, AIEPathFinder.cpp, aie-rt's loader, aiecc's Actions.h, and what they
+printed of our designs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from tileproof.device_model import PROGRAM_MEMORY_BYTES
+from tileproof.errors import Problem
+from tileproof.toolchain.complaint import Complaint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """`what` is one sentence, `more` what tileproof knows beside the tool's own words, `fix` how to mend it. `name` is
+    what to look for in the design."""
+
+    what: str
+    fix: str
+    more: str = ""
+    name: str | None = None
+
+
+def meaning_of(complaint: Complaint, folder: Path, peano_root: Path | None = None) -> Meaning | None:
+    """None for a failure that has only the tool's own words. `folder` is the build's."""
+    if _is_another_compiler(complaint, peano_root):
+        return _not_peano(complaint)
+    for pattern, explain in _MEANINGS:
+        for text in (complaint.said, *complaint.context):
+            found = re.search(pattern, text)
+            if found:
+                return explain(found, folder)
+    return None
+
+
+def killed(step: str, code: int) -> Meaning:
+    """Of a step that a signal ended; shells add 128 to its number."""
+    return Meaning(
+        what=f"{step} was killed by signal {code - 128}",
+        more="the kernel ends a process that way when the machine has no memory left" if code == 137 else "",
+        fix="build with fewer jobs at once (-j 1), or on a machine with more memory" if code == 137 else "run it again",
+    )
+
+
+def _program_too_large(found: re.Match[str], folder: Path) -> Meaning:
+    return Meaning(
+        what="the program of a core does not fit its memory",
+        more=f"a core holds {PROGRAM_MEMORY_BYTES:,} bytes of program, with start-up code and the design's own loop",
+        fix="make the tile functions smaller: fewer unrolled or inlined loops, fewer templates; or spread them over "
+        "several cores",
+    )
+
+
+def _undefined(found: re.Match[str], folder: Path) -> Meaning:
+    name = found["name"]
+    text = "\n".join(path.read_text(errors="replace") for path in sorted(folder.glob("*.cc")))
+    defined = sorted(set(re.findall(r'extern\s+"C"\s+[\w\s*]*?\b(\w+)\s*\(', text)))
+    near = get_close_matches(name, defined, n=1)
+    return Meaning(
+        what=f"no object file has the function {name}",
+        more="the tile code defines " + ", ".join(defined) if defined else "",
+        fix=f"did you mean {near[0]}? the design and the tile code must agree"
+        if near
+        else f'write `extern "C" void {name}(...)` in the tile code: without extern "C" it has another name there',
+        name=f"@{name}",
+    )
+
+
+def _no_object(found: re.Match[str], folder: Path) -> Meaning:
+    name = Path(found["name"]).name
+    objects = ", ".join(sorted(path.name for path in folder.glob("*.o")))
+    return Meaning(
+        what=f"the design links {name}, and there is no such file",
+        more=f"object files here: {objects or 'none'}",
+        fix="let link_with of the function in the design name one of them",
+        name=f'"{name}"',
+    )
+
+
+def _no_route(found: re.Match[str], folder: Path) -> Meaning:
+    return Meaning(
+        what="the stream switches have no room for all flows of the design",
+        fix="use fewer fifos through one column: join or distribute them in a mem tile, move cores nearer to their mem "
+        "tile, or enter through the shim tiles of other columns",
+    )
+
+
+def _no_room(found: re.Match[str], folder: Path) -> Meaning:
+    return Meaning(
+        what="the buffers of a tile do not fit its memory",
+        more=_memory_map(folder),
+        fix="make the objects smaller ([sizes], --set), lower a depth, or give the objects banks ([banks])",
+    )
+
+
+def _memory_map(folder: Path) -> str:
+    """What tileproof's own allocator says of the same design; empty where it finds room, or cannot read it."""
+    from tileproof.lowering.held import lowered_as
+    from tileproof.mlir_aie import NEWEST
+
+    try:
+        lowered_as((folder / "design.mlir").read_text(), "design.mlir", NEWEST)
+    except Problem as problem:
+        return problem.why or "" if problem.check == "TP101" else ""
+    except OSError:
+        return ""
+    return ""
+
+
+_MEANINGS: tuple[tuple[str, Callable[[re.Match[str], Path], Meaning]], ...] = (
+    (r"will not fit in region 'program'|Overflow of program memory", _program_too_large),
+    (r"undefined symbol: (?P<name>[\w.$]+)", _undefined),
+    (r"cannot open (?P<name>\S+): No such file", _no_object),
+    (r"Unable to find a legal routing|unable to find routing", _no_route),
+    (r"Bank-aware allocation failed|asic sequential allocation|exceeded available memory", _no_room),
+)
+
+# aiecc asks Peano's folder for these first, and PATH for those that are not there.
+_PEANOS = ("opt", "llc", "clang", "clang++", "ld.lld")
+
+
+def _is_another_compiler(complaint: Complaint, peano_root: Path | None) -> bool:
+    tool = complaint.failed_tool or complaint.tool or ""
+    if peano_root is None or Path(tool).name not in _PEANOS or not Path(tool).is_absolute():
+        return False
+    return not Path(tool).is_relative_to(peano_root)
+
+
+def _not_peano(complaint: Complaint) -> Meaning:
+    tool = complaint.failed_tool or complaint.tool
+    return Meaning(
+        what=f"aiecc took {tool}, which is not Peano's",
+        more=f"Peano has no {Path(str(tool)).name} where aiecc looks for it, and aiecc then takes what is on PATH; an "
+        "LLVM that is newer or older does not read what it is given",
+        fix="install llvm-aie whole, and let PEANO_INSTALL_DIR name its folder; `tileproof doctor` says what is found",
+    )
