@@ -19,7 +19,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie import NEWEST, State, state_named
-from tileproof.provenance import Provenance, provenance_section
+from tileproof.provenance import Provenance, with_provenance
 from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
 from tileproof.xclbin.sections import (
@@ -238,7 +238,7 @@ def ours(insts: bytes, target: str = "npu1") -> Xclbin:
         tileproof="0", variant="a", target=target, toolchain="host", digest="0" * 64,
         insts_sha256=hashlib.sha256(insts).hexdigest(),
     )  # fmt: skip
-    return package(extra_sections=(provenance_section(provenance),))
+    return with_provenance(package(), provenance)
 
 
 def test_instructions_of_another_build_are_found() -> None:

@@ -16,7 +16,7 @@ from tileproof.banks import Banks
 from tileproof.device_model import ARRAY_COLUMNS
 from tileproof.emulator.library import Library
 from tileproof.emulator.payload import Payload, pack_payload
-from tileproof.provenance import Provenance, provenance_section
+from tileproof.provenance import Provenance, with_provenance
 from tileproof.xclbin import PackageRequest, Section, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
 from tileproof.xclbin.rebank import Directives, rebank
@@ -80,8 +80,9 @@ def package_for_emulator(
         pdi_uuid=uuid.uuid5(_UUIDS, f"pdi {digest}").bytes,
         buffers=interface.buffers,
         mode="SW_EMU",
-        extra_sections=(provenance_section(provenance), payload),
+        extra_sections=(payload,),
         platform_vbnv=f"tileproof_emulator_{interface.generation}",
     )
     directives = Directives(arguments=banks.host, memories=banks.memory)
-    return rebank(write_xclbin(build_xclbin(request)), f"{variant}.emu.xclbin", directives)
+    stamped = with_provenance(build_xclbin(request), provenance)
+    return rebank(write_xclbin(stamped), f"{variant}.emu.xclbin", directives)

@@ -1,14 +1,16 @@
-"""Where an xclbin of ours came from: one digest for the pair of xclbin and insts.bin, in the section USER_METADATA."""
+"""Where an xclbin of ours came from: one digest for the pair of xclbin and insts.bin, in the mirror behind its
+sections."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 
 from tileproof.errors import Problem
-from tileproof.xclbin import Section, Xclbin
-from tileproof.xclbin.names import KIND_OF
+from tileproof.xclbin import Xclbin
+from tileproof.xclbin.mirror import note, noted
+
+_KEY = "tileproof"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,21 +25,18 @@ class Provenance:
     insts_sha256: str
 
 
-def provenance_section(provenance: Provenance) -> Section:
-    """The section to put into an xclbin."""
-    data = json.dumps({"provenance": asdict(provenance)}, sort_keys=True).encode()
-    return Section(kind=KIND_OF["USER_METADATA"], data=data)
+def with_provenance(xclbin: Xclbin, provenance: Provenance) -> Xclbin:
+    """The xclbin, stamped. In its mirror, since mlir-aie's xclbinutil refuses a file with a section of a kind that it
+    does not know, and every reader passes over what it does not know there."""
+    return noted(xclbin, _KEY, {"provenance": asdict(provenance)})
 
 
 def read_provenance(xclbin: Xclbin) -> Provenance | None:
-    """What `provenance_section` wrote, or None for an xclbin that is not ours."""
-    section = xclbin.section("USER_METADATA")
-    if section is None:
-        return None
+    """What `with_provenance` wrote, or None for an xclbin that is not ours."""
     try:
-        fields = json.loads(section.data)["provenance"]
+        fields = note(xclbin, _KEY)["provenance"]
         return Provenance(**{name: str(value) for name, value in fields.items()})
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return None
 
 

@@ -12,8 +12,9 @@ from tileproof.check.built import check_built
 from tileproof.check.checked import BuiltFile
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.insts import decode
-from tileproof.provenance import Provenance, provenance_section
+from tileproof.provenance import Provenance, with_provenance
 from tileproof.xclbin import read_xclbin, write_xclbin
+from tileproof.xclbin.mirror import write_mirrored
 from tileproof.xclbin.rebank import Directives, rebank
 
 _UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "tileproof stamp")
@@ -33,10 +34,7 @@ def stamped(built: bytes, insts: bytes, banks: Banks, variant: str, digest: str)
         digest=digest,
         insts_sha256=hashlib.sha256(insts).hexdigest(),
     )
-    xclbin = read_xclbin(banked, name)
-    # xclbinutil's JSON behind the sections would be of the file without ours.
-    sections = (*xclbin.sections, provenance_section(provenance))
-    return write_xclbin(replace(xclbin, sections=sections, trailer=b""))
+    return write_xclbin(with_provenance(read_xclbin(banked, name), provenance))
 
 
 def _with_uuid(built: bytes, name: str, digest: str) -> bytes:
@@ -44,7 +42,7 @@ def _with_uuid(built: bytes, name: str, digest: str) -> bytes:
     xclbin = read_xclbin(built, name)
     if any(xclbin.uuid):
         return built
-    return write_xclbin(replace(xclbin, uuid=uuid.uuid5(_UUIDS, digest).bytes))
+    return write_mirrored(replace(xclbin, uuid=uuid.uuid5(_UUIDS, digest).bytes))
 
 
 def _check(xclbin: bytes, insts: bytes, name: str) -> None:

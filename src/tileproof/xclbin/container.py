@@ -2,12 +2,13 @@
 
 A section's content is not looked at here (`sections` does that), so a section
 of an unknown kind survives byte for byte.
-The JSON mirror that xclbinutil appends after the last section is kept as `trailer`, and not written by us:
-XRT reads the binary sections only.
+What stands behind the last section is kept as `trailer`: xclbinutil's JSON, which is `mirror`'s subject. XRT reads the
+binary sections only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -100,13 +101,21 @@ def write_xclbin(xclbin: Xclbin) -> bytes:
     """The container's bytes: sections on 8-byte boundaries in the order given, nothing from the clock."""
     table, body = [], bytearray()
     start = _table_end(len(xclbin.sections))
-    for section in xclbin.sections:
-        body += bytes(-(start + len(body)) % layout.ALIGNMENT)
+    for section, offset in zip(xclbin.sections, section_offsets(xclbin.sections), strict=True):
         name = field_of(section.name, SECTION_NAME_BYTES, "the section name")
-        table.append(layout.SECTION_HEADER.pack(section.kind, name, start + len(body), len(section.data)))
-        body += section.data
+        table.append(layout.SECTION_HEADER.pack(section.kind, name, offset, len(section.data)))
+        body += bytes(offset - start - len(body)) + section.data
     body += xclbin.trailer
     return _header(xclbin, start + len(body)) + b"".join(table) + bytes(body)
+
+
+def section_offsets(sections: Sequence[Section]) -> tuple[int, ...]:
+    """Where `write_xclbin` puts each of them, in bytes from the file's beginning."""
+    offsets, end = [], _table_end(len(sections))
+    for section in sections:
+        offsets.append(end + -end % layout.ALIGNMENT)
+        end = offsets[-1] + len(section.data)
+    return tuple(offsets)
 
 
 def _header(xclbin: Xclbin, length: int) -> bytes:

@@ -17,7 +17,7 @@ _IMAGE = "what the array computes; XRT knows nothing of it"
 _DESCRIBED = frozenset(
     {
         *("MEM_TOPOLOGY", "GROUP_TOPOLOGY", "CONNECTIVITY", "GROUP_CONNECTIVITY", "IP_LAYOUT"),
-        *("EMBEDDED_METADATA", "AIE_PARTITION", "USER_METADATA"),
+        *("EMBEDDED_METADATA", "AIE_PARTITION"),
     }
 )
 

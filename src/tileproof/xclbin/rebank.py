@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from tileproof.errors import Problem
 from tileproof.xclbin.arguments import Argument, read_arguments
-from tileproof.xclbin.container import Xclbin, read_xclbin, write_xclbin
+from tileproof.xclbin.container import Xclbin, read_xclbin
+from tileproof.xclbin.mirror import write_mirrored
 from tileproof.xclbin.names import KIND_OF
 from tileproof.xclbin.sections import (
     Connection,
@@ -62,10 +63,10 @@ def rebank(data: bytes, name: str, directives: Directives) -> bytes:
         contents["AIE_PARTITION"] = _narrowed(xclbin, name, directives.columns)
     changed = {KIND_OF[kind]: content for kind, content in contents.items()}
     sections = tuple(replace(s, data=changed.get(s.kind, s.data)) for s in xclbin.sections)
-    made = replace(xclbin, sections=sections, trailer=b"")
-    if made == replace(xclbin, trailer=b""):
+    made = replace(xclbin, sections=sections)
+    if made == xclbin:
         return data
-    return write_xclbin(replace(made, uuid=_new_uuid(xclbin, contents)))
+    return write_mirrored(replace(made, uuid=_new_uuid(xclbin, contents)))
 
 
 def _new_uuid(xclbin: Xclbin, contents: Mapping[str, bytes]) -> bytes:
