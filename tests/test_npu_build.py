@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -539,6 +540,85 @@ def test_a_tool_that_fails_is_told_with_its_error_the_line_the_template_and_the_
         f"  fix:   the whole log is {newest.built}/build.log; to see it again: cd {newest.built} && "
     )
     assert told.endswith(" -v lowered.mlir\n")
+
+
+def failure(here: Here, log: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `build` says where aiecc prints that log, with short paths and without how to see it again."""
+    monkeypatch.setenv(BROKEN, log)
+    assert here.build(*(("--set", "count=15500") if log == "big.log" else ())) == 1
+    told = capsys.readouterr().err.replace(str(Path(__file__).parents[1]), "$ROOT")
+    told = re.sub(rf"{here.folder}/build/double/[^/\s]*", "$BUILD", told)
+    assert re.search(r"(fix:  |        ) the whole log is \$BUILD/build.log; to see it again: cd \$BUILD && ", told)
+    return told[: told.index("the whole log is")].rstrip()
+
+
+def test_an_undefined_function_is_told_with_those_that_there_are(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failure(newest, "undef.log", monkeypatch, capsys) == (
+        "error: double: no object file has the function attention_i9\n"
+        "  where: $BUILD/design.mlir, rendered from $ROOT/templates/design.mlir.j2\n"
+        "  why:   undefined symbol: attention_i9\n"
+        "         the tile code defines double_tile\n"
+        '  fix:   write `extern "C" void attention_i9(...)` in the tile code: without extern "C" it has another name '
+        "there"
+    )
+
+
+def test_an_object_file_that_is_missing_is_told_with_the_line_that_links_it(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failure(newest, "missing.log", monkeypatch, capsys) == (
+        "error: double: the design links tile.o, and there is no such file\n"
+        "  where: $BUILD/design.mlir:10, rendered from $ROOT/templates/design.mlir.j2\n"
+        "  why:   cannot open $BUILD/tile.o: No such file or directory\n"
+        '         func.func private @double_tile(memref<64xi32>, memref<64xi32>) attributes {link_with = "tile.o"}\n'
+        "         object files here: tile.o\n"
+        "  fix:   let link_with of the function in the design name one of them"
+    )
+
+
+def test_buffers_without_room_are_told_with_a_map_of_the_memory(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failure(newest, "big.log", monkeypatch, capsys) == (
+        "error: double: the buffers of a tile do not fit its memory\n"
+        "  where: $BUILD/aie.mlir:4:13, rendered from $ROOT/templates/design.mlir.j2\n"
+        "  why:   'aie.tile' op Bank-aware allocation failed.\n"
+        "         %tile = aie.tile(0, 2)\n"
+        "         no bank has 62,000 bytes left for y_buff_0; a bank has 16,384 bytes, and bank-aware lets no buffer "
+        "cross one\n"
+        "         on the tile: y_buff_0 62,000 + y_buff_1 62,000 + x_cons_buff_0 62,000 + x_cons_buff_1 62,000 + stack "
+        "1,024\n"
+        "  fix:   make the objects smaller ([sizes], --set), lower a depth, or give the objects banks ([banks])"
+    )
+
+
+def test_an_error_that_progress_is_glued_to_is_told_with_its_line_and_template(
+    newest: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failure(newest, "undefined_value.log", monkeypatch, capsys) == (
+        "error: double: verify the design, and lower it as far as addresses failed\n"
+        "  where: $BUILD/aie.mlir:4:23, rendered from $ROOT/templates/design.mlir.j2\n"
+        "  why:   use of undeclared SSA value name\n"
+        "         %tile = aie.tile(0, 2)\n"
+        "  fix:"
+    )
+
+
+def test_a_folder_whose_path_the_linker_cannot_read_is_refused_before_anything_runs(
+    newest: Here, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest.folder /= "my work"
+    assert newest.build() == 2
+
+    assert capsys.readouterr().err == (
+        "error: nothing can be linked for an NPU in a folder with ' ' in its path\n"
+        f"  where: {newest.built}\n"
+        "  why:   aiecc writes the path of each object file into a linker script without quotes\n"
+        "  fix:   choose a path of ASCII letters, digits, `_`, `-` and `.` with --build-dir\n"
+    )
+    assert not newest.built.exists()
 
 
 def test_an_aiecc_that_exits_0_and_writes_nothing_is_no_success(

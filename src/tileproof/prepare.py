@@ -18,7 +18,7 @@ from tileproof.plan import Plan, plan_host_build
 from tileproof.render import render
 from tileproof.spec import KernelSpec, load_spec, with_banks
 from tileproof.times import LEAST_RUNS
-from tileproof.toolchain.aiecc import Dialect
+from tileproof.toolchain.aiecc import Dialect, refuse_unlinkable
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
 
@@ -126,6 +126,8 @@ def _npu_plan(rendered: Rendered, request: Request) -> Plan:
 def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
     """The pair of xclbin and insts.bin, built if anything changed."""
     plan = plan_kernel(rendered, request)
+    if plan.toolchain == "mlir-aie":
+        refuse_unlinkable(request.build_dir / plan.kernel / plan.folder)
     artifacts = build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
     # What lowering noted is told each time, for as long as it is so.
     noted = json.loads((artifacts.folder / plan.notes).read_text())["warnings"]

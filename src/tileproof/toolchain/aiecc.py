@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from tileproof.errors import Problem
 from tileproof.mlir_aie import State, state_named
 
 Dialect = Literal["A", "B", "C1", "C2"]
@@ -150,3 +152,20 @@ _OWN: Mapping[Dialect, tuple[str, ...]] = {
 def addresses_file(driver: Driver, tmpdir: str) -> str:
     """Where aiecc leaves the design with addresses: C writes it as an output, the others keep it as a stage."""
     return ADDRESSES if driver.prints_layout else f"{tmpdir}/{ADDRESSES}"
+
+
+# aiecc's linker scripts name object files by their whole path, without quotes; this is what lld (ScriptLexer.cpp)
+# reads there as one word that is no pattern.
+_IN_LINKER_SCRIPT = re.compile(r"[\w.$/~=+!^:-]", re.ASCII)
+
+
+def refuse_unlinkable(folder: Path) -> None:
+    """Raise a `Problem` if the linker would not find object files in that folder."""
+    odd = [character for character in str(folder.resolve()) if not _IN_LINKER_SCRIPT.match(character)]
+    if odd:
+        raise Problem(
+            f"nothing can be linked for an NPU in a folder with {odd[0]!r} in its path",
+            where=str(folder.resolve()),
+            why="aiecc writes the path of each object file into a linker script without quotes",
+            fix="choose a path of ASCII letters, digits, `_`, `-` and `.` with --build-dir",
+        )
