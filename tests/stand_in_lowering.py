@@ -211,7 +211,14 @@ def _bd(bd: Bd, type_: str) -> list[str]:
     lines = [f"    ^bd{bd.bd_id}:"]
     if bd.acquire:
         lines.append(f"      aie.use_lock(%{bd.acquire[0]}, AcquireGreaterEqual, {bd.acquire[1]})")
-    lines.append(f"      aie.dma_bd(%{bd.buffer} : {type_}, {bd.offset}, {bd.length}) {{bd_id = {bd.bd_id} : i32}}")
+    moved = f"%{bd.buffer} : {type_}, {bd.offset}, {bd.length}"
+    if bd.sizes:
+        walked = (f"<size = {size}, stride = {stride}>" for size, stride in zip(bd.sizes, bd.strides, strict=True))
+        moved += f", [{', '.join(walked)}]"
+    if bd.pads:
+        moved += f", [{', '.join(f'<const_pad_before = {a}, const_pad_after = {b}>' for a, b in bd.pads)}]"
+    packet = f", packet = #aie.packet_info<pkt_type = {bd.packet.type}, pkt_id = {bd.packet.id}>" if bd.packet else ""
+    lines.append(f"      aie.dma_bd({moved}) {{bd_id = {bd.bd_id} : i32{packet}}}")
     if bd.release:
         lines.append(f"      aie.use_lock(%{bd.release[0]}, Release, {bd.release[1]})")
     return [*lines, f"      aie.next_bd ^{'end' if bd.next is None else f'bd{bd.next}'}"]

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tileproof.check.unrolled import wrongly_unrolled
 from tileproof.lowering.facts import Facts, design_facts
+from tileproof.lowering.lower import lower_design
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie import LOWERED_STATES, NEWEST, State, state_named
@@ -134,3 +136,21 @@ def test_nothing_but_lock_ids_differs_between_2026_08_and_2026_08_14() -> None:
             assert as_set([before | {"insts": None, "insts_sha256": None}]) == as_set(
                 [after | {"insts": None, "insts_sha256": None}]
             )
+
+
+@needs_corpus
+@pytest.mark.parametrize("state", [MARCH, AUGUST, NEWEST], ids=lambda state: state.name)
+def test_the_loops_that_mlir_aie_unrolls_wrongly_are_told_and_no_others(state: State) -> None:
+    told = {}
+    for name in NAMES:
+        text, theirs = answers(name, state if state != NEWEST else AUGUST)
+        if theirs["outcome"] == "accepted":
+            told[name] = wrongly_unrolled(lower_design(read_design(text, name), state=state, as_silent=True))
+            wrong = state != NEWEST and any("wrong_objects" in core for core in theirs["cores"])
+            assert bool(told[name]) == wrong, name
+
+    if state == AUGUST:
+        assert told["odd_depth_loop"] == (
+            "loop of 10 at odd_depth_loop:16:7: mlir-aie of 2026-08 unrolls it by 6, and gives the 4 iterations behind "
+            "the same objects every time; use wheels since 2026-08-13, or run the loop 12 times",
+        )

@@ -49,11 +49,13 @@ def _place(arguments: argparse.Namespace) -> None:
 
 def _hold(arguments: argparse.Namespace) -> None:
     from tileproof.build import write_atomically
-    from tileproof.lowering.held import hold
+    from tileproof.check.unrolled import wrongly_unrolled
+    from tileproof.lowering.held import hold, lowered_as
 
     design, lowered = arguments.design, arguments.lowered
-    banks = banks_read(arguments)
-    told = hold(design.read_text(), design.name, lowered.read_text(), str(lowered), arguments.state, banks)
+    text, banks = design.read_text(), banks_read(arguments)
+    told = hold(text, design.name, lowered.read_text(), str(lowered), arguments.state, banks)
+    told += wrongly_unrolled(lowered_as(text, design.name, arguments.state))
     write_atomically(arguments.output, (json.dumps({"warnings": told}) + "\n").encode())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tileproof.check.unrolled import wrongly_unrolled
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.lowering.against import (
     Layout,
@@ -65,7 +66,7 @@ def compare_lowerings(text: str, name: str, environ: Mapping[str, str] = os.envi
                 raise _refused(tools.state, name, folder, answer)
         theirs = their_layout(_made(folder, ADDRESSES, tools.state, name).decode(), ADDRESSES)
         insts = _made(folder, _INSTS, tools.state, name) if tools.driver is not None and here.sequences else None
-    told = differences(our_layout(here), theirs)
+    told = differences(our_layout(here), theirs) + wrongly_unrolled(here)
     if insts is not None:
         same = with_their_lock_ids(here, theirs)
         told += word_differences(sequence_words(same, main_sequence(same)), insts)
