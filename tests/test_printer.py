@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Place
 from tileproof.mlir.printer import respelled
-from tileproof.mlir.reader import read_design
+from tileproof.mlir.reader import read_design, read_layout
 from tileproof.mlir_aie import LOWERED_STATES, NEWEST, STATES, State, state_named
 
 NOWHERE = Place("", 0, 0)
@@ -989,7 +990,8 @@ module {
 }
 """
 
-BASES = {"fifos": FIFOS, "dma": DMA, "tasks": TASKS}
+PRINTED = (Path(__file__).parent / "mlir_aie" / "attention_npu1" / "input_with_addresses.mlir").read_text()
+BASES = {"fifos": FIFOS, "dma": DMA, "tasks": TASKS, "printed by aiecc": PRINTED}
 
 TOKEN = re.compile(r"[A-Za-z_][\w.$]*|[%@^]\w+|\d+|\s+|.", re.DOTALL)
 NUMBERS = ["-1", "0", "1", "5", "17", "64", "256", "65536", "2147483648", "4294967295", "4294967296", "9" * 20, "1.5"]
@@ -1101,6 +1103,8 @@ def everything(text: str, state: State) -> bool:
         design = read_design(text, "d.mlir")
     except Problem:
         design = None
+    with suppress(Problem):
+        read_layout(text, "d.mlir")
     with suppress(Problem):
         spelled = respelled(text, "d.mlir", state)
         if state != NOVEMBER:
