@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tileproof.banks import Banks
+from tileproof.check.run import check_design
 from tileproof.cli import main
 from tileproof.emulate import emulate
 from tileproof.errors import Problem
@@ -723,6 +724,19 @@ def test_emulate_asks_for_no_value_of_the_argument_of_traces_and_says_that_it_is
     assert main([*call, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert [argument["of_traces"] for argument in said["arguments"]] == [False, False, True]
+
+
+def test_check_finds_a_transfer_in_the_bd_of_traces() -> None:
+    text = through(reuses=False)
+    found = check_design(text.replace("id = 0 : i64", "id = 15 : i64"), "d.mlir", {})
+
+    assert {finding.check.id for finding in check_design(text, "d.mlir", {})} == {"TP005"}
+    assert [(finding.what, finding.why) for finding in found if finding.is_error] == [
+        (
+            "BD 15 of shim (0, 0) is written for @out, and traces have it",
+            "mlir-aie writes BD 15 for the traces that leave the array there, whoever else uses it",
+        )
+    ]
 
 
 def test_a_host_is_told_of_the_argument_that_is_appended() -> None:

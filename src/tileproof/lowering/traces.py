@@ -60,7 +60,7 @@ from tileproof.mlir.design import (
 from tileproof.mlir_aie import State
 
 # The defaults of aie-insert-trace-flows (AIEPasses.td); its burst of 64 bytes is the shortest, code 0.
-_CHANNEL, _BD = 1, 15
+_CHANNEL, TRACE_BD = 1, 15
 _SHIM_CHANNELS = TILE_KINDS[SHIM].channels
 # What a shim tile that traces itself listens to instead of its own broadcast; they also start and stop the others.
 _OWN_EVENT = {"start": "USER_EVENT_1", "stop": "USER_EVENT_0"}
@@ -434,7 +434,7 @@ def _timer(tile: Tile, module: str, event: int, place: Place) -> RegisterWrite:
 def _filled(egress: _Egress) -> Iterator[SequenceOperation]:
     """A BD over the whole buffer, and a task of it. Nobody waits for its token."""
     shim, place = egress.shim, egress.place
-    bd = tile_address(*shim.at, BD_BASE + BD_STRIDE * _BD)
+    bd = tile_address(*shim.at, BD_BASE + BD_STRIDE * TRACE_BD)
     words = (egress.buffer.nbytes // WORD_BYTES, 0, 1 << 30, 0, 0, AXCACHE << 24, 0, 1 << 25)
     yield RegisterWrite(address=bd, words=words, mask=None, buffer=None, tile=None, block=True, place=place)
     yield AddressPatch(
@@ -446,7 +446,7 @@ def _filled(egress: _Egress) -> Iterator[SequenceOperation]:
     control = CONTROL["S2MM", egress.channel]
     controller = SHIM_CONTROLLER_ID if shim.controller_id is None else shim.controller_id
     yield _write(shim, control, controller << CONTROLLER_ID_SHIFT, place, mask=WHOLE_CONTROLLER_ID_MASK)
-    yield _write(shim, control + QUEUE_AFTER_CONTROL, 1 << 31 | _BD, place)
+    yield _write(shim, control + QUEUE_AFTER_CONTROL, 1 << 31 | TRACE_BD, place)
 
 
 def _begun(egress: _Egress) -> Iterator[RegisterWrite]:
