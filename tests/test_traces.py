@@ -315,6 +315,19 @@ def test_a_shim_tile_is_made_in_the_column_that_is_asked_for() -> None:
     assert [str(tile) for tile in lowered(text).design.tiles] == ["shim (1, 0)", "core (0, 2)"]
 
 
+def test_a_shim_tile_that_is_made_moves_no_buffer() -> None:
+    fifo = "aie.objectfifo @in(%mem, {%core}, 2 : i32) : !aie.objectfifo<memref<16xi32>>"
+    buffers = (f'%{name} = aie.buffer(%core) {{sym_name = "{name}"}} : memref<16xi32>' for name in "pq")
+    plain = device(next(buffers), TILES["mem"], fifo, next(buffers), sequence(), tiles=("core",))
+    traced = plain.replace("aie.runtime_sequence", trace("seen", "core", *BY_EVENT) + "\naie.runtime_sequence")
+    traced = traced.replace("memref<16xi32>) {", "memref<16xi32>) {\n" + CONFIG)
+
+    assert [str(tile) for tile in lowered(traced).design.tiles] == ["shim (0, 0)", "core (0, 2)", "mem (0, 1)"]
+    assert {one.name: one.address for one in lowered(traced).buffers} == {
+        one.name: one.address for one in lowered(plain).buffers
+    }
+
+
 @pytest.mark.parametrize(
     "taken",
     [

@@ -314,7 +314,7 @@ def _shim(design: Design, config: TraceHostConfig) -> Tile:
             fix="let egress_shim_col be one of those",
         )
     at = (config.column, 0)
-    made = Tile(column=config.column, row=0, kind=SHIM, place=config.place)
+    made = Tile(column=config.column, row=0, kind=SHIM, place=design.place)  # above all that the design says
     return next((tile for tile in design.tiles if tile.at == at), made)
 
 
