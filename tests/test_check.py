@@ -78,7 +78,8 @@ X_PATTERN = "%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]"
 MOVE_X = f"aiex.npu.dma_memcpy_nd({X_PATTERN}) {{id = 1 : i64, metadata = @x}} : memref<256xi32>"
 MOVE_Y = MOVE_X.replace("%a", "%b").replace("id = 1", "id = 0").replace("@x", "@y")
 WAIT_Y = "aiex.npu.dma_wait {symbol = @y}"
-TRACE = "    aie.trace @t(%core) {\n      aie.trace.packet id=1 type=core\n    }"
+TRACE = "    aie.trace @t(%core) { aie.trace.start broadcast=15\n aie.trace.stop broadcast=14\n }"
+HOST_CONFIG = "aie.trace.host_config {buffer_size = 8192 : i32}"
 LINK_WITH = ' attributes {link_with = "tile.o"}'
 STEP = "    func.func private @step(memref<64xi32>, memref<64xi32>, memref<32xi32>)"
 FAR = "aie.tile(0, 3)"
@@ -168,7 +169,7 @@ BAD_DESIGNS = {
     "TP002": changed(("%xv[0]", "%xv[1]")),
     "TP003": changed(("id = 1 : i64", "id = 1 : i64, issue_tokn = true")),
     "TP004": changed(("aie.runtime_sequence", "aiex.runtime_sequence")),
-    "TP005": changed(("    aie.runtime", f"{TRACE}\n    aie.runtime")),
+    "TP005": changed(("    aie.runtime", f"{TRACE}\n    aie.runtime"), (MOVE_X, f"{HOST_CONFIG}\n      {MOVE_X}")),
     "TP101": changed(("32xi32>", "20000xi32>")),
     "TP102": changed(('"scratch"', '"scratch", address = 100 : i32')),
     "TP103": changed(("memref<32xi32>", "memref<5000xi32>")),

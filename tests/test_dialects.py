@@ -22,6 +22,7 @@ from tileproof.mlir.design import (
     ConfigureTask,
     Design,
     DmaProgram,
+    EventName,
     Flow,
     Lock,
     MemRef,
@@ -37,8 +38,18 @@ from tileproof.mlir.design import (
     RtpWrite,
     SetLock,
     ShimAllocation,
+    StartTrace,
     SyncWait,
     Tile,
+    Trace,
+    TraceCombo,
+    TraceEdge,
+    TraceEvent,
+    TraceHostConfig,
+    TraceMode,
+    TracePacket,
+    TracePort,
+    TraceSwitch,
     Transfer,
     UseTask,
     Wait,
@@ -918,44 +929,83 @@ def test_a_block_of_words_is_written_from_a_global():
 # Traces
 
 TRACE = (
-    "aie.trace @seen(%tile) buffer_size = 8192 {",
-    '  aie.trace.mode "Event-Time"',
+    "aie.trace @seen(%tile) {",
+    '  aie.trace.mode "Event-PC"',
     "  aie.trace.packet id=1 type=core",
     '  aie.trace.event<"INSTR_EVENT_0"> label = "begin"',
-    "  aie.trace.port<0> port=North channel=1 master=true",
+    "  aie.trace.event<CoreEventAIE2::LOCK_STALL>",
+    "  aie.trace.port<2> port=North channel=1 direction=S2MM",
+    '  aie.trace.combo_event<0> <"INSTR_EVENT_0"> AND_NOT <CoreEventAIE2::INSTR_VECTOR>',
+    '  aie.trace.edge_event<1> event=<"LOCK_STALL"> trigger=BOTH',
     "  aie.trace.start broadcast=15",
-    "  aie.trace.stop broadcast=14",
+    '  aie.trace.stop event=<"USER_EVENT_0">',
     "}",
 )
 
 
-def test_a_trace_has_no_effect_and_a_note():
-    lines = (
-        *TRACE,
-        *in_sequence(
-            "aie.trace.host_config buffer_size = 8192 arg_idx = 4",
-            "aiex.npu.dma_wait {symbol = @in}",
-            "aie.trace.start_config @seen  // now",
+def test_a_trace_is_read_line_by_line_and_has_a_note():
+    lines = (*TRACE, *in_sequence("aie.trace.host_config {buffer_size = 8192 : i32}", "aie.trace.start_config @seen"))
+    zero, stall = EventName(name="INSTR_EVENT_0"), EventName(name="LOCK_STALL")
+    vector = EventName(name="INSTR_VECTOR", enum="CoreEventAIE2")
+
+    assert read(*lines).traces == (
+        Trace(
+            name="seen",
+            tile=TILE,
+            lines=(
+                TraceMode(number=1, place=NOWHERE),
+                TracePacket(id=1, unit="core", place=NOWHERE),
+                TraceEvent(event=zero, place=NOWHERE),
+                TraceEvent(event=replace(stall, enum="CoreEventAIE2"), place=NOWHERE),
+                TracePort(slot=2, bundle="North", channel=1, direction="S2MM", place=NOWHERE),
+                TraceCombo(slot=0, first=zero, logic="AND_NOT", second=vector, place=NOWHERE),
+                TraceEdge(slot=1, event=stall, rising=True, falling=True, place=NOWHERE),
+                TraceSwitch(at="start", broadcast=15, event=None, place=NOWHERE),
+                TraceSwitch(at="stop", broadcast=None, event=EventName(name="USER_EVENT_0"), place=NOWHERE),
+            ),
+            place=NOWHERE,
         ),
-        "aie.runtime_sequence @short() { aie.trace.start_config @seen }",
+    )
+    assert read(*lines).sequences[0].operations == (
+        TraceHostConfig(nbytes=8192, reuses_last=False, column=0, place=NOWHERE),
+        StartTrace(trace="seen", place=NOWHERE),
+    )
+    assert [(note.about, note.what, str(note.place)) for note in notes(*lines)] == [
+        ("trace", "@seen traces core (0, 2), and the emulator writes no trace", "d.mlir:11:1")
+    ]
+
+
+def test_what_host_config_and_a_trace_said_before_july_2026_has_a_note():
+    lines = (
+        "aie.trace @seen(%tile) buffer_size = 8192 {",
+        "}",
+        *in_sequence("aie.trace.host_config buffer_size = 8192 arg_idx = -1 routing = single egress_shim_col = 1"),
     )
 
-    assert [sequence.operations for sequence in read(*lines).sequences] == [(Wait(shim="in", place=NOWHERE),), ()]
-    found = notes(*lines)
-    assert [(note.what, str(note.place)) for note in found] == [
-        ("aie.trace has no effect here", "d.mlir:11:1"),
-        ("aie.trace.host_config has no effect here", "d.mlir:20:1"),
-        ("aie.trace.start_config has no effect here", "d.mlir:22:1"),
-        ("aie.trace.start_config has no effect here", "d.mlir:24:33"),
+    assert read(*lines).sequences[0].operations == (
+        TraceHostConfig(nbytes=8192, reuses_last=True, column=1, argument=-1, place=NOWHERE),
+    )
+    assert [(note.what, note.states) for note in notes(*lines) if note.about == "spelling"] == [
+        ("aie.trace has a buffer_size, as in March 2026", ("2026-03",)),
+        ("aie.trace.host_config is spelled as mlir-aie did until July 2026", ("2026-06",)),
     ]
-    assert {(note.about, note.why, note.fix, note.states) for note in found} == {
-        (
-            "trace",
-            "tracing writes what the array's event units saw, and tileproof does not model them",
-            "leave it in the design; it is kept when the design is printed",
-            None,
-        )
-    }
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "fix"),
+    [
+        ("aie.trace.mode Time", "aie.trace.mode cannot be read", 'aie.trace.mode "Event-Time"'),
+        ("aie.trace.event LOCK_STALL", "aie.trace.event cannot be read", 'aie.trace.event<"INSTR_EVENT_0">'),
+        ("aie.trace.packet id=1", "aie.trace.packet cannot be read", "aie.trace.packet id = 1 type = core"),
+        ("aie.trace.start 15", "aie.trace.start cannot be read", "aie.trace.start broadcast = 15"),
+    ],
+)
+def test_a_line_of_a_trace_that_cannot_be_read_is_shown_how_it_is_written(line: str, what: str, fix: str):
+    with pytest.raises(Problem) as raised:
+        read("aie.trace @seen(%tile) {", line, "}")
+
+    assert (raised.value.what, raised.value.fix) == (what, f"write for instance `{fix}`")
+    assert raised.value.why == f"it says {line.split(' ', 1)[1]}"
 
 
 # Logical tiles

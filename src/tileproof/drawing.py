@@ -16,11 +16,14 @@ from tileproof.mlir.design import (
     PushQueue,
     RegisterWrite,
     RtpWrite,
-    Sequence,
     SequenceOperation,
     SetLock,
+    StartTrace,
     SyncWait,
     Tile,
+    Trace,
+    TraceEvent,
+    TraceHostConfig,
     Transfer,
     UseTask,
     Wait,
@@ -37,7 +40,7 @@ def design_text(design: Design, lowered: LoweredDesign | None, name: str) -> str
         list(_fifos(design, lowered)),
         list(_links(design)),
         list(_written_out(design)),
-        *(list(_sequence(sequence)) for sequence in design.sequences),
+        *(list(_sequence(design, lowered, number)) for number in range(len(design.sequences))),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -50,6 +53,7 @@ def lowered_text(lowered: LoweredDesign, name: str) -> str:
         ["locks", *(f"  {x.tile!s:<14} {x.id:>2}  begins at {x.init:<3} {x.name}" for x in lowered.locks)],
         ["DMA chains", *(line for chain in lowered.chains for line in _chain(chain))],
         ["circuits", *_circuits(lowered)],
+        ["traces", *_trace_flows(lowered)],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if len(lines) > 1 or lines[0].startswith(name)) + "\n"
 
@@ -177,10 +181,15 @@ def _written_out(design: Design) -> Iterator[str]:
             for flow in design.packet_flows
         ),
         *(f"  cascade {flow.source} -> {flow.destination}" for flow in design.cascade_flows),
+        *(f"  trace @{trace.name}: {trace.tile}, {_events(trace)}" for trace in design.traces),
     ]
     if lines:
         yield "written out"
         yield from lines
+
+
+def _events(trace: Trace) -> str:
+    return ", ".join(line.event.name for line in trace.lines if isinstance(line, TraceEvent)) or "no events"
 
 
 def _end(bds: tuple[Bd, ...]) -> str:
@@ -191,10 +200,13 @@ def _end(bds: tuple[Bd, ...]) -> str:
 # Sequences
 
 
-def _sequence(sequence: Sequence) -> Iterator[str]:
+def _sequence(design: Design, lowered: LoweredDesign | None, which: int) -> Iterator[str]:
+    sequence = design.sequences[which]
     yield f"sequence @{sequence.name}"
-    for number, type_ in enumerate(sequence.arguments):
-        yield f"  argument {number} (kernel argument {number + 3}): {type_}, {type_.nbytes:,} B"
+    arguments = (lowered.sequences[which] if lowered is not None else sequence).arguments
+    for number, type_ in enumerate(arguments):
+        traced = "" if number < len(sequence.arguments) else ", appended for traces"
+        yield f"  argument {number} (kernel argument {number + 3}): {type_}, {type_.nbytes:,} B{traced}"
     for operation in sequence.operations:
         yield f"  {operation.place.line:>4}: {_operation(operation)}"
 
@@ -228,6 +240,10 @@ def _operation(operation: SequenceOperation) -> str:
         case AddressPatch():
             target = f"0x{operation.address:x}"
             return f"address at {target} becomes that of argument {operation.argument} + {operation.byte_offset:,}"
+        case TraceHostConfig():
+            return f"{operation.nbytes:,} B for traces, through shim ({operation.column}, 0)"
+        case StartTrace():
+            return f"registers of trace @{operation.trace}"
 
 
 def _register(write: RegisterWrite) -> str:
@@ -299,6 +315,12 @@ def _chain(chain: DmaChain) -> Iterator[str]:
         following = "stops" if bd.next is None else f"then BD {bd.next}"
         what = f"{bd.length:,} of {bd.buffer} from {bd.offset:,}{walk}"
         yield f"      BD {bd.bd_id:>2}: " + ", ".join([what, *locks, following])
+
+
+def _trace_flows(lowered: LoweredDesign) -> Iterator[str]:
+    for flow in lowered.design.packet_flows:
+        if flow.sources[0].bundle == "Trace":
+            yield f"  {flow.sources[0]} -> {flow.destinations[0]}  packets {flow.id}"
 
 
 def _circuits(lowered: LoweredDesign) -> Iterator[str]:

@@ -37,10 +37,12 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Argument:
-    """One argument of the sequence: what it held before the runs, and after them."""
+    """One argument of the sequence: what it held before the runs, and after them. `is_of_traces` says that it is the
+    buffer which mlir-aie appends for traces."""
 
     number: int
     type: MemRef
+    is_of_traces: bool = False
     before: Array = field(repr=False)
     after: Array = field(repr=False)
 
@@ -102,7 +104,8 @@ def emulate(
     `tile_code` are C++ files, or what they were compiled to. `target` is a device to use instead of the design's.
 
     `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
-    `random`, the last three with `:4096xi8` to be sure of the type. Raises `Problem` for a design, tile code or
+    `random`, the last three with `:4096xi8` to be sure of the type; what mlir-aie appends for traces begins as zeros,
+    and stays so. Raises `Problem` for a design, tile code or
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
     manner = manner or Manner()
@@ -111,14 +114,15 @@ def emulate(
     chosen = _sequence(design, sequence)
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
+    room = _room_for_traces(chosen)
     library = _library(tile_code, design.device.aie_arch)
     besides = () if manner.as_hardware else _signatures(written, tile_code)
     with process() as child:
         child.set_up(design, library, manner)
-        after, reports = _run(child, words, before, runs, timeout_s)
+        after, reports = _run(child, words, before, room, runs, timeout_s)
         if manner.seed is not None and reports[-1].state == COMPLETED:
             child.set_up(design, library, replace(manner, seed=None))
-            expected, others = _run(child, words, before, runs, timeout_s)
+            expected, others = _run(child, words, before, room, runs, timeout_s)
             besides += tuple(fault for report in others for fault in report.faults)
             if others[-1].state == COMPLETED:
                 besides += _order(after, expected, manner.seed)
@@ -127,7 +131,13 @@ def emulate(
         sequence=chosen.name,
         reports=reports,
         arguments=tuple(
-            Argument(number=number, type=type_, before=before[number], after=after[number])
+            Argument(
+                number=number,
+                type=type_,
+                is_of_traces=number == _appended(chosen),
+                before=before[number],
+                after=after[number],
+            )
             for number, type_ in enumerate(chosen.arguments)
         ),
         besides=besides,
@@ -216,9 +226,10 @@ def process() -> Iterator[Child]:
 
 
 def _run(
-    child: Child, words: bytes, before: Sequence[Array], runs: int, timeout_s: float
+    child: Child, words: bytes, before: Sequence[Array], room: Mapping[int, int], runs: int, timeout_s: float
 ) -> tuple[list[Array], tuple[RunReport, ...]]:
-    buffers = {number: array.tobytes() for number, array in enumerate(before)}
+    """What the arguments hold afterwards. `room` is how many bytes more than its type has an argument is given."""
+    buffers = {number: array.tobytes() + bytes(room.get(number, 0)) for number, array in enumerate(before)}
     reports: list[RunReport] = []
     for _ in range(runs):
         child.send(Run(words, buffers))
@@ -228,7 +239,8 @@ def _run(
         if finished.report.state != COMPLETED:
             break
     after = [
-        np.frombuffer(buffers[number], dtype=array.dtype).reshape(array.shape) for number, array in enumerate(before)
+        np.frombuffer(buffers[number], dtype=array.dtype, count=array.size).reshape(array.shape)
+        for number, array in enumerate(before)
     ]
     return after, tuple(reports)
 
@@ -236,8 +248,22 @@ def _run(
 # Arguments
 
 
+def _appended(sequence: RuntimeSequence) -> int | None:
+    """The number of the argument that only traces have."""
+    return sequence.trace.argument if sequence.trace is not None and sequence.trace.is_appended else None
+
+
+def _room_for_traces(sequence: RuntimeSequence) -> dict[int, int]:
+    """Bytes behind the data of an argument, by its number, where traces lie there."""
+    trace = sequence.trace
+    return {} if trace is None or trace.is_appended else {trace.argument: trace.nbytes}
+
+
 def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]:
     types = sequence.arguments
+    appended = _appended(sequence)
+    if appended is not None:
+        given = {appended: "zeros", **given}
     for number in given:
         if number >= len(types):
             raise Problem(

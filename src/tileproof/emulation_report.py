@@ -63,6 +63,8 @@ def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
 
 def _line(argument: Argument, saved: Mapping[int, Path]) -> str:
     changed = f"{argument.changed:,} of {argument.type.count:,} elements changed" if argument.changed else "unchanged"
+    if argument.is_of_traces:
+        changed = f"for traces, which are not emulated: {changed}"
     where = f", saved to {saved[argument.number]}" if argument.number in saved else ""
     return f"  argument {argument.number}  {argument.type!s:<20} {changed}{where}"
 
@@ -91,6 +93,7 @@ def as_json(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
                     "number": argument.number,
                     "type": str(argument.type),
                     "changed": argument.changed,
+                    "of_traces": argument.is_of_traces,
                     "sha256": hashlib.sha256(argument.after.tobytes()).hexdigest(),
                     "saved": str(saved[argument.number]) if argument.number in saved else None,
                 }

@@ -33,12 +33,17 @@ class State:
     unrolls_sequences: bool = False  # loops of a sequence are written out: #3226, 2026-07-07
     numbers_are_values: bool = False  # SSA values, and BDs by name: #3225, #3308, #3306, 2026-07-06 to 14
 
+    has_traces: bool = False  # aie.trace: #2705, 2026-03-04
+
     # What it makes of a design.
     lowering_is_known: bool = True
     joins_rows: bool = False  # rows that lie side by side are one linear transfer: #2924, 2026-04-07
     keeps_addresses: bool = False  # what asks for an address lies there: #3003, #3037, 2026-04-16 and 2026-05-08
     aligns_buffers: bool = False  # and the stack is looked at in every bank: #3037, 2026-05-08
     repeats_in_hardware: bool = False  # one BD whose task is repeated, not a chain: #3115, 2026-05-29
+    routes_traces: bool = False  # aie-insert-trace-flows; a broadcast is an event: #2962, #2988, 2026-03-25 and 30
+    traces_units_once: bool = False  # the second trace of a unit is refused: #3196, 2026-06-25
+    appends_trace_buffer: bool = False  # host_config names no argument: #3252, 2026-07-10
     folds_aperture: bool = False  # the DDR aperture, for arguments from 5 on: #3252, 2026-07-10
     pins_channels: bool = False  # the channels that a fifo asks for: #3325, 2026-07-13
     splits_transfers: bool = False  # what is beyond a BD's limits: #3392, 2026-07-24
@@ -67,6 +72,7 @@ _2026_03 = replace(
     allocates_by_tile=True,
     links_by_function=True,
     has_logical_tiles=True,
+    has_traces=True,
 )
 _2026_06 = replace(
     _2026_03,
@@ -81,6 +87,7 @@ _2026_06 = replace(
     keeps_addresses=True,
     aligns_buffers=True,
     repeats_in_hardware=True,
+    routes_traces=True,
 )
 _2026_08 = replace(
     _2026_06,
@@ -92,6 +99,8 @@ _2026_08 = replace(
     mark="aie-objectfifo-liveness",
     unrolls_sequences=True,
     numbers_are_values=True,
+    traces_units_once=True,
+    appends_trace_buffer=True,
     folds_aperture=True,
     pins_channels=True,
     splits_transfers=True,

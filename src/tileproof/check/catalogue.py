@@ -72,8 +72,8 @@ CATALOGUE = (
     _note(
         "TP005",
         "trace",
-        "A trace operation is kept and has no effect here.",
-        "leave it; it is kept when the design is printed",
+        "A trace is lowered as mlir-aie does, and no trace is emulated.",
+        "leave it; read the trace of a run on the device",
     ),
     _error(
         "TP101",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.device_model import SHIM, TASK_QUEUE_DEPTH, TILE_KINDS
+from tileproof.lowering.traces import TRACE_BD
 from tileproof.mlir.design import (
     AddressPatch,
     Channel,
@@ -97,6 +98,22 @@ def bd_in_flight(checked: Checked) -> Iterator[Finding]:
                     step.place,
                     f"its transfer of {other.end.label} at {other.place} was not waited for",
                 )
+
+
+def bd_of_traces(checked: Checked) -> Iterator[Finding]:
+    """mlir-aie gives traces a BD of their shim tile, and looks at nobody else's."""
+    if checked.lowered is None or not checked.design.traces:
+        return
+    flows = [flow for flow in checked.lowered.design.packet_flows if flow.sources[0].bundle == "Trace"]
+    shims = {flow.destinations[0].tile.at for flow in flows}
+    for step in _all_steps(checked):
+        if step.action == "write" and step.end.tile and step.end.tile.at in shims and TRACE_BD in step.bd_ids:
+            yield finding(
+                "TP310",
+                f"BD {TRACE_BD} of {step.end.tile} is written for {step.end.label}, and traces have it",
+                step.place,
+                f"mlir-aie writes BD {TRACE_BD} for the traces that leave the array there, whoever else uses it",
+            )
 
 
 def output_not_awaited(checked: Checked) -> Iterator[Finding]:
@@ -228,4 +245,4 @@ def _end(design: Design, which: str | Channel) -> _End:
     return _End(f"@{which}", tile, fifo is not None and fifo.producer.kind != SHIM)
 
 
-CHECKS = (queue_overrun, wait_without_token, bd_in_flight, output_not_awaited, no_shim_end)
+CHECKS = (queue_overrun, wait_without_token, bd_in_flight, bd_of_traces, output_not_awaited, no_shim_end)

@@ -75,7 +75,8 @@ def other_interface(checked: Checked) -> Iterator[Finding]:
         return
     xclbin = read_xclbin(checked.xclbin.data, checked.xclbin.name)
     buffers = max((len(k.arguments) for k in read_kernels(xclbin, checked.xclbin.name)), default=0) - FIRST_BUFFER
-    for sequence in checked.design.sequences:
+    # A lowered sequence has the argument for traces as well.
+    for sequence in (checked.lowered or checked.design).sequences:
         if len(sequence.arguments) > buffers:
             yield finding(
                 "TP702",

@@ -13,7 +13,6 @@ from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import sequence_words
-from tileproof.mlir.design import Design
 from tileproof.mlir.reader import read_design
 from tileproof.toolchain.frames import measure_frames
 
@@ -62,13 +61,13 @@ def check_design(
     said = {(finding.check.id, finding.place.line) for finding in found}
     found |= dict.fromkeys(one for one in refusals if (one.check.id, one.place.line) not in said)
     if lowered is not None and not any(finding.is_error for finding in found):
-        found |= dict.fromkeys(_unwritable(design, lowered, name))
+        found |= dict.fromkeys(_unwritable(lowered, name))
     return tuple(sorted(found, key=_order))
 
 
-def _unwritable(design: Design, lowered: LoweredDesign, name: str) -> list[Finding]:
+def _unwritable(lowered: LoweredDesign, name: str) -> list[Finding]:
     """What only the writer of the instruction words refuses."""
-    for sequence in design.sequences:
+    for sequence in lowered.sequences:
         try:
             sequence_words(lowered, sequence)
         except Problem as problem:

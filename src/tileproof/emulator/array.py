@@ -54,6 +54,7 @@ class Array:
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
         self._inlets: dict[tuple[tuple[int, int], int], StreamEnd] = {}
         self._outlets: dict[tuple[tuple[int, int], int], Outlet] = {}
+        self._traced: set[tuple[tuple[int, int], int]] = set()  # inputs of traces, to which nothing comes here
         self._connect()
         self.channels = {_key(shim): self._shim_channel(shim) for shim in self._shim_ends()}
         self.chains = [self._chain(number) for number in range(len(design.chains))]
@@ -75,13 +76,17 @@ class Array:
                 self._outlet(flow.source, flow.source_channel).circuits.append(end)
         for packets in self.design.design.packet_flows:
             ends = [port for port in packets.destinations if port.bundle == "DMA"]
-            if packets.keep_header and ends:
+            if packets.keep_header and ends and any(port.bundle == "DMA" for port in packets.sources):
                 raise Problem(
                     "the emulator does not hand packet headers on",
                     where=str(packets.place),
                     why="the header's bits are not in the facts that it is built on",
                     fix="leave keep_pkt_header away, or run the design on the device",
                 )
+            if all(port.bundle == "Trace" for port in packets.sources):
+                self._traced |= {(port.tile.at, port.channel) for port in ends}
+                for port in ends:
+                    self._inlet(port.tile, port.channel, f"traces to {port}")
             for source in (port for port in packets.sources if port.bundle == "DMA"):
                 outlet = self._outlet(source.tile, source.channel)
                 reached = [self._inlet(port.tile, port.channel, f"packets to {port}") for port in ends]
@@ -197,6 +202,7 @@ class Array:
             inlet=self._inlets.get(at) if shim.direction != MM2S else None,
             report=self._report,
             tokens=Tokens(name),
+            of_traces=shim.direction == S2MM and at in self._traced,
         )
 
     def _report(self, fault: Fault) -> None:

@@ -283,7 +283,8 @@ class ShimTask:
 
 @dataclass(eq=False)
 class ShimChannel:
-    """A shim channel: a queue of at most four tasks, worked off one after the other."""
+    """A shim channel: a queue of at most four tasks, worked off one after the other. Those of traces are not taken:
+    on the device they end when the buffer is full, and nobody waits for them."""
 
     name: str
     direction: str
@@ -292,6 +293,7 @@ class ShimChannel:
     inlet: StreamEnd | None
     report: Callable[[Fault], None]
     tokens: Tokens
+    of_traces: bool = False
     queue: deque[ShimTask] = field(default_factory=deque)
     pushed: int = 0  # tasks since the context began
     covered: int = 0  # up to which of them a token that was waited for says that they are done
@@ -303,6 +305,8 @@ class ShimChannel:
 
     def push(self, task: ShimTask, place: str) -> None:
         """Queue a task; one that finds the queue full is dropped, as on the device."""
+        if self.of_traces:
+            return
         self.pushed += 1
         if len(self.unfinished()) >= TASK_QUEUE_DEPTH:
             self.report(

@@ -13,6 +13,7 @@ from tileproof.emulator.races import Races
 from tileproof.errors import Problem
 from tileproof.insts import SetRegisters
 from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.trace_registers import is_of_event_unit
 
 _WORD_BYTES = 4
 _WORD = 0xFFFF_FFFF
@@ -33,6 +34,7 @@ class TileRegisters:
         self._memories = memories
         self._buffers = [buffer for buffer in design.buffers if buffer.name in races.watched]
         self._races = races
+        self._device = design.device
         self._locks = {
             (*lock.tile.at, LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id): locks[lock.name]
             for lock in design.locks
@@ -45,7 +47,8 @@ class TileRegisters:
         return any(self._locks.get((*at, offset)) is lock for offset in places)
 
     def write(self, action: SetRegisters, place: str) -> None:
-        """Write the words; a `Problem` where there is neither memory nor a lock of the design."""
+        """Write the words; a `Problem` where there is neither memory, a lock of the design nor what traces are set up
+        with."""
         at = (action.column, action.row)
         window = self._memories.windows.get(at)
         if window is not None and action.offset + _WORD_BYTES * len(action.words) <= window.nbytes:
@@ -53,10 +56,16 @@ class TileRegisters:
             return
         for index, word in enumerate(action.words):
             lock = self._locks.get((*at, action.offset + _WORD_BYTES * index))
+            if lock is None and self._is_of_event_unit(at, action.offset + _WORD_BYTES * index):
+                continue  # no trace is written, and nothing else hangs on it
             if lock is None or action.mask != _WORD:
                 raise _unknown_register(action, place)
             lock.value = word
             self._engine.wake(lock)
+
+    def _is_of_event_unit(self, at: tuple[int, int], offset: int) -> bool:
+        kind = self._device.kind(*at)
+        return kind is not None and is_of_event_unit(kind, offset)
 
     def _write_memory(self, window: Window, action: SetRegisters, place: str) -> None:
         if action.offset % _WORD_BYTES:

@@ -29,6 +29,7 @@ from tileproof.insts.shim import (
     DDR_APERTURE,
     PATCHED_BY_FIRMWARE,
     SHIM_ROW,
+    WHOLE_CONTROLLER_ID_MASK,
     WORD_BYTES,
     ShimBd,
     bd_at,
@@ -205,9 +206,10 @@ def _block_write(write: BlockWrite, word: int) -> tuple[Action, ...]:
 
 def _mask_write(write: MaskWrite, word: int) -> Action:
     column, row, offset = tile_of(write.address)
-    if row == SHIM_ROW and offset in CHANNEL_AT_CONTROL and write.mask == CONTROLLER_ID_MASK:
+    routes = write.mask in (CONTROLLER_ID_MASK, WHOLE_CONTROLLER_ID_MASK)
+    if row == SHIM_ROW and offset in CHANNEL_AT_CONTROL and routes:
         direction, channel = CHANNEL_AT_CONTROL[offset]
-        controller_id = (write.value & CONTROLLER_ID_MASK) >> CONTROLLER_ID_SHIFT
+        controller_id = (write.value & write.mask) >> CONTROLLER_ID_SHIFT
         return RouteTokens(word=word, column=column, direction=direction, channel=channel, controller_id=controller_id)
     return SetRegisters(word=word, column=column, row=row, offset=offset, words=(write.value,), mask=write.mask)
 

@@ -42,6 +42,8 @@ CHANNEL_AT_CONTROL = {offset: channel for channel, offset in CONTROL.items()}
 QUEUE_AFTER_CONTROL = 4
 CHANNEL_AT_QUEUE = {offset + QUEUE_AFTER_CONTROL: channel for channel, offset in CONTROL.items()}
 CONTROLLER_ID_MASK, CONTROLLER_ID_SHIFT = 0x1F00, 8
+# What mlir-aie writes for traces: the field as its register database has it.
+WHOLE_CONTROLLER_ID_MASK = 0xFF00
 # The packet id of a shim's tile controller, to which tokens are sent, where its tile names none
 # (AIETargetModel.cpp, getTileToControllerIdMap).
 SHIM_CONTROLLER_ID = 15
@@ -212,7 +214,8 @@ def wait_operation(column: int, channel: int, direction: Direction) -> Sync:
     return Sync(column=column, row=SHIM_ROW, direction=direction, channel=channel)
 
 
-def _aperture(argument: int, state: State) -> int:
+def aperture(argument: int, state: State) -> int:
+    """What stands in the patch of an argument beside its byte offset (appendAddressPatch in AIETargetNPU.cpp)."""
     return DDR_APERTURE if state.folds_aperture and argument >= PATCHED_BY_FIRMWARE else 0
 
 
@@ -220,7 +223,7 @@ def _set_bd(
     transfer: ShimTransfer, generation: Generation, state: State, *, address_word: int
 ) -> tuple[Operation, ...]:
     bd = tile_address(transfer.column, SHIM_ROW, BD_BASE + BD_STRIDE * transfer.bd_id)
-    offset = transfer.byte_offset + _aperture(transfer.argument, state)
+    offset = transfer.byte_offset + aperture(transfer.argument, state)
     return (
         BlockWrite(address=bd, words=_bd_words(transfer, generation, state, address_word)),
         DdrPatch(address=bd + WORD_BYTES, argument=transfer.argument, byte_offset=offset),

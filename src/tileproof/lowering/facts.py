@@ -58,7 +58,7 @@ def design_facts(text: str, name: str, state: State | None, scheme: Scheme | Non
             for shim in lowered.shim_allocations
         ],
     }
-    facts |= _other_flows(design)
+    facts |= _other_flows(lowered.design)
     if sequences:
         facts |= sequences[0]
     if len(sequences) > 1:

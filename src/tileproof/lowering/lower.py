@@ -15,6 +15,7 @@ from tileproof.lowering.programs import (
     lower_programs,
 )
 from tileproof.lowering.resources import Resources
+from tileproof.lowering.traces import check_trace_channel, lower_traces
 from tileproof.mlir.design import Buffer, Core, Design, RegisteredBuffers, Tile
 from tileproof.mlir_aie import NEWEST, State
 
@@ -34,10 +35,13 @@ def lower_design(
     if state is not None:
         _check_spelling(design, state)
     state = state or NEWEST
+    design = lower_traces(design, state)
     resources = Resources()
     claim_channels(design, resources)
     programs = lower_programs(design, resources, as_silent=as_silent)
     fifos = lower_fifos(design, resources, state=state, as_silent=as_silent)
+    if not as_silent:
+        check_trace_channel(design, fifos.shim_allocations)
     locks = number_locks(design, fifos.locks, resources, state)
     for core in design.cores:
         _check_reach(design, core)

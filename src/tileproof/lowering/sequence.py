@@ -30,6 +30,7 @@ from tileproof.insts import (
     transfer_operations,
     wait_operation,
 )
+from tileproof.insts.shim import aperture
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer, ShimAllocation
 from tileproof.lowering.programs import LARGEST_REPEAT, repeated_too_often
 from tileproof.mlir.design import (
@@ -388,7 +389,8 @@ class _Writer:
         )
 
     def _patch(self, patch: AddressPatch) -> tuple[Operation, ...]:
-        return (DdrPatch(address=patch.address, argument=patch.argument, byte_offset=patch.byte_offset % _WORD),)
+        offset = (patch.byte_offset + aperture(patch.argument, self.design.state)) % _WORD
+        return (DdrPatch(address=patch.address, argument=patch.argument, byte_offset=offset),)
 
 
 _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {

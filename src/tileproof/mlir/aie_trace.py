@@ -1,10 +1,11 @@
-"""Traces of the aie dialect for xDSL: kept as they are written, and without effect here.
+"""Traces of the aie dialect for xDSL: the lines of one are kept as they are written.
 
-Syntax: AIETraceOps.td of mlir-aie from November 2025 to August 2026.
+Syntax: AIETraceOps.td of mlir-aie from March to August 2026.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from xdsl.dialects.builtin import StringAttr
@@ -15,7 +16,7 @@ from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
 
 from tileproof.mlir.lines import rest_of_line
-from tileproof.mlir.syntax import LooseOp, data, handle, integer, merge, number, print_rest
+from tileproof.mlir.syntax import LooseOp, data, handle, integer, merge, number, print_rest, state_of
 
 
 @irdl_op_definition
@@ -42,7 +43,7 @@ class TraceOp(LooseOp):
         printer.print_string("(")
         printer.print_ssa_value(self.ins[0])
         printer.print_string(") ")
-        if "buffer_size" in self.attributes:
+        if "buffer_size" in self.attributes and not state_of(printer).routes_traces:
             printer.print_string(f"buffer_size = {number(self.attributes['buffer_size'])} ")
         printer.print_region(self.bodies[0])
         print_rest(printer, self, "sym_name", "buffer_size")
@@ -59,12 +60,65 @@ class TraceLineOp(LooseOp):
         printer.print_string(data(self.attributes["text"]))
 
 
+@irdl_op_definition
+class HostConfigOp(TraceLineOp):
+    """`{buffer_size = 8192 : i32, ...}`; until July 2026 `buffer_size = 8192 arg_idx = 4 ...`, where -1 was what
+    reuse_output_buffer says."""
+
+    name = "aie.trace.host_config"
+
+    def is_old(self) -> bool:
+        return not data(self.attributes["text"]).lstrip().startswith("{")
+
+    def values(self) -> dict[str, str] | None:
+        """What is written, each value as its text; None where that cannot be read."""
+        text = data(self.attributes["text"]).strip()
+        keys = _OLD_KEYS if self.is_old() else _KEYS
+        inner = text if self.is_old() else text[1:-1].replace(",", " ")
+        found = re.findall(_VALUE, inner)
+        if re.sub(_VALUE, "", inner).strip() or (not self.is_old() and not text.endswith("}")):
+            return None
+        values = dict(found)
+        numbers = [values[key] for key in _NUMBERS if key in values]
+        readable = values.keys() <= {*keys} and all(re.fullmatch(r"-?\d{1,18}", number) for number in numbers)
+        return values if readable and "buffer_size" in values else None
+
+    def print(self, printer: Printer) -> None:
+        values, state = self.values(), state_of(printer)
+        if values is None or not state.routes_traces or self.is_old() is not state.appends_trace_buffer:
+            printer.print_string(data(self.attributes["text"]))
+        elif state.appends_trace_buffer:
+            printer.print_string(f" {{{', '.join(self._new(values))}}}")
+        else:
+            printer.print_string(f" {' '.join(self._old(values))}")
+
+    def _new(self, values: dict[str, str]) -> Iterable[str]:
+        yield f"buffer_size = {values['buffer_size']} : i32"
+        if values.get("arg_idx") == "-1":
+            yield "reuse_output_buffer = true"
+        if "egress_shim_col" in values:
+            yield f"egress_shim_col = {values['egress_shim_col']} : i32"
+
+    def _old(self, values: dict[str, str]) -> Iterable[str]:
+        """What is appended now is the argument behind the last one."""
+        block = self.parent_block()
+        behind = len(block.args) if block is not None else 0
+        yield f"buffer_size = {values['buffer_size']}"
+        yield f"arg_idx = {-1 if values.get('reuse_output_buffer') == 'true' else behind}"
+        if "egress_shim_col" in values:
+            yield f"egress_shim_col = {values['egress_shim_col']}"
+
+
+_NUMBERS = ("buffer_size", "arg_idx", "egress_shim_col")
+_KEYS = ("buffer_size", "reuse_output_buffer", "routing", "egress_shim_col")
+_OLD_KEYS = ("buffer_size", "arg_idx", "routing", "egress_shim_col")
+_VALUE = r'(\w+)\s*=\s*"?(-?\w+)"?(?:\s*:\s*i32)?'
+
 _TRACE_LINES = ("mode", "event", "packet", "port", "start", "stop", "combo_event", "edge_event", "reg")
-_TRACE_LINES_OF_SEQUENCES = ("host_config", "start_config")
 
 
 def _trace_lines(names: Iterable[str]) -> list[type[LooseOp]]:
     return [irdl_op_definition(type(f"Trace_{name}", (TraceLineOp,), {"name": f"aie.trace.{name}"})) for name in names]
 
 
-TRACE_LINES = _trace_lines((*_TRACE_LINES, *_TRACE_LINES_OF_SEQUENCES))
+TRACE_LINES: list[type[LooseOp]] = [*_trace_lines((*_TRACE_LINES, "start_config")), HostConfigOp]

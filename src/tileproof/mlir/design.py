@@ -321,6 +321,103 @@ class Core:
     elf_file: str | None = None
 
 
+# What the event units of the array are told to trace.
+
+TraceUnit = Literal["core", "mem", "shimtile", "memtile"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventName:
+    """An event by its name, and the enum that it is written in, if any: CoreEventAIE2 of CoreEventAIE2::LOCK_STALL."""
+
+    name: str
+    enum: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.enum is None else f"{self.enum}::{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceMode:
+    """An `aie.trace.mode`; `number` is 0 for Event-Time, 1 for Event-PC, 2 for Execution."""
+
+    number: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEvent:
+    """An `aie.trace.event`."""
+
+    event: EventName
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePacket:
+    """An `aie.trace.packet`; `id` is None where the design leaves it to mlir-aie."""
+
+    id: int | None
+    unit: TraceUnit
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePort:
+    """An `aie.trace.port`: the stream that PORT_RUNNING_<slot> and its like look at."""
+
+    slot: int
+    bundle: str
+    channel: int
+    direction: Direction
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSwitch:
+    """An `aie.trace.start` or `aie.trace.stop`, by an event or by the event of a broadcast channel."""
+
+    at: Literal["start", "stop"]
+    broadcast: int | None
+    event: EventName | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceCombo:
+    """An `aie.trace.combo_event`: COMBO_EVENT_<slot> from two others."""
+
+    slot: int
+    first: EventName
+    logic: Literal["AND", "AND_NOT", "OR", "OR_NOT"]
+    second: EventName
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEdge:
+    """An `aie.trace.edge_event`: EDGE_DETECTION_EVENT_<slot> where another begins, or ends, or both."""
+
+    slot: int
+    event: EventName
+    rising: bool
+    falling: bool
+    place: Place
+
+
+TraceLine = TraceMode | TraceEvent | TracePacket | TracePort | TraceSwitch | TraceCombo | TraceEdge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """An `aie.trace`: what one trace unit of a tile writes down, line by line."""
+
+    name: str
+    tile: Tile
+    lines: tuple[TraceLine, ...]
+    place: Place
+
+
 # What stands in a runtime sequence. `shim` is the name of a fifo that ends at a shim tile, or of a shim allocation.
 
 
@@ -454,24 +551,71 @@ class AddressPatch:
     place: Place
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceHostConfig:
+    """An `aie.trace.host_config`: a trace buffer of `nbytes`, and the column of the shim tile that fills it.
+
+    It is an argument that mlir-aie appends, or lies behind the data of the last one. Until July 2026 the design said
+    which `argument` it is.
+    """
+
+    nbytes: int
+    reuses_last: bool
+    column: int
+    place: Place
+    argument: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTrace:
+    """An `aie.trace.start_config`: the registers of a trace are written here."""
+
+    trace: str
+    place: Place
+
+
+# The last two are gone when traces are lowered.
 SequenceOperation = (
-    Transfer | Wait | ConfigureTask | UseTask | RtpWrite | SetLock | RegisterWrite | SyncWait | PushQueue | AddressPatch
+    Transfer
+    | Wait
+    | ConfigureTask
+    | UseTask
+    | RtpWrite
+    | SetLock
+    | RegisterWrite
+    | SyncWait
+    | PushQueue
+    | AddressPatch
+    | TraceHostConfig
+    | StartTrace
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceBuffer:
+    """Where the shim writes traces: `nbytes` of an argument from `byte_offset` on. `is_appended` says that the
+    argument is not in the design's text."""
+
+    argument: int
+    byte_offset: int
+    nbytes: int
+    is_appended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sequence:
-    """A runtime sequence; argument k is the kernel's argument 3 + k."""
+    """A runtime sequence; argument k is the kernel's argument 3 + k. `trace` is set when traces are lowered."""
 
     name: str
     arguments: tuple[MemRef, ...]
     operations: tuple[SequenceOperation, ...]
     place: Place
+    trace: TraceBuffer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """What the reader read over: an attribute that mlir-aie ignores too, a trace, an old spelling.
+    """What the reader has to say: an attribute that mlir-aie ignores too, a trace, an old spelling.
 
     `states` are the states of mlir-aie that read the operation as it is spelled; None for all of them.
     """
@@ -506,6 +650,7 @@ class Design:
     cascade_flows: tuple[CascadeFlow, ...] = ()
     shim_allocations: tuple[ShimAllocation, ...] = ()
     registered: tuple[RegisteredBuffers, ...] = ()
+    traces: tuple[Trace, ...] = ()
     notes: tuple[Note, ...] = ()
 
     def fifo(self, name: str) -> Fifo | None:

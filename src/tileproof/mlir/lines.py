@@ -19,8 +19,16 @@ def rest_of_line(parser: Parser) -> str:
         return ""
     end = text.find("\n", start)
     end = len(text) if end < 0 else end
-    brace = text.find("}", start, end)
-    if brace >= 0 and "{" not in text[start:brace]:
-        end = brace  # `{ aie.trace.start_config @t }` on one line
+    end = _closed_outside(text, start, end)  # `{ aie.trace.start_config @t }` on one line
     parser._resume_from(end)
     return _TEXT_OR_COMMENT.sub(lambda match: match[1] or "", text[start:end]).rstrip()
+
+
+def _closed_outside(text: str, start: int, end: int) -> int:
+    """Where a bracket is closed that is not opened in between; `end` if there is none."""
+    depth = 0
+    for position in range(start, end):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth < 0:
+            return position
+    return end

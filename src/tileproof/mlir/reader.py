@@ -80,14 +80,16 @@ from tileproof.mlir.design import (
     Sequence,
     ShimAllocation,
     Tile,
+    Trace,
 )
 from tileproof.mlir.dma import DmaReader, direction_of
 from tileproof.mlir.layout import layout_text
 from tileproof.mlir.logical import KINDS, place_logical_tiles
 from tileproof.mlir.memref import GlobalOp
 from tileproof.mlir.parse import parse_module, place_of
-from tileproof.mlir.sequences import SequenceReader, trace_note
+from tileproof.mlir.sequences import SequenceReader
 from tileproof.mlir.syntax import UNROLLED, PadLayout, pairs
+from tileproof.mlir.trace_lines import trace_line
 
 
 def read_design(text: str, name: str) -> Design:
@@ -147,6 +149,7 @@ class _Reader:
     cascade_flows: list[CascadeFlow] = field(default_factory=list)
     cascades: dict[tuple[int, int], XdslOperation] = field(default_factory=dict)
     allocations: list[ShimAllocation] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
     sequences: list[Sequence] = field(default_factory=list)
     globals: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -188,6 +191,7 @@ class _Reader:
             cascade_flows=tuple(self.cascade_flows),
             shim_allocations=tuple(self.allocations),
             registered=tuple(self.registered),
+            traces=tuple(self.traces),
             notes=tuple(sorted(self.notes, key=lambda note: (note.place.line, note.place.column))),
         )
 
@@ -569,10 +573,18 @@ class _Reader:
             )
         )
 
-    # What is read over
+    # Traces
 
     def _trace(self, op: XdslOperation) -> None:
-        self.notes.append(trace_note(op))
+        self._known(op, "sym_name", "buffer_size")
+        name, tile = self._symbol(op, string(op, "sym_name")), self._tile_of(op, op.operands[0])
+        if "buffer_size" in op.attributes:
+            self.notes.append(spelling.trace_with_buffer(op))
+        lines = [line for block in op.regions[0].blocks for line in block.ops if not isinstance(line, EndOp)]
+        self.traces.append(
+            Trace(name=name, tile=tile, lines=tuple(trace_line(line) for line in lines), place=place_of(op))
+        )
+        self.notes.append(_trace_note(op, name, tile))
 
     def _nothing(self, op: XdslOperation) -> None:
         pass
@@ -612,6 +624,16 @@ def _operations(op: DeviceOp) -> Iterator[XdslOperation]:
         refuse(first, "a device has no blocks", "remove the label")
     for block in blocks:
         yield from block.ops
+
+
+def _trace_note(op: XdslOperation, name: str, tile: Tile) -> Note:
+    return Note(
+        about="trace",
+        what=f"@{name} traces {tile}, and the emulator writes no trace",
+        why="it is lowered as mlir-aie does, and tileproof does not model what the array's event units see",
+        fix="read the trace of a run on the device; a trace buffer that is emulated stays as it is",
+        place=place_of(op),
+    )
 
 
 def _pads(op: XdslOperation) -> tuple[tuple[int, int], ...]:

@@ -14,7 +14,7 @@ from xdsl.ir import Operation as XdslOperation
 
 from tileproof.mlir import spelling
 from tileproof.mlir.aie import EndOp
-from tileproof.mlir.aie_trace import TraceLineOp
+from tileproof.mlir.aie_trace import HostConfigOp, TraceLineOp
 from tileproof.mlir.aiex import (
     AddressPatchOp,
     AwaitTaskOp,
@@ -64,6 +64,7 @@ from tileproof.mlir.design import (
 )
 from tileproof.mlir.dma import NOT_READ, DmaReader, direction_of
 from tileproof.mlir.parse import place_of
+from tileproof.mlir.trace_lines import host_config, start_trace
 
 _WORD = 0xFFFF_FFFF
 
@@ -97,9 +98,11 @@ class SequenceReader:
         )
 
     def _one(self, op: XdslOperation) -> SequenceOperation | None:
+        if isinstance(op, HostConfigOp):
+            self.notes += [spelling.old_host_config(op)] if op.is_old() else []
+            return host_config(op)
         if isinstance(op, TraceLineOp):
-            self.notes.append(trace_note(op))
-            return None
+            return start_trace(op)
         if isinstance(op, GetGlobalOp | EndOp) or op.name.split(".")[0] in ("arith", "index"):
             return None  # what uses them has their values
         read = _READ.get(type(op))
@@ -274,16 +277,6 @@ class SequenceReader:
             byte_offset=integer(op, "arg_plus"),
             place=place_of(op),
         )
-
-
-def trace_note(op: XdslOperation) -> Note:
-    return Note(
-        about="trace",
-        what=f"{op.name} has no effect here",
-        why="tracing writes what the array's event units saw, and tileproof does not model them",
-        fix="leave it in the design; it is kept when the design is printed",
-        place=place_of(op),
-    )
 
 
 _TRANSFER_ATTRIBUTES = (

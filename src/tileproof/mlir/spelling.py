@@ -60,6 +60,26 @@ def old_allocation(op: XdslOperation) -> Note:
     )
 
 
+def old_host_config(op: XdslOperation) -> Note:
+    return _note(
+        op,
+        what=f"{op.name} is spelled as mlir-aie did until July 2026",
+        why=f"it is {op.name} {{buffer_size = ... : i32}} since, and names no argument",
+        fix="print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
+        states=states_that(lambda state: state.routes_traces and not state.appends_trace_buffer),
+    )
+
+
+def trace_with_buffer(op: XdslOperation) -> Note:
+    return _note(
+        op,
+        what="aie.trace has a buffer_size, as in March 2026",
+        why="it is buffer_size of aie.trace.host_config since",
+        fix="leave buffer_size away, and write an aie.trace.host_config into the sequence",
+        states=states_that(lambda state: state.has_traces and not state.routes_traces),
+    )
+
+
 def before_july(op: XdslOperation, new: str) -> list[Note]:
     """A note if the text has what mlir-aie stopped reading in July 2026, `new` being what it reads since."""
     if OLD_SPELLING not in op.attributes:
