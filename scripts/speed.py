@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tileproof.build.prepare import Request, render_kernel
 from tileproof.device_model import device_named
 from tileproof.emulator.library import Library
-from tileproof.emulator.messages import Run
-from tileproof.emulator.process import Child
+from tileproof.emulator.process.messages import Run
+from tileproof.emulator.process.parent import Child
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.prepare import Request, render_kernel
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.tile_library import compile_tile_code
 from tileproof.xrt import COMPLETED

@@ -12,7 +12,7 @@ from fake_npu import npu_file
 from npu_world import Npu, World
 from small_kernel import build_small
 
-from tileproof.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import Request, build_kernel, render_kernel
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tileproof.build import Artifacts
+from tileproof.build.run import Artifacts
 from tileproof.device.turn import FOLDER
 from tileproof.xclbin import read_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
@@ -28,7 +28,7 @@ from pathlib import Path
 from tileproof.emulator import pyxrt as emulated
 from tileproof.emulator.pyxrt import *  # noqa: F403
 from tileproof.emulator.pyxrt import ert_cmd_state
-from tileproof.provenance import read_provenance
+from tileproof.xclbin.provenance import read_provenance
 from tileproof.xclbin import read_xclbin
 
 FAULT, FOR = os.environ.get("FAKE_NPU", ""), os.environ.get("FAKE_NPU_FOR", "")

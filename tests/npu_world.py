@@ -11,9 +11,9 @@ import fake_npu
 import pytest
 from fake_npu import NpuFile
 
-from tileproof import canary
 from tileproof.cli import main
 from tileproof.device import guarded
+from tileproof.verify import canary
 
 MACHINE = "double_i32_64__npu1"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tileproof.build import Artifacts
-from tileproof.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.run import Artifacts
 
 DOUBLE = "for (int i = 0; i < count; ++i)\n        y[i] = static_cast<element>(2 * x[i] + 1);"
 

@@ -23,7 +23,7 @@ from tileproof.lowering.placement import place_buffers
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir_aie import LOWERED_STATES, State, state_named
+from tileproof.mlir_aie_states import LOWERED_STATES, State, state_named
 from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
 from tileproof.xclbin.sections import MemData, serialise_topology

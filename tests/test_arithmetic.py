@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tileproof.emulator.arithmetic import Unsupported, compute
+from tileproof.emulator.array.arithmetic import Unsupported, compute
 from tileproof.mlir.design import Operation, Place
 
 WIDTHS = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}

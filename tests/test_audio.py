@@ -13,8 +13,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tileproof.audio import frames, read_recording
 from tileproof.errors import Problem
+from tileproof.kernel.sound import frames, read_recording
 
 RATE = 16_000
 SECONDS = 0.25

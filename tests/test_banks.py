@@ -13,20 +13,20 @@ from pathlib import Path
 import pytest
 from small_kernel import write_kernel
 
-from tileproof.banks import Banks, TilePlace, memory_size
-from tileproof.banks_report import banks_text
+from tileproof.build.prepare import Request, build_kernel, render_kernel
 from tileproof.cli import main
 from tileproof.device import open_device
 from tileproof.emulator.payload import unpack_payload
 from tileproof.errors import Problem
+from tileproof.kernel.banks import Banks, TilePlace, memory_size
 from tileproof.lowering.kept import check_kept
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import state_named
-from tileproof.prepare import Request, build_kernel, render_kernel
+from tileproof.mlir_aie_states import state_named
+from tileproof.report.banks import banks_text
 from tileproof.xclbin import read_xclbin
 
 BANKS = """

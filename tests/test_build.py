@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from small_kernel import write_kernel
 
-from tileproof.build import Artifacts, build, write_atomically, write_if_changed
+from tileproof.build.plan import Plan
+from tileproof.build.prepare import Request, build_kernel, plan_kernel, render_kernel
+from tileproof.build.run import Artifacts, build
 from tileproof.errors import Problem
-from tileproof.plan import Plan
-from tileproof.prepare import Request, build_kernel, plan_kernel, render_kernel
+from tileproof.files import write_atomically, write_if_changed
 from tileproof.toolchain.ninja import find_ninja
 
 
@@ -224,7 +225,7 @@ def test_a_killed_build_recovers(tmp_path: Path) -> None:
     """Killed at several moments, with its compiler; the next build is right."""
     request = request_for(tmp_path)
     script = (
-        "import sys; from pathlib import Path; from tileproof.prepare import *;"
+        "import sys; from pathlib import Path; from tileproof.build.prepare import *;"
         f"r = Request(kernels=Path({str(request.kernels)!r}), build_dir=Path({str(request.build_dir)!r}));"
         "build_kernel(render_kernel('double', r), r, print)"
     )
@@ -275,7 +276,7 @@ def test_two_builds_of_one_folder_wait_for_each_other(tmp_path: Path) -> None:
     slow = replace(plan, steps=(replace(plan.steps[0], command=guarded), *plan.steps[1:]))
     script = tmp_path / "build.py"
     script.write_text(
-        "import pickle, sys; from pathlib import Path; from tileproof.build import build\n"
+        "import pickle, sys; from pathlib import Path; from tileproof.build.run import build\n"
         "plan, folder, ninja = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
         "build(plan, folder, ninja, say=lambda text: print(text, flush=True))\n"
     )

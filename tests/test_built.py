@@ -18,10 +18,10 @@ from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import NEWEST, State, state_named
-from tileproof.provenance import Provenance, with_provenance
+from tileproof.mlir_aie_states import NEWEST, State, state_named
 from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
+from tileproof.xclbin.provenance import Provenance, with_provenance
 from tileproof.xclbin.sections import (
     AiePartition,
     AiePdi,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tileproof.build.prepare import Request, build_kernel, render_kernel
 from tileproof.check.catalogue import CATALOGUE, GROUPS
 from tileproof.check.checked import BuiltFile
 from tileproof.check.finding import Finding
@@ -19,7 +20,6 @@ from tileproof.check.run import check_design
 from tileproof.check.tile_code import TileCode
 from tileproof.cli import main
 from tileproof.errors import Problem
-from tileproof.prepare import Request, build_kernel, render_kernel
 
 ROOT = Path(__file__).parents[1]
 CONFORMANCE = ROOT.parent / "shared" / "conformance"

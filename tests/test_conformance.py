@@ -13,7 +13,7 @@ from tileproof.lowering.facts import Facts, design_facts
 from tileproof.lowering.lower import lower_design
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import LOWERED_STATES, NEWEST, State, state_named
+from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, State, state_named
 
 CONFORMANCE = Path(__file__).parents[2] / "shared" / "conformance"
 NAMES = sorted(path.stem for path in CONFORMANCE.glob("*.json"))

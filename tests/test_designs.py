@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tileproof.emulate import Emulation, emulate
-from tileproof.emulator.faults import SILENT
+from tileproof.emulator.array.faults import SILENT
+from tileproof.emulator.design.emulate import Emulation, emulate
+from tileproof.emulator.design.stack_needs import stack_needs
 from tileproof.emulator.library import Library, Manner
-from tileproof.emulator.process import Child
+from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
-from tileproof.stack_needs import stack_needs
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.tile_library import compile_tile_code
 
@@ -122,7 +122,7 @@ def kept_process() -> Iterator[Child]:
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tileproof.emulate.process", kept_process)
+    monkeypatch.setattr("tileproof.emulator.design.emulate.process", kept_process)
 
 
 @pytest.fixture

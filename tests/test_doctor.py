@@ -12,8 +12,8 @@ import pytest
 from stand_in_tools import BROKEN, NEWEST, install
 
 from tileproof.cli import main
-from tileproof.doctor import Finding, can_work, examine
-from tileproof.npu_here import Machine, examine_npu, tag_of_this_python
+from tileproof.toolchain.doctor import Finding, can_work, examine
+from tileproof.toolchain.npu import Machine, examine_npu, tag_of_this_python
 
 EXAMINE = """\
 System Configuration

@@ -17,20 +17,20 @@ import numpy as np
 import pytest
 from small_kernel import write_kernel
 
-from tileproof.build import build
+from tileproof.build.plan_host import plan_host_build
+from tileproof.build.run import build
 from tileproof.device.runner import POISON
-from tileproof.emulator.faults import RunReport
+from tileproof.emulator.array.faults import RunReport
+from tileproof.emulator.array.memory import TILE_POISON
 from tileproof.emulator.library import Library
-from tileproof.emulator.memory import TILE_POISON
-from tileproof.emulator.messages import Finished, Run
-from tileproof.emulator.process import Child
+from tileproof.emulator.process.messages import Finished, Run
+from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
+from tileproof.kernel.spec import load_spec
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.plan import plan_host_build
-from tileproof.spec import load_spec
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
 from tileproof.xrt import ABORT, COMPLETED, ERROR, TIMEOUT
@@ -572,8 +572,8 @@ def test_the_child_dies_with_its_parent(tmp_path, library):
 import pickle, time
 from pathlib import Path
 from tileproof.emulator.library import Library
-from tileproof.emulator.messages import Run
-from tileproof.emulator.process import Child
+from tileproof.emulator.process.messages import Run
+from tileproof.emulator.process.parent import Child
 from tileproof.lowering.sequence import main_sequence, sequence_words
 
 design = pickle.loads(Path("design.pickle").read_bytes())

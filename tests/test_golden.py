@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
-from tileproof.golden import draw_inputs, golden_steps, integer_outputs, joined, kernel_constants, quantised, split
-from tileproof.spec import Buffer, KernelSpec, Part, load_spec
+from tileproof.kernel.golden import (
+    draw_inputs,
+    golden_steps,
+    integer_outputs,
+    joined,
+    kernel_constants,
+    quantised,
+    split,
+)
+from tileproof.kernel.spec import Buffer, KernelSpec, Part, load_spec
 
 KERNELS = Path(__file__).parents[1] / "kernels"
 

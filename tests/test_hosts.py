@@ -19,11 +19,12 @@ import pytest
 from fake_npu import npu_file
 from small_kernel import build_small, write_kernel
 
-from tileproof import __version__, hosts
+from tileproof import __version__
+from tileproof.build.prepare import Request, build_kernel, render_kernel
 from tileproof.cli import main
 from tileproof.errors import Problem
 from tileproof.library import python_environment
-from tileproof.prepare import Request, build_kernel, render_kernel
+from tileproof.verify import hosts
 
 START_S = 60
 

@@ -46,7 +46,7 @@ from tileproof.insts import (
     transfer_operations,
     wait_operation,
 )
-from tileproof.mlir_aie import State, state_named
+from tileproof.mlir_aie_states import State, state_named
 
 CORPUS = Path(__file__).parents[2] / "shared" / "conformance"
 MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tileproof import golden
+from tileproof.build.prepare import Rendered, Request, build_kernel, render_kernel
 from tileproof.device import open_device
 from tileproof.device.runner import LoadedKernel
-from tileproof.prepare import Rendered, Request, build_kernel, render_kernel
-from tileproof.prove import prove_kernel
+from tileproof.kernel import golden
 from tileproof.toolchain.frames import measure_frames
+from tileproof.verify.prove import prove_kernel
 
 RANDOM_INPUTS = 1000
 

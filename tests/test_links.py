@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tileproof.emulator.messages import Run
-from tileproof.emulator.process import Child
+from tileproof.emulator.process.messages import Run
+from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tileproof.banks import Banks
-from tileproof.provenance import Provenance, check_pair, read_provenance, with_provenance
-from tileproof.stamp import stamped
+from tileproof.build.stamp import stamped
+from tileproof.kernel.banks import Banks
 from tileproof.xclbin import Xclbin, read_xclbin, write_xclbin
 from tileproof.xclbin.mirror import note, noted, write_mirrored
+from tileproof.xclbin.provenance import Provenance, check_pair, read_provenance, with_provenance
 from tileproof.xclbin.rebank import Directives, rebank
 
 REAL = Path(__file__).parent / "mlir_aie" / "attention_npu1"

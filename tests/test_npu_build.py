@@ -22,12 +22,12 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir_aie import STATES, state_named, state_of
-from tileproof.provenance import check_pair, read_provenance
+from tileproof.mlir_aie_states import STATES, state_named, state_of
 from tileproof.toolchain.aie_opt import passes_in, passes_of_state, pipeline
 from tileproof.toolchain.aiecc import STATE_OF, AieccCall, aiecc_flags, assumed_driver, driver_of, layout_flags
 from tileproof.toolchain.mlir_aie import find_mlir_aie
 from tileproof.xclbin import read_arguments, read_xclbin
+from tileproof.xclbin.provenance import check_pair, read_provenance
 
 CALL = AieccCall(design="d.mlir", xclbin="a.xclbin", insts="i.bin", tmpdir="t.prj", peano="/peano", xclbinutil="/x")
 NAMES = [

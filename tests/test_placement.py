@@ -18,7 +18,7 @@ from tileproof.lowering.model import LoweredDesign, PlacedBuffer
 from tileproof.lowering.placement import SCHEMES, Scheme, place_buffers
 from tileproof.mlir.design import Buffer, MemRef, Place, Tile
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import LOWERED_STATES, State, state_named
+from tileproof.mlir_aie_states import LOWERED_STATES, State, state_named
 
 MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")
 PLACE = Place("d.mlir", 3, 1)

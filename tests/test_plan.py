@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from small_kernel import write_kernel
 
-from tileproof.plan import Plan, compile_commands, plan_host_build
-from tileproof.prepare import Request, render_kernel
+from tileproof.build.plan import Plan, compile_commands
+from tileproof.build.plan_host import plan_host_build
+from tileproof.build.prepare import Request, render_kernel
 from tileproof.toolchain.cxx import CxxCompiler
 
 GCC = CxxCompiler(("/somewhere/g++",), "g++ 12.2.0", is_clang=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tileproof.build.prepare import Request, render_kernel
 from tileproof.check.run import check_design
 from tileproof.cli import main
 from tileproof.errors import Problem
@@ -21,8 +22,7 @@ from tileproof.mlir.layout import layout_text
 from tileproof.mlir.locations import without_locations
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir_aie import NEWEST, STATES
-from tileproof.prepare import Request, render_kernel
+from tileproof.mlir_aie_states import NEWEST, STATES
 
 ATTENTION = Path(__file__).parent / "mlir_aie" / "attention_npu1"
 GIVEN = (ATTENTION / "aie.mlir").read_text()

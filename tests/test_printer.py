@@ -23,7 +23,7 @@ from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Place
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir_aie import LOWERED_STATES, NEWEST, STATES, State, state_named
+from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, STATES, State, state_named
 
 NOWHERE = Place("", 0, 0)
 

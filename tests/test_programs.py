@@ -25,7 +25,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import Bd, LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import State, state_named
+from tileproof.mlir_aie_states import State, state_named
 
 # Tiles a design below may use: name to (column, row).
 TILES = {

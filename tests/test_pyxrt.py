@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_kernel import DOUBLE, build_small
 
-from tileproof.emulator import pyxrt
+from tileproof.emulator import pyxrt as pyxrt
 from tileproof.emulator.pyxrt import bo, ert_cmd_state, xclBOSyncDirection
 from tileproof.errors import Problem
 from tileproof.xclbin import read_xclbin, write_xclbin

@@ -13,7 +13,7 @@ import pytest
 from npu_world import MACHINE, Npu, World, faulty, verdicts
 from small_kernel import DOUBLE, write_kernel
 
-from tileproof import golden
+from tileproof.build.prepare import Request, build_kernel, render_kernel
 from tileproof.cli import main
 from tileproof.device import open_device
 from tileproof.device.recorded import (
@@ -25,7 +25,7 @@ from tileproof.device.recorded import (
     recording_bytes,
 )
 from tileproof.device.runner import LoadedKernel
-from tileproof.prepare import Request, build_kernel, render_kernel
+from tileproof.kernel import golden
 
 FOLDER = Path(__file__).parents[1] / "recordings"
 RECORDED = sorted(FOLDER.glob("*.npz"))

@@ -16,10 +16,10 @@ import pytest
 from tileproof import library
 from tileproof.cli import main
 from tileproof.errors import Problem
-from tileproof.golden import kernel_constants
+from tileproof.kernel.golden import kernel_constants
+from tileproof.kernel.render import render
+from tileproof.kernel.spec import KernelSpec, load_spec
 from tileproof.mlir.reader import read_design
-from tileproof.render import render
-from tileproof.spec import KernelSpec, load_spec
 
 KERNELS = Path(__file__).parents[1] / "kernels"
 NAMES = ("attention", "mel")

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from tileproof import __version__
-from tileproof.report import EMULATOR_NOTE, as_json, as_junit, as_text
-from tileproof.spec import Tolerance
-from tileproof.verify import FAIL, NOT_RUN, PASS, Comparison, Verdict, compare
+from tileproof.kernel.spec import Tolerance
+from tileproof.report.verdicts import EMULATOR_NOTE, as_junit, as_text
+from tileproof.verify.compare import Comparison, compare
+from tileproof.verify.verdict import FAIL, NOT_RUN, PASS, Verdict
+from tileproof.verify.verdict_json import as_json
 
 ONE = Tolerance(absolute=1.0, because="a test")
 

@@ -16,9 +16,9 @@ from small_kernel import build_small
 from tileproof.device import OpenDevice, open_device
 from tileproof.device.runner import LoadedKernel
 from tileproof.errors import Problem
-from tileproof.provenance import read_provenance
 from tileproof.xclbin import read_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
+from tileproof.xclbin.provenance import read_provenance
 
 COUNT = 64
 NBYTES = 4 * COUNT

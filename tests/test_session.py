@@ -15,7 +15,6 @@ import fake_npu
 import pytest
 from npu_world import MACHINE, Npu, faulty, verdicts
 
-from tileproof import session
 from tileproof.cli import main
 from tileproof.device.recorded import (
     read_recording,
@@ -23,8 +22,9 @@ from tileproof.device.recorded import (
 from tileproof.device.turn import npu_turn
 from tileproof.errors import Problem
 from tileproof.library import python_environment
-from tileproof.report import as_json
-from tileproof.verify import Verdict
+from tileproof.verify import session
+from tileproof.verify.verdict import Verdict
+from tileproof.verify.verdict_json import as_json
 
 WHOLE = json.loads(
     as_json(

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tileproof.errors import Problem
-from tileproof.spec import KernelSpec, load_spec
-from tileproof.toml_table import load_toml
+from tileproof.kernel.spec import KernelSpec, load_spec
+from tileproof.kernel.toml_table import load_toml
 
 KERNELS = Path(__file__).parents[1] / "kernels"
 

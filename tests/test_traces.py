@@ -7,20 +7,20 @@ import json
 from pathlib import Path
 
 import pytest
-
 from tileproof.banks import Banks
+from tileproof.lowering.host import lower_for_host
+
 from tileproof.check.run import check_design
 from tileproof.cli import main
-from tileproof.emulate import emulate
+from tileproof.emulator.design.emulate import emulate
 from tileproof.errors import Problem
 from tileproof.insts import BlockWrite, DdrPatch, MaskWrite, Operation, RouteTokens, Write, decode, npu_actions
 from tileproof.lowering.facts import design_facts
-from tileproof.lowering.host import lower_for_host
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import State, state_named
+from tileproof.mlir_aie_states import State, state_named
 from tileproof.xrt import COMPLETED
 
 TILES = {

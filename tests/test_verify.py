@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from tileproof.golden import draw_inputs, golden_steps, integer_outputs, kernel_constants
-from tileproof.likeness import left_over, shifted, stale
-from tileproof.spec import Tolerance, load_spec
-from tileproof.verify import FAIL, PASS, Comparison, compare, judge
+from tileproof.kernel.golden import draw_inputs, golden_steps, integer_outputs, kernel_constants
+from tileproof.kernel.spec import Tolerance, load_spec
+from tileproof.verify.compare import Comparison, compare
+from tileproof.verify.likeness import left_over, shifted, stale
+from tileproof.verify.verdict import FAIL, PASS, judge
 from tileproof.xrt import COMPLETED, NO_STATE
 
 KERNELS = Path(__file__).parents[1] / "kernels"

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.check.against_mlir_aie import compare_lowerings
 from tileproof.check.unrolled import wrongly_unrolled
 from tileproof.cli import main
 from tileproof.errors import Problem
 from tileproof.library import kernel_names
 from tileproof.lowering.held import lowered_as
-from tileproof.mlir_aie import NEWEST, state_of
-from tileproof.prepare import Request, build_kernel, render_kernel
-from tileproof.provenance import check_pair, read_provenance
+from tileproof.mlir_aie_states import NEWEST, state_of
 from tileproof.toolchain.aie_opt import passes_of
 from tileproof.toolchain.mlir_aie import find_mlir_aie, probe
-from tileproof.toolchain.other_lowering import compare_lowerings
 from tileproof.toolchain.tool import Absence
 from tileproof.xclbin import read_xclbin
+from tileproof.xclbin.provenance import check_pair, read_provenance
 
 HOW = "docs/install-npu.md says how to get them"
 try:

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from small_kernel import build_small
 
-from tileproof.banks import Banks
-from tileproof.emulator import pyxrt
+from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.emulator import pyxrt as pyxrt
 from tileproof.errors import Problem
-from tileproof.prepare import Request, build_kernel, render_kernel
+from tileproof.kernel.banks import Banks
 from tileproof.xclbin import PackageRequest, build_xclbin, parse_topology, read_arguments, read_xclbin, write_xclbin
 from tileproof.xclbin.rebank import Directives, rebank
 

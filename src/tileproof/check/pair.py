@@ -11,9 +11,9 @@ from tileproof.insts import PatchBd, Push, RouteTokens, SetBd, Wait, decode, npu
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Place, Sequence
-from tileproof.mlir_aie import LOWERED_STATES, State
-from tileproof.provenance import check_pair, read_provenance
+from tileproof.mlir_aie_states import LOWERED_STATES, State
 from tileproof.xclbin import parse_aie_partition, read_kernels, read_xclbin
+from tileproof.xclbin.provenance import check_pair, read_provenance
 from tileproof.xrt import FIRST_BUFFER
 
 

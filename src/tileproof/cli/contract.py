@@ -166,7 +166,7 @@ def _add_run(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from tileproof.device.script import run_script
-    from tileproof.emulator.journal import RISKS
+    from tileproof.emulator.pyxrt.journal import RISKS
 
     code, mistakes = run_script(arguments.script, arguments.arguments, arguments.device, strict=arguments.strict)
     for number, mistake in enumerate(mistakes, 1):

@@ -20,7 +20,7 @@ from tileproof.cli.shared import (
     seed,
 )
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of, unreadable
-from tileproof.mlir_aie import LOWERED_STATES, NEWEST, STATES
+from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, STATES
 
 if TYPE_CHECKING:
     from tileproof.check.checked import BuiltFile
@@ -81,10 +81,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     """Our own check first: what it finds wrong is no difference between the two. The exit code is the comparison's."""
+    from tileproof.check.against_mlir_aie import RefusedProblem, compare_lowerings
     from tileproof.check.catalogue import CATALOGUE
     from tileproof.check.report import as_text
     from tileproof.check.run import check_design
-    from tileproof.toolchain.other_lowering import RefusedProblem, compare_lowerings
 
     name, design, tile_code = _subject(arguments)
     wrong = [finding for finding in check_design(design, name, tile_code) if finding.is_error]
@@ -159,7 +159,7 @@ def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
             why=f"the kernel {arguments.subject!r} has its own",
             fix="leave it out, or name a FILE.mlir",
         )
-    from tileproof.prepare import render_kernel
+    from tileproof.build.prepare import render_kernel
 
     request = request_of(arguments)
     rendered = render_kernel(arguments.subject, request)
@@ -246,9 +246,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.lowered:
         return _inspect_lowered(arguments, name, text)
-    from tileproof.drawing import design_text
     from tileproof.lowering.lower import lower_design
     from tileproof.mlir.reader import read_design
+    from tileproof.report.drawing import design_text
 
     design = read_design(text, name)
     try:
@@ -284,9 +284,9 @@ def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int
         facts = design_facts(text, name, arguments.mlir_aie, arguments.scheme)
         answer(json.dumps(facts, indent=1))
         return 0 if facts["outcome"] == "accepted" else EXIT_KERNEL_WRONG
-    from tileproof.drawing import lowered_text
     from tileproof.lowering.lower import lower_design
     from tileproof.mlir.reader import read_design
+    from tileproof.report.drawing import lowered_text
 
     lowered = lower_design(read_design(text, name), state=arguments.mlir_aie, scheme=arguments.scheme or "default")
     answer(lowered_text(lowered, name).rstrip("\n"))
@@ -337,8 +337,8 @@ def _numbered(text: str) -> tuple[int, str]:
 
 
 def _emulate(arguments: argparse.Namespace) -> int:
-    from tileproof import emulation_report
-    from tileproof.emulate import emulate
+    from tileproof.emulator.design.emulate import emulate
+    from tileproof.report import emulation as emulation_report
 
     _refuse_overwriting(arguments)
     emulation = emulate(

@@ -20,8 +20,8 @@ from tileproof.errors import Problem
 from tileproof.toolchain.aiecc import DIALECTS
 
 if TYPE_CHECKING:
+    from tileproof.build.prepare import Request
     from tileproof.cli.shared import Commands
-    from tileproof.prepare import Request
 
 
 def add_commands(commands: Commands) -> None:
@@ -39,7 +39,7 @@ def _add_list(commands: Commands) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from tileproof.prepare import load_kernel
+    from tileproof.build.prepare import load_kernel
 
     specs = [load_kernel(name, arguments.kernels, {}) for name in library.kernel_names(arguments.kernels)]
     if arguments.json:
@@ -57,8 +57,8 @@ def _add_show(commands: Commands) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from tileproof.prepare import render_kernel
-    from tileproof.show import kernel_text
+    from tileproof.build.prepare import render_kernel
+    from tileproof.report.show import kernel_text
 
     rendered = render_kernel(arguments.kernel, request_of(arguments))
     answer(kernel_text(rendered.spec, rendered.texts["design.mlir"]))
@@ -75,8 +75,8 @@ def _add_render(commands: Commands) -> None:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from tileproof.build import write_if_changed
-    from tileproof.prepare import render_kernel
+    from tileproof.build.prepare import render_kernel
+    from tileproof.files import write_if_changed
 
     texts = render_kernel(arguments.kernel, request_of(arguments)).texts
     for name, text in texts.items():
@@ -115,7 +115,7 @@ def _add_build(commands: Commands) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from tileproof.prepare import build_kernel, render_kernel
+    from tileproof.build.prepare import build_kernel, render_kernel
 
     request = request_of(arguments)
     _refuse_odd_dialect(arguments)
@@ -160,8 +160,8 @@ def _refuse_odd_dialect(arguments: argparse.Namespace) -> None:
 
 
 def _print_plans(arguments: argparse.Namespace, request: Request) -> int:
-    from tileproof.build import commands_of, commands_text
-    from tileproof.prepare import plan_kernel, render_kernel
+    from tileproof.build.prepare import plan_kernel, render_kernel
+    from tileproof.build.run import commands_of, commands_text
 
     plans = [plan_kernel(render_kernel(name, request), request) for name in arguments.kernel]
     if arguments.json:

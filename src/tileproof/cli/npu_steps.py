@@ -30,7 +30,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _respell(arguments: argparse.Namespace) -> None:
-    from tileproof.build import write_atomically
+    from tileproof.files import write_atomically
     from tileproof.mlir.printer import respelled
 
     text = respelled(arguments.design.read_text(), arguments.design.name, arguments.state)
@@ -38,7 +38,7 @@ def _respell(arguments: argparse.Namespace) -> None:
 
 
 def _place(arguments: argparse.Namespace) -> None:
-    from tileproof.build import write_atomically
+    from tileproof.files import write_atomically
     from tileproof.lowering.held import lowered_as
     from tileproof.lowering.objects import placed_objects
 
@@ -48,8 +48,8 @@ def _place(arguments: argparse.Namespace) -> None:
 
 
 def _hold(arguments: argparse.Namespace) -> None:
-    from tileproof.build import write_atomically
     from tileproof.check.unrolled import wrongly_unrolled
+    from tileproof.files import write_atomically
     from tileproof.lowering.held import hold, lowered_as
 
     design, lowered = arguments.design, arguments.lowered
@@ -60,9 +60,9 @@ def _hold(arguments: argparse.Namespace) -> None:
 
 
 def _stamp(arguments: argparse.Namespace) -> None:
-    from tileproof.build import sha256_of, write_atomically
+    from tileproof.build.stamp import stamped
+    from tileproof.files import sha256_of, write_atomically
     from tileproof.lowering.held import check_same_addresses, hold_words
-    from tileproof.stamp import stamped
 
     lowered, addresses = arguments.lowered, arguments.addresses
     check_same_addresses(lowered.read_text(), str(lowered), addresses.read_text(), str(addresses))

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileproof.banks import SCHEMES, Banks, TilePlace, memory_size
 from tileproof.cli.shared import (
     add_command,
     answer,
@@ -20,6 +19,7 @@ from tileproof.cli.shared import (
     told_apart,
 )
 from tileproof.errors import Problem, bytes_of
+from tileproof.kernel.banks import SCHEMES, Banks, TilePlace, memory_size
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
@@ -71,7 +71,7 @@ def _rebank(arguments: argparse.Namespace) -> int:
 
 
 def _rebank_file(arguments: argparse.Namespace, path: Path) -> int:
-    from tileproof.build import write_output
+    from tileproof.files import write_output
     from tileproof.xclbin.difference import compare, comparison_text
     from tileproof.xclbin.rebank import Directives, rebank
 
@@ -99,8 +99,8 @@ def _rebank_file(arguments: argparse.Namespace, path: Path) -> int:
 
 
 def _rebank_kernel(arguments: argparse.Namespace) -> int:
-    from tileproof.banks_report import banks_text
-    from tileproof.prepare import build_kernel, render_kernel
+    from tileproof.build.prepare import build_kernel, render_kernel
+    from tileproof.report.banks import banks_text
 
     request = replace(request_of(arguments), banks=_directives(arguments))
     rendered = render_kernel(arguments.subject, request)

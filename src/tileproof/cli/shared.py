@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import device_model
+from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem
-from tileproof.mlir_aie import STATES, State, state_named
-from tileproof.times import LEAST_RUNS
+from tileproof.mlir_aie_states import STATES, State, state_named
 
 if TYPE_CHECKING:
-    from tileproof.prepare import Request
+    from tileproof.build.prepare import Request
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -137,7 +137,7 @@ def mlir_aie_state(text: str) -> State:
 
 
 def request_of(arguments: argparse.Namespace) -> Request:
-    from tileproof.prepare import Request
+    from tileproof.build.prepare import Request
 
     return Request(
         target=arguments.target,

@@ -13,9 +13,9 @@ from tileproof.cli.shared import add_command, answer
 from tileproof.errors import EXIT_NOT_HERE, Problem
 
 if TYPE_CHECKING:
-    from tileproof.banks import Banks
     from tileproof.cli.shared import Commands
-    from tileproof.doctor import Finding
+    from tileproof.kernel.banks import Banks
+    from tileproof.toolchain.doctor import Finding
 
 
 def add_commands(commands: Commands) -> None:
@@ -36,7 +36,7 @@ def _add_doctor(commands: Commands) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from tileproof.doctor import can_work, examine
+    from tileproof.toolchain.doctor import can_work, examine
 
     findings = examine()
     if arguments.json:
@@ -57,7 +57,7 @@ def step(
     """A step of the build, not for people: no help line, and a problem goes to the build in one line."""
 
     def carry_out(arguments: argparse.Namespace) -> int:
-        from tileproof.build import marked
+        from tileproof.build.run import marked
 
         try:
             run(arguments)
@@ -79,8 +79,8 @@ def _add_lower(commands: Commands) -> None:
 
 
 def _lower(arguments: argparse.Namespace) -> None:
-    from tileproof.build import write_atomically
-    from tileproof.lowering.host import lower_for_host
+    from tileproof.build.lowered import lower_for_host
+    from tileproof.files import write_atomically
 
     banks = banks_read(arguments)
     insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name, banks)
@@ -95,7 +95,7 @@ def banks_option(parser: argparse.ArgumentParser) -> None:
 
 def banks_read(arguments: argparse.Namespace) -> Banks:
     """The directives of banks.json; none where the kernel has none."""
-    from tileproof.banks import Banks
+    from tileproof.kernel.banks import Banks
 
     return Banks() if arguments.banks is None else Banks.from_json(arguments.banks.read_text())
 
@@ -110,10 +110,10 @@ def _add_package(commands: Commands) -> None:
 
 
 def _package(arguments: argparse.Namespace) -> None:
-    from tileproof.build import sha256_of, write_atomically
+    from tileproof.build.package import Interface, package_for_emulator
+    from tileproof.emulator.design.stack_needs import stack_needs
     from tileproof.emulator.library import Library
-    from tileproof.package import Interface, package_for_emulator
-    from tileproof.stack_needs import stack_needs
+    from tileproof.files import sha256_of, write_atomically
 
     texts = {path.name: path.read_text() for path in arguments.tile_code}
     library = Library(

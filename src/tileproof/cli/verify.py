@@ -29,14 +29,14 @@ from tileproof.cli.shared import (
     seed,
 )
 from tileproof.cli.verify_requests import refuse_odd
+from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, Problem
-from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
+    from tileproof.build.prepare import Request
     from tileproof.cli.shared import Commands
-    from tileproof.prepare import Request
-    from tileproof.session import Session
-    from tileproof.verify import Verdict
+    from tileproof.verify.session import Session
+    from tileproof.verify.verdict import Verdict
 
 
 def add_commands(commands: Commands) -> None:
@@ -107,7 +107,7 @@ def _output_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from tileproof.verify import exit_code
+    from tileproof.verify.verdict import exit_code
 
     request = request_of(arguments)
     names = arguments.kernel or library.kernel_names(arguments.kernels)
@@ -134,12 +134,13 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _tell(arguments: argparse.Namespace, verdicts: Sequence[Verdict], refused: Mapping[str, Problem]) -> None:
-    from tileproof import report
+    from tileproof.report import verdicts as report
+    from tileproof.verify.verdict_json import as_json
 
     if arguments.junit is not None:
         _write_report(arguments.junit, report.as_junit(verdicts, refused))
     if arguments.json:
-        answer(report.as_json(verdicts, refused))
+        answer(as_json(verdicts, refused))
     elif verdicts:
         terminal = sys.stdout.isatty()
         width = os.get_terminal_size().columns if terminal else 120
@@ -151,7 +152,7 @@ def _session(
 ) -> AbstractContextManager[Session] | AbstractContextManager[None]:
     if arguments.out is None:
         return nullcontext()
-    from tileproof.session import Session
+    from tileproof.verify.session import Session
 
     return closing(Session(arguments.out, request, resume=arguments.resume))
 
@@ -213,7 +214,7 @@ def _shared_out(names: Sequence[str], request: Request) -> dict[str, Request]:
 
 def _case_names(name: str, request: Request) -> set[str]:
     """Those that a kernel has; all that were asked for if it cannot be read, so that it says why in its turn."""
-    from tileproof.prepare import load_kernel
+    from tileproof.build.prepare import load_kernel
 
     try:
         return {case.name for case in load_kernel(name, request.kernels, {}).cases}
@@ -247,7 +248,7 @@ def _prove(
     name: str, request: Request, arguments: argparse.Namespace, session: Session | None, now: Callable[[str], None]
 ) -> Iterator[Verdict]:
     """Here or on other machines, with what a session knows and keeps."""
-    from tileproof.prove import nothing_known, prove_kernel
+    from tileproof.verify.prove import nothing_known, prove_kernel
 
     def say(text: str) -> None:
         now(text)
@@ -258,7 +259,7 @@ def _prove(
     if arguments.hosts is None:
         verdicts = prove_kernel(name, request, say, arguments.wav, known)
     else:
-        from tileproof.hosts import prove_on_hosts
+        from tileproof.verify.hosts import prove_on_hosts
 
         verdicts = prove_on_hosts(name, request, arguments.hosts, say, known)
     with closing(verdicts):  # whatever happens, the device is given back
@@ -269,6 +270,6 @@ def _prove(
 
 
 def _write_report(path: Path, text: str) -> None:
-    from tileproof.build import write_output
+    from tileproof.files import write_output
 
     write_output(path, text.encode(), what="report", where=str(path))

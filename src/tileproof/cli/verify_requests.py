@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import Problem, bytes_of
-from tileproof.times import LEAST_RUNS
 
 if TYPE_CHECKING:
-    from tileproof.prepare import Request
+    from tileproof.build.prepare import Request
 
 
 def refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
-from tileproof.npu_here import Machine, bindings, tag_of, tag_of_this_python
+from tileproof.toolchain.npu import Machine, bindings, tag_of, tag_of_this_python
 
 NPU, EMULATOR = "npu", "emulator"
 RECORDED = "recorded"  # no device: what an NPU has answered before

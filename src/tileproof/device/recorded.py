@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from tileproof.device.runner import RunResult
+from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import EXIT_NOT_HERE, Problem
-from tileproof.times import LEAST_RUNS
 from tileproof.xrt import COMPLETED
 
 _MOST_BYTES = 1 << 30  # unpacked: a small file may claim to hold more than the machine

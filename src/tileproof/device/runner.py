@@ -12,12 +12,12 @@ import numpy as np
 
 from tileproof.device import EMULATOR, OpenDevice
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
-from tileproof.provenance import Provenance, check_pair, read_provenance
 from tileproof.xclbin import Argument, Xclbin, read_kernels, read_xclbin
+from tileproof.xclbin.provenance import Provenance, check_pair, read_provenance
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, OPCODE_TRANSACTION, state_name
 
 if TYPE_CHECKING:
-    from tileproof.emulator.timeline import Timeline
+    from tileproof.emulator.array.timeline import Timeline
 
 # What outputs are filled with before a run; the bitwise complement on every other run.
 POISON = 0xA5

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tileproof.device import EMULATOR, open_device
-from tileproof.emulator.journal import Mistake, journal
+from tileproof.emulator.pyxrt.journal import Mistake, journal
 from tileproof.errors import Problem
 from tileproof.explain import explain_log
 

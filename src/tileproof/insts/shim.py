@@ -23,7 +23,7 @@ from tileproof.insts.model import (
     tile_address,
     tile_of,
 )
-from tileproof.mlir_aie import NEWEST, State
+from tileproof.mlir_aie_states import NEWEST, State
 
 Pattern = tuple[int, int, int, int]
 

@@ -15,7 +15,7 @@ from tileproof.lowering.placement import SCHEMES, Scheme
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Port
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import State
+from tileproof.mlir_aie_states import State
 
 Facts = dict[str, Any]
 

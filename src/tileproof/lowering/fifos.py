@@ -17,7 +17,7 @@ from tileproof.lowering.locks import FifoLock
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
 from tileproof.lowering.resources import Resources, limit
 from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Operation, Tile, walk
-from tileproof.mlir_aie import NEWEST, State
+from tileproof.mlir_aie_states import NEWEST, State
 
 _Key = tuple[str, int]  # a fifo's name and one of its ends: 0 the producer, 1 and up the consumers
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tileproof.banks import Banks
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.kernel.banks import Banks
 from tileproof.lowering.against import (
     Layout,
     differences,
@@ -20,7 +20,7 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie import LOWERED_STATES, State
+from tileproof.mlir_aie_states import LOWERED_STATES, State
 
 
 def lowered_as(design: str, name: str, state: State) -> LoweredDesign:

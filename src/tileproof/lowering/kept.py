@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tileproof.banks import Banks, TilePlace
 from tileproof.device_model import TILE_KINDS
 from tileproof.errors import Problem
+from tileproof.kernel.banks import Banks, TilePlace
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer
 from tileproof.mlir.design import Design
 

@@ -14,7 +14,7 @@ from tileproof.errors import Problem
 from tileproof.lowering.model import PlacedLock
 from tileproof.lowering.resources import Resources
 from tileproof.mlir.design import Design, Lock, Place, Tile
-from tileproof.mlir_aie import State
+from tileproof.mlir_aie_states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from tileproof.lowering.programs import (
 from tileproof.lowering.resources import Resources
 from tileproof.lowering.traces import check_trace_channel, lower_traces
 from tileproof.mlir.design import Buffer, Core, Design, RegisteredBuffers, Tile
-from tileproof.mlir_aie import NEWEST, State
+from tileproof.mlir_aie_states import NEWEST, State
 
 
 def lower_design(

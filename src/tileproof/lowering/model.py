@@ -8,7 +8,7 @@ from typing import Literal
 
 from tileproof.device_model import TILE_KINDS, Device
 from tileproof.mlir.design import Core, Design, Dimensions, Direction, MemRef, Packet, Place, Sequence, Tile
-from tileproof.mlir_aie import State
+from tileproof.mlir_aie_states import State
 
 S2MM: Literal["S2MM"] = "S2MM"
 MM2S: Literal["MM2S"] = "MM2S"

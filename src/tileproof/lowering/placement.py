@@ -14,7 +14,7 @@ from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.model import DmaChain, PlacedBuffer
 from tileproof.mlir.design import Buffer, Tile
-from tileproof.mlir_aie import NEWEST, State
+from tileproof.mlir_aie_states import NEWEST, State
 
 Scheme = Literal["default", "bank-aware", "basic-sequential"]
 SCHEMES: tuple[Scheme, ...] = ("default", "bank-aware", "basic-sequential")

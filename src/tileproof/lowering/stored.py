@@ -11,7 +11,8 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from tileproof import device_model, dtypes, mlir_aie
+from tileproof import device_model, dtypes
+from tileproof import mlir_aie_states as mlir_aie
 from tileproof.lowering import model
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir import design

@@ -23,7 +23,7 @@ from tileproof.mlir.design import (
     TraceSwitch,
     TraceUnit,
 )
-from tileproof.mlir_aie import State
+from tileproof.mlir_aie_states import State
 
 # The numbers of packet types (AIETraceAttrs.td): who reads a trace knows the unit by them.
 UNITS: dict[TraceUnit, int] = {"core": 0, "mem": 1, "shimtile": 2, "memtile": 3}

@@ -57,7 +57,7 @@ from tileproof.mlir.design import (
     TraceSwitch,
     TraceUnit,
 )
-from tileproof.mlir_aie import State
+from tileproof.mlir_aie_states import State
 
 # The defaults of aie-insert-trace-flows (AIEPasses.td); its burst of 64 bytes is the shortest, code 0.
 _CHANNEL, TRACE_BD = 1, 15

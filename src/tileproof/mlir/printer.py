@@ -17,7 +17,7 @@ from tileproof.mlir.aie_dma import ShimAllocationOp
 from tileproof.mlir.aiex import SSA_SCALARS
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.syntax import HANDLE, DialectPrinter, LooseOp, number
-from tileproof.mlir_aie import NEWEST, State
+from tileproof.mlir_aie_states import NEWEST, State
 
 
 def respelled(text: str, name: str, state: State = NEWEST) -> str:

@@ -11,9 +11,9 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.banks import FIFO_ADDRESSES, FIFO_BANKS
 from tileproof.device_model import MEM, SHIM, TILE_KINDS, Device, device_named
 from tileproof.errors import Problem
+from tileproof.kernel.banks import FIFO_ADDRESSES, FIFO_BANKS
 from tileproof.mlir import spelling
 from tileproof.mlir.aie import (
     BufferOp,

@@ -7,7 +7,7 @@ from xdsl.ir import Operation as XdslOperation
 from tileproof.mlir.design import Note
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.syntax import OLD_SPELLING
-from tileproof.mlir_aie import states_that
+from tileproof.mlir_aie_states import states_that
 
 
 def without_a_place(op: XdslOperation, column: int, row: int) -> Note:

@@ -33,7 +33,7 @@ from xdsl.irdl import (
 from xdsl.parser import AttrParser, Parser
 from xdsl.printer import Printer
 
-from tileproof.mlir_aie import NEWEST, State
+from tileproof.mlir_aie_states import NEWEST, State
 
 _T = TypeVar("_T", bound=Attribute)
 

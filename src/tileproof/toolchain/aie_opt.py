@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from tileproof.mlir_aie import STATES, State
+from tileproof.mlir_aie_states import STATES, State
 from tileproof.toolchain.tool import Tool, ask
 
 _UNROLLS = "aie-objectFifo-unroll"

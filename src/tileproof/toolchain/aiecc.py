@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from tileproof.errors import Problem
-from tileproof.mlir_aie import State, state_named
+from tileproof.mlir_aie_states import State, state_named
 
 Dialect = Literal["A", "B", "C1", "C2"]
 DIALECTS: tuple[Dialect, ...] = ("A", "B", "C1", "C2")

@@ -102,7 +102,7 @@ def _no_room(found: re.Match[str], folder: Path) -> Meaning:
 def _memory_map(folder: Path) -> str:
     """What tileproof's own allocator says of the same design; empty where it finds room, or cannot read it."""
     from tileproof.lowering.held import lowered_as
-    from tileproof.mlir_aie import NEWEST
+    from tileproof.mlir_aie_states import NEWEST
 
     try:
         lowered_as((folder / "design.mlir").read_text(), "design.mlir", NEWEST)

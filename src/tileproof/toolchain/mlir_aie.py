@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
-from tileproof.mlir_aie import State, state_of
+from tileproof.mlir_aie_states import State, state_of
 from tileproof.toolchain.aie_opt import passes_of, passes_of_state
 from tileproof.toolchain.aiecc import STATE_OF, Dialect, Driver, assumed_driver, driver_of
 from tileproof.toolchain.tool import Absence, Answer, Tool, ask, executable, executables, first_line, search_path

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tileproof.errors import Problem
-from tileproof.provenance import Provenance, read_provenance
 from tileproof.xclbin.arguments import Argument, Kernel, read_kernels
 from tileproof.xclbin.container import Section, Xclbin, read_xclbin
 from tileproof.xclbin.names import MEM_TYPES, mode_name
+from tileproof.xclbin.provenance import Provenance, read_provenance
 from tileproof.xclbin.sections import AiePartition, MemData, parse_aie_partition, parse_topology
 
 FIRST_SLOT = 1

@@ -1,0 +1,112 @@
+"""A build as data: the files to write, the steps to run, what each reads and makes, and one digest of it all.
+
+Nothing here touches a tool or a disk beyond reading tileproof's own headers. Paths are relative to the build folder;
+tools and folders of this machine stand as ninja variables, so that a digest does not depend on where things lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from tileproof import __version__
+from tileproof.errors import Problem
+from tileproof.kernel.banks import INSTRUCTIONS, Banks
+from tileproof.kernel.spec import KernelSpec
+from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER
+
+SEAL = "pair.json"
+BANKS = "banks.json"  # there only where kernel.toml has [banks]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One shell command. `inputs` make it run again when they change; `depfile` names more of them."""
+
+    name: str
+    command: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    depfile: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to write and what to run for one variant. `variables` are this machine's, and no part of the digest."""
+
+    kernel: str
+    variant: str
+    folder: str  # below the build folder and the kernel's name
+    target: str
+    toolchain: str
+    files: Mapping[str, str]
+    steps: tuple[Step, ...]
+    variables: Mapping[str, str]
+    tools: Mapping[str, str]
+    xclbin: str
+    insts: str
+    seal: str  # a file with the SHA-256 of both, written with them
+    notes: str  # a JSON file whose `warnings` a person should know of
+    sources: Mapping[str, str] = field(default_factory=dict)  # rendered file -> the template it came from
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over everything that decides what comes out."""
+        parts = {
+            "tileproof": __version__,
+            "target": self.target,
+            "toolchain": self.toolchain,
+            "files": dict(self.files),
+            "steps": [[s.name, s.command, list(s.inputs), list(s.outputs)] for s in self.steps],
+            "tools": dict(self.tools),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def tile_sources(spec: KernelSpec, texts: Mapping[str, str]) -> list[str]:
+    """The rendered files of tile code; a `Problem` where there is none."""
+    sources = [name for name in texts if name.endswith(".cc")]
+    if not sources:
+        raise Problem(
+            f"{spec.name} has no tile code",
+            where=str(spec.folder),
+            why="there is no template whose name ends in .cc.j2",
+            fix=f'write tile.cc.j2 with `extern "C" void {spec.core.function}(...)`',
+        )
+    return sources
+
+
+def by_argument(spec: KernelSpec) -> Banks:
+    """The directives with host buffers named by the number of their argument, as an xclbin knows them."""
+    numbers = {name: FIRST_BUFFER + k for k, name in enumerate(buffer.name for buffer in spec.buffers)}
+    numbers[INSTRUCTIONS] = CALL_ARGUMENTS.index(INSTRUCTIONS)
+    return replace(spec.banks, host={str(numbers[name]): tag for name, tag in spec.banks.host.items()})
+
+
+def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
+    """The entries of compile_commands.json, so that an editor understands the tile code."""
+    entries = []
+    for step in plan.steps:
+        if step.name.startswith("compile_"):
+            words = step.command.replace('"$$PWD"', shlex.quote(str(folder)))
+            for name, value in plan.variables.items():
+                words = words.replace(f"${name}", value)
+            entry = {"directory": str(folder), "file": step.inputs[0], "command": words, "output": step.outputs[0]}
+            entries.append(entry)
+    return entries
+
+
+def digest_of(package: Path) -> str:
+    """One digest of all of tileproof's own files that a build reads or runs; the kernels of a wheel are not ours."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*")):
+        name = path.relative_to(package)
+        if path.suffix in {".hpp", ".cc", ".py"} and name.parts[0] != "kernels":
+            digest.update(str(name).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

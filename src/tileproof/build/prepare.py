@@ -1,0 +1,136 @@
+"""From a kernel's name to its artifacts: spec, render, plan, build. Each step is another module's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tileproof import device_model, library
+from tileproof.build.plan import Plan
+from tileproof.build.plan_host import plan_host_build
+from tileproof.build.run import Artifacts, build
+from tileproof.device.times import LEAST_RUNS
+from tileproof.errors import Problem
+from tileproof.kernel import golden
+from tileproof.kernel.banks import Banks
+from tileproof.kernel.render import render
+from tileproof.kernel.spec import KernelSpec, load_spec, with_banks
+from tileproof.toolchain.aiecc import Dialect, refuse_unlinkable
+from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.ninja import find_ninja
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for, the same for every command. Paths are as the user gave them."""
+
+    target: str = device_model.TARGETS[0]
+    toolchain: str = "auto"
+    dialect: Dialect | None = None  # of an aiecc that is not here, for a plan to look at
+    device: str = "auto"
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    cases: tuple[str, ...] = ()
+    seed: int | None = None
+    build_dir: Path = Path("build")
+    kernels: Path | None = None
+    jobs: int | None = None
+    xclbin: Path | None = None
+    insts: Path | None = None
+    timeout_s: float = 30.0
+    as_hardware: bool = False  # on the emulator: silent where the device is
+    trace: Path | None = None  # where the emulator's timelines go
+    banks: Banks = field(default_factory=Banks)  # more of [banks] than kernel.toml says
+    repeat: int = LEAST_RUNS  # runs of each case
+    idle_s: float = 0.0  # a pause before one more run; 0 for none
+    counted: Literal["auto", "words", "bytes"] = "auto"  # what ninstr counts on this NPU
+    canary: tuple[Path, Path] | None = None  # xclbin and instructions of the canary kernel, where they are not built
+    record: bool = False
+    recordings: Path = Path("recordings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A kernel as far as texts: everything before a tool runs."""
+
+    spec: KernelSpec
+    constants: Mapping[str, Any]
+    texts: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all texts: the same kernel, whichever tools compile it."""
+        return hashlib.sha256(json.dumps(dict(self.texts), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def tile_code(self) -> dict[str, str]:
+        return {name: text for name, text in self.texts.items() if name.endswith(".cc")}
+
+
+def load_kernel(name: str, kernels: Path | None, sizes: Mapping[str, int]) -> KernelSpec:
+    """The spec of kernel `name`, looked for in `kernels` or among the shipped ones."""
+    spec = load_spec(library.kernel_dir(name, kernels), sizes)
+    if spec.name != name:
+        raise Problem(
+            f"the kernel in folder {name!r} calls itself {spec.name!r}",
+            where=f"{spec.path}, name",
+            why="commands and build folders know a kernel by the name of its folder",
+            fix=f'write `name = "{name}"`, or rename the folder',
+        )
+    return spec
+
+
+def render_kernel(name: str, request: Request) -> Rendered:
+    """The spec of kernel `name` with the request's sizes, its constants and its rendered texts."""
+    spec = load_kernel(name, request.kernels, request.sizes)
+    if request.target not in spec.targets:
+        raise Problem(
+            f"{name} is not made for {request.target}",
+            where=f"{spec.path}, targets",
+            why="its targets are " + ", ".join(spec.targets),
+            fix=f"use --target {spec.targets[0]}",
+        )
+    spec = with_banks(spec, request.banks)
+    constants = golden.kernel_constants(spec)
+    texts = render(spec, request.target, constants, library.template_texts(spec.folder))
+    return Rendered(spec=spec, constants=constants, texts=texts)
+
+
+def plan_kernel(rendered: Rendered, request: Request) -> Plan:
+    """The build of a rendered kernel, as data."""
+    plan = _npu_plan(rendered, request) if _is_for_npu(request) else _host_plan(rendered, request)
+    # Beside what kernel.toml alone says, so that the two can be compared.
+    return replace(plan, folder=f"{plan.folder}.{request.banks.digest}") if request.banks else plan
+
+
+def _is_for_npu(request: Request) -> bool:
+    is_asked = request.device == "npu" or request.dialect is not None
+    return request.toolchain == "mlir-aie" or (request.toolchain == "auto" and is_asked)
+
+
+def _host_plan(rendered: Rendered, request: Request) -> Plan:
+    return plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
+
+
+def _npu_plan(rendered: Rendered, request: Request) -> Plan:
+    # Late: a build for the emulator needs none of it.
+    from tileproof.build.plan_npu import plan_npu_build
+    from tileproof.toolchain.mlir_aie import assumed, find_mlir_aie
+
+    tools = find_mlir_aie() if request.dialect is None else assumed(request.dialect)
+    return plan_npu_build(rendered.spec, request.target, rendered.texts, tools, sys.executable)
+
+
+def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
+    """The pair of xclbin and insts.bin, built if anything changed."""
+    plan = plan_kernel(rendered, request)
+    if plan.toolchain == "mlir-aie":
+        refuse_unlinkable(request.build_dir / plan.kernel / plan.folder)
+    artifacts = build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
+    # What lowering noted is told each time, for as long as it is so.
+    noted = json.loads((artifacts.folder / plan.notes).read_text())["warnings"]
+    return replace(artifacts, warnings=tuple(noted))

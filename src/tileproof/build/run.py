@@ -1,0 +1,269 @@
+"""The only doer: writes what changed, runs ninja, explains a failure, and checks what came out."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tileproof.build.plan import Plan, Step, compile_commands
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.files import sha256_of, write_if_changed
+from tileproof.library import python_environment
+from tileproof.toolchain.complaint import Complaint, complaint_in
+from tileproof.toolchain.meaning import Meaning, killed, meaning_of
+
+# What a step of our own prints when it fails, so that the build can raise the same Problem again.
+_MARK = "tileproof-problem: "
+
+# The names of the files that the last build here wrote.
+_RENDERED = "rendered.txt"
+
+
+def marked(problem: Problem) -> str:
+    """The line by which a step hands its problem to the build that runs it."""
+    fields = ("what", "where", "why", "fix", "exit_code")
+    return _MARK + json.dumps({name: getattr(problem, name) for name in fields})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifacts:
+    """A finished pair, with the digest both were built under. `worked` is False if nothing had to be done."""
+
+    folder: Path
+    xclbin: Path
+    insts: Path
+    digest: str
+    worked: bool
+    warnings: tuple[str, ...] = ()
+
+
+def build(
+    plan: Plan,
+    build_dir: Path,
+    ninja: Path,
+    *,
+    jobs: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Artifacts:
+    """Carry out `plan` below `build_dir`. A failure is a `Problem`, and leaves the last good artifacts alone."""
+    folder = build_dir / plan.kernel / plan.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder, say) as lock:
+            _write_files(plan, folder)
+            _drop_foreign_pair(plan, folder)
+            output = _run_ninja(plan, folder, ninja, jobs, lock)
+            _check_outputs(plan, folder)
+    except OSError as error:
+        raise Problem(
+            f"{plan.kernel}: the build folder cannot be used",
+            where=str(error.filename or folder),
+            why=error.strerror or str(error),
+            fix="make room" if error.errno == errno.ENOSPC else "check the path, or choose another with --build-dir",
+        ) from None
+    return Artifacts(
+        folder=folder,
+        xclbin=folder / plan.xclbin,
+        insts=folder / plan.insts,
+        digest=plan.digest,
+        worked="no work to do" not in output,
+    )
+
+
+@contextmanager
+def _locked(folder: Path, say: Callable[[str], None]) -> Iterator[int]:
+    """One build of a folder at a time. ninja inherits the lock, so a killed tileproof does not let another in early."""
+    with (folder / ".lock").open("a+") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another build of {folder.name} is running; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def _write_files(plan: Plan, folder: Path) -> None:
+    """What is rendered, and no more: a file that no template renders any longer would still be found by an #include."""
+    listed = folder / _RENDERED
+    for name in set(_names_in(listed)) - set(plan.files):
+        (folder / Path(name).name).unlink(missing_ok=True)
+    write_if_changed(listed, "".join(f"{name}\n" for name in sorted(plan.files)).encode())
+    for name, text in plan.files.items():
+        write_if_changed(folder / name, text.encode())
+    write_if_changed(folder / "build.ninja", ninja_text(plan).encode())
+    commands = json.dumps(compile_commands(plan, folder.resolve()), indent=1)
+    write_if_changed(folder / "compile_commands.json", commands.encode())
+
+
+def _names_in(listed: Path) -> list[str]:
+    return listed.read_text(errors="replace").split("\n")[:-1] if listed.is_file() else []
+
+
+def _drop_foreign_pair(plan: Plan, folder: Path) -> None:
+    """ninja looks at times only: a pair that somebody has touched since it was packed is made again."""
+    try:
+        sealed = json.loads((folder / plan.seal).read_text())
+        if all(sealed[name] == sha256_of(folder / name) for name in (plan.xclbin, plan.insts)):
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # never sealed, or not whole
+    for name in (plan.xclbin, plan.insts, plan.seal):
+        (folder / name).unlink(missing_ok=True)
+
+
+def ninja_text(plan: Plan) -> str:
+    """build.ninja: one rule and one edge per step."""
+    lines = ["# Written by tileproof; edit the kernel, not this file.", "ninja_required_version = 1.10"]
+    variables = {**plan.variables, "digest": plan.digest}
+    lines += [f"{name} = {_escaped(value)}" for name, value in variables.items()]
+    for step in plan.steps:
+        lines += ["", f"rule {step.name}", f"  command = {step.command}", f"  description = {step.text}"]
+        if step.depfile:
+            lines += [f"  depfile = {step.depfile}", "  deps = gcc"]
+        lines.append(f"build {' '.join(step.outputs)}: {step.name} {' '.join(step.inputs)}")
+    return "\n".join([*lines, "", f"default {' '.join(plan.steps[-1].outputs)}", ""])
+
+
+def commands_of(plan: Plan) -> dict[str, str]:
+    """What each step runs, as a shell would be given it, by the step's name."""
+    values = {**plan.variables, "digest": plan.digest}
+
+    def value(found: re.Match[str]) -> str:
+        return "$" if found[0] == "$$" else values.get(found[1], found[0])
+
+    return {step.name: re.sub(r"\$\$|\$(\w+)", value, step.command).strip() for step in plan.steps}
+
+
+def commands_text(plan: Plan, build_dir: Path) -> str:
+    """The build as a script to paste: the folder, and each step under its sentence."""
+    lines = [f"# {plan.variant} with the {plan.toolchain} toolchain, build {plan.digest[:12]}"]
+    lines += [f"# A build begins by writing {', '.join(sorted(plan.files))} there; none of it is done now."]
+    lines += [f"cd {shlex.quote(str(build_dir / plan.kernel / plan.folder))}"]
+    commands = commands_of(plan)
+    for step in plan.steps:
+        lines += ["", f"# {step.text}", commands[step.name]]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("$", "$$")
+
+
+def _run_ninja(plan: Plan, folder: Path, ninja: Path, jobs: int | None, lock: int) -> str:
+    command = [str(ninja), *(("-j", str(jobs)) if jobs else ())]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        pass_fds=(lock,),
+        env=python_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        (folder / "build.log").write_text(done.stdout)
+        raise _failure(plan, folder, ninja, done.stdout)
+    return done.stdout
+
+
+def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
+    for line in output.splitlines():
+        if line.startswith(_MARK):
+            return Problem(**json.loads(line.removeprefix(_MARK)))
+    if os.strerror(errno.ENOSPC) in output:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    failed = _Failed.in_output(plan, output)
+    complaint = complaint_in(failed.said, folder)
+    text = failed.step.text if failed.step else "a build step"
+    meaning = meaning_of(complaint, folder, _peano_root(plan)) if failed.code <= _SIGNALS else killed(text, failed.code)
+    again = f"; to see it again: cd {folder} && {ninja} -v {failed.step.outputs[0]}" if failed.step else ""
+    log = f"the whole log is {folder / 'build.log'}{again}"
+    where, line = _place(plan, folder, complaint, meaning)
+    said = [complaint.said, line, *complaint.context, *([meaning.more] if meaning else [])]
+    return Problem(
+        f"{plan.kernel}: {meaning.what if meaning else f'{text} failed'}",
+        where=where,
+        why="\n".join(filter(None, said)),
+        fix=f"{meaning.fix}\n{log}" if meaning else log,
+        exit_code=EXIT_KERNEL_WRONG,
+    )
+
+
+_SIGNALS = 128  # what a shell adds to the number of the signal that ended a command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    """The step that failed, its exit code (0 where ninja does not tell it), and what it printed."""
+
+    step: Step | None
+    code: int
+    said: str
+
+    @classmethod
+    def in_output(cls, plan: Plan, output: str) -> _Failed:
+        """ninja says `FAILED: output` (since 1.12 `FAILED: [code=1] output`), the command, and what it printed."""
+        found = re.search(r"^FAILED: (?:\[code=(\d+)\] )?(\S+).*\n.*\n?", output, re.MULTILINE)
+        if found is None:
+            return cls(step=None, code=0, said=output)
+        step = next((step for step in plan.steps if found[2] in step.outputs), None)
+        said = re.split(r"^ninja: build stopped|^\[\d+/\d+\] ", output[found.end() :], flags=re.MULTILINE)[0]
+        return cls(step=step, code=int(found[1] or 0), said=said)
+
+
+def _place(plan: Plan, folder: Path, complaint: Complaint, meaning: Meaning | None) -> tuple[str, str]:
+    """Where to look, with the template behind it, and the line that stands there."""
+    if meaning is not None and meaning.name is not None:
+        number = _line_with(folder / "design.mlir", meaning.name)
+        complaint = replace(complaint, file="design.mlir", line=number, column=0)
+    if complaint.file is None:
+        return str(folder), ""
+    template = plan.sources.get(complaint.file)
+    where = str(folder / complaint.where) + (f", rendered from {template}" if template else "")
+    return where, complaint.line_in(folder)
+
+
+def _line_with(path: Path, name: str) -> int:
+    """The number of the first line that has the name; 0 where none has."""
+    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    return next((number for number, line in enumerate(lines, start=1) if name in line), 0)
+
+
+def _peano_root(plan: Plan) -> Path | None:
+    words = shlex.split(plan.variables.get("peano_root", ""))
+    return Path(words[0]) if words else None
+
+
+def _check_outputs(plan: Plan, folder: Path) -> None:
+    """ninja believes a command that exits 0; an output that is missing or older than its inputs was not made."""
+    for step in plan.steps:
+        newest = max((_mtime(folder, name) for name in step.inputs), default=0.0)
+        for name in step.outputs:
+            path = folder / name
+            if path.is_file() and path.stat().st_size > 0 and _mtime(folder, name) >= newest:
+                continue
+            raise Problem(
+                f"{plan.kernel}: {step.text} made no {name}, although it reported success",
+                where=str(path),
+                why=f"command: {step.command}",
+                fix="run the command by hand; a wrapper that swallows the compiler's exit code does this",
+                exit_code=EXIT_KERNEL_WRONG,
+            )
+
+
+def _mtime(folder: Path, name: str) -> float:
+    return (folder / name).stat().st_mtime if (folder / name).exists() else time.time()

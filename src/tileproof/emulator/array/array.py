@@ -1,0 +1,349 @@
+"""The whole array of one hardware context: set up once, then run after run on what the last one left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tileproof.device_model import SHIM
+from tileproof.emulator.array.cascade import Cascade, CascadeEnds
+from tileproof.emulator.array.controller import ChannelKey, Controller
+from tileproof.emulator.array.cores import CoreProgram, refuse_what_is_not_executed
+from tileproof.emulator.array.deadlock import CONTROLLER, deadlock
+from tileproof.emulator.array.dma import ChainProgram, Outlet, ShimChannel
+from tileproof.emulator.array.engine import Adversary, Engine, LockState, StreamEnd, Task, Tokens
+from tileproof.emulator.array.faults import SILENT, Fault, RunReport
+from tileproof.emulator.array.memory import Bytes, TileMemories
+from tileproof.emulator.array.races import Races, unguarded
+from tileproof.emulator.array.registers import TileRegisters
+from tileproof.emulator.array.stack import CoreStack
+from tileproof.emulator.array.tile_code import TileCode
+from tileproof.emulator.array.timeline import Busy, Timeline
+from tileproof.emulator.cost.cycles import DISPATCH_CYCLES
+from tileproof.emulator.library import Library, Manner
+from tileproof.errors import Problem
+from tileproof.lowering.model import MM2S, S2MM, LoweredCore, LoweredDesign, ShimAllocation
+from tileproof.mlir.design import Direction, Tile
+from tileproof.xrt import COMPLETED, ERROR, TIMEOUT
+
+# More findings of one run than a person reads; the first are the causes.
+MAX_FAULTS = 20
+
+
+class Array:
+    """A lowered design, running. `library` is the compiled tile code, None for a design without any."""
+
+    def __init__(
+        self,
+        design: LoweredDesign,
+        library: Library | None,
+        breadcrumb: Callable[[str], None],
+        manner: Manner | None = None,
+    ) -> None:
+        for lowered in design.cores:
+            refuse_what_is_not_executed(lowered.core.body)
+        self.design = design
+        self.manner = manner or Manner()
+        self.engine = Engine(Adversary(self.manner.seed) if self.manner.seed is not None else None)
+        self.faults: list[Fault] = []
+        self._ended: Fault | None = None
+        self.memories = TileMemories(design.design.tiles)
+        self.memories.fill(design.buffers)
+        self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
+        self.races = Races(self.engine, unguarded(design), self._report)
+        self.tiles = TileRegisters(self.engine, self.memories, design, self.locks, self.races)
+        self.buffers = {buffer.name: buffer for buffer in design.buffers}
+        self._inlets: dict[tuple[tuple[int, int], int], StreamEnd] = {}
+        self._outlets: dict[tuple[tuple[int, int], int], Outlet] = {}
+        self._traced: set[tuple[tuple[int, int], int]] = set()  # inputs of traces, to which nothing comes here
+        self._connect()
+        self.channels = {_key(shim): self._shim_channel(shim) for shim in self._shim_ends()}
+        self.chains = [self._chain(number) for number in range(len(design.chains))]
+        cascades = self._cascades()
+        self.cores = [self._core(core, library, breadcrumb, cascades) for core in design.cores]
+        for core in self.cores:
+            self.engine.start(core.name, core.work())
+        for channel in self.dmas:
+            self.engine.start(channel.name, channel.work())
+
+    # Streams
+
+    def _connect(self) -> None:
+        for flow in self.design.flows:
+            if flow.source_bundle == flow.destination_bundle == "DMA":
+                name = f"@{flow.fifo} from {flow.source} to {flow.destination}"
+                end = self._inlet(flow.destination, flow.destination_channel, name)
+                end.of_host = SHIM in (flow.source.kind, flow.destination.kind)
+                self._outlet(flow.source, flow.source_channel).circuits.append(end)
+        for packets in self.design.design.packet_flows:
+            ends = [port for port in packets.destinations if port.bundle == "DMA"]
+            if packets.keep_header and ends and any(port.bundle == "DMA" for port in packets.sources):
+                raise Problem(
+                    "the emulator does not hand packet headers on",
+                    where=str(packets.place),
+                    why="the header's bits are not in the facts that it is built on",
+                    fix="leave keep_pkt_header away, or run the design on the device",
+                )
+            if all(port.bundle == "Trace" for port in packets.sources):
+                self._traced |= {(port.tile.at, port.channel) for port in ends}
+                for port in ends:
+                    self._inlet(port.tile, port.channel, f"traces to {port}")
+            for source in (port for port in packets.sources if port.bundle == "DMA"):
+                outlet = self._outlet(source.tile, source.channel)
+                reached = [self._inlet(port.tile, port.channel, f"packets to {port}") for port in ends]
+                for end, port in zip(reached, ends, strict=True):
+                    end.of_host |= SHIM in (source.tile.kind, port.tile.kind)
+                outlet.packets.setdefault(packets.id, []).extend(reached)
+
+    def _inlet(self, tile: Tile, channel: int, name: str) -> StreamEnd:
+        return self._inlets.setdefault((tile.at, channel), StreamEnd(name))
+
+    def _outlet(self, tile: Tile, channel: int) -> Outlet:
+        return self._outlets.setdefault((tile.at, channel), Outlet(f"{MM2S} channel {channel} of {tile}"))
+
+    def _cascades(self) -> dict[tuple[int, int], CascadeEnds]:
+        ends = {core.core.tile.at: CascadeEnds(f"the core on {core.core.tile}") for core in self.design.cores}
+        for flow in self.design.design.cascade_flows:
+            cascade = Cascade(f"the cascade from {flow.source} to {flow.destination}", self.engine)
+            if flow.source.at in ends:
+                ends[flow.source.at].outgoing = cascade
+            if flow.destination.at in ends:
+                ends[flow.destination.at].incoming = cascade
+        return ends
+
+    def _shim_ends(self) -> list[ShimAllocation]:
+        """The channels of shim tiles that have a name, and those that only a stream shows."""
+        ends = {_key(shim): shim for shim in self.design.shim_allocations}
+        for (at, channel), outlet in self._outlets.items():
+            self._unnamed(ends, at, MM2S, channel, outlet.name)
+        for (at, channel), inlet in self._inlets.items():
+            self._unnamed(ends, at, S2MM, channel, inlet.name)
+        return list(ends.values())
+
+    def _unnamed(
+        self, ends: dict[ChannelKey, ShimAllocation], at: tuple[int, int], way: Direction, channel: int, name: str
+    ) -> None:
+        tile = next(tile for tile in self.design.design.tiles if tile.at == at)
+        if tile.kind == SHIM and (tile.column, way, channel) not in ends:
+            label = name.removeprefix("@").partition(" from ")[0]
+            ends[tile.column, way, channel] = ShimAllocation(
+                fifo=label, symbol=label, tile=tile, direction=way, channel=channel
+            )
+
+    # Tasks
+
+    @property
+    def dmas(self) -> tuple[ChainProgram | ShimChannel, ...]:
+        """Every DMA channel that the design uses."""
+        return (*self.chains, *self.channels.values())
+
+    def _core(
+        self,
+        core: LoweredCore,
+        library: Library | None,
+        breadcrumb: Callable[[str], None],
+        cascades: Mapping[tuple[int, int], CascadeEnds],
+    ) -> CoreProgram:
+        tile = core.core.tile
+        stack = CoreStack(
+            tile=tile,
+            nbytes=core.stack_size,
+            aie_arch=self.design.device.aie_arch,
+            buffers=tuple(buffer for buffer in self.design.buffers if buffer.tile.at == tile.at),
+        )
+        # A copy of the tile code for each core: rounding, saturation and static data are a core's own.
+        code = (
+            TileCode(
+                library,
+                self.design.design.functions,
+                self.memories,
+                stack,
+                breadcrumb,
+                as_hardware=self.manner.as_hardware,
+            )
+            if library is not None
+            else None
+        )
+        return CoreProgram(
+            lowered=core,
+            engine=self.engine,
+            locks=self.locks,
+            buffers=self.buffers,
+            memories=self.memories,
+            code=code,
+            cascade=cascades[tile.at],
+            races=self.races,
+            breadcrumb=breadcrumb,
+            report=self._report,
+        )
+
+    def _chain(self, number: int) -> ChainProgram:
+        chain = self.design.chains[number]
+        at = (chain.tile.at, chain.channel)
+        return ChainProgram(
+            chain=chain,
+            engine=self.engine,
+            locks=self.locks,
+            buffers=self.buffers,
+            memories=self.memories,
+            outlet=self._outlet(chain.tile, chain.channel) if chain.direction == MM2S else Outlet(""),
+            inlet=self._inlets.get(at) if chain.direction != MM2S else None,
+            races=self.races,
+            report=self._report,
+        )
+
+    def _shim_channel(self, shim: ShimAllocation) -> ShimChannel:
+        name = f"{shim.direction} channel {shim.channel} of {shim.tile} (@{shim.fifo})"
+        at = (shim.tile.at, shim.channel)
+        return ShimChannel(
+            name=name,
+            direction=shim.direction,
+            engine=self.engine,
+            outlet=self._outlet(shim.tile, shim.channel) if shim.direction == MM2S else Outlet(""),
+            inlet=self._inlets.get(at) if shim.direction != MM2S else None,
+            report=self._report,
+            tokens=Tokens(name),
+            of_traces=shim.direction == S2MM and at in self._traced,
+        )
+
+    def _report(self, fault: Fault) -> None:
+        if self.manner.as_hardware and fault.kind in SILENT:
+            return
+        # A fault of every call is one finding.
+        if len(self.faults) < MAX_FAULTS and all(fault.sort != known.sort for known in self.faults):
+            self.faults.append(fault)
+
+    # Runs
+
+    def run(self, instructions: bytes, buffers: Mapping[int, Bytes]) -> RunReport:
+        """Execute an instruction stream on `buffers` (by sequence argument), which it reads and writes in place."""
+        self.faults = []
+        if self._ended is not None:
+            return RunReport(state=ERROR, faults=(self._ended,))
+        calls = sum(core.calls for core in self.cores)
+        begun = _Begun(self)
+        self.engine.spans = [] if self.manner.trace else None
+        controller = Controller(
+            words=instructions,
+            buffers=buffers,
+            channels=self.channels,
+            tiles=self.tiles,
+            engine=self.engine,
+            report=self._report,
+            begun=lambda: begun.again(self),
+        )
+        task = self.engine.start(CONTROLLER, controller.work())
+        try:
+            still = not self.engine.run(lambda: self._is_over(task))
+            state = self._outcome(task, controller, begun.moved, still=still)
+        except Problem as problem:
+            if self.engine.running is not task:
+                self._ended = _ended(problem)
+            if self._is_over(task):  # the host has what it asked for; the next run is told
+                state = self._outcome(task, controller, begun.moved, still=True)
+            else:
+                # Whatever else was found, this is what ended it.
+                self.faults.append(Fault.of(problem))
+                state = ERROR
+        finally:
+            if task in self.engine.tasks:
+                self.engine.remove(task)
+        self.engine.show_waits()
+        return RunReport(
+            state=state,
+            faults=tuple(self.faults),
+            calls=sum(core.calls for core in self.cores) - calls,
+            timeline=begun.timeline(self, task) if self.manner.seed is None else None,
+        )
+
+    def _is_over(self, task: Task) -> bool:
+        """Whether the host has all it asked for; what cores and DMAs still do is for the next run."""
+        return task.finished and not any(channel.unfinished() for channel in self.channels.values())
+
+    def _outcome(self, task: Task, controller: Controller, before: Mapping[ChannelKey, int], *, still: bool) -> int:
+        if not task.finished:
+            # Whatever else was found, this is what ended it.
+            self.faults.append(deadlock(self, controller, before, still=still))
+            return TIMEOUT
+        for channel in self.channels.values():
+            for unfinished in channel.unfinished():
+                self._report(self._unfinished(channel, unfinished.text))
+            if channel.pushed > channel.covered and channel.direction != MM2S:
+                self._report(_no_sync(channel))
+            channel.covered = channel.pushed
+            channel.tokens.tasks.clear()
+        return COMPLETED
+
+    def _unfinished(self, channel: ShimChannel, moves: str) -> Fault:
+        blocked = next((t.blocked for t in self.engine.tasks if t.name == channel.name), None)
+        return Fault(
+            kind="unfinished",
+            what=f"{channel.name} has not finished when the run ends",
+            where=moves,
+            why="the sequence waits for no token of it, and it "
+            + (blocked.text if blocked is not None else "is still queued"),
+            fix="make what the sequence moves equal to what the cores take and give",
+        )
+
+    def moved(self, key: ChannelKey) -> int:
+        """Bytes that have passed the channel since the context began, as its slowest receiver has them."""
+        channel = self.channels[key]
+        ends = channel.outlet.every() if channel.direction == MM2S else [channel.inlet] if channel.inlet else []
+        return min((end.moved for end in ends), default=0)
+
+
+class _Begun:
+    """How far everything was when a run began, to tell afterwards what the run did."""
+
+    def __init__(self, array: Array) -> None:
+        self.moved = {key: array.moved(key) for key in array.channels}
+        self.again(array)
+
+    def again(self, array: Array) -> None:
+        """From here on: when the first instruction is due."""
+        self.now = array.engine.now
+        self.busy = {task: task.busy for task in array.engine.tasks}
+        for core in array.cores:
+            core.spent = {}
+
+    def timeline(self, array: Array, controller: Task) -> Timeline:
+        cores = {core.name: core for core in array.cores}
+        busy = []
+        for task, before in self.busy.items():
+            core = cores.get(task.name)
+            spent = max(core.spent.items(), key=lambda item: item[1], default=None) if core is not None else None
+            kind = "dispatch" if task is controller else "DMA" if core is None else "compute"
+            detail = f"{spent[1]:,} of them {spent[0]}" if spent is not None and spent[1] else ""
+            cycles = min(task.busy - before, array.engine.now - self.now)
+            busy.append(Busy(kind=kind, name=task.name, cycles=cycles, detail=detail))
+        return Timeline(
+            cycles=array.engine.now - self.now,
+            dispatch=DISPATCH_CYCLES,
+            busy=tuple(busy),
+            spans=tuple(array.engine.spans or ()),
+        )
+
+
+def _ended(problem: Problem) -> Fault:
+    """What every later run of the context is told: the array does not go on after that."""
+    return Fault(
+        kind="ended",
+        what=f"an earlier run of this context ended the array: {problem.what}",
+        where=problem.where or "",
+        why=problem.why or "",
+        fix=problem.fix or "",
+    )
+
+
+def _no_sync(channel: ShimChannel) -> Fault:
+    missing = channel.pushed - channel.covered
+    return Fault(
+        kind="no-sync",
+        what=f"the run ends without waiting for {channel.name}",
+        where=f"no token that was waited for covers its last {missing} {'transfer' if missing == 1 else 'transfers'}",
+        why="here the data has arrived; on the device the host may read the buffer before it has",
+        fix="end the runtime sequence with an aiex.npu.dma_wait for every transfer to the host",
+    )
+
+
+def _key(shim: ShimAllocation) -> ChannelKey:
+    return (shim.tile.column, shim.direction, shim.channel)

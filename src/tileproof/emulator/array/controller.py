@@ -1,0 +1,220 @@
+"""The shim controller: executes the words of the instruction buffer, not the design's sequence."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tileproof.emulator.array.dma import ShimChannel, ShimTask, Words
+from tileproof.emulator.array.engine import Blocked, Engine, Spend, Work
+from tileproof.emulator.array.faults import Fault
+from tileproof.emulator.array.memory import Bytes
+from tileproof.emulator.array.registers import TileRegisters
+from tileproof.emulator.cost.cycles import DISPATCH_CYCLES, INSTRUCTION_CYCLES, PUSH_CYCLES
+from tileproof.errors import Problem
+from tileproof.insts import Action, PatchBd, Push, RouteTokens, SetBd, SetRegisters, ShimBd, Wait, decode, npu_actions
+from tileproof.mlir.design import Packet
+from tileproof.xrt import FIRST_BUFFER
+
+ChannelKey = tuple[int, str, int]  # column, direction, channel
+
+
+@dataclass(slots=True)
+class _Registers:
+    """One shim BD as it stands: what was written, and the host buffer that a patch put behind it."""
+
+    bd: ShimBd
+    argument: int | None = None
+    byte_offset: int = 0
+    runs: int = 0
+
+
+@dataclass(eq=False)
+class Controller:
+    """Runs one instruction stream. `buffers` are the device copies of the host buffers, by sequence argument."""
+
+    words: bytes
+    buffers: Mapping[int, Bytes]
+    channels: Mapping[ChannelKey, ShimChannel]
+    tiles: TileRegisters
+    engine: Engine
+    report: Callable[[Fault], None]
+    begun: Callable[[], None]  # called when the first instruction is due
+    ahead: deque[Action] = field(default_factory=deque)  # the one that is executed, and those behind it
+    registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
+    asked: dict[ChannelKey, int] = field(default_factory=dict)
+
+    def work(self) -> Work:
+        """The task; it ends when the last instruction has been executed."""
+        yield Spend(DISPATCH_CYCLES, "dispatch", DISPATCH_CYCLES)
+        self.begun()
+        self.ahead = deque(npu_actions(decode(self.words, "the instruction buffer")))
+        while self.ahead:
+            self.engine.progress()
+            yield from self._one(self.ahead[0])
+            self.ahead.popleft()
+
+    def _one(self, action: Action) -> Work:
+        place = f"insts word {action.word}"
+        cycles = PUSH_CYCLES if isinstance(action, Push) else INSTRUCTION_CYCLES
+        yield Spend(cycles, f"{type(action).__name__}, {place}", cycles)
+        match action:
+            case SetBd():
+                self._look_for_users(action.column, action.bd_id, place)
+                self.registers[action.column, action.bd_id] = _Registers(action.bd)
+            case PatchBd():
+                registers = self._registers(action.column, action.bd_id, place)
+                registers.argument, registers.byte_offset = action.argument, action.byte_offset
+            case Push():
+                self._push(action, place)
+            case Wait():
+                yield from self._wait(action, place)
+            case RouteTokens():
+                pass  # every token goes to the one controller there is
+            case SetRegisters():
+                self.tiles.write(action, place)
+            case _:
+                raise Problem(
+                    f"the emulator does not execute this instruction: {type(action).__name__}",
+                    where=place,
+                    why=f"{action}",
+                    fix="transfers, tasks, waits, and writes to tile memories and locks are executed",
+                )
+
+    def _registers(self, column: int, bd_id: int, place: str) -> _Registers:
+        if (column, bd_id) not in self.registers:
+            raise Problem(
+                f"BD {bd_id} of shim ({column}, 0) is used before it is written",
+                where=place,
+                fix="use the insts.bin that the build wrote",
+            )
+        return self.registers[column, bd_id]
+
+    def _look_for_users(self, column: int, bd_id: int, place: str) -> None:
+        """A BD is registers: who writes them while a task of it waits or runs changes that task."""
+        for key, channel in self.channels.items():
+            for task in channel.unfinished() if key[0] == column else ():
+                if task.bd_id == bd_id:
+                    self.report(
+                        Fault(
+                            kind="bd-in-flight",
+                            what=f"BD {bd_id} of shim ({column}, 0) is written while a task of {channel.name} uses it",
+                            where=f"{place}; the task was pushed at {task.place}",
+                            why=f"that task still moves {task.text}; on the device its transfer changes under way",
+                            fix="wait for the transfer before its id is used again, or use another id",
+                        )
+                    )
+
+    def _channel(self, action: Push | Wait, place: str) -> ShimChannel:
+        key = (action.column, action.direction, action.channel)
+        if key not in self.channels:
+            known = ", ".join(channel.name for channel in self.channels.values())
+            raise Problem(
+                f"the instructions use {action.direction} channel {action.channel} of shim ({action.column}, 0), "
+                "and no fifo of the design is there",
+                where=place,
+                why=f"channels in use: {known or 'none'}",
+                fix="use the insts.bin of the same build as the xclbin",
+            )
+        return self.channels[key]
+
+    def _push(self, action: Push, place: str) -> None:
+        channel = self._channel(action, place)
+        registers = self._registers(action.column, action.bd_id, place)
+        if registers.argument is None or registers.argument not in self.buffers:
+            self.report(_no_buffer(channel, registers.argument, place))
+            return
+        memory = self.buffers[registers.argument]
+        text = f"kernel argument {registers.argument + FIRST_BUFFER}, byte {registers.byte_offset:,}"
+        runs = tuple(_run_words(registers, run) for run in range(registers.runs, registers.runs + action.runs))
+        registers.runs += action.runs
+        end = 4 * max(_last(run) + 1 for run in runs)
+        if end > len(memory):
+            self.report(_overrun(channel, end, len(memory), f"{place}, {text}"))
+            return
+        task = ShimTask(
+            memory=memory,
+            runs=runs,
+            issue_token=action.issue_token,
+            text=text,
+            place=place,
+            bd_id=action.bd_id,
+            number=channel.pushed + 1,
+            packet=None
+            if registers.bd.packet is None
+            else Packet(id=registers.bd.packet.id, type=registers.bd.packet.type),
+        )
+        key = (action.column, action.direction, action.channel)
+        self.asked[key] = self.asked.get(key, 0) + task.nbytes
+        channel.push(task, place)
+
+    def _wait(self, action: Wait, place: str) -> Work:
+        if action.row:
+            raise Problem(
+                f"the instructions wait for a token of tile ({action.column}, {action.row})",
+                where=place,
+                why="here only shim tiles issue tokens; on the device this waits for ever if that tile issues none",
+                fix="wait for a channel of row 0",
+            )
+        if (action.columns, action.rows) != (1, 1):
+            raise Problem(
+                "the emulator does not execute a wait for several tiles",
+                where=place,
+                why=f"it waits for {action.columns} x {action.rows} tiles from ({action.column}, {action.row})",
+                fix="wait for each channel by itself",
+            )
+        channel = self._channel(action, place)
+        tokens = channel.tokens
+        while not tokens.tasks:
+            yield Blocked(tokens, f"waits for a token of {tokens.name}", place)
+        channel.covered = max(channel.covered, tokens.tasks.popleft())
+        self.engine.passed(tokens)
+
+
+def _no_buffer(channel: ShimChannel, argument: int | None, place: str) -> Fault:
+    moved = (
+        "host memory that no patch names"
+        if argument is None
+        else f"kernel argument {argument + FIRST_BUFFER}, and no buffer is bound there"
+    )
+    return Fault(
+        kind="no-buffer",
+        what=f"{channel.name} moves {moved}",
+        where=place,
+        why="the device would read or write an address that is nobody's",
+        fix="bind a buffer to every argument that the runtime sequence moves",
+    )
+
+
+def _overrun(channel: ShimChannel, end: int, size: int, where: str) -> Fault:
+    return Fault(
+        kind="host-overrun",
+        what=f"{channel.name} runs past the end of a host buffer: {end:,} bytes of {size:,}",
+        where=where,
+        why="on the device this is an IO page fault, or someone else's memory",
+        fix="allocate the buffer as large as the runtime sequence's argument",
+    )
+
+
+def _last(run: Words) -> int:
+    return run.stop - 1 if isinstance(run, slice) else int(run.max())
+
+
+def _run_words(registers: _Registers, run: int) -> Words:
+    """The host words that one run of the BD moves, in order."""
+    bd = registers.bd
+    first = registers.byte_offset // 4 + bd.iteration_offset(run)
+    inner = 1
+    for count, stride in reversed(bd.dimensions):
+        if stride != inner:
+            break
+        inner *= count
+    if inner >= bd.length:
+        return slice(first, first + bd.length)
+    words = np.zeros(1, dtype=np.int64)
+    for count, stride in bd.dimensions:
+        words = (words[:, None] + np.arange(count, dtype=np.int64) * stride).reshape(-1)
+    return words[: bd.length] + first

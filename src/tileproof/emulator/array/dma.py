@@ -1,0 +1,357 @@
+"""DMA channels as tasks: chains of BDs on core and mem tiles, task queues on shim tiles."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import count
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from tileproof.device_model import TASK_QUEUE_DEPTH
+from tileproof.emulator.array.engine import (
+    STREAM_SLACK_BYTES,
+    Blocked,
+    Broadcast,
+    Engine,
+    LockState,
+    Spend,
+    StreamEnd,
+    Task,
+    Tokens,
+    Work,
+)
+from tileproof.emulator.array.faults import Fault
+from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
+from tileproof.emulator.array.races import Races
+from tileproof.emulator.cost.cycles import HOP_CYCLES, STREAM_BYTES_PER_CYCLE
+from tileproof.errors import Problem
+from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
+from tileproof.mlir.design import Packet
+
+# What a BD moves of a buffer: elements in a row, or picked one by one.
+Elements = slice | npt.NDArray[np.int64]
+# The same of host memory, in 32-bit words.
+Words = slice | npt.NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class Outlet:
+    """Where the stream of one MM2S channel leads: to the ends of its circuits, and of the packets with an id."""
+
+    name: str
+    circuits: list[StreamEnd] = field(default_factory=list)
+    packets: dict[int, list[StreamEnd]] = field(default_factory=dict)
+    waiters: list[Task] = field(default_factory=list)
+
+    def describe(self) -> str:
+        return f"{self.name} leads nowhere"
+
+    def __bool__(self) -> bool:
+        return bool(self.circuits or self.packets)
+
+    def every(self) -> list[StreamEnd]:
+        """Every end that it reaches in one way or another."""
+        return [*self.circuits, *(end for ends in self.packets.values() for end in ends)]
+
+    def ends(self, packet: Packet | None) -> Sequence[StreamEnd]:
+        """The ends that data with this header reach; none if the switches know nothing of it."""
+        return self.packets.get(packet.id, ()) if packet is not None else self.circuits
+
+    def lost(self, packet: Packet | None, where: str) -> Fault:
+        """The fault of data that no switch leads anywhere."""
+        known = ", ".join(map(str, sorted(self.packets))) or "none"
+        header = f"a packet header with id {packet.id}" if packet is not None else "no packet header"
+        circuit = "there is a circuit" if self.circuits else "there is no circuit"
+        return Fault(
+            kind="no-route",
+            what=f"{self.name} sends data with {header}, and it leads nowhere",
+            where=where,
+            why=f"{circuit} from that channel, and the packet flows from it have the ids: {known}",
+            fix="give the BD the header of an aie.packet_flow that begins at this channel",
+        )
+
+
+def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes, label: str) -> Work:
+    """Put `data` on a stream and wait until all but its slack has reached every receiver."""
+    cycles = -(-len(data) // STREAM_BYTES_PER_CYCLE)
+    # A transfer cannot be over sooner, however ready its receivers are.
+    earliest = engine.now + cycles
+    broadcast = Broadcast(tuple(ends), [0] * len(ends)) if len(ends) > 1 else None
+    marks = []
+    for index, end in enumerate(ends):
+        mark = end.put(data.data, engine.now + HOP_CYCLES, broadcast, index) - STREAM_SLACK_BYTES
+        marks.append((end, mark))
+        engine.wake(end)
+    for end, mark in marks:
+        while end.moved < mark:
+            yield Blocked(end, partial(_not_taken, end, mark), label=label, cycles=cycles)
+    yield Spend(max(0, earliest - engine.now), label, cycles)
+
+
+def _not_taken(end: StreamEnd, mark: int) -> str:
+    missing = mark + STREAM_SLACK_BYTES - end.moved
+    return f"waits to send {missing:,} more bytes on {end.name}: nobody takes them"
+
+
+def receive(engine: Engine, end: StreamEnd, target: memoryview, label: str) -> Work:
+    """Fill `target` from a stream."""
+    filled = 0
+    while filled < len(target):
+        end.wanted = len(target) - filled
+        for partner in end.partners:  # they may have waited for this end to have room
+            engine.wake(partner)
+        taken, ready = end.take(target[filled:], engine.now)
+        filled += taken
+        end.wanted = len(target) - filled
+        if taken:
+            engine.passed(end)
+            if end.of_host:
+                engine.progress()
+            yield Spend(max(0, ready - engine.now), label, -(-taken // STREAM_BYTES_PER_CYCLE))
+            engine.wake(end)
+            for partner in end.partners:
+                engine.wake(partner)
+        else:
+            yield Blocked(end, partial(_not_sent, end, len(target), filled))
+
+
+def _not_sent(end: StreamEnd, size: int, filled: int) -> str:
+    why = "another receiver of it takes none" if end.chunks else "nobody sends them"
+    return f"waits for {size - filled:,} of {size:,} bytes on {end.name}: {why}"
+
+
+@dataclass(eq=False)
+class ChainProgram:
+    """A channel of a core or mem tile: runs its BDs round and round."""
+
+    chain: DmaChain
+    engine: Engine
+    locks: Mapping[str, LockState]
+    buffers: Mapping[str, PlacedBuffer]
+    memories: TileMemories
+    outlet: Outlet  # of an MM2S channel
+    inlet: StreamEnd | None  # of an S2MM channel
+    races: Races
+    report: Callable[[Fault], None]
+
+    @property
+    def name(self) -> str:
+        return f"{self.chain.direction} channel {self.chain.channel} of {self.chain.tile}"
+
+    def work(self) -> Work:
+        empty = [bd for bd in self.chain.bds if bd.length < 1]
+        if empty:
+            raise Problem(
+                f"{self.name} has a BD that moves nothing",
+                where=f"BD {empty[0].bd_id}, {empty[0].buffer}",
+                why="its length is 0",
+                fix="give it a length, or leave it out of the chain",
+            )
+        by_id = {bd.bd_id: bd for bd in self.chain.bds}
+        if not self.outlet and self.inlet is None:
+            return  # no stream is there, so nothing ever comes or goes
+        endless = self.chain.bds[-1].next is not None
+        for _ in count() if endless else range(1 + (self.chain.repeat_count or 0)):
+            bd: Bd | None = self.chain.bds[0]
+            while bd is not None:
+                yield from self._one(bd)
+                bd = None if bd.next is None else by_id[bd.next]
+
+    def _one(self, bd: Bd) -> Work:
+        if bd.acquire is not None:
+            yield from self._acquire(bd, *bd.acquire)
+        buffer = self.buffers[bd.buffer]
+        if self.chain.direction == MM2S:
+            yield from self._send(bd, buffer)
+        else:
+            yield from self._receive(bd, buffer)
+        if bd.release is not None:
+            lock = self.locks[bd.release[0]]
+            lock.release(bd.release[1], self.name, f"BD {bd.bd_id}, {bd.buffer}")
+            self.engine.wake(lock)
+
+    def _send(self, bd: Bd, buffer: PlacedBuffer) -> Work:
+        width, elements = buffer.type.dtype.nbytes, _elements(bd)
+        known = self.memories.known_of(buffer).reshape(-1, width)[elements]
+        if not (known & FRESH).any():
+            self.report(self._nothing_new(bd, ever=bool((known & EVER).any())))
+        ends = self.outlet.ends(bd.packet)
+        if not ends:
+            self.report(self.outlet.lost(bd.packet, f"BD {bd.bd_id}, {bd.buffer}"))
+            yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
+        self.races.reads(bd.buffer, f"{self.name}, BD {bd.bd_id}")
+        if bd.pads:
+            data = _padded(bd, self.memories.view(buffer).reshape(-1, width)[elements])
+            yield from send(self.engine, ends, data, bd.buffer)
+            return
+        # A copy: the words are on their way, whatever happens to the buffer afterwards.
+        data = self.memories.view(buffer).reshape(-1, width)[elements].copy().reshape(-1)
+        yield from send(self.engine, ends, data, bd.buffer)
+
+    def _receive(self, bd: Bd, buffer: PlacedBuffer) -> Work:
+        assert self.inlet is not None
+        width, elements = buffer.type.dtype.nbytes, _elements(bd)
+        arrived = np.empty(bd.length * width, dtype=np.uint8)
+        yield from receive(self.engine, self.inlet, arrived.data, bd.buffer)
+        self.races.writes(bd.buffer, f"{self.name}, BD {bd.bd_id}")
+        self.memories.view(buffer).reshape(-1, width)[elements] = arrived.reshape(-1, width)
+        self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
+
+    def _nothing_new(self, bd: Bd, *, ever: bool) -> Fault:
+        if ever:
+            return Fault(
+                kind="stale",
+                what=f"an object of {self.chain.label} is handed on, and nobody has written it since it was acquired",
+                where=f"{self.name}, BD {bd.bd_id}, {bd.buffer}",
+                why="what arrives is an earlier object once more",
+                fix="let the core write the object between acquire and release",
+            )
+        return Fault(
+            kind="unwritten",
+            what=f"an object of {self.chain.label} is handed on, and no byte of it was ever written",
+            where=f"{self.name}, BD {bd.bd_id}, {bd.buffer}",
+            why="what arrives is what the memory held before: on the device, anything",
+            fix="let the core write the object between acquire and release",
+        )
+
+    def _acquire(self, bd: Bd, name: str, count: int) -> Work:
+        lock = self.locks[name]
+        what = "a filled object to send" if self.chain.direction == MM2S else "a free object to fill"
+
+        def text() -> str:
+            about = f"{what} of {self.chain.label} (BD {bd.bd_id}, {bd.buffer})"
+            return f"waits for {about}: wants {count}, {lock.describe()}"
+
+        yield from self.engine.acquire(lock, count, text, exactly=bd.exactly)
+
+
+def _padded(bd: Bd, elements: Bytes) -> Bytes:
+    """The elements of a BD, a row of bytes each, with zeros around each dimension."""
+    shape = (*bd.sizes, elements.shape[-1])
+    return np.pad(elements.reshape(shape), (*bd.pads, (0, 0))).reshape(-1)[: bd.length * elements.shape[-1]]
+
+
+@cache
+def _elements(bd: Bd) -> Elements:
+    """The elements that a BD moves, in order."""
+    if not bd.sizes:
+        return slice(bd.offset, bd.offset + bd.length)
+    sizes = list(bd.sizes)
+    inner = prod(sizes[1:])
+    if not bd.pads:  # the outermost dimension has no field for its size: it goes on as long as there is length
+        sizes[0] = max(sizes[0], -(-bd.length // inner))
+    indices = np.zeros(1, dtype=np.int64)
+    for size, stride in zip(sizes, bd.strides, strict=True):
+        indices = (indices[:, None] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
+    indices = indices[: None if bd.pads else bd.length] + bd.offset
+    if len(indices) and (np.diff(indices) == 1).all():
+        return slice(int(indices[0]), int(indices[-1]) + 1)
+    return indices
+
+
+def word_count(words: Words) -> int:
+    return words.stop - words.start if isinstance(words, slice) else len(words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShimTask:
+    """One queued task: `runs` are the host words it moves, run by run, as word indices into `memory`."""
+
+    memory: Bytes
+    runs: tuple[Words, ...]
+    issue_token: bool
+    text: str
+    place: str
+    bd_id: int
+    number: int  # of the channel's tasks, from 1
+    packet: Packet | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return sum(4 * word_count(run) for run in self.runs)
+
+    @property
+    def words(self) -> npt.NDArray[np.uint32]:
+        """The memory as the DMA sees it; odd bytes at its end are out of its reach."""
+        return self.memory[: len(self.memory) // 4 * 4].view(np.uint32)
+
+
+@dataclass(eq=False)
+class ShimChannel:
+    """A shim channel: a queue of at most four tasks, worked off one after the other. Those of traces are not taken:
+    on the device they end when the buffer is full, and nobody waits for them."""
+
+    name: str
+    direction: str
+    engine: Engine
+    outlet: Outlet
+    inlet: StreamEnd | None
+    report: Callable[[Fault], None]
+    tokens: Tokens
+    of_traces: bool = False
+    queue: deque[ShimTask] = field(default_factory=deque)
+    pushed: int = 0  # tasks since the context began
+    covered: int = 0  # up to which of them a token that was waited for says that they are done
+    waiters: list[Task] = field(default_factory=list)
+    running: ShimTask | None = None
+
+    def describe(self) -> str:
+        return f"{len(self.queue)} tasks are queued on {self.name}"
+
+    def push(self, task: ShimTask, place: str) -> None:
+        """Queue a task; one that finds the queue full is dropped, as on the device."""
+        if self.of_traces:
+            return
+        self.pushed += 1
+        if len(self.unfinished()) >= TASK_QUEUE_DEPTH:
+            self.report(
+                Fault(
+                    kind="queue-overrun",
+                    what=f"a task is pushed onto the full queue of {self.name}",
+                    where=place,
+                    why=f"the queue holds {TASK_QUEUE_DEPTH}; the device drops the task without a word",
+                    fix="wait for an earlier transfer of this channel before starting another",
+                )
+            )
+            return
+        self.queue.append(task)
+        self.engine.wake(self)
+
+    def unfinished(self) -> tuple[ShimTask, ...]:
+        """What has been started and not finished."""
+        return (*((self.running,) if self.running else ()), *self.queue)
+
+    def work(self) -> Work:
+        while True:
+            while not self.queue:
+                yield Blocked(self, "has no task")
+            self.running = task = self.queue.popleft()
+            self.engine.passed(self)
+            for run in task.runs:
+                yield from self._move(task, run)
+            self.running = None
+            if task.issue_token:
+                self.tokens.tasks.append(task.number)
+                self.engine.wake(self.tokens)
+
+    def _move(self, task: ShimTask, run: Words) -> Work:
+        words = task.words
+        if self.direction == MM2S:
+            ends = self.outlet.ends(task.packet)
+            if not ends:
+                self.report(self.outlet.lost(task.packet, task.place))
+                yield Blocked(self.outlet, "waits for ever to send: its header leads nowhere")
+            yield from send(self.engine, ends, words[run].copy().view(np.uint8), task.text)
+            return
+        arrived = np.empty(word_count(run), dtype=np.uint32)
+        if self.inlet is not None:
+            yield from receive(self.engine, self.inlet, arrived.view(np.uint8).data, task.text)
+            words[run] = arrived
+        else:
+            while True:
+                yield Blocked(self.outlet, "waits for data for ever: no flow leads there")

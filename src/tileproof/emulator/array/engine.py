@@ -1,0 +1,384 @@
+"""The event loop: tasks are generators that yield what they wait for or how long they are busy.
+
+One task runs at a time, in an order that the cycle model (or a seed) decides, so equal input gives an equal run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Protocol
+
+from tileproof.device_model import MAX_LOCK_VALUE
+from tileproof.emulator.cost.cycles import STREAM_BYTES_PER_CYCLE
+from tileproof.errors import Problem
+
+# Words a stream holds between its ends: the FIFOs of DMA and switches (mlir-aie hides deadlocks behind more).
+STREAM_SLACK_BYTES = 12 * 4
+
+
+class Condition(Protocol):
+    """Something a task can wait for."""
+
+    waiters: list[Task]
+
+    def describe(self) -> str:
+        """The wait in words: what is held, what is wanted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A task's `yield`: the condition, and the wait in words for whoever asks while it lasts.
+
+    `label` and `cycles` are of a sender, which is not idle while others take what it has put: so much of the wait is
+    its transfer.
+    """
+
+    condition: Condition
+    told: str | Callable[[], str]
+    place: str = ""
+    label: str = ""
+    cycles: int = 0
+
+    @property
+    def text(self) -> str:
+        return self.told if isinstance(self.told, str) else self.told()
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A task's `yield`: it is at `label` for so many cycles. `busy` of them it works; else it waits for its partner."""
+
+    cycles: int
+    label: str
+    busy: int
+
+
+Work = Generator[Blocked | Spend, None, None]
+
+
+@dataclass(eq=False, slots=True)
+class Task:
+    """A core, a DMA channel or the instruction stream. `busy` counts cycles, `priority` is an adversary's."""
+
+    name: str
+    work: Work
+    blocked: Blocked | None = None
+    finished: bool = False
+    busy: int = 0
+    since: int = 0  # when it was blocked
+    told: str = ""  # what it waited for then, for the timeline
+    priority: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the timeline: a task at something from a cycle on, for so many cycles."""
+
+    task: str
+    label: str
+    start: int
+    cycles: int
+    waits: bool = False
+
+
+class Adversary:
+    """Chooses among what may happen next, whatever the cycle model says: another legal order for each seed.
+
+    Every task has a random priority, now and then a new one: what is rarely slow under a fair order is slow here.
+    """
+
+    _CHANGES = 1 / 8
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def place(self, task: Task) -> float:
+        if not task.priority or self._random.random() < self._CHANGES:
+            task.priority = self._random.random()
+        return task.priority
+
+
+# Steps of tasks that bring nothing about, after which a run is given up; what is left when it is over has fewer.
+_STEPS_WITHOUT_PROGRESS = 500_000
+_STEPS_AFTER_THE_END = 50_000
+_LOOK = 100
+_CYCLES_OF_A_STEP = 100
+
+_Clock = dict[str, int]
+
+
+class Clocks:
+    """Vector clocks of tasks: who has learnt how far each other task has come, through what they hand on."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, _Clock] = defaultdict(dict)
+        self._things: dict[int, _Clock] = defaultdict(dict)
+
+    def gives(self, task: str, thing: Condition) -> None:
+        clock = self._tasks[task]
+        clock[task] = self.tick(task)
+        _join(self._things[id(thing)], clock)
+
+    def takes(self, task: str, thing: Condition) -> None:
+        if id(thing) in self._things:
+            _join(self._tasks[task], self._things[id(thing)])
+
+    def tick(self, task: str) -> int:
+        """What others must know of the task to come after what it does now."""
+        return self._tasks[task].get(task, 0) + 1
+
+    def knows(self, task: str, other: str) -> int:
+        """How far the task knows the other to have come."""
+        return self._tasks[task].get(other, 0)
+
+
+def _join(clock: _Clock, other: _Clock) -> None:
+    for name, tick in other.items():
+        if clock.get(name, 0) < tick:
+            clock[name] = tick
+
+
+@dataclass(eq=False)
+class Engine:
+    """Runs tasks until none can go on. `now` is the cycle; it means nothing under an adversary.
+
+    `clocks` are kept only where somebody wants to know what is ordered.
+    """
+
+    adversary: Adversary | None = None
+    clocks: Clocks | None = None
+    running: Task | None = None
+    tasks: list[Task] = field(default_factory=list)
+    now: int = 0
+    spans: list[Span] | None = None  # the timeline, if anybody asked for it
+    _queue: list[tuple[float, int, Task]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
+    _steps: int = 0
+    _is_over: bool = False
+
+    def start(self, name: str, work: Work) -> Task:
+        task = Task(name, work)
+        self.tasks.append(task)
+        self._enqueue(task, self.now)
+        return task
+
+    def _enqueue(self, task: Task, time: int) -> None:
+        key = time if self.adversary is None else self.adversary.place(task)
+        heappush(self._queue, (key, next(self._order), task))
+
+    def remove(self, task: Task) -> None:
+        """Forget a task, wherever it waits."""
+        self.tasks.remove(task)
+        self._queue = [entry for entry in self._queue if entry[2] is not task]
+        heapify(self._queue)
+        if task.blocked is not None and task in task.blocked.condition.waiters:
+            task.blocked.condition.waiters.remove(task)
+        task.work.close()
+
+    def run(self, over: Callable[[], bool] = lambda: False) -> bool:
+        """Until every task is finished or waits for something that no running task will bring.
+
+        False if they still moved when it was given up, so many steps after the last `progress`; fewer once `over`.
+        """
+        queue = self._queue
+        self._steps = turns = 0
+        self._is_over = False
+        while queue:
+            self._steps += 1
+            turns += 1
+            if turns % _LOOK == 0:
+                self._is_over = over()
+                if self._steps > (_STEPS_AFTER_THE_END if self._is_over else _STEPS_WITHOUT_PROGRESS):
+                    return False
+            time, _, task = heappop(queue)
+            if self.adversary is None:
+                self.now = int(time)
+            if task.blocked is not None:
+                self._waited(task, task.blocked)
+            self.running = task
+            try:
+                wanted = next(task.work)
+            except StopIteration:
+                task.finished = True
+                self.tasks.remove(task)
+                continue
+            if isinstance(wanted, Spend):
+                self._spent(task, wanted)
+            else:
+                task.blocked, task.since = wanted, self.now
+                task.told = wanted.text if self.spans is not None else ""
+                wanted.condition.waiters.append(task)
+        return True
+
+    def show_waits(self) -> None:
+        """Put those who still wait on the timeline, as far as it goes."""
+        for task in self.tasks if self.spans is not None else ():
+            if task.blocked is not None and self.spans is not None:
+                self.spans.append(Span(task.name, task.told, task.since, max(1, self.now - task.since), waits=True))
+
+    def progress(self) -> None:
+        """Something has come about that a run is for: a transfer with the host, or an instruction."""
+        self._steps = 0
+
+    def _waited(self, task: Task, blocked: Blocked) -> None:
+        if self.spans is not None and self.now > task.since:
+            work = min(blocked.cycles, self.now - task.since)
+            wait = self.now - task.since - work
+            if wait:
+                self.spans.append(Span(task.name, task.told, task.since, wait, waits=True))
+            if work:
+                self.spans.append(Span(task.name, blocked.label, task.since + wait, work))
+        task.blocked = None
+
+    def _spent(self, task: Task, spend: Spend) -> None:
+        task.busy += spend.busy
+        if self._is_over:  # what is long is not waited for
+            self._steps += spend.cycles // _CYCLES_OF_A_STEP
+        if self.spans is not None and spend.label:
+            self.spans.append(Span(task.name, spend.label, self.now, spend.cycles))
+        self._enqueue(task, self.now + spend.cycles)
+
+    def wake(self, condition: Condition) -> None:
+        """Let everyone who waits for `condition` look again: the running task has changed it."""
+        if self.clocks is not None and self.running is not None:
+            self.clocks.gives(self.running.name, condition)
+        if condition.waiters:
+            for task in condition.waiters:
+                self._enqueue(task, self.now)
+            condition.waiters = []
+
+    def acquire(
+        self, lock: LockState, count: int, text: Callable[[], str], place: str = "", *, exactly: bool = False
+    ) -> Work:
+        """Wait for a lock of at least `count`, or of exactly that, and take it."""
+        while lock.value != count if exactly else lock.value < count:
+            yield Blocked(lock, text, place)
+        lock.value -= count
+        self.passed(lock)
+        # Who waits for an exact value may have been waiting for less.
+        self.wake(lock)
+
+    def passed(self, condition: Condition) -> None:
+        """The running task has got what it waited for, or found it there."""
+        if self.clocks is not None and self.running is not None:
+            self.clocks.takes(self.running.name, condition)
+
+
+@dataclass(eq=False)
+class LockState:
+    """A semaphore lock: acquire waits for a value of at least n and takes n, release gives n."""
+
+    name: str
+    value: int
+    waiters: list[Task] = field(default_factory=list)
+
+    def describe(self) -> str:
+        return f"lock {self.name} is {self.value}"
+
+    def release(self, count: int, who: str, where: str) -> None:
+        if self.value + count > MAX_LOCK_VALUE:
+            raise Problem(
+                f"{who} releases lock {self.name} beyond {MAX_LOCK_VALUE}",
+                where=where,
+                why=f"it is {self.value}, and {count} more do not fit its 6 bits; what the device does then is unknown",
+                fix="acquire as often as you release",
+            )
+        self.value += count
+
+
+@dataclass(eq=False, slots=True)
+class Broadcast:
+    """Bytes on the way to several ends, and how many of them each has taken: none may run ahead of the slowest."""
+
+    ends: tuple[StreamEnd, ...]
+    taken: list[int]
+
+    def left(self, index: int) -> int:
+        """How many more bytes an end may take now: the others have them, have room for them, or the slack has."""
+        others = (
+            taken + (end.wanted if end.chunks and end.chunks[0].broadcast is self else 0)
+            for number, (end, taken) in enumerate(zip(self.ends, self.taken, strict=True))
+            if number != index
+        )
+        return min(others) + STREAM_SLACK_BYTES - self.taken[index]
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Bytes on a stream; the first of them can be taken at the cycle `since`, the others at the stream's rate.
+
+    Of a broadcast, this is what is left for the end with that index.
+    """
+
+    data: memoryview
+    since: int
+    broadcast: Broadcast | None = None
+    index: int = 0
+
+
+@dataclass(eq=False)
+class StreamEnd:
+    """What has left one MM2S channel and not yet reached one S2MM channel."""
+
+    name: str
+    of_host: bool = False  # whether it begins or ends at a shim tile
+    chunks: deque[_Chunk] = field(default_factory=deque)
+    sent: int = 0  # bytes since the context began
+    moved: int = 0  # bytes taken since then
+    wanted: int = 0  # bytes that its receiver has room for now
+    waiters: list[Task] = field(default_factory=list)
+
+    def describe(self) -> str:
+        return f"{self.sent - self.moved} bytes are under way on {self.name}"
+
+    def put(self, data: memoryview, since: int, broadcast: Broadcast | None = None, index: int = 0) -> int:
+        """Send `data`; gives the count of bytes at which all of it will have been taken."""
+        self.chunks.append(_Chunk(data, since, broadcast, index))
+        self.sent += len(data)
+        return self.sent
+
+    @property
+    def partners(self) -> tuple[StreamEnd, ...]:
+        """The other ends of the broadcast that is at the head of this one."""
+        broadcast = self.chunks[0].broadcast if self.chunks else None
+        return tuple(end for end in broadcast.ends if end is not self) if broadcast is not None else ()
+
+    def take(self, target: memoryview, now: int) -> tuple[int, int]:
+        """Move as many bytes as there are, at most what `target` holds; returns how many, and the cycle of the last."""
+        taken = 0
+        while taken < len(target) and self.chunks:
+            chunk = self.chunks[0]
+            size = min(len(chunk.data), len(target) - taken)
+            if chunk.broadcast is not None:
+                size = min(size, chunk.broadcast.left(chunk.index))
+                if size <= 0:
+                    break
+                chunk.broadcast.taken[chunk.index] += size
+            target[taken : taken + size] = chunk.data[:size]
+            taken += size
+            cycles = -(-size // STREAM_BYTES_PER_CYCLE)
+            now = max(now, chunk.since) + cycles
+            if size == len(chunk.data):
+                self.chunks.popleft()
+            else:
+                chunk.data, chunk.since = chunk.data[size:], chunk.since + cycles
+        self.moved += taken
+        return taken, now
+
+
+@dataclass(eq=False)
+class Tokens:
+    """Task-complete tokens of one shim channel: the numbers of the tasks that issued them, in their order."""
+
+    name: str
+    tasks: deque[int] = field(default_factory=deque)
+    waiters: list[Task] = field(default_factory=list)
+
+    def describe(self) -> str:
+        return f"{len(self.tasks)} tokens from {self.name}"

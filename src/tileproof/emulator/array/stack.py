@@ -1,0 +1,86 @@
+"""What a tile function needs of its core's stack, and what it runs over when the stack is too small.
+
+The stack lies at the bottom of the tile's memory and grows towards the buffers, with nothing in between
+(AIETargetLdScript.cpp). The frames of AIE's own compiler are not known here, but the local arrays that the source
+names have the same size everywhere. So a call whose arrays alone are too large certainly overflows, and only such a
+call runs with its locals in tile memory; every other one runs on the host's stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tileproof.device_model import TILE_KINDS
+from tileproof.emulator.array.faults import Fault
+from tileproof.emulator.array.memory import Bytes
+from tileproof.emulator.library import StackNeed
+from tileproof.lowering.model import PlacedBuffer
+from tileproof.mlir.design import Function, Tile
+
+# What the run-time entry of a core takes before any function does (mlir-aie #3680).
+_ENTRY_FRAME = {20: 32, 21: 64}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreStack:
+    """The stack of one core, in bytes from address 0 of its tile, and what lies above it."""
+
+    tile: Tile
+    nbytes: int
+    aie_arch: int
+    buffers: tuple[PlacedBuffer, ...]
+
+    def overflows(self, need: StackNeed) -> bool:
+        # Where the compiler tells its frames, an array that is not in them was dropped.
+        sure = min(need.arrays, need.frames) if need.frames else need.arrays
+        return sure + _ENTRY_FRAME[self.aie_arch] > self.nbytes
+
+    def extent(self, need: StackNeed) -> int:
+        """Bytes of tile memory that the locals of a call reach up to."""
+        memory = TILE_KINDS[self.tile.kind].memory_bytes
+        return min(memory, _ENTRY_FRAME[self.aie_arch] + max(need.frames, need.arrays) + 15) & ~15
+
+    def fault(self, function: Function, need: StackNeed, before: Bytes, after: Bytes, who: str) -> Fault:
+        """What a call that overflowed did; `before` and `after` are the tile's memory as far as its locals reach."""
+        return self._fault(function, need, self._damage(before, after), who)
+
+    def before_the_call(self, function: Function, need: StackNeed, who: str) -> Fault:
+        """What is to be said if the call does not come back: the host keeps its way back where the locals end."""
+        why = (
+            "above the stack lie the buffers, and on this machine also the call's own way back, so that what it ran "
+            "over is not known"
+        )
+        return self._fault(function, need, why, who)
+
+    def _fault(self, function: Function, need: StackNeed, damage: str, who: str) -> Fault:
+        entry = _ENTRY_FRAME[self.aie_arch]
+        reach = entry + max(need.frames, need.arrays)
+        wanted = 1 << (reach - 1).bit_length()
+        return Fault(
+            kind="stack-overflow",
+            what=f"{function.name} runs over the end of the stack of {self.tile}: its local arrays take "
+            f"{need.arrays:,} bytes, and stack_size is {self.nbytes:,}",
+            where=who,
+            why=f"{need.text}, and {entry} are the core's entry; {damage}",
+            fix=f"give the core stack_size = {wanted}, or keep the array in an aie.buffer"
+            if wanted < TILE_KINDS[self.tile.kind].memory_bytes
+            else "keep it in an aie.buffer, or make it smaller: a tile has 64 KB for all",
+        )
+
+    def _damage(self, before: Bytes, after: Bytes) -> str:
+        hit = list(self._overlapped(before, after))
+        if not hit:
+            return "no buffer lies there, so nothing was lost this time"
+        return "above the stack lie the buffers, and this call changed " + ", ".join(
+            f"{changed:,} of the {nbytes:,} bytes of {name}" for name, nbytes, changed in hit
+        )
+
+    def _overlapped(self, before: Bytes, after: Bytes) -> Iterable[tuple[str, int, int]]:
+        for buffer in sorted(self.buffers, key=lambda buffer: buffer.address):
+            span = slice(buffer.address, buffer.address + buffer.nbytes)
+            changed = int(np.count_nonzero(before[span] != after[span]))
+            if changed:
+                yield buffer.name, buffer.nbytes, changed

@@ -1,0 +1,205 @@
+"""The compiled tile functions: loaded into this process, called with pointers into the tile memories."""
+
+from __future__ import annotations
+
+import _ctypes
+import ctypes
+import os
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
+from tileproof.emulator.array.call_on_stack import call_on_stack
+from tileproof.emulator.array.faults import Fault
+from tileproof.emulator.array.memory import TileMemories
+from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, Window
+from tileproof.emulator.array.source_lines import source_line
+from tileproof.emulator.array.stack import CoreStack
+from tileproof.emulator.cost.cycles import PORT_BYTES, CallCycles
+from tileproof.emulator.library import Library, StackNeed
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.lowering.model import PlacedBuffer
+from tileproof.mlir.design import Function, MemRef
+
+_S = TypeVar("_S", bound=ctypes.Structure)
+
+_SCALARS: dict[str, type[ctypes._SimpleCData[int]] | type[ctypes._SimpleCData[float]]] = {
+    "i8": ctypes.c_int8,
+    "i16": ctypes.c_int16,
+    "i32": ctypes.c_int32,
+    "i64": ctypes.c_int64,
+    "index": ctypes.c_int64,
+    "f32": ctypes.c_float,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TileFunction:
+    """A declared function and its compiled code."""
+
+    declared: Function
+    call: Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What came of one call."""
+
+    cycles: CallCycles
+    faults: tuple[Fault, ...]
+
+
+class TileCode:
+    """One shared library with every tile function of a design, for one core."""
+
+    def __init__(
+        self,
+        library: Library,
+        functions: Sequence[Function],
+        memories: TileMemories,
+        stack: CoreStack,
+        breadcrumb: Callable[[str], None],
+        *,
+        as_hardware: bool = False,
+    ) -> None:
+        self._memories = memories
+        self._needs = library.stacks
+        self._stack = stack
+        self._breadcrumb = breadcrumb
+        breadcrumb("the constructors of the tile code")
+        self._handle, self._library = _load(library.code)
+        breadcrumb("")
+        weakref.finalize(self, _unload, self._handle, self._library._handle)
+        self.functions = {function.name: self._function(function) for function in functions}
+        self._bad_access = _symbol(self._library, "tileproof_bad_access", BadAccess)
+        self._accesses = _symbol(self._library, "tileproof_accesses", Accesses)
+        self._issue = _symbol(self._library, "tileproof_issue", Issue)
+        self._api_fault = _symbol(self._library, "tileproof_fault", ApiFault)
+        self._tell(memories, stack.aie_arch, as_hardware)
+
+    def _tell(self, memories: TileMemories, aie_arch: int, as_hardware: bool) -> None:
+        """Set what the library must know of this process."""
+        window = _symbol(self._library, "tileproof_memory", Window)
+        if window is not None:
+            window.base = memories.base
+            window.size = len(memories.bytes)
+            window.bytes = memories.known.ctypes.data
+            ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = PORT_BYTES[aie_arch]
+        state = _symbol(self._library, "tileproof_core_state", CoreState)
+        if state is not None and as_hardware:
+            state.as_hardware = 1
+
+    def _function(self, declared: Function) -> TileFunction:
+        try:
+            call = self._library[declared.name]
+        except AttributeError:
+            raise Problem(
+                f"the tile code does not define {declared.name}",
+                where=str(declared.place),
+                why='the design declares it, and no file of the tile code has an extern "C" function of that name',
+                fix=f'define `extern "C" void {declared.name}(...)` in the tile code, or correct the name',
+                exit_code=EXIT_KERNEL_WRONG,
+            ) from None
+        call.restype = None
+        call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
+        return TileFunction(declared, call)
+
+    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: str) -> Called:
+        """Call a tile function; the buffers among its arguments are the only tile memory it may touch."""
+        buffers = [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
+        values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
+        need = self._needs.get(function.declared.name)
+        found = []
+        with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
+            if need is not None and self._stack.overflows(need):
+                found.append(self._call_on_tile(function, values, need, who))
+            else:
+                function.call(*values)
+        found += self._faults(function.declared, buffers, who)
+        return Called(self._cycles(), tuple(found))
+
+    def _call_on_tile(self, function: TileFunction, values: Sequence[int | float], need: StackNeed, who: str) -> Fault:
+        """Call a function whose locals do not fit: they lie where the device has them, and hit what they hit."""
+        extent = self._stack.extent(need)
+        with self._memories.as_stack(self._stack.tile, extent) as memory:
+            before = memory.copy()
+            self._breadcrumb(self._stack.before_the_call(function.declared, need, who).to_json())
+            call_on_stack(self._library, function.call, values, memory.ctypes.data + extent)
+            return self._stack.fault(function.declared, need, before, memory, who)
+
+    def _cycles(self) -> CallCycles:
+        """What the call took of the core, by resource; the counters begin anew."""
+        accesses, issue = self._accesses, self._issue
+        counted = CallCycles(
+            vector=issue.vector if issue is not None else 0,
+            move=issue.move if issue is not None else 0,
+            load=accesses.vector_loads if accesses is not None else 0,
+            store=accesses.vector_stores if accesses is not None else 0,
+            conflict=accesses.conflicts if accesses is not None else 0,
+            scalar=accesses.scalar_loads + accesses.scalar_stores if accesses is not None else 0,
+        )
+        for record in filter(None, (accesses, issue)):
+            ctypes.memset(ctypes.byref(record), 0, ctypes.sizeof(record))
+        return counted
+
+    def _faults(self, function: Function, buffers: Sequence[PlacedBuffer], who: str) -> list[Fault]:
+        """What the call left in the fault records; both are cleared, so that the next call starts clean."""
+        found: list[Fault] = []
+        bad, api = self._bad_access, self._api_fault
+        if bad is not None and bad.kind:
+            line = source_line(self._handle, bad.pc)
+            found.append(bad_access(function, buffers, self._memories, bad, _at(line, who)))
+            ctypes.memset(ctypes.byref(bad), 0, ctypes.sizeof(bad))
+        if api is not None and api.kind:
+            line = source_line(self._handle, ctypes.c_size_t.in_dll(self._library, "tileproof_fault_pc").value)
+            found.append(API_FAULTS[api.kind](function, _at(line, who), api, self._memories))
+            ctypes.memset(ctypes.byref(api), 0, ctypes.sizeof(api))
+        return found
+
+
+def _at(line: str, who: str) -> str:
+    return f"{line}, {who}" if line else who
+
+
+def _ctype(function: Function, parameter: MemRef | str) -> type:
+    if isinstance(parameter, MemRef):
+        return ctypes.c_void_p
+    if parameter not in _SCALARS:
+        raise Problem(
+            f"{function.name} has a parameter of type {parameter}",
+            where=str(function.place),
+            why="tile functions take memrefs and " + ", ".join(_SCALARS),
+            fix="pass the value through a buffer",
+        )
+    return _SCALARS[parameter]
+
+
+def _symbol(library: ctypes.CDLL, name: str, kind: type[_S]) -> _S | None:
+    try:
+        return kind.in_dll(library, name)
+    except ValueError:
+        return None  # a library built without this part
+
+
+def _load(library: bytes) -> tuple[int, ctypes.CDLL]:
+    """dlopen from memory: nothing is left behind, however the process ends. The file descriptor stays open."""
+    handle = os.memfd_create("tileproof-tile-code")
+    with open(handle, "wb", closefd=False) as file:
+        file.write(library)
+    try:
+        return handle, ctypes.CDLL(f"/proc/self/fd/{handle}")
+    except OSError as error:
+        raise Problem(
+            "the compiled tile code cannot be loaded",
+            where="EMULATION_DATA of the xclbin",
+            why=str(error),
+            fix="remove its folder below build/ and build it again, on this machine",
+        ) from None
+
+
+def _unload(handle: int, library: int) -> None:
+    """Of an array that is gone: another may be set up in its place in this process."""
+    os.close(handle)
+    _ctypes.dlclose(library)

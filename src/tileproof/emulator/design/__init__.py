@@ -1,0 +1,1 @@
+"""Any design run by itself: its tile code compiled, its arguments given, its answer and what was found."""

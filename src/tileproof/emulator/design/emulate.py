@@ -1,0 +1,356 @@
+"""Runs a runtime sequence of any design on the emulator, without a kernel folder: text and tile code in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tileproof.check.checked import Checked
+from tileproof.check.code import parameter_count, parameter_type
+from tileproof.check.tile_code import TileCode
+from tileproof.device_model import device_named
+from tileproof.dtypes import DTYPES
+from tileproof.emulator.array.faults import Fault, RunReport
+from tileproof.emulator.design.stack_needs import stack_needs
+from tileproof.emulator.library import Library, Manner
+from tileproof.emulator.process.messages import Run
+from tileproof.emulator.process.parent import Child
+from tileproof.errors import Problem, unreadable
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.mlir.design import Design, MemRef
+from tileproof.mlir.design import Sequence as RuntimeSequence
+from tileproof.mlir.reader import read_design
+from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.tile_library import compile_tile_code
+from tileproof.xrt import COMPLETED
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """One argument of the sequence: what it held before the runs, and after them. `is_of_traces` says that it is the
+    buffer which mlir-aie appends for traces."""
+
+    number: int
+    type: MemRef
+    is_of_traces: bool = False
+    before: Array = field(repr=False)
+    after: Array = field(repr=False)
+
+    @property
+    def changed(self) -> int:
+        """How many elements are others than before, bit by bit."""
+        return _differing(self.before, self.after)
+
+
+def _differing(one: Array, other: Array) -> int:
+    """How many elements differ, bit by bit."""
+    first, second = (np.frombuffer(a.tobytes(), np.uint8).reshape(-1, a.itemsize) for a in (one, other))
+    return int((first != second).any(axis=1).sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulation:
+    """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not.
+
+    `besides` is what no run by itself could find: another order's result, and a function declared with other
+    parameters than it has.
+    """
+
+    device: str
+    sequence: str
+    reports: tuple[RunReport, ...]
+    arguments: tuple[Argument, ...]
+    besides: tuple[Fault, ...] = ()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What was found, each once."""
+        found = [*(fault for report in self.reports for fault in report.faults), *self.besides]
+        return tuple({fault.sort: fault for fault in reversed(found)}.values())[::-1]
+
+    @property
+    def state(self) -> int:
+        return self.reports[-1].state
+
+    @property
+    def is_good(self) -> bool:
+        return self.state == COMPLETED and not self.faults
+
+
+def emulate(
+    text: str,
+    name: str,
+    tile_code: Sequence[Path] | Library = (),
+    arguments: Mapping[int, str] | None = None,
+    *,
+    target: str | None = None,
+    sequence: str | None = None,
+    runs: int = 1,
+    timeout_s: float = 30.0,
+    manner: Manner | None = None,
+) -> Emulation:
+    """Run `sequence` (the first one without a name) of the design in `text`, `runs` times in one context.
+
+    `tile_code` are C++ files, or what they were compiled to. `target` is a device to use instead of the design's.
+
+    `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
+    `random`, the last three with `:4096xi8` to be sure of the type; what mlir-aie appends for traces begins as zeros,
+    and stays so. Raises `Problem` for a design, tile code or
+    argument that cannot be read or lowered; what goes wrong in a run is in the reports.
+    """
+    manner = manner or Manner()
+    written = _for(target, read_design(text, name))
+    design = lower_design(written)
+    chosen = _sequence(design, sequence)
+    words = sequence_words(design, chosen)
+    before = _initial(chosen, arguments or {})
+    room = _room_for_traces(chosen)
+    library = _library(tile_code, design.device.aie_arch)
+    besides = () if manner.as_hardware else _signatures(written, tile_code)
+    with process() as child:
+        child.set_up(design, library, manner)
+        after, reports = _run(child, words, before, room, runs, timeout_s)
+        if manner.seed is not None and reports[-1].state == COMPLETED:
+            child.set_up(design, library, replace(manner, seed=None))
+            expected, others = _run(child, words, before, room, runs, timeout_s)
+            besides += tuple(fault for report in others for fault in report.faults)
+            if others[-1].state == COMPLETED:
+                besides += _order(after, expected, manner.seed)
+    return Emulation(
+        device=design.device.name,
+        sequence=chosen.name,
+        reports=reports,
+        arguments=tuple(
+            Argument(
+                number=number,
+                type=type_,
+                is_of_traces=number == _appended(chosen),
+                before=before[number],
+                after=after[number],
+            )
+            for number, type_ in enumerate(chosen.arguments)
+        ),
+        besides=besides,
+    )
+
+
+def _order(after: Sequence[Array], expected: Sequence[Array], seed: int) -> tuple[Fault, ...]:
+    """A fault for each argument that another order of events has given another value."""
+    return tuple(
+        Fault(
+            kind="order",
+            what=f"argument {number} depends on the order of events",
+            where=f"--schedule adversarial --seed {seed}",
+            why=f"{changed:,} of {one.size:,} elements are others than in the cycle model's order, and both are legal",
+            fix="let a lock or a fifo decide who comes first",
+        )
+        for number, (one, other) in enumerate(zip(after, expected, strict=True))
+        if (changed := _differing(one, other))
+    )
+
+
+def _sequence(design: LoweredDesign, name: str | None) -> RuntimeSequence:
+    if name is None:
+        return main_sequence(design)
+    for sequence in design.sequences:
+        if sequence.name == name:
+            return sequence
+    raise Problem(
+        f"there is no runtime sequence @{name}",
+        where=str(design.place),
+        fix="sequences here: " + (", ".join(f"@{sequence.name}" for sequence in design.sequences) or "none"),
+    )
+
+
+def _for(target: str | None, design: Design) -> Design:
+    """The design on another device, which must have its columns."""
+    if target is None:
+        return design
+    device = device_named(target)
+    for tile in design.tiles:
+        if tile.column >= device.columns:
+            raise Problem(
+                f"{device.name} has no {tile}",
+                where=f"--target {target}",
+                why=f"it has {device.columns} columns, and the design uses this tile at {tile.place}",
+                fix="name a device with more columns",
+            )
+    return replace(design, device=device)
+
+
+def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | None:
+    if isinstance(tile_code, Library) or not tile_code:
+        return tile_code if isinstance(tile_code, Library) else None
+    for path in tile_code:
+        if not path.is_file():
+            raise Problem(f"there is no tile code {path}", where=f"--tile-code {path}", fix="check the path")
+    compiled = compile_tile_code(tile_code, aie_arch, find_cxx())
+    return Library(code=compiled.code, stacks=stack_needs(_texts(tile_code), compiled.graphs))
+
+
+def _texts(tile_code: Sequence[Path]) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
+
+
+def _signatures(design: Design, tile_code: Sequence[Path] | Library) -> tuple[Fault, ...]:
+    """Functions that take other parameters than the design declares: they run all the same, on other values."""
+    if isinstance(tile_code, Library):
+        return ()
+    code = tuple(TileCode(name, text) for name, text in _texts(tile_code).items())
+    checked = Checked(design=design, lowered=None, code=code)
+    return tuple(
+        Fault(kind="signature", what=found.what, where=str(found.place), why=found.why, fix=found.fix)
+        for check in (parameter_count, parameter_type)
+        for found in check(checked)
+    )
+
+
+@contextmanager
+def process() -> Iterator[Child]:
+    """An emulator's process, ended afterwards."""
+    child = Child()
+    try:
+        yield child
+    finally:
+        child.close()
+
+
+def _run(
+    child: Child, words: bytes, before: Sequence[Array], room: Mapping[int, int], runs: int, timeout_s: float
+) -> tuple[list[Array], tuple[RunReport, ...]]:
+    """What the arguments hold afterwards. `room` is how many bytes more than its type has an argument is given."""
+    buffers = {number: array.tobytes() + bytes(room.get(number, 0)) for number, array in enumerate(before)}
+    reports: list[RunReport] = []
+    for _ in range(runs):
+        child.send(Run(words, buffers))
+        finished = child.receive(timeout_s) or child.give_up(timeout_s)
+        reports.append(finished.report)
+        buffers |= finished.buffers
+        if finished.report.state != COMPLETED:
+            break
+    after = [
+        np.frombuffer(buffers[number], dtype=array.dtype, count=array.size).reshape(array.shape)
+        for number, array in enumerate(before)
+    ]
+    return after, tuple(reports)
+
+
+# Arguments
+
+
+def _appended(sequence: RuntimeSequence) -> int | None:
+    """The number of the argument that only traces have."""
+    return sequence.trace.argument if sequence.trace is not None and sequence.trace.is_appended else None
+
+
+def _room_for_traces(sequence: RuntimeSequence) -> dict[int, int]:
+    """Bytes behind the data of an argument, by its number, where traces lie there."""
+    trace = sequence.trace
+    return {} if trace is None or trace.is_appended else {trace.argument: trace.nbytes}
+
+
+def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]:
+    types = sequence.arguments
+    appended = _appended(sequence)
+    if appended is not None:
+        given = {appended: "zeros", **given}
+    for number in given:
+        if number >= len(types):
+            raise Problem(
+                f"there is no argument {number}",
+                where=f"--arg {number}={given[number]}",
+                why=f"@{sequence.name} has {len(types)}: " + ", ".join(f"{k} {type_}" for k, type_ in enumerate(types)),
+                fix="give one of those",
+            )
+    missing = [number for number in range(len(types)) if number not in given]
+    if missing:
+        raise Problem(
+            f"argument {missing[0]} of @{sequence.name} has no value",
+            where=str(sequence.place),
+            why=f"it is {types[missing[0]]}",
+            fix=f"write --arg {missing[0]}=FILE.npy, or --arg {missing[0]}=zeros, ones or random",
+        )
+    return [_value(number, type_, given[number]) for number, type_ in enumerate(types)]
+
+
+def _value(number: int, type_: MemRef, text: str) -> Array:
+    where = f"--arg {number}={text}"
+    if text.endswith(".npy"):
+        return _from_file(Path(text), type_, where)
+    kind, _, written = text.partition(":")
+    if kind not in ("zeros", "ones", "random"):
+        raise Problem(
+            f"argument {number} cannot be made of {text!r}",
+            where=where,
+            why="it is neither a file that ends in .npy, nor zeros, ones or random",
+            fix="write for instance zeros, zeros:4096xi8, or a file",
+        )
+    if written:
+        _check_written(written, type_, where)
+    numpy_type = type_.dtype.numpy
+    if kind == "random":
+        # Of its own number, so that two arguments differ and a run can be repeated.
+        rng = np.random.default_rng(number)
+        if not type_.dtype.is_integer:
+            return rng.standard_normal(type_.shape).astype(numpy_type)
+        low, high = (-128, 128) if type_.dtype.name.startswith("i") else (0, 256)
+        return rng.integers(low, high, type_.shape).astype(numpy_type)
+    return np.full(type_.shape, kind == "ones", dtype=numpy_type)
+
+
+def _check_written(written: str, type_: MemRef, where: str) -> None:
+    *extents, name = written.split("x")
+    if name not in DTYPES or not all(extent.isdecimal() for extent in extents):
+        raise Problem(
+            f"{written!r} is no type",
+            where=where,
+            why="a type is its extents and one of " + ", ".join(DTYPES),
+            fix="write for instance zeros:4096xi8",
+        )
+    count = 1
+    for extent in extents:
+        count *= int(extent)
+    if count * DTYPES[name].nbytes != type_.nbytes or name != type_.dtype.name:
+        raise _other_type(where, f"it has {count:,} elements of {name}", type_)
+
+
+def _from_file(path: Path, type_: MemRef, where: str) -> Array:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except (ValueError, EOFError) as error:
+        raise Problem(f"{path.name} is no array", where=where, why=str(error), fix="save it with numpy.save") from None
+    if not isinstance(array, np.ndarray):
+        raise Problem(
+            f"{path.name} is no array",
+            where=where,
+            why="it is an archive of several",
+            fix="save the one that is meant with numpy.save",
+        )
+    # numpy saves bfloat16 as two bytes without a name.
+    bits = array.dtype.kind == "V" and array.dtype.itemsize == type_.dtype.nbytes
+    if array.dtype != type_.dtype.numpy and not bits:
+        raise _other_type(where, f"the file has {array.dtype} of shape {array.shape}", type_)
+    if array.nbytes != type_.nbytes:
+        raise _other_type(where, f"the file has {array.size:,} elements of shape {array.shape}", type_)
+    return np.ascontiguousarray(array).view(type_.dtype.numpy).reshape(type_.shape)
+
+
+def _other_type(where: str, why: str, type_: MemRef) -> Problem:
+    return Problem(
+        "the argument is of another type",
+        where=where,
+        why=f"{why}, and the sequence wants {type_}",
+        fix=f"give {type_.count:,} elements of {type_.dtype.name}",
+    )

@@ -1,0 +1,61 @@
+"""Host buffers in memory that the emulator's process shares with the one that started it: no byte is sent."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from tileproof.emulator.array.memory import Bytes
+
+_ALIGNMENT = 64
+
+
+class SharedBuffers:
+    """One anonymous file, mapped on both sides. What is bound twice lies there once."""
+
+    def __init__(self, handle: int | None = None) -> None:
+        self._file = os.fdopen(os.memfd_create("tileproof-buffers") if handle is None else handle, "r+b")
+        self._map: mmap.mmap | None = None
+        self._places: dict[int, tuple[int, int]] = {}
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def write(self, buffers: Mapping[int, bytes]) -> tuple[dict[int, tuple[int, int]], int]:
+        """Lay the buffers out; gives offset and size of each by its number, and the size of it all."""
+        offsets: dict[int, int] = {}  # by identity
+        nbytes = 0
+        for data in buffers.values():
+            if id(data) not in offsets:
+                offsets[id(data)] = nbytes
+                nbytes += -(-len(data) // _ALIGNMENT) * _ALIGNMENT
+        if nbytes > os.fstat(self.fileno()).st_size:
+            self._file.truncate(nbytes)
+        memory = self._mapped(nbytes)
+        self._places = {number: (offsets[id(data)], len(data)) for number, data in buffers.items()}
+        for number, (offset, size) in self._places.items():
+            memory[offset : offset + size] = buffers[number]
+        return self._places, nbytes
+
+    def read(self) -> dict[int, bytes]:
+        """The buffers as they are now."""
+        memory = self._mapped(0)
+        return {number: memory[offset : offset + size] for number, (offset, size) in self._places.items()}
+
+    def arrays(self, places: Mapping[int, tuple[int, int]], nbytes: int) -> dict[int, Bytes]:
+        """The buffers to be read and written in place; the same place is the same array."""
+        memory = np.frombuffer(self._mapped(nbytes), dtype=np.uint8)
+        return {number: memory[offset : offset + size] for number, (offset, size) in places.items()}
+
+    def _mapped(self, nbytes: int) -> mmap.mmap:
+        if self._map is None or len(self._map) < nbytes:
+            # A file of no bytes cannot be mapped.
+            self._file.truncate(max(os.fstat(self.fileno()).st_size, mmap.PAGESIZE))
+            self._map = mmap.mmap(self.fileno(), 0)
+        return self._map

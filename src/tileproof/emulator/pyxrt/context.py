@@ -1,0 +1,88 @@
+"""pyxrt's hardware context, and what a run knows of the kernel that it is a run of."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING, Protocol
+
+from tileproof.device_model import HW_CONTEXT_LIMIT
+from tileproof.emulator.payload import Payload, unpack_payload
+from tileproof.emulator.process.parent import Child
+from tileproof.emulator.pyxrt.device import device
+from tileproof.emulator.pyxrt.empty import unset
+from tileproof.emulator.pyxrt.raises import raised
+from tileproof.emulator.pyxrt.settings import settings
+from tileproof.emulator.pyxrt.xclbin import uuid, xclbin
+from tileproof.errors import Problem
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.stored import stored
+from tileproof.xclbin import Argument
+from tileproof.xclbin.provenance import read_provenance
+
+
+class Running(Protocol):
+    """A run that a context carries out."""
+
+    def _waited(self) -> object: ...
+
+
+class hw_context:
+    """A partition of the array, set up with one xclbin: here, a process of its own."""
+
+    def __init__(self, device: device | None = None, uuid: uuid | None = None) -> None:
+        if device is None and uuid is None:
+            return
+        if device is None or uuid is None:
+            raise TypeError("__init__(): incompatible constructor arguments.")
+        if uuid not in device._registered:
+            raise raised(RuntimeError(f"No xclbin with uuid '{uuid.to_string()}': Invalid argument"))
+        file = device._registered[uuid]
+        section = file._xclbin.section("EMULATION_DATA")
+        if section is None:
+            raise Problem(
+                f"{file._name} has nothing that the emulator can run",
+                where=f"{file._name}, section EMULATION_DATA",
+                why="it was built for the NPU: it holds AIE machine code, which tileproof does not execute",
+                fix="build it for the emulator (`tileproof build KERNEL --toolchain host`), or use --device npu",
+            )
+        # Started first: the process comes up while the design is read here.
+        self._child = Child()
+        try:
+            self._set_up(device, file, unpack_payload(section.data, file._name))
+        except BaseException:  # whatever it was, no process is left behind
+            self._child.close()
+            raise
+
+    if not TYPE_CHECKING:
+        __getattr__ = unset
+
+    def _set_up(self, device: device, file: xclbin, payload: Payload) -> None:
+        design = stored(payload.lowered) or _lowered(payload.design)
+        if len(device._contexts) >= HW_CONTEXT_LIMIT[design.device.generation]:
+            raise raised(
+                RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
+            )
+        self._device, self._file, self._design = device, file, design
+        self._slot = device._free_slot()
+        self._running: Running | None = None
+        self._lock = RLock()  # the real thing may be used by several threads
+        provenance = read_provenance(file._xclbin)
+        self._insts_sha256 = provenance.insts_sha256 if provenance else None
+        self._child.set_up(design, payload.library, settings.manner)
+        device._contexts.add(self)
+
+
+def _lowered(text: str) -> LoweredDesign:
+    """Of a file that another tileproof has packed. Late: xDSL takes longer to import than a design takes to run."""
+    from tileproof.lowering.lower import lower_design
+    from tileproof.mlir.reader import read_design
+
+    return lower_design(read_design(text, "design.mlir"))
+
+
+class ComputeUnit:
+    """What `kernel` is to a run: its context, its name and its arguments."""
+
+    _context: hw_context
+    _name: str
+    _arguments: tuple[Argument, ...]

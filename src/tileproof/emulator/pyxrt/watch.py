@@ -1,0 +1,80 @@
+"""Whether a program looks at how its runs ended: XRT returns ERROR, ABORT and TIMEOUT as it returns COMPLETED."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
+
+from tileproof.emulator.pyxrt.journal import HIDES, RISKS, Mistake, caller, is_ours, journal
+from tileproof.xrt import COMPLETED, state_name
+
+
+@dataclass(eq=False)
+class Watch:
+    """One run as its program treats it, from a start until `told`."""
+
+    started: str = ""  # the line that started it, while the program does not know that it has ended
+    unseen: str = ""  # the line that threw away how it ended
+    state: int = 0
+
+    def starts(self) -> None:
+        self.told()
+        self.started = caller()
+        journal.open.add(self)
+
+    def returned(self, state: int, *, has_ended: bool) -> None:
+        """wait gives a state back: does the line of the program use it?"""
+        if not has_ended:
+            return
+        self.started = ""
+        # Only where the program itself asked; what a library between makes of a state is its own affair.
+        frame = sys._getframe(2)
+        if is_ours(frame) or not _drops_what_returns(frame.f_code, frame.f_lasti):
+            self.unseen = ""
+            return
+        self.unseen, self.state = caller(), state
+        if journal.strict:
+            self.told(may_raise=True)
+
+    def looked_at(self, *, has_ended: bool) -> None:
+        if has_ended:
+            self.started = self.unseen = ""
+
+    def told(self, *, may_raise: bool = False) -> None:
+        """Write down what the program has not looked at; a finalizer that calls this must not raise."""
+        mistake = self._mistake() if self in journal.open else None
+        self.started = self.unseen = ""
+        journal.open.discard(self)
+        if mistake is not None:
+            journal.write(mistake, may_raise=may_raise)
+
+    def _mistake(self) -> Mistake | None:
+        fix = "assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises"
+        if self.started:
+            return Mistake(
+                weight=HIDES,
+                what="a run was started and never waited for",
+                where=self.started,
+                why="nobody knows how it ended",
+                fix=fix,
+            )
+        if self.unseen:
+            return Mistake(
+                weight=RISKS if self.state == COMPLETED else HIDES,
+                what="nobody looked at the state that run.wait() returned",
+                where=self.unseen,
+                why=f"it was {state_name(self.state)}; wait returns ERROR, ABORT and TIMEOUT in the same way, and "
+                "raises nothing",
+                fix=fix,
+            )
+        return None
+
+
+@lru_cache
+def _drops_what_returns(code: CodeType, call: int) -> bool:
+    """Whether a call stands alone: Python's next instruction drops its value."""
+    following = next((step for step in dis.get_instructions(code) if step.offset > call), None)
+    return following is not None and following.opname == "POP_TOP"

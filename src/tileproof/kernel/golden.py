@@ -1,0 +1,233 @@
+"""A kernel's own Python: its constants, the inputs of its cases, its golden model and its integer specification.
+
+The only module that imports a kernel's files. numpy comes late, because a build with nothing to do needs none.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.kernel.spec import Buffer, Case, KernelSpec, Part
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Parts = dict[str, npt.NDArray[Any]]
+
+
+def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
+    """The numbers that the kernel's constants.py makes of its sizes and scales; none if it has no such file."""
+    module = _module(spec, "constants")
+    if module is None:
+        return {}
+    function = _function(spec, module, "constants")
+    try:
+        return dict(function(dict(spec.sizes), spec.scales))
+    except ValueError as error:
+        sizes = ", ".join(f"{key} = {value}" for key, value in spec.sizes.items())
+        raise Problem(
+            f"{spec.name} cannot be built with these sizes and scales",
+            where=f"{spec.path}, [sizes] {sizes}",
+            why=str(error),
+            fix="change them, or the --set you gave",
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise _broken(spec, "constants", error) from None
+
+
+def draw_inputs(spec: KernelSpec, case: Case, seed: int) -> Parts:
+    """Integer inputs by part name: the case's real numbers, rounded to each part's steps and clipped to its type."""
+    import numpy as np
+
+    module = _module(spec, "cases")
+    if module is None:
+        raise _missing(spec, "cases", "it draws the inputs of every case")
+    drawn = _call(spec, "cases", _function(spec, module, case.draw), np.random.default_rng(seed), dict(spec.sizes))
+    parts = {part.name: (buffer, part) for buffer in spec.inputs for part in buffer.parts}
+    drawn = _checked(spec, f"cases.py, {case.draw}", drawn, {name: part.shape for name, (_, part) in parts.items()})
+    for name, value in drawn.items():
+        _refuse_nan(spec, case, name, value)
+    return {name: quantised(drawn[name], buffer, part) for name, (buffer, part) in parts.items()}
+
+
+def _refuse_nan(spec: KernelSpec, case: Case, name: str, value: npt.NDArray[Any]) -> None:
+    import numpy as np
+
+    if np.isnan(value).any():
+        raise Problem(
+            f"{spec.name}: cases.py, {case.draw} draws a NaN",
+            where=f"{spec.folder}/cases.py, {case.draw}",
+            why=f"in {name}; a NaN has no integer",
+            fix="draw numbers",
+        )
+
+
+def quantised(real: npt.ArrayLike, buffer: Buffer, part: Part) -> npt.NDArray[Any]:
+    """`round(real / scale) + zero`, ties to even, clipped to the buffer's type."""
+    import numpy as np
+
+    limits = np.iinfo(buffer.dtype.numpy)
+    steps = np.rint(np.asarray(real, dtype=np.float64) / part.scale) + part.zero
+    with np.errstate(invalid="ignore"):
+        clipped = np.clip(steps, limits.min, limits.max).astype(buffer.dtype.numpy)
+    # float64 rounds the end of a 64-bit type up, out of its range.
+    ended: npt.NDArray[Any] = np.where(steps >= limits.max, limits.max, clipped).astype(buffer.dtype.numpy)
+    return ended.reshape(part.shape)
+
+
+def golden_steps(spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]]) -> Parts:
+    """What the textbook says, in float64 steps of each output's type, clipped to its range but not rounded."""
+    import numpy as np
+
+    module = _module(spec, "golden")
+    if module is None:
+        raise _missing(spec, "golden", "it is what every output is compared with")
+    scales = {part.name: part for buffer in spec.inputs for part in buffer.parts}
+    real = {n: (a.astype(np.float64) - scales[n].zero) * scales[n].scale for n, a in inputs.items()}
+    function = _function(spec, module, "golden")
+    # A golden model may also ask for sizes, by name.
+    sizes = {key: spec.sizes[key] for key in inspect.signature(function).parameters if key in spec.sizes}
+    outputs = _call(spec, "golden", function, **{**sizes, **real})
+    parts = {part.name: (buffer, part) for buffer in spec.outputs for part in buffer.parts}
+    outputs = _checked(spec, "golden.py, golden", outputs, {name: part.shape for name, (_, part) in parts.items()})
+    steps = {}
+    for name, (buffer, part) in parts.items():
+        limits = np.iinfo(buffer.dtype.numpy)
+        value = np.asarray(outputs[name], dtype=np.float64) / part.scale + part.zero
+        steps[name] = np.clip(value, limits.min, limits.max)
+    return steps
+
+
+def integer_outputs(
+    spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]], constants: Mapping[str, Any]
+) -> Parts | None:
+    """What the kernel must answer, bit for bit; None for a kernel without an integer specification."""
+    module = _module(spec, "integer")
+    if module is None:
+        return None
+    outputs = _call(spec, "integer", _function(spec, module, "integer"), dict(inputs), dict(constants))
+    shapes = {part.name: part.shape for buffer in spec.outputs for part in buffer.parts}
+    return _checked(spec, "integer.py, integer", outputs, shapes)
+
+
+def joined(buffer: Buffer, parts: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """The parts of a buffer one behind the other, as the host writes them."""
+    return b"".join(parts[part.name].astype(buffer.dtype.numpy).tobytes() for part in buffer.parts)
+
+
+def split(buffer: Buffer, data: bytes) -> Parts:
+    """A buffer's bytes as its parts."""
+    import numpy as np
+
+    flat = np.frombuffer(data, dtype=buffer.dtype.numpy)
+    parts, start = {}, 0
+    for part in buffer.parts:
+        parts[part.name] = flat[start : start + part.count].reshape(part.shape)
+        start += part.count
+    return parts
+
+
+def _checked(spec: KernelSpec, who: str, got: object, wanted: Mapping[str, tuple[int, ...]]) -> Parts:
+    """What a kernel's Python returned, as arrays of numbers of the shapes that kernel.toml says."""
+    parts = {name: _array(value) for name, value in got.items()} if isinstance(got, dict) else None
+    shapes = None if parts is None else {n: None if v is None else v.shape for n, v in parts.items()}
+    if parts is not None and shapes == dict(wanted):
+        return {name: parts[name] for name in wanted}  # type: ignore[misc]
+    raise Problem(
+        f"{spec.name}: {who} does not return what kernel.toml says",
+        where=f"{spec.folder}/{who}",
+        why=f"wanted {dict(wanted)}, got {got if shapes is None else shapes}",
+        fix="return one array per part, with the part's name and shape",
+        exit_code=EXIT_KERNEL_WRONG,
+    )
+
+
+def _array(value: object) -> npt.NDArray[Any] | None:
+    """None for what is no array of numbers."""
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16" else None
+
+
+@cache
+def _load(path: Path, name: str) -> ModuleType:
+    loader = importlib.util.spec_from_file_location(name, path)
+    assert loader is not None
+    assert loader.loader is not None
+    module = importlib.util.module_from_spec(loader)
+    with redirect_stdout(sys.stderr):
+        loader.loader.exec_module(module)
+    return module
+
+
+def _module(spec: KernelSpec, stem: str) -> ModuleType | None:
+    path = spec.folder / f"{stem}.py"
+    if not path.is_file():
+        return None
+    try:
+        # A name of its own: two kernels' golden.py must not be one module.
+        return _load(path, f"tileproof_{stem}_{spec.name}")
+    except (Exception, SystemExit) as error:
+        raise _broken(spec, stem, error) from None
+
+
+def _function(spec: KernelSpec, module: ModuleType, name: str) -> Callable[..., Any]:
+    function = getattr(module, name, None)
+    if callable(function):
+        return function  # type: ignore[no-any-return]
+    functions = [n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")]
+    near = get_close_matches(name, functions, n=1)
+    raise Problem(
+        f"{spec.name}: there is no function {name!r}",
+        where=str(module.__file__),
+        why="functions there: " + (", ".join(functions) or "none"),
+        fix=f"did you mean {near[0]!r}?" if near else f"write `def {name}(...)`",
+    )
+
+
+def _call(spec: KernelSpec, stem: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        with redirect_stdout(sys.stderr):  # standard output is the answer
+            return function(*args, **kwargs)
+    except (Exception, SystemExit) as error:
+        raise _broken(spec, stem, error) from None
+
+
+def _broken(spec: KernelSpec, stem: str, error: BaseException) -> Problem:
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(spec.folder.absolute()))
+    ]
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(spec.folder / f"{stem}.py")
+    if isinstance(error, SyntaxError):
+        place = f"{error.filename}:{error.lineno}"
+    return Problem(
+        f"{spec.name}: {stem}.py fails",
+        where=place,
+        why=f"{type(error).__name__}: {error}",
+        fix="mend the kernel's Python; a test of its own finds this sooner",
+        exit_code=EXIT_KERNEL_WRONG,
+    )
+
+
+def _missing(spec: KernelSpec, stem: str, why: str) -> Problem:
+    return Problem(
+        f"{spec.name} has no {stem}.py",
+        where=str(spec.folder),
+        why=why,
+        fix=f"write {stem}.py; the other kernels show how",
+    )

@@ -1,0 +1,190 @@
+"""Spec and templates to texts. Touches no disk, no tool and no clock: equal input gives equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import jinja2
+
+from tileproof.errors import Problem
+from tileproof.kernel.spec import Buffer, KernelSpec, Scratch
+
+# Jinja's own {% and {# are ObjectFIFO syntax; these delimiters occur nowhere in MLIR.
+_DELIMITERS: dict[str, Any] = {
+    "line_statement_prefix": "%%",
+    "line_comment_prefix": "%#",
+    "variable_start_string": "${",
+    "variable_end_string": "}",
+    "block_start_string": "<<%",
+    "block_end_string": "%>>",
+    "comment_start_string": "<<#",
+    "comment_end_string": "#>>",
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "keep_trailing_newline": True,
+}
+
+
+# What the context itself defines; a size or constant of such a name would be ambiguous.
+_TAKEN = frozenset(
+    {"kernel", "about", "target", "function", "stack_size", "inputs", "outputs", "scratch", "tile_attributes"}
+    | {"parameters", "call_values", "sequence_arguments", "transfers"}
+)
+
+
+def render(spec: KernelSpec, target: str, constants: Mapping[str, Any], templates: Mapping[str, str]) -> dict[str, str]:
+    """File name to text for every template that is not a part (a leading `_`): `design.mlir`, `tile.cc`, ...
+
+    `constants` are the numbers that the kernel's constants.py made from its sizes and scales.
+    """
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(lambda name: (templates[name], name, None) if name in templates else None),
+        autoescape=False,  # MLIR and C++ are no HTML
+        **_DELIMITERS,
+    )
+    context = template_context(spec, target, constants)
+    return {
+        name.removesuffix(".j2"): _render_one(spec, environment, name, context, templates)
+        for name in sorted(templates)
+        if not name.startswith("_")
+    }
+
+
+def _render_one(
+    spec: KernelSpec,
+    environment: jinja2.Environment,
+    name: str,
+    context: dict[str, Any],
+    templates: Mapping[str, str],
+) -> str:
+    try:
+        return environment.get_template(name).render(context)
+    except jinja2.TemplateSyntaxError as error:
+        raise Problem(
+            f"{spec.name}: template {error.name or name} cannot be read",
+            where=f"{error.name or name}, line {error.lineno}",
+            why=error.message or "syntax error",
+            fix="statements are lines that begin with %%, comments begin with %#, values are ${...}",
+        ) from None
+    except jinja2.UndefinedError as error:
+        raise Problem(
+            f"{spec.name}: template {name} uses a name that nobody defines",
+            where=_template_place(error, name, templates),
+            why=error.message or "undefined",
+            fix=_near_name(error.message or "", context),
+        ) from None
+    except Exception as error:  # whatever an expression in a template raises
+        raise Problem(
+            f"{spec.name}: template {name} failed",
+            where=_template_place(error, name, templates),
+            why=f"{type(error).__name__}: {error}",
+            fix="templates lay out text; compute the value in constants.py",
+        ) from None
+
+
+def _near_name(message: str, context: Mapping[str, Any]) -> str:
+    """Jinja says `'heda' is undefined`."""
+    quoted = message.split("'")[1] if message.count("'") > 1 else ""
+    near = get_close_matches(quoted, context, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"let constants.py return {quoted!r}, or use one of: " + ", ".join(sorted(context))
+
+
+def _template_place(error: BaseException, name: str, templates: Mapping[str, str]) -> str:
+    """The innermost template line in the traceback."""
+    place = name
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file in templates:
+            place = f"{file}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]) -> dict[str, Any]:
+    """Every name a template may use; its numbers are finished."""
+    scratch = [_scratch_values(spec, entry, constants) for entry in spec.core.scratch]
+    for key in (*spec.sizes, *constants):
+        if key in _TAKEN or (key in spec.sizes and key in constants):
+            raise Problem(
+                f"{spec.name}: the name {key!r} is taken",
+                where=f"{spec.folder / 'constants.py' if key in constants else spec.path}",
+                why="a template would see two meanings of it",
+                fix="give the size or the constant another name",
+            )
+    inputs = [_buffer_values(spec, buffer) for buffer in spec.inputs]
+    outputs = [_buffer_values(spec, buffer) for buffer in spec.outputs]
+    return {
+        **spec.sizes,
+        **constants,
+        "kernel": spec.name,
+        "about": spec.about,
+        "target": target,
+        "function": spec.core.function,
+        "stack_size": spec.core.stack_size,
+        "tile_attributes": f' {{allocation_scheme = "{spec.banks.scheme}"}}' if spec.banks.scheme else "",
+        "inputs": inputs,
+        "outputs": outputs,
+        "scratch": scratch,
+        "parameters": [buffer["memref"] for buffer in (*inputs, *outputs, *scratch)],
+        "call_values": [
+            *(f"%{buffer['name']}_object" for buffer in (*inputs, *outputs)),
+            *(f"%{buffer['name']}" for buffer in scratch),
+        ],
+        "sequence_arguments": [
+            f"%{buffer.name}: memref<{buffer.count}x{buffer.dtype.name}>" for buffer in spec.buffers
+        ],
+        "transfers": [
+            {**values, "id": number, "token": ", issue_token = true" if values in outputs else ""}
+            for number, values in enumerate((*outputs, *inputs))
+        ],
+    }
+
+
+def _buffer_values(spec: KernelSpec, buffer: Buffer) -> dict[str, Any]:
+    place = spec.banks.tile.get(buffer.name)
+    return {
+        "name": buffer.name,
+        "attributes": f" {{{place.on_fifo}}}" if place else "",
+        "count": buffer.count,
+        "depth": buffer.depth,
+        "dtype": buffer.dtype.name,
+        "cpp": buffer.dtype.cpp,
+        "memref": f"memref<{buffer.count}x{buffer.dtype.name}>",
+    }
+
+
+def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, Any]) -> dict[str, Any]:
+    nbytes = scratch.nbytes
+    if isinstance(nbytes, str):
+        known = {k: v for k, v in {**spec.sizes, **constants}.items() if not isinstance(v, bool)}
+        if not isinstance(known.get(nbytes), int):
+            raise Problem(
+                f"{spec.name}: the size of scratch {scratch.name!r} names {nbytes!r}, which nobody defines",
+                where=f"{spec.path}, [core.scratch {scratch.name}] nbytes",
+                why="whole numbers that are defined: " + ", ".join(k for k, v in known.items() if isinstance(v, int)),
+                fix=f"return {nbytes!r} from constants.py, or write a number of bytes",
+            )
+        nbytes = known[nbytes]
+    if nbytes < 4 or nbytes % max(4, scratch.dtype.nbytes):
+        raise Problem(
+            f"{spec.name}: scratch {scratch.name!r} cannot be {nbytes} bytes",
+            where=f"{spec.path}, [core.scratch {scratch.name}] nbytes",
+            why=f"it must be a positive multiple of 4 and of {scratch.dtype.name}'s {scratch.dtype.nbytes} bytes",
+            fix="round it up",
+        )
+    count = nbytes // scratch.dtype.nbytes
+    place = spec.banks.tile.get(scratch.name)
+    return {
+        "name": scratch.name,
+        "attributes": f", {place.on_buffer}" if place else "",
+        "nbytes": nbytes,
+        "dtype": scratch.dtype.name,
+        "cpp": scratch.dtype.cpp,
+        "memref": f"memref<{count}x{scratch.dtype.name}>",
+    }

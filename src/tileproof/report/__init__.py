@@ -1,0 +1,1 @@
+"""Verdicts, designs and banks as text, JSON and JUnit: pure functions."""

@@ -1,0 +1,1 @@
+"""From a kernel to verdicts: cases, canary, sessions, hosts, comparing, deciding."""

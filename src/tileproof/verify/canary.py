@@ -1,0 +1,115 @@
+"""The canary: a kernel with nothing to go wrong. Whether an NPU answers it tells a dirty device from a wrong kernel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tileproof.build.prepare import Rendered, Request, render_kernel
+from tileproof.device import NPU
+from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+from tileproof.verify.proof import Proof
+from tileproof.verify.sources import Source, find_source
+
+if TYPE_CHECKING:
+    from tileproof.device.runner import Counted
+
+NAME = "canary"
+
+# The driver ends a hung context after two seconds and resets it (amdxdna tdr_timeout_ms); what comes at once may be
+# caught in that.
+_SETTLE_S = 5.0
+
+RESET = (
+    "reload the driver (sudo modprobe -r amdxdna && sudo modprobe amdxdna) or restart the machine; "
+    "`dmesg` has the driver's words"
+)
+
+
+@dataclass
+class Canary:
+    """`counted` is what ninstr counts on this NPU, as the canary has found out."""
+
+    rendered: Rendered
+    request: Request
+    source: Source
+    counted: Counted | None = None
+
+    @property
+    def reset(self) -> str:
+        """What mends a device that does not run it."""
+        return f"leave --ninstr {self.request.counted} out; or {RESET}" if self.request.counted != "auto" else RESET
+
+    def wrong(self) -> str:
+        """Empty if the NPU runs it and answers right; else what happened, in the driver's own words."""
+        found = self._tried()
+        if not found:
+            return ""
+        time.sleep(_SETTLE_S)
+        return self._tried() and found
+
+    def _tried(self) -> str:
+        """Both meanings of ninstr, until one is known to work: a kernel that needs the other would look broken."""
+        meanings: tuple[Counted, ...] = (self.counted,) if self.counted else ("words", "bytes")
+        found: list[str] = []
+        try:
+            for meaning in meanings:
+                if found:
+                    time.sleep(_SETTLE_S)
+                found.append(self._run(meaning))
+                if not found[-1]:
+                    self.counted = meaning
+                    return ""
+        except Problem as problem:
+            if problem.exit_code == EXIT_REQUEST_WRONG:
+                raise
+            return ": ".join(filter(None, [problem.what, problem.why]))
+        return found[0]
+
+    def _run(self, counted: Counted) -> str:
+        """What is wrong with its answer; a `Problem` if it cannot even be loaded."""
+        proof = Proof.begin(self.rendered, self.request, self.source, counted)
+        try:
+            verdict = proof.case(self.rendered.spec.cases[0], lambda _: None)
+        finally:
+            proof.close()
+        return "" if verdict.passed else "; ".join(dict.fromkeys([verdict.reason, *verdict.faults]))
+
+
+def find_canary(request: Request, say: Callable[[str], None]) -> Canary | str:
+    """The canary for the request's target, built with its tools; or why there is none."""
+    xclbin, insts = request.canary or (None, None)
+    mine = Request(
+        target=request.target,
+        device=NPU,
+        toolchain=request.toolchain,
+        build_dir=request.build_dir,
+        jobs=request.jobs,
+        timeout_s=request.timeout_s,
+        counted=request.counted,
+        xclbin=xclbin,
+        insts=insts,
+    )
+    counted = None if request.counted == "auto" else request.counted
+    try:
+        rendered = render_kernel(NAME, mine)
+        return Canary(rendered, mine, find_source(rendered, mine, say), counted)
+    except Problem as problem:
+        if request.canary is not None:
+            raise
+        return problem.what
+
+
+def dirty(
+    wrong: str, when: str, meaning: str = "what another kernel answers there proves nothing", fix: str = RESET
+) -> Problem:
+    """The device does not run the canary: nothing that runs on it proves anything."""
+    return Problem(
+        f"the NPU does not run a known-good kernel {when}",
+        where=f"the kernel {NAME!r}",
+        why=f"it runs where the NPU, its driver and XRT are in order; here: {wrong}\n{meaning}",
+        fix=fix,
+        exit_code=EXIT_NOT_HERE,
+    )

@@ -1,0 +1,271 @@
+"""A kernel that is loaded on a device, and everything needed to judge its runs: inputs, golden, comparison, times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tileproof.device import EMULATOR, RECORDED
+from tileproof.device.times import LEAST_RUNS, PHASES, RunTime, When
+from tileproof.errors import Problem
+from tileproof.kernel import golden
+from tileproof.kernel.spec import Case
+from tileproof.xrt import COMPLETED
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tileproof.build.prepare import Rendered, Request
+    from tileproof.device.recorded import Answer
+    from tileproof.device.runner import Counted, RunResult
+    from tileproof.emulator.array.timeline import Timeline
+    from tileproof.verify.compare import Comparison
+    from tileproof.verify.sources import Kernel, Source
+    from tileproof.verify.verdict import Verdict
+
+# Each run of a case draws from a seed of its own, so that a stale output is not taken for a right one.
+NEXT_SEED = 1000
+
+
+@dataclass
+class Proof:
+    """`dead` is set when a run went wrong in a way that the next one could inherit: this one is then to be closed."""
+
+    rendered: Rendered
+    request: Request
+    source: Source
+    kernel: Kernel
+    load_s: float
+    dead: bool = False
+    timelines: list[Timeline] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    times: list[RunTime] = field(default_factory=list)
+    _before: dict[str, npt.NDArray[Any]] = field(default_factory=dict)  # outputs of the run before
+    _next: When = "first"
+
+    @classmethod
+    def begin(cls, rendered: Rendered, request: Request, source: Source, counted: Counted = "words") -> Proof:
+        started = time.perf_counter()
+        kernel = source.load(counted)
+        load_s = time.perf_counter() - started
+        return cls(rendered=rendered, request=request, source=source, kernel=kernel, load_s=load_s)
+
+    def close(self) -> None:
+        """The device is free for the next one."""
+        self.kernel.close()
+
+    def case(self, case: Case, say: Callable[[str], None], idle_s: float = 0.0) -> Verdict:
+        """Runs with different inputs, and one after a pause of `idle_s` unless that is 0.
+
+        The verdict is the first that does not pass, or the first.
+        """
+        self.times = []
+        runs = LEAST_RUNS if self.source.device == RECORDED else self.request.repeat
+        first = self._once(case, 0)
+        for number in range(1, runs):
+            if not first.passed:
+                break
+            first = self._again(case, number, first, f"on run {number + 1} of {runs}")
+        if first.passed and idle_s:
+            say(f"{self.rendered.spec.name}: a pause of {idle_s:g} s, in which the device goes to sleep")
+            time.sleep(idle_s)
+            self._next = "idle"
+            first = self._again(case, runs, first, f"on a run after {idle_s:g} s without one")
+        return replace(first, runs=tuple(self.times))
+
+    def _again(self, case: Case, number: int, first: Verdict, when: str) -> Verdict:
+        """The first verdict, unless this run does not pass."""
+        between = self._between(case) if number == 1 else None
+        if between is not None and not between.passed:
+            reason = f"between two runs, with the inputs of {between.case!r}: {between.reason}"
+            return replace(between, case=case.name, reason=reason)
+        verdict = self._once(case, number)
+        return first if verdict.passed else replace(verdict, reason=f"{when}, with other inputs: {verdict.reason}")
+
+    def _between(self, case: Case) -> Verdict | None:
+        """A run of another case, where this one draws the same from every seed: a stale answer would look right."""
+        mine = self._drawn(case, 0)
+        if self.source.device == RECORDED or mine != self._drawn(case, 1):
+            return None
+        other = next((other for other in self.rendered.spec.cases if self._differs(other, mine)), None)
+        return None if other is None else self._once(other, 0, is_kept=False)
+
+    def _differs(self, case: Case, inputs: Mapping[int, bytes]) -> bool:
+        with suppress(Problem):  # a case that cannot be drawn says so in its turn
+            return self._drawn(case, 0) != inputs
+        return False
+
+    def _drawn(self, case: Case, number: int) -> dict[int, bytes]:
+        seed = case.seed + number * NEXT_SEED
+        return self._joined(golden.draw_inputs(self.rendered.spec, case, seed))
+
+    def _once(self, case: Case, number: int, *, is_kept: bool = True) -> Verdict:
+        case = replace(case, seed=case.seed + number * NEXT_SEED)
+        inputs = golden.draw_inputs(self.rendered.spec, case, case.seed)
+        result = self._run(inputs)
+        if self.request.record and is_kept and number < LEAST_RUNS and not self.dead:
+            self._keep(case, inputs, result)
+        # What lies in the outputs of a run that was not completed is no answer.
+        comparisons = self._compare(inputs, result, case.correlation) if result.state == COMPLETED else ()
+        return self._verdict(case, result, comparisons)
+
+    def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> RunResult:
+        result = self.kernel.run(self._joined(inputs))
+        # Whatever went wrong, what it left behind is not to disturb the next case.
+        self.dead = result.state != COMPLETED or bool(result.faults)
+        if result.timeline is not None:
+            self.timelines.append(result.timeline)
+        if set(PHASES) <= result.seconds.keys():
+            self.times.append(RunTime(self._next, result.seconds))
+            self._next = "steady"
+        return result
+
+    def _joined(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[int, bytes]:
+        buffers = enumerate(self.rendered.spec.buffers)
+        return {number: golden.joined(buffer, inputs) for number, buffer in buffers if buffer.way == "in"}
+
+    def _keep(self, case: Case, inputs: Mapping[str, npt.NDArray[Any]], result: RunResult) -> None:
+        from tileproof.device.recorded import Answer, inputs_digest
+
+        digest = inputs_digest(self._joined(inputs))
+        self.answers.append(Answer(case=case.name, seed=case.seed, inputs=digest, outputs=result.outputs))
+
+    def take_timelines(self) -> list[Timeline]:
+        """Those of the runs since this was last called."""
+        taken, self.timelines = self.timelines, []
+        return taken
+
+    def take_answers(self) -> list[Answer]:
+        """Those of the runs since this was last called; none unless they are to be recorded."""
+        taken, self.answers = self.answers, []
+        return taken
+
+    def _outputs(self, result: RunResult) -> dict[str, npt.NDArray[Any]]:
+        buffers = enumerate(self.rendered.spec.buffers)
+        return {
+            name: value
+            for number, buffer in buffers
+            if buffer.way == "out"
+            for name, value in golden.split(buffer, result.outputs[number]).items()
+        }
+
+    def _compare(
+        self, inputs: Mapping[str, npt.NDArray[Any]], result: RunResult, correlation: float | None
+    ) -> tuple[Comparison, ...]:
+        from tileproof.verify.compare import compare
+
+        spec = self.rendered.spec
+        exact = golden.integer_outputs(spec, inputs, self.rendered.constants)
+        textbook = golden.golden_steps(spec, inputs)
+        outputs = self._outputs(result)
+        comparisons = []
+        for name, actual in outputs.items():
+            comparison = compare(
+                name,
+                actual,
+                exact[name] if exact else None,
+                textbook[name],
+                spec.tolerances[name],
+                correlation,
+                spec.db_per_step(name),
+            )
+            if not comparison.passed:
+                expected = exact[name] if exact else textbook[name].round().astype(actual.dtype)
+                hints = self._hints(name, actual, expected, result)
+                comparison = replace(comparison, reason="; ".join([comparison.reason, *hints]))
+            comparisons.append(comparison)
+        self._before = outputs
+        return tuple(comparisons)
+
+    def _hints(self, name: str, actual: npt.NDArray[Any], expected: npt.NDArray[Any], result: RunResult) -> list[str]:
+        """What a wrong output looks like."""
+        from tileproof.verify.likeness import left_over, shifted, stale
+
+        fills: dict[int, str] = (
+            {} if result.poison is None else {result.poison: "the host filled the buffer before the run"}
+        )
+        if self.source.device == EMULATOR:
+            from tileproof.emulator.array.memory import TILE_POISON
+
+            fills[TILE_POISON] = "the tile's memory was filled at the start"
+        before = self._before.get(name)
+        hints = (
+            left_over(actual, fills),
+            "" if before is None else stale(actual, expected, before),
+            shifted(actual, expected),
+        )
+        return [hint for hint in hints if hint]
+
+    def _verdict(self, case: Case, result: RunResult, comparisons: tuple[Comparison, ...]) -> Verdict:
+        from tileproof.verify.verdict import Verdict, judge
+
+        spec = self.rendered.spec
+        unwritten = tuple(f"no byte of {spec.buffers[number].name} was written" for number in result.untouched)
+        faults = (*result.faults, *unwritten)
+        outcome, reason = judge(comparisons, result.state, result.state_name, faults)
+        return Verdict(
+            kernel=spec.name,
+            variant=spec.variant(self.request.target),
+            target=self.request.target,
+            toolchain=self.source.toolchain,
+            device=self.source.device,
+            case=case.name,
+            seed=case.seed,
+            outcome=outcome,
+            reason=reason,
+            outputs=comparisons,
+            state=result.state_name,
+            artifacts=self.source.artifacts,
+            seconds={"build": self.source.build_s, "load": self.load_s, **result.seconds},
+            faults=faults,
+            cycles=result.timeline.cycles if result.timeline is not None else None,
+            modelled=str(result.timeline or ""),
+            machine=self.source.machine,
+        )
+
+    def recording(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:
+        """Every frame of a recording of sound through the kernel; all frames are compared as one array."""
+        spec = self.rendered.spec
+        name, output = spec.inputs[0].parts[0].name, spec.outputs[0].parts[0].name
+        actual: list[npt.NDArray[Any]] = []
+        seconds: dict[str, float] = {}
+        self.times = []
+        for number, frame in enumerate(frames):
+            say(f"{spec.name}: frame {number + 1} of {len(frames)}")
+            result = self._run({name: frame})
+            seconds = {key: seconds.get(key, 0.0) + value for key, value in result.seconds.items()}
+            if self.dead:
+                return replace(self._verdict(case, result, ()), runs=tuple(self.times))
+            actual.append(self._outputs(result)[output])
+        comparison = self._compare_frames(name, output, frames, actual, case.correlation)
+        verdict = self._verdict(case, replace(result, seconds=seconds), (comparison,))
+        return replace(verdict, runs=tuple(self.times))
+
+    def _compare_frames(
+        self,
+        name: str,
+        output: str,
+        frames: npt.NDArray[Any],
+        actual: list[npt.NDArray[Any]],
+        correlation: float | None,
+    ) -> Comparison:
+        import numpy as np
+
+        from tileproof.verify.compare import compare
+
+        spec = self.rendered.spec
+        exact = [golden.integer_outputs(spec, {name: frame}, self.rendered.constants) for frame in frames]
+        textbook = np.stack([golden.golden_steps(spec, {name: frame})[output] for frame in frames])
+        return compare(
+            output,
+            np.stack(actual),
+            None if None in exact else np.stack([frame[output] for frame in exact if frame is not None]),
+            textbook,
+            spec.tolerances[output],
+            # Silence from end to end has no correlation to demand.
+            None if np.ptp(textbook) == 0 else correlation,
+            spec.db_per_step(output),
+        )

@@ -1,0 +1,151 @@
+"""From a kernel's name to its verdicts: which of its cases are asked for, and where the answers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tileproof.build.prepare import Rendered, Request, render_kernel
+from tileproof.device import NPU
+from tileproof.errors import Problem
+from tileproof.kernel import golden
+from tileproof.kernel.spec import Case, KernelSpec, Recording
+from tileproof.verify.bench import Bench, Say, unjudged
+from tileproof.verify.canary import find_canary
+from tileproof.verify.sources import Source, find_source
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tileproof.verify.verdict import Verdict
+
+Known = Callable[[str, Case, Source], "Verdict | None"]
+
+
+def nothing_known(variant: str, case: Case, source: Source) -> None:
+    """There was no earlier session."""
+
+
+def prove_kernel(
+    name: str,
+    request: Request,
+    say: Say,
+    wav: Path | None = None,
+    known: Known = nothing_known,
+) -> Generator[Verdict, None, None]:
+    """One verdict per case, as they come; with `wav`, one for the recording. `known` are those of an earlier session.
+
+    A kernel that cannot be built fails every case; one that cannot be run here is "not run". A request that is wrong
+    raises its `Problem`.
+    """
+    rendered = render_kernel(name, request)
+    cases = chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
+    frames = None if wav is None else _frames(rendered.spec, wav)
+    try:
+        is_built = request.device == NPU and request.xclbin is None
+        # A build takes a while: what is wrong with the machine is said before it.
+        machine = npu_machine(request.target) if is_built else None
+        source = find_source(rendered, request, say)
+        if source.device == NPU:
+            source = replace(source, machine=npu_machine(request.target) if machine is None else machine)
+        canary = find_canary(request, say) if source.device == NPU else None
+    except Problem as problem:
+        yield from unjudged(rendered.spec, request, cases, problem)
+        return
+    variant = rendered.spec.variant(request.target)
+    # A recording of sound is known by its name only; and what is to be recorded must have been.
+    can_be_known = {case.name for case in cases if case.draw} - _unrecorded(rendered, request, source, cases)
+    decided = {case.name: known(variant, case, source) if case.name in can_be_known else None for case in cases}
+    left = [case for case in cases if decided[case.name] is None]
+    with closing(Bench(rendered, request, source, canary, say).verdicts(left, frames)) as judged:
+        for case in cases:
+            yield decided[case.name] or next(judged)
+        for _ in judged:  # what comes behind the last verdict
+            pass
+
+
+def _unrecorded(rendered: Rendered, request: Request, source: Source, cases: Sequence[Case]) -> set[str]:
+    """With --record, the cases of which the file has not all answers."""
+    if not request.record:
+        return set()
+    from tileproof.device.recorded import complete_cases, read_recording, recording_path
+
+    names = {case.name for case in cases}
+    try:
+        found = read_recording(recording_path(request.recordings, rendered.spec.variant(request.target)))
+    except Problem:
+        return names
+    is_this = (found.texts, found.digest) == (rendered.digest, source.artifacts["digest"])
+    return names - complete_cases(found) if is_this else names
+
+
+def npu_machine(target: str) -> dict[str, str]:
+    """What xrt-smi says of this machine, if anything; a `Problem` without an NPU, or with another than `target`."""
+    from tileproof.device.guarded import check_npu
+    from tileproof.toolchain.npu import Examined, Machine, examine_npu
+
+    check_npu()
+    found = examine_npu(Machine())
+    if not isinstance(found, Examined):
+        return {}
+    if found.generation not in (None, target):
+        raise Problem(
+            f"the NPU of this machine is {found.generation}, and {target} was asked for",
+            where=f"--target {target}",
+            why=f"xrt-smi lists {found.npu}; what is built for {target} runs there without an error and answers zeros",
+            fix=f"--target {found.generation}",
+        )
+    return {name: value for name, value in asdict(found).items() if value}
+
+
+def chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
+    known = {case.name: case for case in spec.cases}
+    for name in request.cases:
+        if name not in known:
+            raise Problem(
+                f"{spec.name} has no case {name!r}",
+                where=f"--case {name!r}",
+                why="its cases: " + ", ".join(known),
+                fix="name one of them; without --case all are run",
+            )
+    chosen = tuple(known[name] for name in request.cases) or spec.cases
+    return chosen if request.seed is None else tuple(replace(case, seed=request.seed) for case in chosen)
+
+
+def _wav_case(spec: KernelSpec, request: Request, wav: Path) -> tuple[Case, ...]:
+    if request.cases or request.seed is not None:
+        raise Problem(
+            "--wav takes no --case and no --seed",
+            where="--case" if request.cases else "--seed",
+            why="the recording is the input",
+            fix="leave it out, or leave --wav out",
+        )
+    correlation = spec.recording.correlation if spec.recording else None
+    return (Case(name=f"recording {wav.name}", draw="", seed=0, about=str(wav), correlation=correlation),)
+
+
+def _frames(spec: KernelSpec, wav: Path) -> npt.NDArray[Any]:
+    """The frames of a recording in the kernel's input type."""
+    import numpy as np
+
+    from tileproof.kernel import sound as audio
+
+    recording = _recording_of(spec)
+    samples = audio.read_recording(wav, recording.sample_rate)
+    ((buffer, part),) = [(buffer, part) for buffer in spec.inputs for part in buffer.parts]
+    steps = golden.quantised(samples, buffer, replace(part, shape=samples.shape))
+    return np.ascontiguousarray(audio.frames(steps, recording.length, recording.hop))
+
+
+def _recording_of(spec: KernelSpec) -> Recording:
+    if spec.recording is None:
+        raise Problem(
+            f"{spec.name} does not take a recording",
+            where="--wav",
+            why=f"{spec.path} has no [recording]",
+            fix="use --wav with the mel kernel",
+        )
+    return spec.recording
