@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tileproof.build.prepare import Request, render_kernel
+from tileproof.build.prepare import render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.device_model import device_named
 from tileproof.emulator.library import Library
 from tileproof.emulator.process.messages import Run
@@ -96,7 +97,7 @@ def compiled(text: str, target: str = "npu1") -> Library:
 
 def whisper_layer() -> tuple[str, Library, list[np.ndarray]]:
     """The attention kernel's design with a sequence of 8 x 24 x 24 tiles of 64 rows and 64 keys."""
-    rendered = render_kernel("attention", Request())
+    rendered = render_kernel("attention", BuildRequest())
     text = rendered.texts["design.mlir"]
     tiles = 8 * 24 * 24
     head, sequence = text.split("aie.runtime_sequence", 1)

@@ -12,14 +12,15 @@ from fake_npu import npu_file
 from npu_world import Npu, World
 from small_kernel import build_small
 
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world")
     double = npu_file(build_small(folder))
-    request = Request(build_dir=folder / "build", device="emulator")
+    request = BuildRequest(build_dir=folder / "build")
     return World(folder, double, npu_file(build_kernel(render_kernel("canary", request), request, lambda _: None)))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.build.run import Artifacts
 
 DOUBLE = "for (int i = 0; i < count; ++i)\n        y[i] = static_cast<element>(2 * x[i] + 1);"
@@ -127,5 +128,5 @@ def write_kernel(
 def build_small(folder: Path, name: str = "double", target: str = "npu1", **kernel: object) -> Artifacts:
     """Write the kernel and build it below `folder / "build"`."""
     kernels = write_kernel(folder, name, **kernel)  # type: ignore[arg-type]
-    request = Request(target=target, kernels=kernels, build_dir=folder / "build", device="emulator")
+    request = BuildRequest(target=target, kernels=kernels, build_dir=folder / "build")
     return build_kernel(render_kernel(name, request), request, lambda _: None)

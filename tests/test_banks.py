@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from small_kernel import write_kernel
 
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.cli import main
 from tileproof.device import open_device
 from tileproof.emulator.payload import unpack_payload
@@ -119,7 +120,7 @@ def test_a_kernel_with_banks_still_verifies(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_the_host_sees_the_other_bank_and_is_warned_by_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    request = Request(kernels=kernels(tmp_path), build_dir=tmp_path / "build")
+    request = BuildRequest(kernels=kernels(tmp_path), build_dir=tmp_path / "build")
     artifacts = build_kernel(render_kernel("double", request), request, lambda _: None)
     xrt = open_device("emulator").xrt
     file, device = xrt.xclbin(str(artifacts.xclbin)), xrt.device(0)
@@ -478,7 +479,7 @@ def test_a_file_takes_no_directives_for_tiles(tmp_path: Path, capsys: pytest.Cap
 
 def test_an_xclbin_that_says_something_else_than_asked_is_found_out(tmp_path: Path) -> None:
     """The proof is read from the file: one that was re-banked behind its back fails."""
-    request = Request(kernels=kernels(tmp_path), build_dir=tmp_path / "build")
+    request = BuildRequest(kernels=kernels(tmp_path), build_dir=tmp_path / "build")
     rendered = render_kernel("double", request)
     artifacts = build_kernel(rendered, request, lambda _: None)
     other = str(artifacts.xclbin.with_name("other.xclbin"))
@@ -492,7 +493,7 @@ def test_an_xclbin_that_says_something_else_than_asked_is_found_out(tmp_path: Pa
 
 
 def test_a_memory_that_the_xclbin_lacks_is_found_out(tmp_path: Path) -> None:
-    request = Request(kernels=kernels(tmp_path, banks=""), build_dir=tmp_path / "build")
+    request = BuildRequest(kernels=kernels(tmp_path, banks=""), build_dir=tmp_path / "build")
     rendered = render_kernel("double", request)
     artifacts = build_kernel(rendered, request, lambda _: None)
 

@@ -16,26 +16,27 @@ import pytest
 from small_kernel import write_kernel
 
 from tileproof.build.plan import Plan
-from tileproof.build.prepare import Request, build_kernel, plan_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, plan_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.build.run import Artifacts, build
 from tileproof.errors import Problem
 from tileproof.files import write_atomically, write_if_changed
 from tileproof.toolchain.ninja import find_ninja
 
 
-def request_for(folder: Path, **overrides: object) -> Request:
-    return Request(kernels=write_kernel(folder, **overrides), build_dir=folder / "build")  # type: ignore[arg-type]
+def request_for(folder: Path, **overrides: object) -> BuildRequest:
+    return BuildRequest(kernels=write_kernel(folder, **overrides), build_dir=folder / "build")  # type: ignore[arg-type]
 
 
-def made(request: Request) -> Artifacts:
+def made(request: BuildRequest) -> Artifacts:
     return build_kernel(render_kernel("double", request), request, lambda _: None)
 
 
-def planned(request: Request) -> Plan:
+def planned(request: BuildRequest) -> Plan:
     return plan_kernel(render_kernel("double", request), request)
 
 
-def run_plan(plan: Plan, request: Request) -> Artifacts:
+def run_plan(plan: Plan, request: BuildRequest) -> Artifacts:
     return build(plan, request.build_dir, find_ninja())
 
 
@@ -226,7 +227,7 @@ def test_a_killed_build_recovers(tmp_path: Path) -> None:
     request = request_for(tmp_path)
     script = (
         "import sys; from pathlib import Path; from tileproof.build.prepare import *;"
-        f"r = Request(kernels=Path({str(request.kernels)!r}), build_dir=Path({str(request.build_dir)!r}));"
+        f"r = BuildRequest(kernels=Path({str(request.kernels)!r}), build_dir=Path({str(request.build_dir)!r}));"
         "build_kernel(render_kernel('double', r), r, print)"
     )
     for delay in (0.15, 0.3, 0.5, 0.8):

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.check.catalogue import CATALOGUE, GROUPS
 from tileproof.check.checked import BuiltFile
 from tileproof.check.finding import Finding
@@ -310,7 +311,7 @@ def test_what_looks_like_a_mistake_and_is_none_is_not_found(good: str) -> None:
 @pytest.mark.parametrize("target", ["npu1", "npu2"])
 @pytest.mark.parametrize("kernel", ["attention", "mel"])
 def test_the_shipped_kernels_have_no_error(kernel: str, target: str) -> None:
-    texts = render_kernel(kernel, Request(target=target)).texts
+    texts = render_kernel(kernel, BuildRequest(target=target)).texts
 
     assert [f for f in check_design(texts["design.mlir"], kernel, {"tile.cc": texts["tile.cc"]}) if f.is_error] == []
 
@@ -552,7 +553,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    request = Request(build_dir=tmp_path_factory.mktemp("build"))
+    request = BuildRequest(build_dir=tmp_path_factory.mktemp("build"))
     rendered = render_kernel("attention", request)
     artifacts = build_kernel(rendered, request, lambda _: None)
     pair = (BuiltFile(path.name, path.read_bytes()) for path in (artifacts.xclbin, artifacts.insts))

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
@@ -20,11 +19,13 @@ from fake_npu import npu_file
 from small_kernel import build_small, write_kernel
 
 from tileproof import __version__
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.cli import main
 from tileproof.errors import Problem
 from tileproof.library import python_environment
 from tileproof.verify import hosts
+from tileproof.verify.request import CaseRequest, VerifyRequest
 
 START_S = 60
 
@@ -121,7 +122,7 @@ def test_npus_are_driven_with_the_canary_that_was_built_here(
 ) -> None:
     """The machine that asks has no NPU; the one that answers has one that fails on this kernel."""
     double = npu_file(build_small(tmp_path))
-    request = Request(build_dir=tmp_path / "build", device="emulator")
+    request = BuildRequest(build_dir=tmp_path / "build")
     canary = npu_file(build_kernel(render_kernel("canary", request), request, lambda _: None))
     environ = fake_npu.install(tmp_path / "xrt", [double.emulated, canary.emulated], "error", "double")
     pair = ["--xclbin", str(double.xclbin), "--insts", str(double.insts)]
@@ -140,7 +141,7 @@ def test_a_case_that_one_machine_cannot_run_is_given_to_another(
 ) -> None:
     """The NPU of one of the two is not there."""
     double = npu_file(build_small(tmp_path))
-    request = Request(build_dir=tmp_path / "build", device="emulator")
+    request = BuildRequest(build_dir=tmp_path / "build")
     canary = npu_file(build_kernel(render_kernel("canary", request), request, lambda _: None))
     pair = ["--xclbin", str(double.xclbin), "--insts", str(double.insts)]
     known_good = ["--canary", str(canary.xclbin), str(canary.insts)]
@@ -205,13 +206,13 @@ def test_a_scheduler_that_is_not_there_is_told(
 def test_a_worker_with_another_tileproof_refuses() -> None:
     parcel = hosts.Parcel(tileproof="0.0.1", kernel="double", folder={}, pair=(b"", b""), canary=None)
     with pytest.raises(Problem, match="has another tileproof"):
-        hosts.prove_here(parcel, replace(Request(), cases=("ramp",)))
+        hosts.prove_here(parcel, VerifyRequest(cases=CaseRequest(names=("ramp",))))
 
 
 def test_what_is_wrong_on_one_machine_is_told_of_that_machine() -> None:
     parcel = hosts.Parcel(tileproof=__version__, kernel="double", folder={}, pair=(b"", b""), canary=None)
     with pytest.raises(Problem) as refused:
-        hosts.prove_here(parcel, Request(cases=("ramp",)))
+        hosts.prove_here(parcel, VerifyRequest(cases=CaseRequest(names=("ramp",))))
 
     assert refused.value.what.startswith(f"{socket.gethostname()}: there is no folder of kernels at ")
     assert refused.value.exit_code == 3

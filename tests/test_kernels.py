@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tileproof.build.prepare import Rendered, Request, build_kernel, render_kernel
+from tileproof.build.prepare import Rendered, build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.device import open_device
 from tileproof.device.runner import LoadedKernel
 from tileproof.kernel import golden
 from tileproof.toolchain.frames import measure_frames
 from tileproof.verify.prove import prove_kernel
+from tileproof.verify.request import CaseRequest, VerifyRequest
 
 RANDOM_INPUTS = 1000
 
@@ -44,7 +46,7 @@ def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=[("attention", "npu1"), ("attention", "npu2"), ("mel", "npu1"), ("mel", "npu2")])
 def built(request: pytest.FixtureRequest, build_dir: Path) -> Built:
     name, target = request.param
-    asked = Request(target=target, build_dir=build_dir)
+    asked = BuildRequest(target=target, build_dir=build_dir)
     rendered = render_kernel(name, asked)
     artifacts = build_kernel(rendered, asked, lambda _: None)
     sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
@@ -75,7 +77,9 @@ def test_the_kernel_is_bit_exact_on_many_random_inputs(built: Built) -> None:
 @pytest.mark.parametrize("target", ["npu1", "npu2"])
 @pytest.mark.parametrize("name", ["attention", "canary", "mel"])
 def test_every_case_passes(name: str, target: str, build_dir: Path) -> None:
-    verdicts = list(prove_kernel(name, Request(target=target, build_dir=build_dir), lambda _: None))
+    verdicts = list(
+        prove_kernel(name, VerifyRequest(build=BuildRequest(target=target, build_dir=build_dir)), lambda _: None)
+    )
 
     assert len(verdicts) >= (1 if name == "canary" else 6)
     assert [(v.case, v.reason) for v in verdicts if not v.passed] == []
@@ -87,21 +91,24 @@ def test_every_case_passes(name: str, target: str, build_dir: Path) -> None:
     [("attention", {"head": 32}), ("attention", {"rows": 32}), ("attention", {"keys": 32}), ("mel", {"bands": 64})],
 )
 def test_a_variant_of_other_sizes_passes(name: str, sizes: dict[str, int], build_dir: Path) -> None:
-    verdicts = list(prove_kernel(name, Request(sizes=sizes, build_dir=build_dir), lambda _: None))
+    verdicts = list(
+        prove_kernel(name, VerifyRequest(build=BuildRequest(sizes=sizes, build_dir=build_dir)), lambda _: None)
+    )
 
     assert [(v.case, v.reason) for v in verdicts if not v.passed] == []
 
 
 def test_attention_reaches_its_accuracy_on_realistic_scales(build_dir: Path) -> None:
     cases = ("realistic normal", "realistic outliers")
-    verdicts = list(prove_kernel("attention", Request(cases=cases, build_dir=build_dir), lambda _: None))
+    request = VerifyRequest(build=BuildRequest(build_dir=build_dir), cases=CaseRequest(names=cases))
+    verdicts = list(prove_kernel("attention", request, lambda _: None))
 
     assert all(v.outputs[0].correlation >= 0.999 and v.outputs[0].max_abs_error <= 2 for v in verdicts)  # type: ignore[operator]
 
 
 def test_every_frame_of_a_recording_is_compared(build_dir: Path) -> None:
     wav = Path(__file__).parents[1] / "kernels" / "mel" / "recorded" / "speech.wav"
-    (verdict,) = prove_kernel("mel", Request(build_dir=build_dir), lambda _: None, wav)
+    (verdict,) = prove_kernel("mel", VerifyRequest(build=BuildRequest(build_dir=build_dir)), lambda _: None, wav)
     (bands,) = verdict.outputs
 
     assert verdict.passed
@@ -116,7 +123,7 @@ def test_every_frame_of_a_recording_is_compared(build_dir: Path) -> None:
 @pytest.mark.parametrize("name", ["attention", "canary", "mel"])
 def test_the_frames_of_the_tile_function_fit_its_stack(name: str) -> None:
     """The host's frames, as an estimate."""
-    rendered = render_kernel(name, Request())
+    rendered = render_kernel(name, BuildRequest())
     frames = measure_frames(rendered.tile_code, aie_arch=20)
     if frames is None:
         pytest.skip("needs g++, for -fcallgraph-info")

@@ -10,14 +10,15 @@ from small_kernel import write_kernel
 
 from tileproof.build.plan import Plan, compile_commands
 from tileproof.build.plan_host import plan_host_build
-from tileproof.build.prepare import Request, render_kernel
+from tileproof.build.prepare import render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.toolchain.cxx import CxxCompiler
 
 GCC = CxxCompiler(("/somewhere/g++",), "g++ 12.2.0", is_clang=False)
 
 
 def plan(folder: Path, cxx: CxxCompiler = GCC, python: str = "/here/python", **overrides: object) -> Plan:
-    request = Request(kernels=write_kernel(folder, **overrides))  # type: ignore[arg-type]
+    request = BuildRequest(kernels=write_kernel(folder, **overrides))  # type: ignore[arg-type]
     rendered = render_kernel("double", request)
     return plan_host_build(rendered.spec, request.target, rendered.texts, cxx, python)
 

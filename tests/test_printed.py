@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tileproof.build.prepare import Request, render_kernel
+from tileproof.build.prepare import render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.check.run import check_design
 from tileproof.cli import main
 from tileproof.errors import Problem
@@ -86,7 +87,7 @@ def test_a_lowered_design_is_printed_for_every_state_and_read_again(state: objec
 
 def test_a_lowered_design_runs_as_the_design_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Fifos, loop and places are aiecc's; the tile code is the kernel's."""
-    rendered = render_kernel("attention", Request())
+    rendered = render_kernel("attention", BuildRequest())
     (tmp_path / "tile.cc").write_text(rendered.tile_code["tile.cc"])
     np.save(tmp_path / "in.npy", np.random.default_rng(5).integers(-40, 40, 12288, dtype=np.int8))
     for name in ("aie.mlir", "input_with_addresses.mlir"):

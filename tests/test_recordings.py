@@ -13,7 +13,8 @@ import pytest
 from npu_world import MACHINE, Npu, World, faulty, verdicts
 from small_kernel import DOUBLE, write_kernel
 
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.cli import main
 from tileproof.device import open_device
 from tileproof.device.recorded import (
@@ -36,10 +37,10 @@ def test_the_emulator_answers_what_the_npu_answered(path: Path | None, tmp_path:
     if path is None:
         pytest.skip("nobody with an NPU has recorded one yet: `tileproof verify --device npu --record`")
 
-    assert list(disagreements(read_recording(path), Request(build_dir=tmp_path, device="emulator"))) == []
+    assert list(disagreements(read_recording(path), BuildRequest(build_dir=tmp_path))) == []
 
 
-def disagreements(recording: Recording, request: Request) -> Iterator[str]:
+def disagreements(recording: Recording, request: BuildRequest) -> Iterator[str]:
     """A sentence for every output of every answer that is not the same, byte for byte."""
     rendered = render_kernel(recording.kernel, replace(request, target=recording.target))
     assert rendered.digest == recording.texts, "the kernel has changed since it was recorded"
@@ -95,7 +96,7 @@ def test_a_recording_answers_bit_for_bit_as_the_emulator(world: World, recorded:
         *[("ramp", seed) for seed in (1, 1001, 2001)],
         *[("random", seed) for seed in (7, 1007, 2007)],
     ]
-    request = Request(kernels=world.folder / "kernels", build_dir=world.folder / "build", device="emulator")
+    request = BuildRequest(kernels=world.folder / "kernels", build_dir=world.folder / "build")
     assert list(disagreements(recording, request)) == []
     first = recording.answers[0]
     spoilt = replace(first, outputs={1: bytes([1, *first.outputs[1][1:]])})

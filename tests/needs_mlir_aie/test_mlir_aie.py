@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.check.against_mlir_aie import compare_lowerings
 from tileproof.check.unrolled import wrongly_unrolled
 from tileproof.cli import main
@@ -43,7 +44,7 @@ DESIGNS = sorted((Path(__file__).parents[1] / "designs").glob("*.mlir"))
 @pytest.mark.parametrize("target", ["npu1", "npu2"])
 @pytest.mark.parametrize("kernel", kernel_names())
 def test_a_shipped_kernel_is_built_and_lowered_as_we_lower_it(kernel: str, target: str, tmp_path: Path) -> None:
-    request = Request(target=target, toolchain="mlir-aie", build_dir=tmp_path)
+    request = BuildRequest(target=target, toolchain="mlir-aie", build_dir=tmp_path)
     built = build_kernel(render_kernel(kernel, request), request, lambda _: None)
     provenance = read_provenance(read_xclbin(built.xclbin.read_bytes(), built.xclbin.name))
 

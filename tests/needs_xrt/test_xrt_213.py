@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from small_kernel import build_small
 
-from tileproof.build.prepare import Request, build_kernel, render_kernel
+from tileproof.build.prepare import build_kernel, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.emulator import pyxrt as pyxrt
 from tileproof.errors import Problem
 from tileproof.kernel.banks import Banks
@@ -131,7 +132,7 @@ def test_xrt_reads_whatever_we_re_bank_as_we_do(oracle: Oracle, tmp_path: Path) 
 def test_xrt_sees_the_banks_of_a_kernel_that_was_built_with_them(oracle: Oracle, tmp_path: Path) -> None:
     build_small(tmp_path)
     banks = Banks(host={"x": "SRAM", "y": "DDR"}, memory={"DDR": 4096})
-    request = Request(kernels=tmp_path / "kernels", build_dir=tmp_path / "build", banks=banks)
+    request = BuildRequest(kernels=tmp_path / "kernels", build_dir=tmp_path / "build", banks=banks)
     built = build_kernel(render_kernel("double", request), request, lambda _: None)
 
     groups = [line for line in oracle(built.xclbin).stdout.splitlines() if line.startswith("group")][:6]

@@ -6,51 +6,22 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from tileproof import device_model, library
+from tileproof import library
 from tileproof.build.plan import Plan
 from tileproof.build.plan_host import plan_host_build
+from tileproof.build.request import BuildRequest
 from tileproof.build.run import Artifacts, build
-from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import Problem
 from tileproof.kernel import golden
-from tileproof.kernel.banks import Banks
 from tileproof.kernel.render import render
 from tileproof.kernel.spec import KernelSpec, load_spec, with_banks
-from tileproof.toolchain.aiecc import Dialect, refuse_unlinkable
+from tileproof.toolchain.aiecc import refuse_unlinkable
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What was asked for, the same for every command. Paths are as the user gave them."""
-
-    target: str = device_model.TARGETS[0]
-    toolchain: str = "auto"
-    dialect: Dialect | None = None  # of an aiecc that is not here, for a plan to look at
-    device: str = "auto"
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    cases: tuple[str, ...] = ()
-    seed: int | None = None
-    build_dir: Path = Path("build")
-    kernels: Path | None = None
-    jobs: int | None = None
-    xclbin: Path | None = None
-    insts: Path | None = None
-    timeout_s: float = 30.0
-    as_hardware: bool = False  # on the emulator: silent where the device is
-    trace: Path | None = None  # where the emulator's timelines go
-    banks: Banks = field(default_factory=Banks)  # more of [banks] than kernel.toml says
-    repeat: int = LEAST_RUNS  # runs of each case
-    idle_s: float = 0.0  # a pause before one more run; 0 for none
-    counted: Literal["auto", "words", "bytes"] = "auto"  # what ninstr counts on this NPU
-    canary: tuple[Path, Path] | None = None  # xclbin and instructions of the canary kernel, where they are not built
-    record: bool = False
-    recordings: Path = Path("recordings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +55,7 @@ def load_kernel(name: str, kernels: Path | None, sizes: Mapping[str, int]) -> Ke
     return spec
 
 
-def render_kernel(name: str, request: Request) -> Rendered:
+def render_kernel(name: str, request: BuildRequest) -> Rendered:
     """The spec of kernel `name` with the request's sizes, its constants and its rendered texts."""
     spec = load_kernel(name, request.kernels, request.sizes)
     if request.target not in spec.targets:
@@ -100,23 +71,18 @@ def render_kernel(name: str, request: Request) -> Rendered:
     return Rendered(spec=spec, constants=constants, texts=texts)
 
 
-def plan_kernel(rendered: Rendered, request: Request) -> Plan:
+def plan_kernel(rendered: Rendered, request: BuildRequest) -> Plan:
     """The build of a rendered kernel, as data."""
-    plan = _npu_plan(rendered, request) if _is_for_npu(request) else _host_plan(rendered, request)
+    plan = _npu_plan(rendered, request) if request.is_for_npu else _host_plan(rendered, request)
     # Beside what kernel.toml alone says, so that the two can be compared.
     return replace(plan, folder=f"{plan.folder}.{request.banks.digest}") if request.banks else plan
 
 
-def _is_for_npu(request: Request) -> bool:
-    is_asked = request.device == "npu" or request.dialect is not None
-    return request.toolchain == "mlir-aie" or (request.toolchain == "auto" and is_asked)
-
-
-def _host_plan(rendered: Rendered, request: Request) -> Plan:
+def _host_plan(rendered: Rendered, request: BuildRequest) -> Plan:
     return plan_host_build(rendered.spec, request.target, rendered.texts, find_cxx(), sys.executable)
 
 
-def _npu_plan(rendered: Rendered, request: Request) -> Plan:
+def _npu_plan(rendered: Rendered, request: BuildRequest) -> Plan:
     # Late: a build for the emulator needs none of it.
     from tileproof.build.plan_npu import plan_npu_build
     from tileproof.toolchain.mlir_aie import assumed, find_mlir_aie
@@ -125,7 +91,7 @@ def _npu_plan(rendered: Rendered, request: Request) -> Plan:
     return plan_npu_build(rendered.spec, request.target, rendered.texts, tools, sys.executable)
 
 
-def build_kernel(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Artifacts:
+def build_kernel(rendered: Rendered, request: BuildRequest, say: Callable[[str], None]) -> Artifacts:
     """The pair of xclbin and insts.bin, built if anything changed."""
     plan = plan_kernel(rendered, request)
     if plan.toolchain == "mlir-aie":

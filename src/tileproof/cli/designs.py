@@ -11,11 +11,11 @@ from tileproof.cli.contract import inspect_built
 from tileproof.cli.shared import (
     add_command,
     answer,
+    build_request_of,
     common_options,
     emulator_options,
     mlir_aie_state,
     positive,
-    request_of,
     say,
     seed,
 )
@@ -161,7 +161,7 @@ def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
         )
     from tileproof.build.prepare import render_kernel
 
-    request = request_of(arguments)
+    request = build_request_of(arguments)
     rendered = render_kernel(arguments.subject, request)
     folder = request.build_dir / rendered.spec.name / rendered.spec.variant(request.target)
     design = rendered.texts["design.mlir"]
@@ -348,7 +348,7 @@ def _emulate(arguments: argparse.Namespace) -> int:
         _once(arguments.arg, "--arg"),
         sequence=arguments.sequence.removeprefix("@") if arguments.sequence else None,
         runs=arguments.runs,
-        timeout_s=arguments.timeout,
+        timeout_s=arguments.timeout_s,
         target=arguments.target,
         manner=_manner(arguments),
     )

@@ -11,16 +11,16 @@ from tileproof import library
 from tileproof.cli.shared import (
     add_command,
     answer,
+    build_request_of,
     building_options,
     common_options,
-    request_of,
     say,
 )
 from tileproof.errors import Problem
 from tileproof.toolchain.aiecc import DIALECTS
 
 if TYPE_CHECKING:
-    from tileproof.build.prepare import Request
+    from tileproof.build.request import BuildRequest
     from tileproof.cli.shared import Commands
 
 
@@ -60,7 +60,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from tileproof.build.prepare import render_kernel
     from tileproof.report.show import kernel_text
 
-    rendered = render_kernel(arguments.kernel, request_of(arguments))
+    rendered = render_kernel(arguments.kernel, build_request_of(arguments))
     answer(kernel_text(rendered.spec, rendered.texts["design.mlir"]))
     return 0
 
@@ -78,7 +78,7 @@ def _render(arguments: argparse.Namespace) -> int:
     from tileproof.build.prepare import render_kernel
     from tileproof.files import write_if_changed
 
-    texts = render_kernel(arguments.kernel, request_of(arguments)).texts
+    texts = render_kernel(arguments.kernel, build_request_of(arguments)).texts
     for name, text in texts.items():
         if arguments.output is None:
             answer(f"// ==== {name} ====\n{text}")
@@ -117,7 +117,7 @@ def _add_build(commands: Commands) -> None:
 def _build(arguments: argparse.Namespace) -> int:
     from tileproof.build.prepare import build_kernel, render_kernel
 
-    request = request_of(arguments)
+    request = build_request_of(arguments)
     _refuse_odd_dialect(arguments)
     if arguments.plan:
         return _print_plans(arguments, request)
@@ -159,7 +159,7 @@ def _refuse_odd_dialect(arguments: argparse.Namespace) -> None:
         )
 
 
-def _print_plans(arguments: argparse.Namespace, request: Request) -> int:
+def _print_plans(arguments: argparse.Namespace, request: BuildRequest) -> int:
     from tileproof.build.prepare import plan_kernel, render_kernel
     from tileproof.build.run import commands_of, commands_text
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tileproof.cli.shared import (
     add_command,
     answer,
+    build_request_of,
     building_options,
     common_options,
-    request_of,
     say,
     told_apart,
 )
@@ -102,7 +102,7 @@ def _rebank_kernel(arguments: argparse.Namespace) -> int:
     from tileproof.build.prepare import build_kernel, render_kernel
     from tileproof.report.banks import banks_text
 
-    request = replace(request_of(arguments), banks=_directives(arguments))
+    request = replace(build_request_of(arguments), banks=_directives(arguments))
     rendered = render_kernel(arguments.subject, request)
     artifacts = build_kernel(rendered, request, say)
     answer(f"{arguments.subject}: {artifacts.xclbin} + {artifacts.insts.name} ({artifacts.digest[:12]})\n")

@@ -8,17 +8,19 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tileproof import device_model
+from tileproof.build.request import BuildRequest
+from tileproof.device.request import RunRequest
 from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem
 from tileproof.mlir_aie_states import STATES, State, state_named
 
 if TYPE_CHECKING:
-    from tileproof.build.prepare import Request
-
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
@@ -36,6 +38,9 @@ def say(text: str) -> None:
     """Print to standard error: what is not the answer."""
     print(text, file=sys.stderr)
 
+
+_Request = TypeVar("_Request")
+_BUILD = BuildRequest()  # for its defaults
 
 _MOST_RUNS = 1_000_000
 _A_WEEK_S = 7 * 24 * 3600.0
@@ -65,7 +70,7 @@ def common_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--target",
         choices=device_model.TARGETS,
-        default=device_model.TARGETS[0],
+        default=_BUILD.target,
         help="which NPU a kernel is for; default: %(default)s",
     )
     parser.add_argument(
@@ -80,9 +85,12 @@ def common_options(parser: argparse._ActionsContainer) -> None:
 
 def building_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--toolchain", choices=("auto", "mlir-aie", "host"), default="auto", help="default: %(default)s"
+        "--toolchain",
+        choices=("auto", "mlir-aie", "host"),
+        default=_BUILD.toolchain,
+        help="default: %(default)s",
     )
-    parser.add_argument("--build-dir", metavar="DIR", type=Path, default=Path("build"), help="default: ./build")
+    parser.add_argument("--build-dir", metavar="DIR", type=Path, default=_BUILD.build_dir, help="default: ./build")
     parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="parallel steps; default: as ninja chooses")
 
 
@@ -90,7 +98,14 @@ def emulator_options(parser: argparse.ArgumentParser) -> None:
     """Of commands that run something on the emulator."""
     parser.add_argument("--as-hardware", action="store_true", help="say nothing where the device says nothing")
     parser.add_argument("--trace", metavar="FILE", type=Path, help="write the modelled timeline for Perfetto")
-    parser.add_argument("--timeout", type=seconds, metavar="S", default=30.0, help="longest run; default: %(default)s")
+    parser.add_argument(
+        "--timeout",
+        dest="timeout_s",
+        type=seconds,
+        metavar="S",
+        default=RunRequest().timeout_s,
+        help="longest run; default: %(default)s",
+    )
 
 
 def positive(text: str) -> int:
@@ -136,32 +151,17 @@ def mlir_aie_state(text: str) -> State:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {names}") from None
 
 
-def request_of(arguments: argparse.Namespace) -> Request:
-    from tileproof.build.prepare import Request
+def build_request_of(arguments: argparse.Namespace) -> BuildRequest:
+    """Of any command that takes `common_options`."""
+    sizes = dict(_size(text) for text in arguments.set)
+    return replace(filled(BuildRequest, arguments), sizes=sizes)
 
-    return Request(
-        target=arguments.target,
-        sizes=dict(_size(text) for text in arguments.set),
-        kernels=arguments.kernels,
-        toolchain=getattr(arguments, "toolchain", "auto"),
-        dialect=getattr(arguments, "dialect", None),
-        device=getattr(arguments, "device", "auto"),
-        cases=tuple(getattr(arguments, "case", ())),
-        seed=getattr(arguments, "seed", None),
-        build_dir=getattr(arguments, "build_dir", Path("build")),
-        jobs=getattr(arguments, "jobs", None),
-        xclbin=getattr(arguments, "xclbin", None),
-        insts=getattr(arguments, "insts", None),
-        timeout_s=getattr(arguments, "timeout", 30.0),
-        as_hardware=getattr(arguments, "as_hardware", False),
-        trace=getattr(arguments, "trace", None),
-        repeat=getattr(arguments, "repeat", LEAST_RUNS),
-        idle_s=getattr(arguments, "idle", 0.0),
-        counted=getattr(arguments, "ninstr", "auto"),
-        canary=tuple(getattr(arguments, "canary", None) or ()) or None,
-        record=getattr(arguments, "record", False),
-        recordings=getattr(arguments, "recordings", Path("recordings")),
-    )
+
+def filled(kind: Callable[..., _Request], arguments: argparse.Namespace) -> _Request:
+    """Each field for which the command has an option, whose `dest` is the field's name; the others keep their
+    defaults."""
+    given = {name: vars(arguments)[name] for name in signature(kind).parameters if name in arguments}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def _size(text: str) -> tuple[str, int]:

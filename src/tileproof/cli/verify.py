@@ -17,26 +17,29 @@ from tileproof import library
 from tileproof.cli.shared import (
     add_command,
     answer,
+    build_request_of,
     building_options,
     common_options,
     emulator_options,
+    filled,
     folder,
     progress,
-    request_of,
     runs,
     say,
     seconds,
     seed,
 )
 from tileproof.cli.verify_requests import refuse_odd
-from tileproof.device.times import LEAST_RUNS
+from tileproof.device.request import RunRequest
 from tileproof.errors import EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, Problem
+from tileproof.verify.request import CaseRequest, VerifyRequest
 
 if TYPE_CHECKING:
-    from tileproof.build.prepare import Request
     from tileproof.cli.shared import Commands
     from tileproof.verify.session import Session
     from tileproof.verify.verdict import Verdict
+
+_RUN, _CASES = RunRequest(), CaseRequest()  # for their defaults
 
 
 def add_commands(commands: Commands) -> None:
@@ -47,8 +50,10 @@ def add_commands(commands: Commands) -> None:
     building_options(parser)
     devices = ("auto", "npu", "emulator", "recorded")
     text = "default: the emulator, or the NPU for an --xclbin that was packed for one"
-    parser.add_argument("--device", choices=devices, default="auto", help=text)
-    parser.add_argument("--case", metavar="NAME", action="append", default=[], help="only this case; may be repeated")
+    parser.add_argument("--device", choices=devices, default=_RUN.device, help=text)
+    parser.add_argument(
+        "--case", dest="names", metavar="NAME", action="append", default=[], help="only this case; may be repeated"
+    )
     parser.add_argument("--seed", type=seed, metavar="N", help="draw every case from this seed instead of its own")
     parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
     parser.add_argument(
@@ -59,7 +64,7 @@ def add_commands(commands: Commands) -> None:
         "--repeat",
         type=runs,
         metavar="N",
-        default=LEAST_RUNS,
+        default=_CASES.repeat,
         help="runs of each case, each with other inputs; default: %(default)s, which is also the least",
     )
     emulator_options(parser)
@@ -77,12 +82,18 @@ def _npu_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--ninstr",
+        dest="counted",
         choices=("auto", "words", "bytes"),
-        default="auto",
+        default=_RUN.counted,
         help="what this argument of the kernel counts; default: what the canary needs, else words",
     )
     group.add_argument(
-        "--idle", type=seconds, metavar="S", default=0.0, help="once, time a run after S seconds without one"
+        "--idle",
+        dest="idle_s",
+        type=seconds,
+        metavar="S",
+        default=_CASES.idle_s,
+        help="once, time a run after S seconds without one",
     )
     group.add_argument(
         "--hosts",
@@ -91,7 +102,7 @@ def _npu_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--record", action="store_true", help="keep what the NPU answers, for --device recorded")
     group.add_argument(
-        "--recordings", metavar="DIR", type=Path, default=Path("recordings"), help="default: ./recordings"
+        "--recordings", metavar="DIR", type=Path, default=_CASES.recordings, help="default: ./recordings"
     )
 
 
@@ -106,10 +117,18 @@ def _output_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _request_of(arguments: argparse.Namespace) -> VerifyRequest:
+    return VerifyRequest(
+        build=build_request_of(arguments),
+        run=filled(RunRequest, arguments),
+        cases=filled(CaseRequest, arguments),
+    )
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     from tileproof.verify.verdict import exit_code
 
-    request = request_of(arguments)
+    request = _request_of(arguments)
     names = arguments.kernel or library.kernel_names(arguments.kernels)
     refuse_odd(names, request, arguments)
     with _session(arguments, request) as session:
@@ -148,7 +167,7 @@ def _tell(arguments: argparse.Namespace, verdicts: Sequence[Verdict], refused: M
 
 
 def _session(
-    arguments: argparse.Namespace, request: Request
+    arguments: argparse.Namespace, request: VerifyRequest
 ) -> AbstractContextManager[Session] | AbstractContextManager[None]:
     if arguments.out is None:
         return nullcontext()
@@ -168,7 +187,7 @@ def _ended_as_by_hand() -> Iterator[None]:
 
 
 def _prove_all(
-    names: Sequence[str], request: Request, arguments: argparse.Namespace, session: Session | None
+    names: Sequence[str], request: VerifyRequest, arguments: argparse.Namespace, session: Session | None
 ) -> tuple[list[Verdict], dict[str, Problem]]:
     """All verdicts, and why a kernel was refused."""
     verdicts: list[Verdict] = []
@@ -195,12 +214,12 @@ def _prove_all(
     return verdicts, refused
 
 
-def _shared_out(names: Sequence[str], request: Request) -> dict[str, Request]:
+def _shared_out(names: Sequence[str], request: VerifyRequest) -> dict[str, VerifyRequest]:
     """The request for each kernel: of several, each is asked for those --case that it has."""
-    if len(names) < 2 or not request.cases:
+    if len(names) < 2 or not request.cases.names:
         return dict.fromkeys(names, request)
     known = {name: _case_names(name, request) for name in names}
-    for case in request.cases:
+    for case in request.cases.names:
         if not any(case in cases for cases in known.values()):
             raise Problem(
                 f"none of {', '.join(names)} has a case {case!r}",
@@ -208,18 +227,18 @@ def _shared_out(names: Sequence[str], request: Request) -> dict[str, Request]:
                 why="cases there: " + ", ".join(sorted(set().union(*known.values()))),
                 fix="name one of them; without --case all are run",
             )
-    asked = {name: tuple(case for case in request.cases if case in cases) for name, cases in known.items()}
-    return {name: replace(request, cases=cases) for name, cases in asked.items() if cases}
+    asked = {name: tuple(case for case in request.cases.names if case in cases) for name, cases in known.items()}
+    return {name: replace(request, cases=replace(request.cases, names=cases)) for name, cases in asked.items() if cases}
 
 
-def _case_names(name: str, request: Request) -> set[str]:
+def _case_names(name: str, request: VerifyRequest) -> set[str]:
     """Those that a kernel has; all that were asked for if it cannot be read, so that it says why in its turn."""
     from tileproof.build.prepare import load_kernel
 
     try:
-        return {case.name for case in load_kernel(name, request.kernels, {}).cases}
+        return {case.name for case in load_kernel(name, request.build.kernels, {}).cases}
     except Problem:
-        return set(request.cases)
+        return set(request.cases.names)
 
 
 def _interrupted(out: Path) -> Problem:
@@ -245,7 +264,11 @@ def _bug(name: str, session: Session) -> Problem:
 
 
 def _prove(
-    name: str, request: Request, arguments: argparse.Namespace, session: Session | None, now: Callable[[str], None]
+    name: str,
+    request: VerifyRequest,
+    arguments: argparse.Namespace,
+    session: Session | None,
+    now: Callable[[str], None],
 ) -> Iterator[Verdict]:
     """Here or on other machines, with what a session knows and keeps."""
     from tileproof.verify.prove import nothing_known, prove_kernel

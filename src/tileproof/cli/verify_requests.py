@@ -12,10 +12,10 @@ from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import Problem, bytes_of
 
 if TYPE_CHECKING:
-    from tileproof.build.prepare import Request
+    from tileproof.verify.request import VerifyRequest
 
 
-def refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Namespace) -> None:
+def refuse_odd(names: Sequence[str], request: VerifyRequest, arguments: argparse.Namespace) -> None:
     if not names:
         raise Problem(
             "there is no kernel to verify",
@@ -24,7 +24,7 @@ def refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Names
             fix="name a folder that holds one folder per kernel",
         )
     for option in ("trace", "xclbin"):
-        path = getattr(request, option)
+        path = getattr(request.run, option)
         if path is not None and len(names) > 1:
             raise Problem(
                 f"{'a trace' if option == 'trace' else 'an xclbin'} is of one kernel",
@@ -38,11 +38,11 @@ def refuse_odd(names: Sequence[str], request: Request, arguments: argparse.Names
     _refuse_odd_hosts(arguments)
 
 
-def _refuse_odd_files(request: Request, arguments: argparse.Namespace) -> None:
-    for what, path in (("report", arguments.junit), ("trace", request.trace)):
+def _refuse_odd_files(request: VerifyRequest, arguments: argparse.Namespace) -> None:
+    for what, path in (("report", arguments.junit), ("trace", request.run.trace)):
         if path is not None and (why := _unwritable(path)):
             raise Problem(f"the {what} cannot be written", where=str(path), why=why, fix="choose another path")
-    for path in request.canary or ():
+    for path in request.run.canary or ():
         bytes_of(path)
     if arguments.resume and arguments.out is None:
         raise Problem(
@@ -62,19 +62,19 @@ def _unwritable(path: Path) -> str:
     return "" if os.access(path.parent, os.W_OK) else "this user may not write there"
 
 
-def _refuse_odd_device(request: Request) -> None:
+def _refuse_odd_device(request: VerifyRequest) -> None:
     """What only one kind of device has."""
-    emulators = {"--trace": request.trace is not None, "--as-hardware": request.as_hardware}
-    timed = {"--idle": request.idle_s > 0, "--repeat": request.repeat != LEAST_RUNS}
+    emulators = {"--trace": request.run.trace is not None, "--as-hardware": request.run.as_hardware}
+    timed = {"--idle": request.cases.idle_s > 0, "--repeat": request.cases.repeat != LEAST_RUNS}
     given, why = {
-        "npu": ({**emulators, "--toolchain host": request.toolchain == "host"}, "only the emulator has it"),
+        "npu": ({**emulators, "--toolchain host": request.build.toolchain == "host"}, "only the emulator has it"),
         "recorded": ({**emulators, **timed}, f"a recording has {LEAST_RUNS} runs of each case, and no times"),
-    }.get(request.device, ({}, ""))
+    }.get(request.run.device, ({}, ""))
     odd = next((name for name, is_given in given.items() if is_given), None)
     if odd is not None:
         raise Problem(
-            f"{odd} does not go with --device {request.device}",
-            where=f"--device {request.device} {odd}",
+            f"{odd} does not go with --device {request.run.device}",
+            where=f"--device {request.run.device} {odd}",
             why=why,
             fix="leave one of the two out",
         )
@@ -93,25 +93,25 @@ def _refuse_odd_hosts(arguments: argparse.Namespace) -> None:
         )
 
 
-def _refuse_odd_recording(request: Request, wav: Path | None) -> None:
-    if request.record and wav is not None:
+def _refuse_odd_recording(request: VerifyRequest, wav: Path | None) -> None:
+    if request.cases.record and wav is not None:
         raise Problem(
             "the frames of a sound are not recorded",
             where=f"--record --wav {wav}",
             why="a recording is of the kernel's cases, whose inputs can be drawn again",
             fix="leave one of the two out",
         )
-    if request.record and request.device != "npu":
+    if request.cases.record and request.run.device != "npu":
         raise Problem(
             "only what an NPU answers is worth recording",
-            where=f"--record --device {request.device}",
+            where=f"--record --device {request.run.device}",
             why="what the emulator answers can be had again anywhere",
             fix="add --device npu, or leave --record out",
         )
-    if request.device == "recorded" and request.xclbin is not None:
+    if request.run.device == "recorded" and request.run.xclbin is not None:
         raise Problem(
             "a recording needs no xclbin",
-            where=f"--device recorded --xclbin {request.xclbin}",
+            where=f"--device recorded --xclbin {request.run.xclbin}",
             why="nothing is loaded: the answers are replayed",
             fix="leave one of the two out",
         )

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tileproof import __version__
-from tileproof.build.prepare import Rendered, Request
+from tileproof.build.prepare import Rendered
 from tileproof.device import NPU
 from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.files import write_output
 from tileproof.kernel.spec import Case, KernelSpec
 from tileproof.verify.canary import RESET, Canary, dirty
 from tileproof.verify.proof import Proof
+from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Bench:
     """A kernel on a device, loaded anew after a run that went wrong; on an NPU the canary says whose fault it was."""
 
     rendered: Rendered
-    request: Request
+    request: VerifyRequest
     source: Source
     canary: Canary | str | None
     say: Say
@@ -53,8 +54,8 @@ class Bench:
         """One for each case, in their order; what was asked to be kept is written."""
         if not cases:
             return
-        if self.request.record:
-            _folder_for(self.request.recordings)
+        if self.request.cases.record:
+            _folder_for(self.request.cases.recordings)
         with self._turn():
             try:
                 for number, case in enumerate(cases):
@@ -77,7 +78,7 @@ class Bench:
             return nullcontext()
         from tileproof.device.turn import npu_turn
 
-        return npu_turn(self.rendered.spec.variant(self.request.target), self.say)
+        return npu_turn(self.rendered.spec.variant(self.request.build.target), self.say)
 
     def _judged(self, proof: Proof, case: Case, frames: npt.NDArray[Any] | None) -> Verdict:
         """The verdict on a case. What the driver refuses to run proves nothing of it, and nothing of the next."""
@@ -85,7 +86,7 @@ class Bench:
 
         try:
             if frames is None:
-                verdict = proof.case(case, self.say, idle_s=0.0 if self.rested else self.request.idle_s)
+                verdict = proof.case(case, self.say, idle_s=0.0 if self.rested else self.request.cases.idle_s)
             else:
                 verdict = proof.recording(case, frames, self.say)
         except Problem as problem:
@@ -105,7 +106,7 @@ class Bench:
         if isinstance(self.canary, Canary) and self.canary.counted:
             verdict = replace(verdict, machine={**verdict.machine, "ninstr": self.canary.counted})
         is_answer = verdict.state and not verdict.passed
-        return _with_findings(verdict, self.rendered) if is_answer and not self.request.xclbin else verdict
+        return _with_findings(verdict, self.rendered) if is_answer and not self.request.run.xclbin else verdict
 
     def _close(self) -> None:
         """Its context goes before the next one comes."""
@@ -129,7 +130,7 @@ class Bench:
         """As the canary has found out, or as was said; words is what C++ hosts give."""
         if isinstance(self.canary, Canary) and self.canary.counted:
             return self.canary.counted
-        return "words" if self.request.counted == "auto" else self.request.counted
+        return "words" if self.request.run.counted == "auto" else self.request.run.counted
 
     def _asked(self, canary: Canary, when: str) -> str:
         """What is wrong with the canary's answer."""
@@ -179,10 +180,10 @@ class Bench:
             yield replace(one, outcome=outcome, blame=blame, faults=(*one.faults, said))
 
     def _write_trace(self) -> None:
-        if self.request.trace is not None:
+        if self.request.run.trace is not None:
             from tileproof.emulator.array.timeline import trace_json
 
-            path, name = self.request.trace, self.rendered.spec.variant(self.request.target)
+            path, name = self.request.run.trace, self.rendered.spec.variant(self.request.build.target)
             write_output(path, trace_json(self.timelines, name).encode(), what="trace", where=f"--trace {path}")
 
     def _record(self, answers: Sequence[Answer]) -> None:
@@ -191,7 +192,7 @@ class Bench:
 
         if not answers:
             return
-        spec, target = self.rendered.spec, self.request.target
+        spec, target = self.rendered.spec, self.request.build.target
         recording = Recording(
             kernel=spec.name,
             variant=spec.variant(target),
@@ -204,10 +205,10 @@ class Bench:
             machine={"device": self.source.device, **self.source.machine},
             answers=tuple(answers),
         )
-        path = recording_path(self.request.recordings, recording.variant)
+        path = recording_path(self.request.cases.recordings, recording.variant)
         recording = _with_earlier(path, recording)
         try:
-            where = f"--recordings {self.request.recordings}"
+            where = f"--recordings {self.request.cases.recordings}"
             write_output(path, recording_bytes(recording), what="recording", where=where)
         except Problem as problem:  # the verdicts go on, and the last word is that this was lost
             self.lost = problem
@@ -254,7 +255,7 @@ def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
 
 
 def unjudged(
-    spec: KernelSpec, request: Request, cases: Sequence[Case], problem: Problem, source: Source | None = None
+    spec: KernelSpec, request: VerifyRequest, cases: Sequence[Case], problem: Problem, source: Source | None = None
 ) -> Iterator[Verdict]:
     """Verdicts on cases that could not be run; a request that is wrong is raised."""
     from tileproof.verify.verdict import Verdict, outcome_of
@@ -264,10 +265,10 @@ def unjudged(
     for case in cases:
         yield Verdict(
             kernel=spec.name,
-            variant=spec.variant(request.target),
-            target=request.target,
-            toolchain=source.toolchain if source else request.toolchain,
-            device=source.device if source else request.device,
+            variant=spec.variant(request.build.target),
+            target=request.build.target,
+            toolchain=source.toolchain if source else request.build.toolchain,
+            device=source.device if source else request.run.device,
             case=case.name,
             seed=case.seed,
             outcome=outcome_of(problem),

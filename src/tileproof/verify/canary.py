@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tileproof.build.prepare import Rendered, Request, render_kernel
+from tileproof.build.prepare import Rendered, render_kernel
+from tileproof.build.request import BuildRequest
 from tileproof.device import NPU
+from tileproof.device.request import RunRequest
 from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.verify.proof import Proof
+from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source, find_source
 
 if TYPE_CHECKING:
@@ -33,14 +36,15 @@ class Canary:
     """`counted` is what ninstr counts on this NPU, as the canary has found out."""
 
     rendered: Rendered
-    request: Request
+    request: VerifyRequest
     source: Source
     counted: Counted | None = None
 
     @property
     def reset(self) -> str:
         """What mends a device that does not run it."""
-        return f"leave --ninstr {self.request.counted} out; or {RESET}" if self.request.counted != "auto" else RESET
+        counted = self.request.run.counted
+        return RESET if counted == "auto" else f"leave --ninstr {counted} out; or {RESET}"
 
     def wrong(self) -> str:
         """Empty if the NPU runs it and answers right; else what happened, in the driver's own words."""
@@ -78,26 +82,25 @@ class Canary:
         return "" if verdict.passed else "; ".join(dict.fromkeys([verdict.reason, *verdict.faults]))
 
 
-def find_canary(request: Request, say: Callable[[str], None]) -> Canary | str:
+def find_canary(request: VerifyRequest, say: Callable[[str], None]) -> Canary | str:
     """The canary for the request's target, built with its tools; or why there is none."""
-    xclbin, insts = request.canary or (None, None)
-    mine = Request(
-        target=request.target,
-        device=NPU,
-        toolchain=request.toolchain,
-        build_dir=request.build_dir,
-        jobs=request.jobs,
-        timeout_s=request.timeout_s,
-        counted=request.counted,
-        xclbin=xclbin,
-        insts=insts,
+    xclbin, insts = request.run.canary or (None, None)
+    build = BuildRequest(
+        target=request.build.target,
+        toolchain=request.build.toolchain,
+        build_dir=request.build.build_dir,
+        jobs=request.build.jobs,
     )
-    counted = None if request.counted == "auto" else request.counted
+    run = RunRequest(
+        device=NPU, xclbin=xclbin, insts=insts, timeout_s=request.run.timeout_s, counted=request.run.counted
+    )
+    mine = VerifyRequest(build=build, run=run)
+    counted = None if request.run.counted == "auto" else request.run.counted
     try:
-        rendered = render_kernel(NAME, mine)
+        rendered = render_kernel(NAME, mine.build)
         return Canary(rendered, mine, find_source(rendered, mine, say), counted)
     except Problem as problem:
-        if request.canary is not None:
+        if request.run.canary is not None:
             raise
         return problem.what
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tileproof import __version__
-from tileproof.build.prepare import Rendered, Request, render_kernel
+from tileproof.build.prepare import Rendered, render_kernel
 from tileproof.device import NPU
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
 from tileproof.kernel.spec import Case
 from tileproof.verify.bench import unjudged
 from tileproof.verify.canary import find_canary
 from tileproof.verify.prove import Known, chosen_cases, nothing_known, prove_kernel
+from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source, find_source
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class Parcel:
 
 
 def prove_on_hosts(
-    name: str, request: Request, scheduler: str, say: Callable[[str], None], known: Known = nothing_known
+    name: str, request: VerifyRequest, scheduler: str, say: Callable[[str], None], known: Known = nothing_known
 ) -> Generator[Verdict, None, None]:
     """As `prove_kernel`, on the workers of the cluster at `scheduler`: one verdict per case, in their order."""
-    rendered = render_kernel(name, request)
+    rendered = render_kernel(name, request.build)
     cases = chosen_cases(rendered.spec, request)
     with closing(_client(scheduler)) as client:
         try:
@@ -57,13 +58,12 @@ def prove_on_hosts(
         except Problem as problem:
             yield from unjudged(rendered.spec, request, cases, problem)
             return
-        variant = rendered.spec.variant(request.target)
+        variant = rendered.spec.variant(request.build.target)
         decided = {case.name: known(variant, case, source) for case in cases}
-        asked = replace(request, xclbin=None, insts=None, canary=None, kernels=None, device=source.device)
+        run = replace(request.run, xclbin=None, insts=None, canary=None, device=source.device)
+        asked = replace(request, build=replace(request.build, kernels=None), run=run)
         tasks = {
-            case.name: _Task(client, parcel, replace(asked, cases=(case.name,)))
-            for case in cases
-            if decided[case.name] is None
+            case.name: _Task(client, parcel, _of_case(asked, case)) for case in cases if decided[case.name] is None
         }
         for case in cases:
             verdict = decided[case.name]
@@ -71,6 +71,10 @@ def prove_on_hosts(
                 say(f"{name}: {case.name}")
                 verdict = _verdict(tasks[case.name], rendered, request, source, case)
             yield verdict
+
+
+def _of_case(request: VerifyRequest, case: Case) -> VerifyRequest:
+    return replace(request, cases=replace(request.cases, names=(case.name,)))
 
 
 def _client(scheduler: str) -> Client:
@@ -114,7 +118,7 @@ def _npu_workers(client: Client) -> set[str]:
     return {address for address, worker in workers if worker.get("resources", {}).get(RESOURCE, 0) >= 1}
 
 
-def _parcel(rendered: Rendered, request: Request, source: Source, say: Callable[[str], None]) -> Parcel:
+def _parcel(rendered: Rendered, request: VerifyRequest, source: Source, say: Callable[[str], None]) -> Parcel:
     folder = rendered.spec.folder
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     canary = find_canary(request, say) if source.device == NPU else ""
@@ -148,7 +152,7 @@ class Answered:
         return self.verdict is None or self.verdict.outcome == NOT_RUN
 
 
-def prove_there(parcel: Parcel, request: Request) -> Answered:
+def prove_there(parcel: Parcel, request: VerifyRequest) -> Answered:
     """On a worker: what it finds, and where."""
     from distributed import get_worker
 
@@ -160,7 +164,7 @@ def prove_there(parcel: Parcel, request: Request) -> Answered:
     return Answered(worker=worker, verdict=verdict)
 
 
-def prove_here(parcel: Parcel, request: Request) -> list[Verdict]:
+def prove_here(parcel: Parcel, request: VerifyRequest) -> list[Verdict]:
     """Unpack, prove, and say which machine it was. A `Problem` where it has another tileproof."""
     if parcel.tileproof != __version__:
         raise Problem(
@@ -177,13 +181,11 @@ def prove_here(parcel: Parcel, request: Request) -> list[Verdict]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         xclbin, insts = _unpacked(here / "pair", parcel.pair)
+        canary = None if parcel.canary is None else _unpacked(here / "canary", parcel.canary)
         unpacked = replace(
             request,
-            kernels=here / "kernels",
-            build_dir=here / "build",
-            xclbin=xclbin,
-            insts=insts,
-            canary=None if parcel.canary is None else _unpacked(here / "canary", parcel.canary),
+            build=replace(request.build, kernels=here / "kernels", build_dir=here / "build"),
+            run=replace(request.run, xclbin=xclbin, insts=insts, canary=canary),
         )
         try:
             verdicts = list(prove_kernel(parcel.kernel, unpacked, lambda _: None))
@@ -210,7 +212,7 @@ class _Task:
     """A case that somebody was given. What is wrong with one machine is not wrong with all: a case that was not run is
     given to each of the others."""
 
-    def __init__(self, client: Client, parcel: Parcel, request: Request) -> None:
+    def __init__(self, client: Client, parcel: Parcel, request: VerifyRequest) -> None:
         self._client, self._parcel, self._request = client, parcel, request
         self._future = self._given(None)
 
@@ -241,7 +243,7 @@ class _Task:
         return answered
 
 
-def _verdict(task: _Task, rendered: Rendered, request: Request, source: Source, case: Case) -> Verdict:
+def _verdict(task: _Task, rendered: Rendered, request: VerifyRequest, source: Source, case: Case) -> Verdict:
     """The one that a worker came to, as of the files here; a worker that was lost has none."""
     try:
         answered = task.result()

@@ -18,11 +18,12 @@ from tileproof.xrt import COMPLETED
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from tileproof.build.prepare import Rendered, Request
+    from tileproof.build.prepare import Rendered
     from tileproof.device.recorded import Answer
     from tileproof.device.runner import Counted, RunResult
     from tileproof.emulator.array.timeline import Timeline
     from tileproof.verify.compare import Comparison
+    from tileproof.verify.request import VerifyRequest
     from tileproof.verify.sources import Kernel, Source
     from tileproof.verify.verdict import Verdict
 
@@ -35,7 +36,7 @@ class Proof:
     """`dead` is set when a run went wrong in a way that the next one could inherit: this one is then to be closed."""
 
     rendered: Rendered
-    request: Request
+    request: VerifyRequest
     source: Source
     kernel: Kernel
     load_s: float
@@ -47,7 +48,7 @@ class Proof:
     _next: When = "first"
 
     @classmethod
-    def begin(cls, rendered: Rendered, request: Request, source: Source, counted: Counted = "words") -> Proof:
+    def begin(cls, rendered: Rendered, request: VerifyRequest, source: Source, counted: Counted = "words") -> Proof:
         started = time.perf_counter()
         kernel = source.load(counted)
         load_s = time.perf_counter() - started
@@ -63,7 +64,7 @@ class Proof:
         The verdict is the first that does not pass, or the first.
         """
         self.times = []
-        runs = LEAST_RUNS if self.source.device == RECORDED else self.request.repeat
+        runs = LEAST_RUNS if self.source.device == RECORDED else self.request.cases.repeat
         first = self._once(case, 0)
         for number in range(1, runs):
             if not first.passed:
@@ -106,7 +107,7 @@ class Proof:
         case = replace(case, seed=case.seed + number * NEXT_SEED)
         inputs = golden.draw_inputs(self.rendered.spec, case, case.seed)
         result = self._run(inputs)
-        if self.request.record and is_kept and number < LEAST_RUNS and not self.dead:
+        if self.request.cases.record and is_kept and number < LEAST_RUNS and not self.dead:
             self._keep(case, inputs, result)
         # What lies in the outputs of a run that was not completed is no answer.
         comparisons = self._compare(inputs, result, case.correlation) if result.state == COMPLETED else ()
@@ -208,8 +209,8 @@ class Proof:
         outcome, reason = judge(comparisons, result.state, result.state_name, faults)
         return Verdict(
             kernel=spec.name,
-            variant=spec.variant(self.request.target),
-            target=self.request.target,
+            variant=spec.variant(self.request.build.target),
+            target=self.request.build.target,
             toolchain=self.source.toolchain,
             device=self.source.device,
             case=case.name,

@@ -8,13 +8,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tileproof.build.prepare import Rendered, Request, render_kernel
+from tileproof.build.prepare import Rendered, render_kernel
 from tileproof.device import NPU
 from tileproof.errors import Problem
 from tileproof.kernel import golden
 from tileproof.kernel.spec import Case, KernelSpec, Recording
 from tileproof.verify.bench import Bench, Say, unjudged
 from tileproof.verify.canary import find_canary
+from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source, find_source
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def nothing_known(variant: str, case: Case, source: Source) -> None:
 
 def prove_kernel(
     name: str,
-    request: Request,
+    request: VerifyRequest,
     say: Say,
     wav: Path | None = None,
     known: Known = nothing_known,
@@ -41,21 +42,21 @@ def prove_kernel(
     A kernel that cannot be built fails every case; one that cannot be run here is "not run". A request that is wrong
     raises its `Problem`.
     """
-    rendered = render_kernel(name, request)
+    rendered = render_kernel(name, request.build)
     cases = chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
     frames = None if wav is None else _frames(rendered.spec, wav)
     try:
-        is_built = request.device == NPU and request.xclbin is None
+        is_built = request.run.device == NPU and request.run.xclbin is None
         # A build takes a while: what is wrong with the machine is said before it.
-        machine = npu_machine(request.target) if is_built else None
+        machine = npu_machine(request.build.target) if is_built else None
         source = find_source(rendered, request, say)
         if source.device == NPU:
-            source = replace(source, machine=npu_machine(request.target) if machine is None else machine)
+            source = replace(source, machine=npu_machine(request.build.target) if machine is None else machine)
         canary = find_canary(request, say) if source.device == NPU else None
     except Problem as problem:
         yield from unjudged(rendered.spec, request, cases, problem)
         return
-    variant = rendered.spec.variant(request.target)
+    variant = rendered.spec.variant(request.build.target)
     # A recording of sound is known by its name only; and what is to be recorded must have been.
     can_be_known = {case.name for case in cases if case.draw} - _unrecorded(rendered, request, source, cases)
     decided = {case.name: known(variant, case, source) if case.name in can_be_known else None for case in cases}
@@ -67,15 +68,15 @@ def prove_kernel(
             pass
 
 
-def _unrecorded(rendered: Rendered, request: Request, source: Source, cases: Sequence[Case]) -> set[str]:
+def _unrecorded(rendered: Rendered, request: VerifyRequest, source: Source, cases: Sequence[Case]) -> set[str]:
     """With --record, the cases of which the file has not all answers."""
-    if not request.record:
+    if not request.cases.record:
         return set()
     from tileproof.device.recorded import complete_cases, read_recording, recording_path
 
     names = {case.name for case in cases}
     try:
-        found = read_recording(recording_path(request.recordings, rendered.spec.variant(request.target)))
+        found = read_recording(recording_path(request.cases.recordings, rendered.spec.variant(request.build.target)))
     except Problem:
         return names
     is_this = (found.texts, found.digest) == (rendered.digest, source.artifacts["digest"])
@@ -101,9 +102,9 @@ def npu_machine(target: str) -> dict[str, str]:
     return {name: value for name, value in asdict(found).items() if value}
 
 
-def chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
+def chosen_cases(spec: KernelSpec, request: VerifyRequest) -> tuple[Case, ...]:
     known = {case.name: case for case in spec.cases}
-    for name in request.cases:
+    for name in request.cases.names:
         if name not in known:
             raise Problem(
                 f"{spec.name} has no case {name!r}",
@@ -111,15 +112,15 @@ def chosen_cases(spec: KernelSpec, request: Request) -> tuple[Case, ...]:
                 why="its cases: " + ", ".join(known),
                 fix="name one of them; without --case all are run",
             )
-    chosen = tuple(known[name] for name in request.cases) or spec.cases
-    return chosen if request.seed is None else tuple(replace(case, seed=request.seed) for case in chosen)
+    chosen = tuple(known[name] for name in request.cases.names) or spec.cases
+    return chosen if request.cases.seed is None else tuple(replace(case, seed=request.cases.seed) for case in chosen)
 
 
-def _wav_case(spec: KernelSpec, request: Request, wav: Path) -> tuple[Case, ...]:
-    if request.cases or request.seed is not None:
+def _wav_case(spec: KernelSpec, request: VerifyRequest, wav: Path) -> tuple[Case, ...]:
+    if request.cases.names or request.cases.seed is not None:
         raise Problem(
             "--wav takes no --case and no --seed",
-            where="--case" if request.cases else "--seed",
+            where="--case" if request.cases.names else "--seed",
             why="the recording is the input",
             fix="leave it out, or leave --wav out",
         )

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from tileproof.build.prepare import Request
 from tileproof.errors import Problem
 from tileproof.files import write_output
 from tileproof.kernel.spec import Case
 from tileproof.verify.proof import NEXT_SEED
+from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source
 from tileproof.verify.verdict import KERNEL, NOT_RUN, PASS, Verdict
 from tileproof.verify.verdict_json import as_json, from_json
@@ -24,7 +24,7 @@ VERDICTS, LOG = "verdicts.json", "verify.log"
 class Session:
     """A folder that holds them. Verdicts of an earlier session stay until the same case has a new one."""
 
-    def __init__(self, folder: Path, request: Request, *, resume: bool) -> None:
+    def __init__(self, folder: Path, request: VerifyRequest, *, resume: bool) -> None:
         """Continue in `folder`, or begin there: what is then in the way gets another name. One session at a time."""
         self._path, self._request = folder / VERDICTS, request
         self._verdicts: dict[tuple[str, str, bool], Verdict] = {}
@@ -74,9 +74,9 @@ class Session:
         if found is None or found.device != source.device or not _same_proof(found, source):
             return None
         if found.outcome == PASS:
-            is_enough = found.seed == case.seed and len(found.runs) >= self._request.repeat
+            is_enough = found.seed == case.seed and len(found.runs) >= self._request.cases.repeat
         else:  # the seed is that of the run that failed
-            seeds = range(case.seed, case.seed + NEXT_SEED * (self._request.repeat + 1), NEXT_SEED)
+            seeds = range(case.seed, case.seed + NEXT_SEED * (self._request.cases.repeat + 1), NEXT_SEED)
             is_enough = found.blame in ("", KERNEL) and found.seed in seeds
         if not is_enough:
             return None

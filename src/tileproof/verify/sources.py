@@ -16,10 +16,11 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from tileproof import __version__
-from tileproof.build.prepare import Rendered, Request, build_kernel
+from tileproof.build.prepare import Rendered, build_kernel
 from tileproof.device import EMULATOR, NPU, RECORDED, open_device
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
 from tileproof.insts import decode
+from tileproof.verify.request import VerifyRequest
 from tileproof.xclbin import Xclbin, read_xclbin
 from tileproof.xclbin.provenance import Provenance, read_provenance
 
@@ -45,9 +46,9 @@ class Source:
     pair: Snapshot | None = None  # what `load` takes, of a device; it goes with this object
 
 
-def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]) -> Source:
+def find_source(rendered: Rendered, request: VerifyRequest, say: Callable[[str], None]) -> Source:
     """Build, or take what was given; a `Problem` for what cannot be had, or is not what was asked for."""
-    if request.device == RECORDED:
+    if request.run.device == RECORDED:
         return _recorded(rendered, request)
     started = time.perf_counter()
     say(f"{rendered.spec.name}: build")
@@ -57,10 +58,10 @@ def find_source(rendered: Rendered, request: Request, say: Callable[[str], None]
     data, words = bytes_of(xclbin), bytes_of(insts)
     container = read_xclbin(data, xclbin.name)
     provenance = read_provenance(container)
-    _refuse_another(rendered.spec.variant(request.target), provenance, xclbin)
+    _refuse_another(rendered.spec.variant(request.build.target), provenance, xclbin)
     device = _device_of(container, request, xclbin)
     if device == NPU:
-        _refuse_another_npu(words, insts, request.target)
+        _refuse_another_npu(words, insts, request.build.target)
     pair = Snapshot((xclbin.name, data), (insts.name, words))
     return Source(
         device=device,
@@ -110,22 +111,22 @@ def _evidence(rendered: Rendered, built: bytes, insts: bytes) -> str:
     return digest.hexdigest()
 
 
-def _given_pair(request: Request) -> tuple[Path, Path] | None:
-    if (request.xclbin is None) != (request.insts is None):
+def _given_pair(request: VerifyRequest) -> tuple[Path, Path] | None:
+    if (request.run.xclbin is None) != (request.run.insts is None):
         raise Problem(
             "--xclbin and --insts go together",
-            where="--xclbin" if request.xclbin else "--insts",
+            where="--xclbin" if request.run.xclbin else "--insts",
             why="a host loads the pair that one build made",
             fix="give both, or none of them",
         )
-    return (request.xclbin, request.insts) if request.xclbin and request.insts else None
+    return (request.run.xclbin, request.run.insts) if request.run.xclbin and request.run.insts else None
 
 
-def _built_pair(rendered: Rendered, request: Request, say: Callable[[str], None]) -> tuple[Path, Path]:
-    if request.device != NPU:
+def _built_pair(rendered: Rendered, request: VerifyRequest, say: Callable[[str], None]) -> tuple[Path, Path]:
+    if request.run.device != NPU:
         # The compiler is a process of its own: what the run will need is imported while it works.
         Thread(target=lambda: import_module("tileproof.emulator.pyxrt"), daemon=True).start()
-    artifacts = build_kernel(rendered, request, say)
+    artifacts = build_kernel(rendered, request.built, say)
     return artifacts.xclbin, artifacts.insts
 
 
@@ -151,10 +152,10 @@ def _refuse_another_npu(words: bytes, insts: Path, target: str) -> None:
         )
 
 
-def _device_of(container: Xclbin, request: Request, xclbin: Path) -> str:
+def _device_of(container: Xclbin, request: VerifyRequest, xclbin: Path) -> str:
     """The device that the file was packed for; on another one it would be garbage."""
     if container.section("EMULATION_DATA") is None:
-        if request.device == EMULATOR:
+        if request.run.device == EMULATOR:
             raise Problem(
                 f"{xclbin.name} was packed for an NPU",
                 where="--device emulator",
@@ -162,7 +163,7 @@ def _device_of(container: Xclbin, request: Request, xclbin: Path) -> str:
                 fix="use --device npu, or build for the emulator: leave --xclbin and --toolchain mlir-aie out",
             )
         return NPU
-    if request.device == NPU:
+    if request.run.device == NPU:
         raise Problem(
             f"{xclbin.name} was packed for the emulator",
             where="--device npu",
@@ -173,29 +174,29 @@ def _device_of(container: Xclbin, request: Request, xclbin: Path) -> str:
 
 
 def _loaded(
-    device: str, rendered: Rendered, request: Request, pair: tuple[Path, Path], counted: Counted
+    device: str, rendered: Rendered, request: VerifyRequest, pair: tuple[Path, Path], counted: Counted
 ) -> LoadedKernel | GuardedKernel:
     """The emulator guards itself: its array is another process. XRT does not."""
     sizes = {number: buffer.nbytes for number, buffer in enumerate(rendered.spec.buffers)}
     if device == NPU:
         from tileproof.device.guarded import GuardedKernel
 
-        return GuardedKernel(*pair, sizes, request.timeout_s, counted)
+        return GuardedKernel(*pair, sizes, request.run.timeout_s, counted)
     # Late: it needs numpy, which a build alone does not.
     from tileproof.device.runner import LoadedKernel
     from tileproof.emulator.library import Manner
 
     opened = open_device(EMULATOR)
-    opened.xrt.settings.watchdog_s = request.timeout_s
-    opened.xrt.settings.manner = Manner(as_hardware=request.as_hardware, trace=request.trace is not None)
-    return LoadedKernel(opened, *pair, sizes, request.timeout_s, counted)
+    opened.xrt.settings.watchdog_s = request.run.timeout_s
+    opened.xrt.settings.manner = Manner(as_hardware=request.run.as_hardware, trace=request.run.trace is not None)
+    return LoadedKernel(opened, *pair, sizes, request.run.timeout_s, counted)
 
 
-def _recorded(rendered: Rendered, request: Request) -> Source:
+def _recorded(rendered: Rendered, request: VerifyRequest) -> Source:
     from tileproof.device.recorded import RecordedKernel, read_recording, recording_path
 
     spec = rendered.spec
-    path = recording_path(request.recordings, spec.variant(request.target))
+    path = recording_path(request.cases.recordings, spec.variant(request.build.target))
     recording = read_recording(path)
     if recording.texts != rendered.digest:
         raise Problem(
