@@ -1,4 +1,4 @@
-"""Devices that run a kernel: the NPU through XRT's pyxrt, or the emulator, which answers as pyxrt."""
+"""What runs a pair: an NPU through XRT's pyxrt, the emulator, which answers as pyxrt, or a recording."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Reads and writes the NPU instruction stream: `model` has the values, `codec` the words, `shim` what one
-transfer becomes, `actions` what a stream does."""
+"""The NPU's instruction stream, read and written.
+
+`model` has the values, `codec` the words, `shim` what one transfer becomes, `actions` what a stream does.
+"""
 
 from tileproof.insts.actions import (
     Action,

@@ -1,4 +1,4 @@
-"""From a design to what the array holds: buffers at addresses, locks, DMA chains, flows, instruction words.
+"""From a design to what the array holds, as mlir-aie has it: buffers at addresses, locks, BDs, flows, words.
 
-Follows mlir-aie of 2026-08 (objectfifo pass and buffer placement); a difference is a bug here.
+A difference from mlir-aie is a bug here.
 """

@@ -1,1 +1,1 @@
-"""Designs: the aie and aiex dialects read into plain data. Nothing else in tileproof imports xDSL."""
+"""Designs, read into plain typed data and printed; nothing else knows MLIR's syntax or imports xDSL."""

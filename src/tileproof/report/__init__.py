@@ -1,1 +1,1 @@
-"""Verdicts, designs and banks as text, JSON and JUnit: pure functions."""
+"""Verdicts, what an emulation found, designs and banks as text, JSON and JUnit: pure functions."""

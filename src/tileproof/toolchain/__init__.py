@@ -1,1 +1,4 @@
-"""Finds the tools of a build. A C++ compiler on PATH is run before it counts as present."""
+"""Finds and runs tools: C++ compilers, ninja, mlir-aie, Peano, XRT's; what they complain of, and what is missing.
+
+A tool is run before it counts as present.
+"""

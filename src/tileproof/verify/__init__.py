@@ -1,1 +1,1 @@
-"""From a kernel to verdicts: cases, canary, sessions, hosts, comparing, deciding."""
+"""From a kernel to verdicts: requests, cases, canary, sessions, hosts, comparing, deciding."""

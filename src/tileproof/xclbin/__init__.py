@@ -1,4 +1,7 @@
-"""The container that XRT loads: `layout` has its bytes, `names` its names, `sections` its contents."""
+"""The container that XRT loads, read, written and changed: sections, memory banks, kernel arguments, provenance.
+
+`layout` has its bytes, `names` its names, `sections` its contents.
+"""
 
 from tileproof.xclbin.arguments import NO_BANK, Argument, Kernel, read_arguments, read_kernels
 from tileproof.xclbin.build import PackageRequest, build_xclbin
