@@ -32,7 +32,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.mlir"))
 _LINE = re.compile(r"//   (?P<key>gives \d+|\w+): (?P<value>.*)")
 _MUTANT = re.compile(r"(?P<old>.*?) => (?P<new>.*?) ?finds: (?P<finds>.*)")
 # For what ends by itself, and for what never does.
-PATIENCE_S, IMPATIENCE_S = 30.0, 3.0
+PATIENCE_S, IMPATIENCE_S = 120.0, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)

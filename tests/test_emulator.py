@@ -36,7 +36,7 @@ from tileproof.toolchain.ninja import find_ninja
 from tileproof.xrt import ABORT, COMPLETED, ERROR, TIMEOUT
 
 N = 16
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 TILE_CODE = """\
 #include <cstdint>

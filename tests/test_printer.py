@@ -1130,17 +1130,17 @@ def deadline(seconds: float) -> Iterator[None]:
     def ring(*_: object) -> None:
         raise TooSlowError(f"not done within {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGPROF, ring)
     most, hard = resource.getrlimit(resource.RLIMIT_AS)
     limits = [limit for limit in (MOST_BYTES, most, hard) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def everything(text: str, state: State) -> bool:

@@ -253,7 +253,12 @@ def test_a_session_that_is_ended_in_a_run_leaves_no_process_no_lock_and_goes_on(
     out, hangs = npu.folder / "out", npu.folder / "xrt" / "state" / "hangs"
     command = [sys.executable, "-m", "tileproof", *npu.world.options("--out", str(out))]
     process = subprocess.Popen(
-        command, env=python_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        env=python_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_listen,
     )
     until = time.monotonic() + 60
     while not hangs.exists() and time.monotonic() < until:
@@ -278,6 +283,11 @@ def test_a_session_that_is_ended_in_a_run_leaves_no_process_no_lock_and_goes_on(
     assert "double: ramp" in (out / "verify.log").read_text()
     environ = {**python_environment(), fake_npu.FAULT: ""}
     assert subprocess.run([*command, "--resume"], env=environ, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _listen() -> None:
+    """Tests that run in the background of a shell ignore SIGINT, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _is_alive(process: Path) -> bool:

@@ -62,21 +62,9 @@ MEM_TYPES = {
 }
 MEM_DRAM = 2
 
-IP_TYPES = {
-    0: "IP_MB",
-    1: "IP_KERNEL",
-    2: "IP_DNASC",
-    3: "IP_DDR4_CONTROLLER",
-    4: "IP_MEM_DDR4",
-    5: "IP_MEM_HBM",
-    6: "IP_MEM_HBM_ECC",
-    7: "IP_PS_KERNEL",
-}
 IP_PS_KERNEL = 7
-PS_SUBTYPES = {0: "PS", 1: "DPU"}
 PS_SUBTYPE_DPU = 1
 
-CDO_TYPES = {0: "UNKNOWN", 1: "PRIMARY", 2: "LITE", 3: "PREPOST"}
 CDO_PRIMARY = 1
 
 # addressQualifier of an argument in EMBEDDED_METADATA (XRT tools/xclbinutil/KernelUtilities.cxx).
