@@ -6,7 +6,7 @@ RUN := .venv/bin/tileproof
 FLAGS := $(if $(DEVICE),--device $(DEVICE)) $(if $(TARGET),--target $(TARGET)) $(if $(BUILD_DIR),--build-dir $(BUILD_DIR)) \
 	$(foreach pair,$(SET),--set $(pair))
 
-.PHONY: help attention mel rebank verify device doctor test lint check bench clean
+.PHONY: help attention mel rebank verify device doctor test quick lint check bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,9 @@ doctor: .venv/ready ## what this machine has, and what is missing for what
 
 test: .venv/ready-dev ## run all tests
 	@.venv/bin/python -m pytest -n auto $(PYTEST_ARGS)
+
+quick: .venv/ready-dev ## ruff, mypy and the tests that take no time, before every commit
+	@scripts/check --quick
 
 lint: .venv/ready-dev ## ruff and mypy
 	@scripts/check --no-tests

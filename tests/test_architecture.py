@@ -96,10 +96,12 @@ def dotted(name: str) -> str:
     return ".".join(["tileproof", *Path(name).with_suffix("").parts]).removesuffix(".__init__")
 
 
+DOTTED = {dotted(name) for name in MODULES}
+
+
 def module_in(imported: str) -> str:
     """The module of `module.name`; a module is imported by its own name, too."""
-    names = {dotted(name) for name in MODULES}
-    return imported if imported in names else imported.rpartition(".")[0]
+    return imported if imported in DOTTED else imported.rpartition(".")[0]
 
 
 # What only one place does

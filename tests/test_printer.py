@@ -842,7 +842,7 @@ def test_the_way_to_a_spelling_leaves_no_trace(text: str, states: list[State]) -
 MOST_SECONDS = 5.0
 MOST_BYTES = 4 << 30
 CHUNKS = 20
-MUTANTS_PER_CHUNK = 60
+MUTANTS_PER_CHUNK = 40
 
 FIFOS = """\
 module {

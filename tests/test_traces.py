@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from tileproof.banks import Banks
-from tileproof.lowering.host import lower_for_host
 
+from tileproof.build.lowered import lower_for_host
 from tileproof.check.run import check_design
 from tileproof.cli import main
 from tileproof.emulator.design.emulate import emulate
 from tileproof.errors import Problem
 from tileproof.insts import BlockWrite, DdrPatch, MaskWrite, Operation, RouteTokens, Write, decode, npu_actions
+from tileproof.kernel.banks import Banks
 from tileproof.lowering.facts import design_facts
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
