@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS
+from tileproof.device_model import BUFFER_ALIGNMENT, SCHEMES, TILE_KINDS, Scheme
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.lowering.facts import design_facts
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer
-from tileproof.lowering.placement import SCHEMES, Scheme, place_buffers
+from tileproof.lowering.placement import place_buffers
 from tileproof.mlir.design import Buffer, MemRef, Place, Tile
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie_states import LOWERED_STATES, State, state_named

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import asdict, dataclass
 
 from tileproof import __version__
-from tileproof.device_model import ARRAY_COLUMNS
+from tileproof.device_model import GENERATIONS
 from tileproof.emulator.library import Library
 from tileproof.emulator.payload import Payload, pack_payload
 from tileproof.kernel.banks import Banks
@@ -74,7 +74,7 @@ def package_for_emulator(
     request = PackageRequest(
         columns=interface.columns,
         # Every column at which the partition fits (mlir-aie SidecarFiles.h since #3440).
-        start_columns=tuple(range(ARRAY_COLUMNS[interface.generation] - interface.columns + 1)),
+        start_columns=tuple(range(GENERATIONS[interface.generation].columns - interface.columns + 1)),
         pdi=_NO_PDI,
         uuid=uuid.uuid5(_UUIDS, f"xclbin {digest}").bytes,
         pdi_uuid=uuid.uuid5(_UUIDS, f"pdi {digest}").bytes,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tileproof import library
 from tileproof.build.plan import BANKS, SEAL, Plan, Step, by_argument, digest_of, tile_sources
-from tileproof.device_model import device_named
+from tileproof.device_model import GENERATIONS
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.aie_opt import pipeline
 from tileproof.toolchain.aiecc import ADDRESSES, AieccCall, addresses_file, aiecc_flags, layout_flags
@@ -32,7 +32,6 @@ PEANO_FLAGS = (
     *("-O2", "-std=c++20", "-DNDEBUG", "-D__AIE_API_AIE_ADF_HPP__"),
     *(f"-Wno-{warning}" for warning in _WARNINGS),
 )
-_AIE_ARCH = {20: "aie2", 21: "aie2p"}
 _TMPDIR = "aiecc.prj"
 _DESIGN, _OBJECTS, _PLACED = "aie.mlir", "objects.mlir", "placed.mlir"
 _LOWERED, _HELD, _NOTES = "lowered.mlir", "held.json", "notes.json"
@@ -45,7 +44,7 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
     variant = spec.variant(target)
     xclbin, insts = f"{variant}.xclbin", "insts.bin"
     sources = tile_sources(spec, texts)
-    arch = _AIE_ARCH[device_named(target).aie_arch]
+    arch = GENERATIONS[target].arch
     banks = {BANKS: by_argument(spec).to_json()} if spec.banks else {}
     identities = {name: tool.identity for name, tool in tools.tools.items()}
     identities["tileproof"] = digest_of(library.package_dir())

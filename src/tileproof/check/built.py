@@ -10,7 +10,7 @@ from tileproof.check.catalogue import CATALOGUE
 from tileproof.check.checked import BuiltFile
 from tileproof.check.finding import Finding, finding
 from tileproof.check.pair import mixed_pair
-from tileproof.device_model import ARRAY_COLUMNS
+from tileproof.device_model import GENERATIONS
 from tileproof.insts import PatchBd, decode, npu_actions
 from tileproof.insts.actions import Action, PatchElsewhere
 from tileproof.insts.shim import PATCHED_BY_FIRMWARE
@@ -144,8 +144,9 @@ def _partition(built: _Built) -> Iterator[Finding]:
     elif not said.start_columns:
         why = f"it takes {said.columns}, and AIE_PARTITION lists no column to begin at"
         yield finding("TP708", "the partition can begin nowhere", built.place, why)
-    array = ARRAY_COLUMNS.get(built.target or "", max(ARRAY_COLUMNS.values()))
-    whose = f"{built.target} has" if built.target in ARRAY_COLUMNS else "the widest NPU has"
+    its = GENERATIONS.get(built.target or "")
+    array = its.columns if its is not None else max(one.columns for one in GENERATIONS.values())
+    whose = "the widest NPU has" if its is None else f"{its.name} has"
     for start in said.start_columns:
         if start + said.columns > array:
             why = f"from column {start} on, {said.columns} columns end at {start + said.columns - 1}; {whose} {array}"

@@ -255,9 +255,8 @@ def _request(design: Design, transfer: Transfer, type_: MemRef) -> ShimTransfer 
 
 
 def _refused(design: Design, request: ShimTransfer, state: State) -> Problem | None:
-    generation = "npu1" if design.device.generation == "npu1" else "npu2"
     try:
-        transfer_operations(request, generation=generation, mlir_aie_state=state)  # type: ignore[arg-type]
+        transfer_operations(request, generation=design.device.generation, mlir_aie_state=state)
     except Problem as problem:
         return problem
     return None

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
-from tileproof.device_model import CORE, TILE_KINDS
+from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS
 from tileproof.lowering.kept import why_elsewhere
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Place
-
-# One 512-bit access of AIE2P (aie_api, vector_ldst_align); mlir-aie aligns to 32 (fixed upstream in PR 3662).
-WIDE_ALIGNMENT = 64
 
 
 def bank_crossing(checked: Checked) -> Iterator[Finding]:
@@ -28,16 +25,18 @@ def bank_crossing(checked: Checked) -> Iterator[Finding]:
 
 
 def alignment(checked: Checked) -> Iterator[Finding]:
-    if checked.design.device.generation != "npu2":
+    generation = checked.design.device.model
+    wide = generation.vector_bytes
+    if wide <= BUFFER_ALIGNMENT[CORE]:  # which mlir-aie gives every buffer (more upstream since PR 3662)
         return
     for buffer in _buffers(checked):
-        if buffer.tile.kind == CORE and buffer.address % WIDE_ALIGNMENT and buffer.nbytes >= WIDE_ALIGNMENT:
+        if buffer.tile.kind == CORE and buffer.address % wide and buffer.nbytes >= wide:
             yield finding(
                 "TP104",
-                f"buffer {buffer.name} of {buffer.tile} begins between two multiples of {WIDE_ALIGNMENT}",
+                f"buffer {buffer.name} of {buffer.tile} begins between two multiples of {wide}",
                 _place(checked, buffer),
-                f"it lies at {buffer.address:,} = {WIDE_ALIGNMENT} x {buffer.address // WIDE_ALIGNMENT} "
-                f"+ {buffer.address % WIDE_ALIGNMENT}, and npu2 loads 64 bytes from multiples of 64",
+                f"it lies at {buffer.address:,} = {wide} x {buffer.address // wide} "
+                f"+ {buffer.address % wide}, and {generation.name} loads {wide} bytes from multiples of {wide}",
             )
 
 

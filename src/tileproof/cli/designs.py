@@ -19,6 +19,7 @@ from tileproof.cli.shared import (
     say,
     seed,
 )
+from tileproof.device_model import SCHEMES
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of, unreadable
 from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, STATES
 
@@ -212,9 +213,7 @@ def _add_inspect(commands: Commands) -> None:
     parser.add_argument(
         "--mlir-aie", type=mlir_aie_state, metavar="STATE", help="which mlir-aie: " + ", ".join(_STATES)
     )
-    parser.add_argument(
-        "--scheme", choices=("default", "bank-aware", "basic-sequential"), help="how buffers are placed"
-    )
+    parser.add_argument("--scheme", choices=SCHEMES, help="how buffers are placed")
     parser.add_argument("--section", metavar="NAME", help="of an xclbin: only this section, its bytes included")
     parser.add_argument("--insts", metavar="FILE", type=Path, help="of an xclbin: size the host call for these")
     parser.add_argument(

@@ -18,8 +18,9 @@ from tileproof.cli.shared import (
     say,
     told_apart,
 )
+from tileproof.device_model import TILE_SCHEMES
 from tileproof.errors import Problem, bytes_of
-from tileproof.kernel.banks import SCHEMES, Banks, TilePlace, memory_size
+from tileproof.kernel.banks import Banks, TilePlace, memory_size
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
@@ -45,7 +46,7 @@ def add_commands(commands: Commands) -> None:
     for option, value in (("--bank", "N[,N...]"), ("--address", "BYTES[,BYTES...]")):
         text = "where a fifo's objects or a scratch buffer lie in the core's memory; one number per object"
         kernel.add_argument(option, metavar=f"NAME={value}", type=_pair, action="append", default=[], help=text)
-    kernel.add_argument("--scheme", choices=SCHEMES, help="how the rest is placed; default: as aiecc does")
+    kernel.add_argument("--scheme", choices=TILE_SCHEMES, help="how the rest is placed; default: as aiecc does")
     common_options(kernel)
     building_options(kernel)
     parser.set_defaults(parser=parser)

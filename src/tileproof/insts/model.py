@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Generation = Literal["npu1", "npu2"]
+from tileproof.device_model import GENERATIONS, GenerationName
+
 Direction = Literal["S2MM", "MM2S"]
 
 COLUMN_SHIFT, ROW_SHIFT = 25, 20
@@ -107,11 +108,9 @@ class InstructionStream:
 
     @property
     def device(self) -> str:
-        return {number: name for name, number in GENERATIONS.items()}.get(self.generation, f"0x{self.generation:x}")
+        named = {one.header: one.name for one in GENERATIONS.values()}
+        return named.get(self.generation, f"0x{self.generation:x}")
 
-
-GENERATIONS: dict[Generation, int] = {"npu1": 3, "npu2": 4}
-COLUMNS: dict[Generation, int] = {"npu1": 4, "npu2": 8}
 
 # Names of the op codes that mlir-aie or aiebu write; those of the first line are interpreted.
 WRITE, BLOCK_WRITE, MASK_WRITE, SYNC, DDR_PATCH = 0x00, 0x01, 0x03, 0x80, 0x81
@@ -140,11 +139,11 @@ def opcode_name(opcode: int) -> str:
 
 
 def stream_for(
-    generation: Generation, operations: tuple[Operation, ...], *, columns: int | None = None
+    generation: GenerationName, operations: tuple[Operation, ...], *, columns: int | None = None
 ) -> InstructionStream:
     """The header that mlir-aie writes; `columns` for the partial devices (npu1_1col has 1)."""
     return InstructionStream(
         operations=operations,
-        generation=GENERATIONS[generation],
-        columns=COLUMNS[generation] if columns is None else columns,
+        generation=GENERATIONS[generation].header,
+        columns=GENERATIONS[generation].columns if columns is None else columns,
     )

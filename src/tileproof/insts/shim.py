@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
+from tileproof.device_model import GENERATIONS, SHIM, TILE_KINDS, GenerationName
 from tileproof.errors import Problem
 from tileproof.insts.model import (
     BlockWrite,
     DdrPatch,
     Direction,
-    Generation,
     MaskWrite,
     Operation,
     Sync,
@@ -49,10 +49,8 @@ WHOLE_CONTROLLER_ID_MASK = 0xFF00
 SHIM_CONTROLLER_ID = 15
 
 WORD_BYTES = 4
-WRAP_LIMIT = 1023
-STEP_LIMIT = 1 << 20
+WRAP_LIMIT, STEP_LIMIT = TILE_KINDS[SHIM].largest_size, TILE_KINDS[SHIM].largest_stride
 ITERATION_LIMIT = 64
-BURST_BYTES: dict[Generation, tuple[int, ...]] = {"npu1": (64, 128, 256), "npu2": (64, 128, 256, 512)}
 # Bits 24-27 of DMA_BD0_5: the AXI cache attribute that mlir-aie always sets.
 AXCACHE = 2
 # The firmware adds the DDR aperture to arguments 0 to 4 only; 2026-08 writes it into the patch of later ones.
@@ -152,7 +150,7 @@ class QueuePush:
 
 
 def transfer_operations(
-    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: State = NEWEST
+    transfer: ShimTransfer, *, generation: GenerationName, mlir_aie_state: State = NEWEST
 ) -> tuple[Operation, ...]:
     """The operations of one `dma_memcpy_nd`, the words exactly those of the given mlir-aie.
 
@@ -177,7 +175,7 @@ def transfer_operations(
 
 
 def task_bd_operations(
-    transfer: ShimTransfer, *, generation: Generation, mlir_aie_state: State = NEWEST
+    transfer: ShimTransfer, *, generation: GenerationName, mlir_aie_state: State = NEWEST
 ) -> tuple[Operation, ...]:
     """The operations of one `aie.dma_bd` of a task: nothing starts before its `push_operations`.
 
@@ -220,7 +218,7 @@ def aperture(argument: int, state: State) -> int:
 
 
 def _set_bd(
-    transfer: ShimTransfer, generation: Generation, state: State, *, address_word: int
+    transfer: ShimTransfer, generation: GenerationName, state: State, *, address_word: int
 ) -> tuple[Operation, ...]:
     bd = tile_address(transfer.column, SHIM_ROW, BD_BASE + BD_STRIDE * transfer.bd_id)
     offset = transfer.byte_offset + aperture(transfer.argument, state)
@@ -230,7 +228,7 @@ def _set_bd(
     )
 
 
-def _bd_words(transfer: ShimTransfer, generation: Generation, state: State, address_word: int) -> tuple[int, ...]:
+def _bd_words(transfer: ShimTransfer, generation: GenerationName, state: State, address_word: int) -> tuple[int, ...]:
     sizes, strides, linear = _lowered_pattern(transfer, state)
     repeat, _, rows, row = sizes
     steps = tuple(_step(size, stride, transfer) for size, stride in zip(sizes, strides, strict=True))
@@ -260,8 +258,8 @@ def _inner_step(stride: int, transfer: ShimTransfer) -> int:
     return stride * transfer.element_bytes // WORD_BYTES - 1 & 0xFFFFF
 
 
-def _burst_code(transfer: ShimTransfer, generation: Generation) -> int:
-    lengths = BURST_BYTES[generation]
+def _burst_code(transfer: ShimTransfer, generation: GenerationName) -> int:
+    lengths = GENERATIONS[generation].burst_bytes
     if transfer.burst_length == 0:
         return len(lengths) - 1
     if transfer.burst_length not in lengths:

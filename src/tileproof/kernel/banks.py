@@ -14,11 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS
+from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS, TILE_SCHEMES
 from tileproof.errors import Problem
 from tileproof.kernel.toml_table import Table
 
-SCHEMES = ("bank-aware", "basic-sequential")
 # What aiecc's mem_topology.json has, and the argument of the kernel that takes the instructions.
 TAGS = ("HOST", "SRAM")
 INSTRUCTIONS = "instr"
@@ -110,7 +109,7 @@ def read_banks(table: Table) -> Banks:
     tables = {name: table.table(name, required=False) for name in ("host", "memory", "tile")}
     host, memory, tile = tables.values()
     banks = Banks(
-        scheme=table.one_of("scheme", (*SCHEMES, ""), "") or None,
+        scheme=table.one_of("scheme", (*TILE_SCHEMES, ""), "") or None,
         host={name: host.text(name) for name in host.values},
         memory={tag: memory_size(tag, memory.text(tag), memory.place(tag)) for tag in memory.values},
         tile={name: _place(entry) for name, entry in tile.subtables()},

@@ -9,15 +9,10 @@ from tileproof.device_model import CORE, MEM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.mlir.design import Bd, Dimensions, Fifo, Place, Tile
 
-# A core tile's wrap field has 8 bits, the others' 10 (aie-rt reginit); the outermost possible dimension has none.
-# mlir-aie checks one limit of its own for every kind, 512, so that exactly 256 slips through on a core tile, as 0.
-_CORE_WRAP = 255
+# The outermost possible dimension has no size field. mlir-aie checks one limit of its own for every kind of tile, so that
+# exactly 256 slips through on a core tile, as 0.
+_CORE_WRAP = TILE_KINDS[CORE].largest_size
 _LARGEST_SIZE = 512
-# Step and length fields, in words (aie-rt reginit): 13 and 14 bits on a core tile, 17 on a mem tile.
-_LARGEST_STEP = {CORE: 8_192, MEM: 131_072}
-_LARGEST_LENGTH = {CORE: 16_383, MEM: 131_071}
-# Pads of a mem tile's BD, from the innermost dimension on (6, 5 and 4 bits); the outermost of four has none.
-_LARGEST_PAD = (63, 31, 15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +45,12 @@ def check_bd(bd: Bd, tile: Tile) -> Iterator[Problem]:
     """What is wrong with a BD that is written out, as far as its fields go."""
     nbytes = bd.type.dtype.nbytes
     words = -(-bd.length * nbytes // 4)
-    if bd.length < 0 or words > _LARGEST_LENGTH[tile.kind]:
+    if bd.length < 0 or words > TILE_KINDS[tile.kind].largest_length:
         yield Problem(
             f"the BD of {bd.buffer} is too long for {tile}",
             where=str(bd.place),
             why=f"{bd.length:,} elements are {words:,} words, and its length field goes to "
-            f"{_LARGEST_LENGTH[tile.kind]:,}",
+            f"{TILE_KINDS[tile.kind].largest_length:,}",
             fix="move it in several BDs",
             check="TP320",
         )
@@ -119,9 +114,10 @@ def _pad_problems(
         yield wrong(f"{padded:,} elements with their padding, and an object has {length:,}", "pad less")
     if any(pad * nbytes % 4 for pad in pads[-1]):
         yield wrong(f"the innermost pads are {pads[-1]} elements of {nbytes} bytes", "pad whole words of 4 bytes")
+    limits = TILE_KINDS[MEM].largest_pads
     for number, pad in enumerate(reversed(pads)):
         words = max(pad) * nbytes // 4 if number == 0 else max(pad)
-        limit = _LARGEST_PAD[number] if number < len(_LARGEST_PAD) else 0
+        limit = limits[number] if number < len(limits) else 0
         if min(pad) < 0 or words > limit:
             yield wrong(f"dimension {number} is padded by {pad}; its field goes from 0 to {limit}", "pad less")
 
@@ -142,7 +138,7 @@ def _problems(walk: _Walk) -> Iterator[Problem]:
         if (number or stride != 1) and stride * walk.nbytes % 4:
             asked = f"stride {stride} of {walk.nbytes}-byte elements"
             yield _misfit(walk, asked, "steps are multiples of 4 bytes", "TP318")
-        if size > 1 and stride * walk.nbytes // 4 > _LARGEST_STEP[walk.tile.kind]:
+        if size > 1 and stride * walk.nbytes // 4 > TILE_KINDS[walk.tile.kind].largest_stride:
             yield _too_far(walk, number, stride)
     last = walk.offset + sum((size - 1) * stride for size, stride in walk.dimensions)
     if last >= walk.count:
@@ -172,7 +168,7 @@ def _too_long(walk: _Walk, number: int, size: int, words: int) -> Problem:
 
 
 def _too_far(walk: _Walk, number: int, stride: int) -> Problem:
-    limit = _LARGEST_STEP[walk.tile.kind]
+    limit = TILE_KINDS[walk.tile.kind].largest_stride
     return Problem(
         f"a step of dimension {number} of {walk.what} is too long for {walk.tile}",
         where=str(walk.place),

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from tileproof.device_model import SCHEMES, Scheme
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import Bd, DmaChain, LoweredDesign
-from tileproof.lowering.placement import SCHEMES, Scheme
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Port
 from tileproof.mlir.reader import read_design

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TILE_KINDS
+from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TILE_KINDS, Scheme
 from tileproof.errors import Problem
 from tileproof.lowering.fifos import lower_fifos, reached_by
 from tileproof.lowering.locks import number_locks
 from tileproof.lowering.model import LoweredCore, LoweredDesign, PlacedBuffer
-from tileproof.lowering.placement import Scheme, check_bd_addresses, check_overlaps, place_buffers
+from tileproof.lowering.placement import check_bd_addresses, check_overlaps, place_buffers
 from tileproof.lowering.programs import (
     claim_channels,
     lower_allocations,

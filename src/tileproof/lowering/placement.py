@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS
+from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS, Scheme
 from tileproof.errors import Problem
 from tileproof.lowering.model import DmaChain, PlacedBuffer
 from tileproof.mlir.design import Buffer, Tile
 from tileproof.mlir_aie_states import NEWEST, State
-
-Scheme = Literal["default", "bank-aware", "basic-sequential"]
-SCHEMES: tuple[Scheme, ...] = ("default", "bank-aware", "basic-sequential")
 
 
 class _DoesNotFitError(Exception):

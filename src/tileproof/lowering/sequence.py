@@ -13,7 +13,6 @@ from tileproof.insts import (
     SHIM_CONTROLLER_ID,
     BlockWrite,
     DdrPatch,
-    Generation,
     InstructionStream,
     MaskWrite,
     Operation,
@@ -143,7 +142,7 @@ class _Writer:
         return self._located(transfer.place, lambda: self._written(request, transfer_operations))
 
     def _written(self, request: ShimTransfer, write: Callable[..., tuple[Operation, ...]]) -> tuple[Operation, ...]:
-        return write(request, generation=_generation(self.design), mlir_aie_state=self.design.state)
+        return write(request, generation=self.design.device.generation, mlir_aie_state=self.design.state)
 
     def _located(self, place: Place, write: Callable[[], tuple[Operation, ...]]) -> tuple[Operation, ...]:
         try:
@@ -503,17 +502,13 @@ def _allocation(design: LoweredDesign, name: str, place: Place) -> ShimAllocatio
 
 
 def _stream(design: LoweredDesign, operations: tuple[Operation, ...]) -> InstructionStream:
-    return stream_for(_generation(design), operations, columns=design.device.columns)
+    return stream_for(design.device.generation, operations, columns=design.device.columns)
 
 
 def _controller_id(design: LoweredDesign, column: int) -> int:
     """Of the shim tile in that column: where tokens of its channels go."""
     tile = next((tile for tile in design.design.tiles if tile.at == (column, 0)), None)
     return SHIM_CONTROLLER_ID if tile is None or tile.controller_id is None else tile.controller_id
-
-
-def _generation(design: LoweredDesign) -> Generation:
-    return "npu1" if design.device.generation == "npu1" else "npu2"
 
 
 def _four(values: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -6,6 +6,8 @@ events. It asks that of AIE2 on npu2 as well, whose header has one other name (`
 
 from __future__ import annotations
 
+from tileproof.device_model import GENERATIONS
+
 CORE, MEMORY, MEM_TILE, SHIM = "core", "memory", "mem_tile", "shim"
 
 # By module, the names in the order of their numbers, behind the number of the first.
@@ -179,5 +181,5 @@ ENUMS: dict[str, frozenset[str]] = {
 def enums_of(module: str, generation: str) -> tuple[str, ...]:
     """The enums of the events of such a tile; the two modules of a core tile share theirs."""
     modules = (CORE, MEMORY) if module in (CORE, MEMORY) else (module,)
-    suffix = "AIE2" if generation == "npu1" else "AIE2P"
-    return tuple(f"{kind}Event{suffix}" for kind, of in _KINDS.items() if of in modules)
+    arch = GENERATIONS[generation].arch.upper()
+    return tuple(f"{kind}Event{arch}" for kind, of in _KINDS.items() if of in modules)

@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.device_model import MEM, SHIM, TILE_KINDS, Device, device_named
+from tileproof.device_model import MEM, SHIM, TILE_KINDS, TILE_SCHEMES, Device, device_named
 from tileproof.errors import Problem
 from tileproof.kernel.banks import FIFO_ADDRESSES, FIFO_BANKS
 from tileproof.mlir import spelling
@@ -121,7 +121,6 @@ _FIFO_ATTRIBUTES = (
 _FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padValue", "packet", "via_shared_mem")
 # As many as a mem tile has bytes; their names alone would fill the memory of the host.
 _MOST_OBJECTS = TILE_KINDS[MEM].memory_bytes
-_SCHEMES = ("basic-sequential", "bank-aware")
 _CORE_ATTRIBUTES = (
     *("stack_size", "link_with", "link_files", "link_merge_files", "elf_file", "dynamic_objfifo_lowering"),
 )
@@ -249,8 +248,8 @@ class _Reader:
             refuse(op, f"there is no {string(op, 'tile_type')} at ({column}, {row})", f"that is a {kind} tile")
         if scheme is not None and kind == SHIM:
             refuse(op, "a shim tile has no allocation scheme", "remove it", "it has no memory")
-        if scheme not in (None, *_SCHEMES):
-            refuse(op, f"there is no allocation scheme {scheme!r}", f"write one of {', '.join(_SCHEMES)}")
+        if scheme not in (None, *TILE_SCHEMES):
+            refuse(op, f"there is no allocation scheme {scheme!r}", f"write one of {', '.join(TILE_SCHEMES)}")
         if self.cores:
             refuse(
                 op,

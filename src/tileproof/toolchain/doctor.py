@@ -15,9 +15,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from tileproof.device_model import GENERATIONS
 from tileproof.errors import Problem
 from tileproof.toolchain.npu import (
-    COLUMNS,
     Examined,
     Machine,
     bindings,
@@ -185,7 +185,9 @@ def _npu(found: Examined) -> Finding:
     if found.generation is None:
         detail = f"{found.npu}, which is neither npu1 nor npu2 as tileproof knows them"
         return Finding(thing="NPU", state=BROKEN, detail=detail, needed_for=("npu",))
-    detail = f"{found.npu}: {found.generation}, {COLUMNS[found.generation]} columns; --target {found.generation}"
+    detail = (
+        f"{found.npu}: {found.generation}, {GENERATIONS[found.generation].columns} columns; --target {found.generation}"
+    )
     return Finding(thing="NPU", state=PRESENT, detail=detail, needed_for=("npu",))
 
 
@@ -219,14 +221,15 @@ def _pairing(found: Mapping[str, Tool | Absence], machine: Machine) -> Finding:
     if not (isinstance(peano, Tool) and isinstance(aie_opt, Tool)):
         detail = "one of the two is not here"
         return Finding(thing="Peano, mlir-aie", state=ABSENT, detail=detail)
-    for arch in ("aie2", "aie2p"):
+    archs = [one.arch for one in GENERATIONS.values()]
+    for arch in archs:
         wrong = compile_trial(peano, arch, machine.environ)
         if wrong:
             detail = f"Peano was asked to compile a small file for {arch}, and did not: {wrong}"
             fix = "install llvm-aie again, of the date that mlir-aie's utils/peano-requirements.txt names"
             return Finding(thing="Peano, mlir-aie", state=BROKEN, detail=detail, fix=fix, needed_for=("npu",))
     wheels = ", ".join(f"{name} {version}" for name in ("mlir_aie", "llvm-aie") if (version := _version(name)))
-    detail = f"Peano compiles for aie2 and aie2p; {wheels or f'{aie_opt.version} beside {peano.version}'}"
+    detail = f"Peano compiles for {' and '.join(archs)}; {wheels or f'{aie_opt.version} beside {peano.version}'}"
     return Finding(thing="Peano, mlir-aie", state=PRESENT, detail=detail + _apart())
 
 

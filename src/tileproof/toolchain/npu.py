@@ -13,12 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tileproof.device_model import GENERATIONS
 from tileproof.toolchain.tool import ask, executable, first_line, search_path
 
 _XRT = "opt/xilinx/xrt"
-# What utils/env_setup.sh of mlir-aie knows the NPUs by, and their columns.
-_NPU1, _NPU2 = ("NPU Phoenix", "RyzenAI-npu1"), ("NPU Strix", "NPU Krackan", "RyzenAI-npu4", "RyzenAI-npu5")
-COLUMNS = {"npu1": 4, "npu2": 8}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +48,8 @@ class Examined:
 
     @property
     def generation(self) -> str | None:
-        if any(name in self.npu for name in (*_NPU2, "RyzenAI-npu6")):
-            return "npu2"
-        return "npu1" if any(name in self.npu for name in _NPU1) else None
+        found = (one.name for one in GENERATIONS.values() if any(name in self.npu for name in one.called))
+        return next(found, None)
 
 
 def xrt_smi(machine: Machine) -> Path | None:

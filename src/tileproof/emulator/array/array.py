@@ -147,7 +147,7 @@ class Array:
         stack = CoreStack(
             tile=tile,
             nbytes=core.stack_size,
-            aie_arch=self.design.device.aie_arch,
+            generation=self.design.device.model,
             buffers=tuple(buffer for buffer in self.design.buffers if buffer.tile.at == tile.at),
         )
         # A copy of the tile code for each core: rounding, saturation and static data are a core's own.

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tileproof.device_model import TILE_KINDS
+from tileproof.device_model import TILE_KINDS, Generation
 from tileproof.emulator.array.faults import Fault
 from tileproof.emulator.array.memory import Bytes
 from tileproof.emulator.library import StackNeed
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Function, Tile
-
-# What the run-time entry of a core takes before any function does (mlir-aie #3680).
-_ENTRY_FRAME = {20: 32, 21: 64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +27,18 @@ class CoreStack:
 
     tile: Tile
     nbytes: int
-    aie_arch: int
+    generation: Generation
     buffers: tuple[PlacedBuffer, ...]
 
     def overflows(self, need: StackNeed) -> bool:
         # Where the compiler tells its frames, an array that is not in them was dropped.
         sure = min(need.arrays, need.frames) if need.frames else need.arrays
-        return sure + _ENTRY_FRAME[self.aie_arch] > self.nbytes
+        return sure + self.generation.entry_frame > self.nbytes
 
     def extent(self, need: StackNeed) -> int:
         """Bytes of tile memory that the locals of a call reach up to."""
         memory = TILE_KINDS[self.tile.kind].memory_bytes
-        return min(memory, _ENTRY_FRAME[self.aie_arch] + max(need.frames, need.arrays) + 15) & ~15
+        return min(memory, self.generation.entry_frame + max(need.frames, need.arrays) + 15) & ~15
 
     def fault(self, function: Function, need: StackNeed, before: Bytes, after: Bytes, who: str) -> Fault:
         """What a call that overflowed did; `before` and `after` are the tile's memory as far as its locals reach."""
@@ -56,7 +53,7 @@ class CoreStack:
         return self._fault(function, need, why, who)
 
     def _fault(self, function: Function, need: StackNeed, damage: str, who: str) -> Fault:
-        entry = _ENTRY_FRAME[self.aie_arch]
+        entry = self.generation.entry_frame
         reach = entry + max(need.frames, need.arrays)
         wanted = 1 << (reach - 1).bit_length()
         return Fault(

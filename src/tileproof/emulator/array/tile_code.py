@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tileproof.device_model import Generation
 from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
 from tileproof.emulator.array.call_on_stack import call_on_stack
 from tileproof.emulator.array.faults import Fault
@@ -17,7 +18,7 @@ from tileproof.emulator.array.memory import TileMemories
 from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, Window
 from tileproof.emulator.array.source_lines import source_line
 from tileproof.emulator.array.stack import CoreStack
-from tileproof.emulator.cost.cycles import PORT_BYTES, CallCycles
+from tileproof.emulator.cost.cycles import CallCycles
 from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.lowering.model import PlacedBuffer
@@ -77,16 +78,16 @@ class TileCode:
         self._accesses = _symbol(self._library, "tileproof_accesses", Accesses)
         self._issue = _symbol(self._library, "tileproof_issue", Issue)
         self._api_fault = _symbol(self._library, "tileproof_fault", ApiFault)
-        self._tell(memories, stack.aie_arch, as_hardware)
+        self._tell(memories, stack.generation, as_hardware)
 
-    def _tell(self, memories: TileMemories, aie_arch: int, as_hardware: bool) -> None:
+    def _tell(self, memories: TileMemories, generation: Generation, as_hardware: bool) -> None:
         """Set what the library must know of this process."""
         window = _symbol(self._library, "tileproof_memory", Window)
         if window is not None:
             window.base = memories.base
             window.size = len(memories.bytes)
             window.bytes = memories.known.ctypes.data
-            ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = PORT_BYTES[aie_arch]
+            ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = generation.vector_bytes
         state = _symbol(self._library, "tileproof_core_state", CoreState)
         if state is not None and as_hardware:
             state.as_hardware = 1

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Bytes of one vector load or store: 256-bit ports on AIE2, 512-bit on AIE2P (AM020; hardware measured, SIL).
-PORT_BYTES = {20: 32, 21: 64}
-
 # Loads and stores of one cycle (AM020 chapter 4).
 LOADS_PER_CYCLE = 2
 STORES_PER_CYCLE = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
-from tileproof.device_model import HW_CONTEXT_LIMIT
 from tileproof.emulator.payload import Payload, unpack_payload
 from tileproof.emulator.process.parent import Child
 from tileproof.emulator.pyxrt.device import device
@@ -58,7 +57,7 @@ class hw_context:
 
     def _set_up(self, device: device, file: xclbin, payload: Payload) -> None:
         design = stored(payload.lowered) or _lowered(payload.design)
-        if len(device._contexts) >= HW_CONTEXT_LIMIT[design.device.generation]:
+        if len(device._contexts) >= design.device.model.hw_contexts:
             raise raised(
                 RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
             )

@@ -7,6 +7,7 @@ import weakref
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tileproof.device_model import GENERATIONS, TARGETS
 from tileproof.emulator.pyxrt.empty import unset
 from tileproof.emulator.pyxrt.journal import DECIDES, journal
 from tileproof.emulator.pyxrt.raises import raised
@@ -14,9 +15,8 @@ from tileproof.emulator.pyxrt.xclbin import uuid, xclbin
 from tileproof.errors import Problem
 from tileproof.xclbin.provenance import read_provenance
 
-# Ours: no bus has an emulated device. What XRT calls the devices is in mlir-aie's env_setup.sh.
+# Ours: no bus has an emulated device.
 _BDF = "0000:00:00.1"
-_NAMES = {"npu1": "RyzenAI-npu1", "npu2": "RyzenAI-npu4"}
 _LAST_SLOT = 255  # the driver's context handles are cyclic (amdxdna_ctx.c), and the slot has eight bits
 
 
@@ -100,7 +100,8 @@ class device:
                 fix="ask for it on an NPU only",
             )
         found = [read_provenance(file._xclbin) for file in self._registered.values()]
-        return f"{_NAMES.get(found[-1].target if found and found[-1] else '', _NAMES['npu1'])} (tileproof's emulator)"
+        target = found[-1].target if found and found[-1] else TARGETS[0]
+        return f"{GENERATIONS.get(target, GENERATIONS[TARGETS[0]]).called[0]} (tileproof's emulator)"
 
 
 def enumerate_devices() -> int:
