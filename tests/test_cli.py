@@ -295,7 +295,7 @@ def test_an_unknown_kernel_is_refused_with_its_neighbour(run: Run) -> None:
         (["build", "attention", "--set", "head=0"], "must be at least 1"),
         (["build", "attention", "--set", "head=7"], "cannot be built with these sizes"),
         (["verify", "attention", "--case", "nothing"], "has no case 'nothing'"),
-        (["verify", "attention", "--wav", "x.wav"], "does not take a recording"),
+        (["verify", "attention", "--wav", "x.wav"], "does not take a sound"),
         (["verify", "mel", "--wav", "missing.wav"], "missing.wav cannot be read"),
         (["verify", "attention", "--xclbin", "x"], "--xclbin and --insts go together"),
         (["verify", "attention", "--xclbin", "no.xclbin", "--insts", "no.bin"], "no.xclbin cannot be read"),

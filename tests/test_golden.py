@@ -188,6 +188,15 @@ def test_golden_is_clipped_to_what_the_output_can_say(tmp_path: Path) -> None:
     assert steps.tolist() == [[-128.0] * 4, [127.0] * 4]
 
 
+def test_golden_may_reach_both_ends_of_its_type_and_no_further(tmp_path: Path) -> None:
+    steps = [[-129.0, -128.0, -127.5, 126.5], [127.0, 127.5, 0.0, 1e300]]
+    part = kernel(tmp_path).outputs[0].parts[0]
+    real = [[(step - part.zero) * part.scale for step in row] for row in steps]
+    spec = kernel(tmp_path, golden=f"def golden(a, b): return {{'y': {real}}}")
+
+    assert golden_steps(spec, INPUTS)["y"].tolist() == [[-128.0, -128.0, -127.5, 126.5], [127.0, 127.0, 0.0, 127.0]]
+
+
 def test_golden_may_ask_for_sizes_by_name(tmp_path: Path) -> None:
     spec = kernel(tmp_path, golden="def golden(a, b, columns): return {'y': 0 * a + columns}")
 

@@ -119,6 +119,15 @@ def test_what_is_wrong_elsewhere_is_not_called_shifted() -> None:
     assert shifted(np.roll(expected, 20 * 64), expected) == "it is what was expected, 1,280 elements late"
 
 
+def test_a_shift_is_looked_for_up_to_64_elements_and_by_whole_rows_beyond() -> None:
+    expected = np.random.default_rng(6).integers(-128, 128, 400).astype(np.int8)
+
+    assert shifted(np.roll(expected, 64), expected) == "it is what was expected, 64 elements late"
+    assert shifted(np.roll(expected, 65), expected) == ""
+    rows = expected.reshape(10, 40)
+    assert shifted(np.roll(rows, 80), rows) == "it is what was expected, 80 elements late"
+
+
 def test_the_answer_to_the_run_before_is_told_whole_or_in_part() -> None:
     rng = np.random.default_rng(6)
     before, expected = rng.integers(0, 1000, 64), rng.integers(2000, 3000, 64)

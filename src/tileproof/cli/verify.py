@@ -55,7 +55,7 @@ def add_commands(commands: Commands) -> None:
         "--case", dest="names", metavar="NAME", action="append", default=[], help="only this case; may be repeated"
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="draw every case from this seed instead of its own")
-    parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a recording through the kernel")
+    parser.add_argument("--wav", metavar="FILE", type=Path, help="run every frame of a sound through the kernel")
     parser.add_argument(
         "--xclbin", metavar="FILE", type=Path, help="verify this xclbin instead of building; with --insts"
     )

@@ -1,4 +1,4 @@
-"""Recordings to frames: any PCM WAV, mixed to one channel, resampled to the kernel's rate, cut into frames."""
+"""Sounds to frames: any PCM WAV, mixed to one channel, resampled to the kernel's rate, cut into frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNKNOWN = 0xFFFF_FFFF  # what a program writes that streams, and cannot come ba
 _RATES = range(1_000, 768_001)  # Hz; anything else is no sound, and resampling it would take for ever
 
 
-def read_recording(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
+def read_sound(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
     """The samples of a PCM WAV in [-1, 1), one channel, at `sample_rate` Hz; a `Problem` for anything else."""
     import soundfile
     import soxr
@@ -59,7 +59,7 @@ def read_recording(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
 
 
 def frames(samples: npt.NDArray[np.generic], length: int, hop: int) -> npt.NDArray[np.generic]:
-    """Frames of `length` samples, `hop` apart, as rows; a recording shorter than one frame is padded with silence."""
+    """Frames of `length` samples, `hop` apart, as rows; a sound shorter than one frame is padded with silence."""
     if len(samples) < length:
         samples = np.pad(samples, (0, length - len(samples)))
     return np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]

@@ -94,8 +94,8 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """How a recording is cut into inputs: frames of `length` samples, `hop` apart, at `sample_rate` Hz.
+class Sound:
+    """How a sound is cut into inputs: frames of `length` samples, `hop` apart, at `sample_rate` Hz.
 
     `correlation` is the least one demanded of all frames together.
     """
@@ -119,7 +119,7 @@ class KernelSpec:
     core: Core
     tolerances: Mapping[str, Tolerance]
     cases: tuple[Case, ...]
-    recording: Recording | None
+    sound: Sound | None
     banks: Banks = field(default_factory=Banks)
 
     @property
@@ -163,12 +163,12 @@ def load_spec(folder: Path, overrides: Mapping[str, int] | None = None) -> Kerne
         core=_core(top.table("core")),
         tolerances={name: _tolerance(table) for name, table in top.table("tolerance").subtables()},
         cases=tuple(_case(table) for table in top.tables("cases")),
-        recording=_recording(top.table("recording"), sizes) if "recording" in top.values else None,
+        sound=_sound(top.table("sound"), sizes) if "sound" in top.values else None,
         banks=read_banks(top.table("banks", required=False)),
     )
     top.finish()
     _check_buffers(spec)
-    _check_recording(spec)
+    _check_sound(spec)
     _check_names(spec)
     return spec
 
@@ -348,11 +348,11 @@ def _case(table: Table) -> Case:
     return case
 
 
-def _recording(table: Table, sizes: Mapping[str, int]) -> Recording:
+def _sound(table: Table, sizes: Mapping[str, int]) -> Sound:
     extents = {key: _extent_of(table, key, sizes) for key in ("length", "hop", "sample_rate")}
-    recording = Recording(**extents, correlation=table.number("correlation"))
+    sound = Sound(**extents, correlation=table.number("correlation"))
     table.finish()
-    return recording
+    return sound
 
 
 def _extent_of(table: Table, key: str, sizes: Mapping[str, int]) -> int:
@@ -398,16 +398,16 @@ def _check_buffers(spec: KernelSpec) -> None:
         )
 
 
-def _check_recording(spec: KernelSpec) -> None:
-    if spec.recording is None:
+def _check_sound(spec: KernelSpec) -> None:
+    if spec.sound is None:
         return
     counts = [part.count for buffer in spec.inputs for part in buffer.parts]
-    if counts != [spec.recording.length] or len(spec.outputs) != 1:
+    if counts != [spec.sound.length] or len(spec.outputs) != 1:
         raise Problem(
-            f"{spec.name} cannot take a recording",
-            where=f"{spec.path}, [recording]",
+            f"{spec.name} cannot take a sound",
+            where=f"{spec.path}, [sound]",
             why="a kernel that does has one input of `length` samples, and one output",
-            fix="remove [recording], or make length the input's size",
+            fix="remove [sound], or make length the input's size",
         )
 
 

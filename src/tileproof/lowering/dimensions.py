@@ -9,8 +9,8 @@ from tileproof.device_model import CORE, MEM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.mlir.design import Bd, Dimensions, Fifo, Place, Tile
 
-# The outermost possible dimension has no size field. mlir-aie checks one limit of its own for every kind of tile, so that
-# exactly 256 slips through on a core tile, as 0.
+# The outermost possible dimension has no size field. mlir-aie checks one limit of its own for every kind of tile, so
+# that exactly 256 slips through on a core tile, as 0.
 _CORE_WRAP = TILE_KINDS[CORE].largest_size
 _LARGEST_SIZE = 512
 

@@ -88,7 +88,7 @@ class Bench:
             if frames is None:
                 verdict = proof.case(case, self.say, idle_s=0.0 if self.rested else self.request.cases.idle_s)
             else:
-                verdict = proof.recording(case, frames, self.say)
+                verdict = proof.sound(case, frames, self.say)
         except Problem as problem:
             self._close()
             (verdict,) = unjudged(self.rendered.spec, self.request, (case,), problem, self.source)

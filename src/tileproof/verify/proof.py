@@ -227,8 +227,8 @@ class Proof:
             machine=self.source.machine,
         )
 
-    def recording(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:
-        """Every frame of a recording of sound through the kernel; all frames are compared as one array."""
+    def sound(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:
+        """Every frame of a sound through the kernel; all frames are compared as one array."""
         spec = self.rendered.spec
         name, output = spec.inputs[0].parts[0].name, spec.outputs[0].parts[0].name
         actual: list[npt.NDArray[Any]] = []

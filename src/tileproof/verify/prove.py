@@ -12,7 +12,7 @@ from tileproof.build.prepare import Rendered, render_kernel
 from tileproof.device import NPU
 from tileproof.errors import Problem
 from tileproof.kernel import golden
-from tileproof.kernel.spec import Case, KernelSpec, Recording
+from tileproof.kernel.spec import Case, KernelSpec, Sound
 from tileproof.verify.bench import Bench, Say, unjudged
 from tileproof.verify.canary import find_canary
 from tileproof.verify.request import VerifyRequest
@@ -37,7 +37,7 @@ def prove_kernel(
     wav: Path | None = None,
     known: Known = nothing_known,
 ) -> Generator[Verdict, None, None]:
-    """One verdict per case, as they come; with `wav`, one for the recording. `known` are those of an earlier session.
+    """One verdict per case, as they come; with `wav`, one for that sound. `known` are those of an earlier session.
 
     A kernel that cannot be built fails every case; one that cannot be run here is "not run". A request that is wrong
     raises its `Problem`.
@@ -57,7 +57,7 @@ def prove_kernel(
         yield from unjudged(rendered.spec, request, cases, problem)
         return
     variant = rendered.spec.variant(request.build.target)
-    # A recording of sound is known by its name only; and what is to be recorded must have been.
+    # A sound is known by its name only; and what is to be recorded must have been.
     can_be_known = {case.name for case in cases if case.draw} - _unrecorded(rendered, request, source, cases)
     decided = {case.name: known(variant, case, source) if case.name in can_be_known else None for case in cases}
     left = [case for case in cases if decided[case.name] is None]
@@ -121,32 +121,32 @@ def _wav_case(spec: KernelSpec, request: VerifyRequest, wav: Path) -> tuple[Case
         raise Problem(
             "--wav takes no --case and no --seed",
             where="--case" if request.cases.names else "--seed",
-            why="the recording is the input",
+            why="the sound is the input",
             fix="leave it out, or leave --wav out",
         )
-    correlation = spec.recording.correlation if spec.recording else None
-    return (Case(name=f"recording {wav.name}", draw="", seed=0, about=str(wav), correlation=correlation),)
+    correlation = spec.sound.correlation if spec.sound else None
+    return (Case(name=f"sound {wav.name}", draw="", seed=0, about=str(wav), correlation=correlation),)
 
 
 def _frames(spec: KernelSpec, wav: Path) -> npt.NDArray[Any]:
-    """The frames of a recording in the kernel's input type."""
+    """The frames of a sound in the kernel's input type."""
     import numpy as np
 
-    from tileproof.kernel import sound as audio
+    from tileproof.kernel import sound
 
-    recording = _recording_of(spec)
-    samples = audio.read_recording(wav, recording.sample_rate)
+    cut = _sound_of(spec)
+    samples = sound.read_sound(wav, cut.sample_rate)
     ((buffer, part),) = [(buffer, part) for buffer in spec.inputs for part in buffer.parts]
     steps = golden.quantised(samples, buffer, replace(part, shape=samples.shape))
-    return np.ascontiguousarray(audio.frames(steps, recording.length, recording.hop))
+    return np.ascontiguousarray(sound.frames(steps, cut.length, cut.hop))
 
 
-def _recording_of(spec: KernelSpec) -> Recording:
-    if spec.recording is None:
+def _sound_of(spec: KernelSpec) -> Sound:
+    if spec.sound is None:
         raise Problem(
-            f"{spec.name} does not take a recording",
+            f"{spec.name} does not take a sound",
             where="--wav",
-            why=f"{spec.path} has no [recording]",
+            why=f"{spec.path} has no [sound]",
             fix="use --wav with the mel kernel",
         )
-    return spec.recording
+    return spec.sound

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tileproof.errors import Problem
-from tileproof.kernel.sound import frames, read_recording
+from tileproof.kernel.sound import frames, read_sound
 
 RATE = 16_000
 SECONDS = 0.25
@@ -36,7 +36,7 @@ def wav(samples: np.ndarray, rate: int = RATE, **options: str) -> bytes:
 
 def read(folder: Path, data: bytes, name: str = "a.wav") -> Samples:
     (folder / name).write_bytes(data)
-    return read_recording(folder / name, RATE)
+    return read_sound(folder / name, RATE)
 
 
 def refusal(folder: Path, data: bytes) -> str:
@@ -246,7 +246,7 @@ def test_a_wav_with_a_rate_of_zero_is_refused(tmp_path: Path) -> None:
 
 def test_a_recording_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem) as refused:
-        read_recording(tmp_path / "gone.wav", RATE)
+        read_sound(tmp_path / "gone.wav", RATE)
 
     assert (
         str(refused.value)
@@ -260,7 +260,7 @@ error: gone.wav cannot be read
 
 def test_a_folder_is_no_recording(tmp_path: Path) -> None:
     with pytest.raises(Problem) as refused:
-        read_recording(tmp_path, RATE)
+        read_sound(tmp_path, RATE)
 
     assert (
         str(refused.value)
