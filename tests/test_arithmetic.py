@@ -12,24 +12,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tileproof.emulator.array.arithmetic import Unsupported, compute
-from tileproof.mlir.design import Operation, Place
+from tileproof.mlir.operations import meant
+from tileproof.mlir.program import Arithmetic, Kept
+from tileproof.mlir.values import Place
 
 WIDTHS = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
 NOWHERE = Place("d.mlir", 1, 1)
 
 
-def operation(name: str, of: str, to: str | None = None, **attributes: Any) -> Operation:
-    return Operation(
-        name=name,
-        operands=(0, 1),
-        results=(2,),
-        types=(to or of,),
-        operand_types=(of, of),
-        attributes=attributes,
-        regions=(),
-        arguments=(),
-        place=NOWHERE,
+def operation(name: str, of: str, to: str | None = None, operands: int = 2, **attributes: Any) -> Arithmetic:
+    """As it is read from a design."""
+    found = meant(
+        Kept(
+            name=name,
+            place=NOWHERE,
+            operands=tuple(range(operands)),
+            results=(operands,),
+            types=(to or of,),
+            operand_types=(of,) * operands,
+            attributes=attributes,
+            bodies=(),
+            blocks=(),
+            successors=(),
+        )
     )
+    assert isinstance(found, Arithmetic), name
+    return found
 
 
 def whole(type_: str) -> st.SearchStrategy[int]:
@@ -158,7 +166,7 @@ def test_a_predicate_of_the_index_dialect_is_a_word() -> None:
     ],
 )
 def test_casts(name: str, of: str, to: str, value: float, wanted: float) -> None:
-    assert compute(operation(name, of, to), [value]) == wanted
+    assert compute(operation(name, of, to, operands=1), [value]) == wanted
 
 
 FLOATS = st.floats(width=32)
@@ -222,3 +230,22 @@ def test_vectors_compute_lane_by_lane_what_numbers_do(name: str, data: st.DataOb
 def test_a_type_that_cores_do_not_compute_on_is_named() -> None:
     with pytest.raises(Unsupported, match="f64"):
         compute(operation("arith.addf", "f64"), [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "attributes"),
+    [
+        ("arith.remf", 2, {}),
+        ("arith.addi", 3, {}),
+        ("arith.negf", 2, {}),
+        ("arith.cmpi", 2, {}),
+        ("arith.cmpi", 2, {"predicate": 10}),
+        ("arith.cmpf", 2, {"predicate": -1}),
+        ("index.cmp", 2, {"predicate": "less"}),
+    ],
+)
+def test_what_has_other_parts_than_its_meaning_is_kept_as_it_is_written(
+    name: str, operands: int, attributes: dict[str, Any]
+) -> None:
+    with pytest.raises(AssertionError, match=name):
+        operation(name, "f32", operands=operands, **attributes)

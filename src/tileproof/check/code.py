@@ -8,7 +8,8 @@ from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.tile_code import CppFunction, Parameter
 from tileproof.dtypes import DTYPES
-from tileproof.mlir.design import Core, Design, Function, MemRef, walk
+from tileproof.mlir.design import Core, Design, Function, MemRef
+from tileproof.mlir.program import callees
 
 
 def no_link_with(checked: Checked) -> Iterator[Finding]:
@@ -67,8 +68,7 @@ def parameter_type(checked: Checked) -> Iterator[Finding]:
 def _called(design: Design) -> Iterator[tuple[Core, Function]]:
     functions = {function.name: function for function in design.functions}
     for core in design.cores:
-        names = {str(op.attributes["callee"]) for op in walk(core.body) if op.name == "func.call"}
-        yield from ((core, functions[name]) for name in sorted(names & set(functions)))
+        yield from ((core, functions[name]) for name in sorted(callees(core.body)) if name in functions)
 
 
 def _called_functions(design: Design) -> list[Function]:

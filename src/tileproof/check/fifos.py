@@ -10,7 +10,7 @@ from math import prod
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
-from tileproof.check.loops import ACQUIRE, RELEASE, endless_loops, per_iteration, unheld_releases
+from tileproof.check.loops import endless_loops, per_iteration, unheld_releases
 from tileproof.device_model import CORE, SHIM
 from tileproof.mlir.design import (
     Channel,
@@ -18,7 +18,6 @@ from tileproof.mlir.design import (
     Core,
     Design,
     Fifo,
-    Operation,
     Place,
     PushQueue,
     Sequence,
@@ -27,8 +26,8 @@ from tileproof.mlir.design import (
     Transfer,
     UseTask,
     Wait,
-    walk,
 )
+from tileproof.mlir.program import Acquire, FifoUse, Release, walk
 
 
 def part_of_an_object(checked: Checked) -> Iterator[Finding]:
@@ -63,13 +62,13 @@ def unbalanced(checked: Checked) -> Iterator[Finding]:
 def beyond_depth(checked: Checked) -> Iterator[Finding]:
     for core, operation, fifo in _acquires(checked.design):
         depth = _depth(fifo, core, operation)
-        if len(fifo.depths) == 1 and _count(operation) > depth and _behind_dma(checked, fifo):
+        if len(fifo.depths) == 1 and operation.count > depth and _behind_dma(checked, fifo):
             yield finding(
                 "TP403",
                 f"{core.tile} acquires more objects of @{fifo.name} than its depth",
                 operation.place,
-                f"it acquires {_count(operation)}, and the depth is {depth}; "
-                f"the pool becomes {_count(operation) + 1} objects of {fifo.element.nbytes:,} bytes",
+                f"it acquires {operation.count}, and the depth is {depth}; "
+                f"the pool becomes {operation.count + 1} objects of {fifo.element.nbytes:,} bytes",
             )
 
 
@@ -77,12 +76,12 @@ def never_enough(checked: Checked) -> Iterator[Finding]:
     for core, operation, fifo in _acquires(checked.design):
         depth = _depth(fifo, core, operation)
         fixed = len(fifo.depths) > 1 or not _behind_dma(checked, fifo)
-        if fixed and _count(operation) > depth:
+        if fixed and operation.count > depth:
             yield finding(
                 "TP404",
                 f"{core.tile} waits for more objects of @{fifo.name} than there are",
                 operation.place,
-                f"it acquires {_count(operation)}, and its end holds {depth}",
+                f"it acquires {operation.count}, and its end holds {depth}",
             )
 
 
@@ -91,25 +90,25 @@ def release_unheld(checked: Checked) -> Iterator[Finding]:
         for operation, held in unheld_releases(core.body):
             yield finding(
                 "TP405",
-                f"{core.tile} releases objects of @{operation.attributes['fifo']} that it does not hold",
+                f"{core.tile} releases objects of @{operation.fifo} that it does not hold",
                 operation.place,
-                f"it releases {_count(operation)} and holds {held}",
+                f"it releases {operation.count} and holds {held}",
             )
 
 
 def never_released(checked: Checked) -> Iterator[Finding]:
     for core in checked.design.cores:
         for loop in endless_loops(core.body):
-            inside = list(walk(loop.regions[0]))
-            released = {_end(op) for op in inside if op.name == RELEASE}
-            acquired = {_end(op): op for op in inside if op.name == ACQUIRE}
+            inside = list(walk(loop.body))
+            released = {op.end for op in inside if isinstance(op, Release)}
+            acquired = {op.end: op for op in inside if isinstance(op, Acquire)}
             for (name, port), operation in acquired.items():
                 if (name, port) not in released:
                     yield finding(
                         "TP406",
                         f"the endless loop of {core.tile} keeps what it acquires of @{name}",
                         operation.place,
-                        f"{_count(operation)} acquired in each pass, none released; "
+                        f"{operation.count} acquired in each pass, none released; "
                         "an acquire of what is held waits for nothing",
                     )
 
@@ -235,18 +234,18 @@ def _iterations(design: Design, core: Core, moved: Counter[str]) -> dict[str, Fr
     return iterations
 
 
-def _acquires(design: Design) -> Iterator[tuple[Core, Operation, Fifo]]:
+def _acquires(design: Design) -> Iterator[tuple[Core, Acquire, Fifo]]:
     for core in design.cores:
         for operation in walk(core.body):
-            if operation.name == ACQUIRE:
-                fifo = design.fifo(str(operation.attributes["fifo"]))
+            if isinstance(operation, Acquire):
+                fifo = design.fifo(operation.fifo)
                 if fifo is not None:
                     yield core, operation, fifo
 
 
-def _depth(fifo: Fifo, core: Core, operation: Operation) -> int:
+def _depth(fifo: Fifo, core: Core, operation: Acquire) -> int:
     """The declared depth at the core's end of the fifo."""
-    if len(fifo.depths) == 1 or operation.attributes["port"] == "Produce":
+    if len(fifo.depths) == 1 or operation.port == "Produce":
         return fifo.depths[0]
     ends = [depth for depth, tile in zip(fifo.depths[1:], fifo.consumers, strict=False) if tile.at == core.tile.at]
     return ends[0] if ends else fifo.depths[0]
@@ -262,7 +261,7 @@ def _works(design: Design, fifo: Fifo, tile: Tile) -> bool:
     if tile.kind == SHIM:
         return any(_may_move(operation, fifo.name) for seq in design.sequences for operation in seq.operations)
     return any(
-        operation.attributes.get("fifo") == fifo.name
+        isinstance(operation, FifoUse) and operation.fifo == fifo.name
         for core in design.cores
         if core.tile.at == tile.at
         for operation in walk(core.body)
@@ -279,14 +278,6 @@ def _may_move(operation: SequenceOperation, name: str) -> bool:
         case PushQueue():
             return True
     return False
-
-
-def _count(operation: Operation) -> int:
-    return int(str(operation.attributes["count"]))
-
-
-def _end(operation: Operation) -> tuple[str, str]:
-    return str(operation.attributes["fifo"]), str(operation.attributes["port"])
 
 
 CHECKS = (

@@ -8,7 +8,8 @@ from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.tile_code import CppFunction, LocalArray, TileCode
 from tileproof.device_model import DEFAULT_STACK_BYTES
-from tileproof.mlir.design import Core, walk
+from tileproof.mlir.design import Core
+from tileproof.mlir.program import callees
 
 
 def array_beyond_stack(checked: Checked) -> Iterator[Finding]:
@@ -62,7 +63,7 @@ def frames_beyond_stack(checked: Checked) -> Iterator[Finding]:
 
 def _entries(checked: Checked, core: Core) -> Iterator[tuple[TileCode, str]]:
     """The tile functions that a core calls, with the file that defines each."""
-    for name in sorted({str(op.attributes["callee"]) for op in walk(core.body) if op.name == "func.call"}):
+    for name in sorted(callees(core.body)):
         yield from ((code, name) for code in checked.code if code.defined(name))
 
 
@@ -88,7 +89,7 @@ def stack_bytes(core: Core) -> int:
 def _called(checked: Checked) -> Iterator[tuple[Core, CppFunction]]:
     """Every function of the tile code that a core calls, directly or not."""
     for core in checked.design.cores:
-        for name in sorted({str(op.attributes["callee"]) for op in walk(core.body) if op.name == "func.call"}):
+        for name in sorted(callees(core.body)):
             for code in checked.code:
                 for function in code.reached_from(name):
                     yield core, function

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tileproof.check.loops import ACQUIRE, constants, trip_count
+from tileproof.check.loops import constants, trip_count
 from tileproof.lowering.model import LoweredCore, LoweredDesign
-from tileproof.mlir.design import Operation, walk
+from tileproof.mlir.program import Acquire, For, walk
 
 
 def wrongly_unrolled(lowered: LoweredDesign) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ def wrongly_unrolled(lowered: LoweredDesign) -> tuple[str, ...]:
 
 def _of_core(core: LoweredCore, state: str) -> Iterator[str]:
     known = constants(core.core.body)
-    for loop in walk(core.core.body):
+    for loop in (operation for operation in walk(core.core.body) if isinstance(operation, For)):
         trips, factor = trip_count(loop, known), _factor(core, loop)
         if trips is not None and factor < trips < 2 * factor and trips - factor > 1:
             yield (
@@ -34,8 +34,7 @@ def _of_core(core: LoweredCore, state: str) -> Iterator[str]:
             )
 
 
-def _factor(core: LoweredCore, loop: Operation) -> int:
+def _factor(core: LoweredCore, loop: For) -> int:
     """By how much a loop is unrolled; 1 for one that acquires nothing itself."""
-    acquired = [operation for operation in loop.regions[0] if operation.name == ACQUIRE] if loop.regions else []
-    ends = [core.ends[str(one.attributes["fifo"]), str(one.attributes["port"])] for one in acquired]
+    ends = [core.ends[operation.end] for operation in loop.body if isinstance(operation, Acquire)]
     return math.lcm(*(len(end.buffers) for end in ends))

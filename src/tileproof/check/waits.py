@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
-from tileproof.check.loops import RELEASE, constants, is_fifo, trip_count
+from tileproof.check.loops import constants, trip_count, uses_fifos
 from tileproof.device_model import CORE
 from tileproof.lowering.model import LoweredCore, LoweredDesign
-from tileproof.mlir.design import Core, Design, Fifo, Operation, walk
+from tileproof.mlir.design import Core, Design, Fifo
+from tileproof.mlir.program import Body, FifoUse, Release, walk
 
 STEPS = 20_000  # enough to come back to where a loop began; whoever moves for so long is not stuck
 SLACK_WORDS = 64  # more than the stream and the DMAs hold between two pools (AM020; xdna-emu's measurements)
@@ -32,24 +33,23 @@ class _Count:
     produced: int | None
     consumed: dict[_At, int]
 
-    def ready(self, operation: Operation, at: _At) -> bool:
-        count = int(str(operation.attributes["count"]))
-        if operation.attributes["port"] == "Consume":
-            return self.produced is None or self.produced - self.consumed.get(at, 0) >= count
-        return all((self.produced or 0) + count - consumed <= self.capacity for consumed in self.consumed.values())
+    def ready(self, operation: FifoUse, at: _At) -> bool:
+        if operation.port == "Consume":
+            return self.produced is None or self.produced - self.consumed.get(at, 0) >= operation.count
+        after = (self.produced or 0) + operation.count
+        return all(after - consumed <= self.capacity for consumed in self.consumed.values())
 
-    def release(self, operation: Operation, at: _At) -> None:
-        count = int(str(operation.attributes["count"]))
-        if operation.attributes["port"] == "Consume":
-            self.consumed[at] = self.consumed.get(at, 0) + count
+    def release(self, operation: FifoUse, at: _At) -> None:
+        if operation.port == "Consume":
+            self.consumed[at] = self.consumed.get(at, 0) + operation.count
         elif self.produced is not None:
-            self.produced += count
+            self.produced += operation.count
 
-    def waits_for(self, operation: Operation) -> list[_At]:
-        if operation.attributes["port"] == "Consume":
+    def waits_for(self, operation: FifoUse) -> list[_At]:
+        if operation.port == "Consume":
             return [self.fifo.producer.at]
-        count = int(str(operation.attributes["count"]))
-        return [at for at, consumed in self.consumed.items() if (self.produced or 0) + count - consumed > self.capacity]
+        after = (self.produced or 0) + operation.count
+        return [at for at, consumed in self.consumed.items() if after - consumed > self.capacity]
 
 
 @dataclass
@@ -57,8 +57,8 @@ class _Program:
     """One core's fifo operations in their order, and the one that it stands at."""
 
     core: Core
-    operations: Iterator[Operation]
-    at: Operation | None = field(default=None)
+    operations: Iterator[FifoUse]
+    at: FifoUse | None = field(default=None)
 
     def __post_init__(self) -> None:
         self.at = next(self.operations, None)
@@ -67,8 +67,8 @@ class _Program:
         """Go on until it has to wait, ends, or has used up `steps`; the steps taken."""
         taken = 0
         while self.at is not None and taken < steps:
-            count = counts[str(self.at.attributes["fifo"])]
-            if self.at.name == RELEASE:
+            count = counts[self.at.fifo]
+            if isinstance(self.at, Release):
                 count.release(self.at, self.core.tile.at)
             elif not count.ready(self.at, self.core.tile.at):
                 break
@@ -114,10 +114,9 @@ def _modelled(checked: Checked) -> bool:
     for core in design.cores:
         known = constants(core.body)
         for operation in walk(core.body):
-            if is_fifo(operation) and operation.attributes["fifo"] not in names:
+            if isinstance(operation, FifoUse) and operation.fifo not in names:
                 return False
-            inside = any(is_fifo(inner) for region in operation.regions for inner in walk(region))
-            if inside and trip_count(operation, known) is None:
+            if uses_fifos(operation) and trip_count(operation, known) is None:
                 return False
     return True
 
@@ -175,16 +174,16 @@ def _count(lowered: LoweredDesign, fifo: Fifo) -> _Count:
 
 def _uses(lowered: LoweredCore | None, fifo: Fifo) -> bool:
     return lowered is not None and any(
-        is_fifo(operation) and operation.attributes["fifo"] == fifo.name for operation in walk(lowered.core.body)
+        isinstance(operation, FifoUse) and operation.fifo == fifo.name for operation in walk(lowered.core.body)
     )
 
 
-def _played(body: tuple[Operation, ...], known: Mapping[int, int]) -> Iterator[Operation]:
+def _played(body: Body, known: Mapping[int, int]) -> Iterator[FifoUse]:
     """The fifo operations of a body, loop by loop."""
     for operation in body:
-        if is_fifo(operation):
+        if isinstance(operation, FifoUse):
             yield operation
-        elif any(is_fifo(inner) for region in operation.regions for inner in walk(region)):
+        elif uses_fifos(operation):
             for _ in range(trip_count(operation, known) or 0):
                 yield from _played(operation.regions[0], known)
 
@@ -197,7 +196,7 @@ def _circle(programs: Mapping[_At, _Program], counts: Mapping[str, _Count]) -> l
             operation = programs[path[-1]].at if path[-1] in programs else None
             if operation is None:  # it has ended, or is no core
                 break
-            following = counts[str(operation.attributes["fifo"])].waits_for(operation)
+            following = counts[operation.fifo].waits_for(operation)
             if not following:
                 break
             if following[0] in path:
@@ -207,12 +206,10 @@ def _circle(programs: Mapping[_At, _Program], counts: Mapping[str, _Count]) -> l
 
 
 def _waiting(program: _Program) -> str:
-    assert program.at is not None
-    attributes = program.at.attributes
-    return (
-        f"{program.core.tile} waits at {program.at.place} to "
-        f"{'fill' if attributes['port'] == 'Produce' else 'take'} {attributes['count']} of @{attributes['fifo']}"
-    )
+    at = program.at
+    assert at is not None
+    does = "fill" if at.port == "Produce" else "take"
+    return f"{program.core.tile} waits at {at.place} to {does} {at.count} of @{at.fifo}"
 
 
 CHECKS = (wait_cycle,)

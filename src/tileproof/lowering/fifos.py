@@ -16,7 +16,8 @@ from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.locks import FifoLock
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
 from tileproof.lowering.resources import Resources, limit
-from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Operation, Tile, walk
+from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Tile
+from tileproof.mlir.program import Access, Acquire, Body, Call, FifoUse, For, Operation, Release, walk
 from tileproof.mlir_aie_states import NEWEST, State
 
 _Key = tuple[str, int]  # a fifo's name and one of its ends: 0 the producer, 1 and up the consumers
@@ -204,13 +205,8 @@ def _pool_size(design: Design, fifo: Fifo, tile: Tile, end: int) -> int:
 
 def _acquires(core: Core, fifo: Fifo, port: str) -> Iterator[int]:
     for operation in walk(core.body):
-        attributes = operation.attributes
-        if (
-            operation.name == "aie.objectfifo.acquire"
-            and attributes["fifo"] == fifo.name
-            and attributes["port"] == port
-        ):
-            yield int(str(attributes["count"]))
+        if isinstance(operation, Acquire) and operation.end == (fifo.name, port):
+            yield operation.count
 
 
 def _wishes(fifo: Fifo, tile: Tile, count: int) -> tuple[list[int | None], list[int | None]]:
@@ -413,12 +409,13 @@ def _check_cores(lowering: FifoLowering) -> None:
         _Held(core).run(core.body)
         acquired: dict[int, int] = {}
         for operation in walk(core.body):
-            if operation.name == "aie.objectfifo.subview.access":
+            if isinstance(operation, Access):
                 _check_access(operation, acquired)
-            if operation.name in ("aie.objectfifo.acquire", "aie.objectfifo.release"):
+            elif isinstance(operation, FifoUse):
                 _check_port(lowering, core, operation)
-                acquired |= dict.fromkeys(operation.results, int(str(operation.attributes["count"])))
-            elif operation.name == "func.call":
+                if isinstance(operation, Acquire):
+                    acquired[operation.view] = operation.count
+            elif isinstance(operation, Call):
                 _check_call(lowering.design, operation)
 
 
@@ -428,17 +425,17 @@ class _Held:
 
     core: Core
     held: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    wrong: dict[tuple[str, str], Operation] = field(default_factory=dict)
+    wrong: dict[tuple[str, str], Release] = field(default_factory=dict)
 
-    def run(self, body: tuple[Operation, ...]) -> None:
+    def run(self, body: Body) -> None:
         for operation in body:
-            if operation.name == "scf.for":
+            if isinstance(operation, For):
                 # Twice, so that its second pass meets what the first has left.
                 for _ in range(2):
-                    self.run(operation.regions[0])
+                    self.run(operation.body)
             elif operation.regions:
                 self._branches(operation)
-            elif operation.name in ("aie.objectfifo.acquire", "aie.objectfifo.release"):
+            elif isinstance(operation, FifoUse):
                 self._one(operation)
 
     def _branches(self, operation: Operation) -> None:
@@ -449,10 +446,9 @@ class _Held:
             after = {key: max(count, after.get(key, 0)) for key, count in self.held.items()}
         self.held = defaultdict(int, after)
 
-    def _one(self, operation: Operation) -> None:
-        key = (str(operation.attributes["fifo"]), str(operation.attributes["port"]))
-        count = int(str(operation.attributes["count"]))
-        if operation.name == "aie.objectfifo.release":
+    def _one(self, operation: FifoUse) -> None:
+        key, count = operation.end, operation.count
+        if isinstance(operation, Release):
             if count > self.held[key]:
                 self.wrong.setdefault(key, operation)
             self.held[key] = max(0, self.held[key] - count)
@@ -461,7 +457,7 @@ class _Held:
         else:
             self.held[key] = max(self.held[key], count)
 
-    def _refusal(self, key: tuple[str, str], again: Operation) -> Problem:
+    def _refusal(self, key: tuple[str, str], again: FifoUse) -> Problem:
         return Problem(
             f"the core on {self.core.tile} releases more of @{key[0]} than it holds",
             where=str(self.wrong[key].place),
@@ -471,9 +467,9 @@ class _Held:
         )
 
 
-def _check_port(lowering: FifoLowering, core: Core, operation: Operation) -> None:
+def _check_port(lowering: FifoLowering, core: Core, operation: FifoUse) -> None:
     """A core may only touch the fifos it is an end of, at its own port."""
-    name, port = str(operation.attributes["fifo"]), str(operation.attributes["port"])
+    name, port = operation.end
     fifo = lowering.design.fifo(name)
     if fifo is None:
         raise Problem(
@@ -490,31 +486,32 @@ def _check_port(lowering: FifoLowering, core: Core, operation: Operation) -> Non
             fix="name a fifo that begins or ends at this core, with the port it has there",
             check="TP601",
         )
-    count = operation.attributes["count"]
-    if not isinstance(count, int) or count < 1:
+    if operation.count < 1:
         raise Problem(
-            f"{operation.name} of {count} objects", where=str(operation.place), fix="acquire and release at least one"
+            f"{operation.name} of {operation.count} objects",
+            where=str(operation.place),
+            fix="acquire and release at least one",
         )
-    if operation.types and operation.types[0] != fifo.element:
+    if isinstance(operation, Acquire) and operation.type != fifo.element:
         raise Problem(
-            f"the objects of @{name} are {fifo.element}, not {operation.types[0]}",
+            f"the objects of @{name} are {fifo.element}, not {operation.type}",
             where=str(operation.place),
             fix=f"write !aie.objectfifosubview<{fifo.element}>",
         )
 
 
-def _check_access(operation: Operation, acquired: dict[int, int]) -> None:
-    count, index = acquired.get(operation.operands[0], 0), operation.attributes["index"]
-    if not isinstance(index, int) or not 0 <= index < count:
+def _check_access(operation: Access, acquired: dict[int, int]) -> None:
+    count = acquired.get(operation.view, 0)
+    if not 0 <= operation.index < count:
         raise Problem(
-            f"an access takes object {index} of {count} acquired ones",
+            f"an access takes object {operation.index} of {count} acquired ones",
             where=str(operation.place),
             fix="acquire more, or access a smaller index",
         )
 
 
-def _check_call(design: Design, operation: Operation) -> None:
-    name = str(operation.attributes["callee"])
+def _check_call(design: Design, operation: Call) -> None:
+    name = operation.callee
     declared = next((function for function in design.functions if function.name == name), None)
     if declared is None:
         raise Problem(
@@ -524,11 +521,11 @@ def _check_call(design: Design, operation: Operation) -> None:
             fix="declare it with func.func private",
             check="TP505",
         )
-    if operation.operand_types != declared.parameters:
+    if operation.types != declared.parameters:
         raise Problem(
             f"@{name} is called with other arguments than it is declared with",
             where=str(operation.place),
-            why=f"called with ({', '.join(map(str, operation.operand_types))}), "
+            why=f"called with ({', '.join(map(str, operation.types))}), "
             f"declared at {declared.place} with ({', '.join(map(str, declared.parameters))})",
             fix="make the call and the declaration agree",
             check="TP505",

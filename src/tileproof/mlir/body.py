@@ -1,4 +1,4 @@
-"""The program of a core as plain operations with numbered values."""
+"""The program of a core: its operations in order, with numbered values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp,
 from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.attributes import plain, refuse, type_of
-from tileproof.mlir.design import Buffer, Lock, MemRef, Operation
+from tileproof.mlir.design import Buffer, Lock
+from tileproof.mlir.operations import LABEL, meant
 from tileproof.mlir.parse import place_of
+from tileproof.mlir.program import Access, Body, Kept, Label, Operation
+from tileproof.mlir.values import Type
 
 _IN_CORES = (EndOp, UseLockOp, EventOp, GetCascadeOp, PutCascadeOp, AcquireOp, ReleaseOp, AccessOp)
 _NOT_IN_CORES: tuple[type[XdslOperation], ...] = (
@@ -33,7 +36,7 @@ def _gives_objects(op: XdslOperation) -> TypeGuard[AcquireOp]:
     return isinstance(op, AcquireOp) and op.gives_objects()
 
 
-class Body:
+class BodyReader:
     """Numbers the values of one core's body. `buffers` and `locks` say which of them stand for something outside."""
 
     def __init__(self, buffers: dict[SSAValue, Buffer], locks: dict[SSAValue, Lock]) -> None:
@@ -43,7 +46,7 @@ class Body:
         self.buffers: dict[int, str] = {}
         self.locks: dict[int, str] = {}
 
-    def operations(self, blocks: Iterable[Block]) -> tuple[Operation, ...]:
+    def operations(self, blocks: Iterable[Block]) -> Body:
         blocks = tuple(blocks)
         if len(blocks) == 1:
             return tuple(written for op in blocks[0].ops for written in self._written(op, {}))
@@ -60,16 +63,11 @@ class Body:
             first = next(iter(block.ops), None)
             if first is None:
                 continue  # xDSL refuses a jump to a block without a terminator
-            yield Operation(
-                name="block",
-                operands=(),
-                results=tuple(self._number(argument) for argument in block.args),
-                types=tuple(type_of(first, argument.type) for argument in block.args),
-                operand_types=(),
-                attributes={},
-                regions=(),
-                arguments=(),
+            yield Label(
+                name=LABEL,
                 place=place_of(first),
+                values=tuple(self._number(argument) for argument in block.args),
+                types=tuple(type_of(first, argument.type) for argument in block.args),
             )
             for op in block.ops:
                 yield from self._written(op, starts)
@@ -87,43 +85,35 @@ class Body:
         """The operation; an acquire that gives its objects by themselves as an acquire and an access for each."""
         whole = self._operation(op, starts)
         if not _gives_objects(op):
-            yield whole
+            yield meant(whole)
             return
         if whole.attributes["count"] != len(op.outs):
             refuse(op, f"{whole.attributes['count']} objects and {len(op.outs)} results", "name each object")
         view = len(self._numbers)
         self._numbers[_View()] = view
-        yield replace(whole, results=(view,), types=whole.types[:1])
-        for index, (result, type_) in enumerate(zip(whole.results, whole.types, strict=True)):
-            yield replace(
-                whole,
-                name=AccessOp.name,
-                operands=(view,),
-                operand_types=(type_,),
-                results=(result,),
-                types=(type_,),
-                attributes={"index": index},
-            )
+        yield meant(replace(whole, results=(view,)))
+        for index, result in enumerate(whole.results):
+            yield Access(name=AccessOp.name, place=whole.place, view=view, index=index, result=result)
 
-    def _operation(self, op: XdslOperation, starts: dict[Block, int]) -> Operation:
+    def _operation(self, op: XdslOperation, starts: dict[Block, int]) -> Kept:
         if isinstance(op, _NOT_IN_CORES):
             refuse(op, f"{op.name} cannot stand in a core", "move it out, directly into the device")
-        arguments = tuple(
+        blocks = tuple(
             tuple(self._number(argument) for block in region.blocks for argument in block.args)
             if len(region.blocks) == 1
             else ()
             for region in op.regions
         )
-        return Operation(
+        return Kept(
             name=op.name,
+            place=place_of(op),
             operands=tuple(self._operand(op, value) for value in op.operands),
             results=tuple(self._number(result) for result in op.results),
             types=tuple(type_of(op, result.type) for result in op.results),
             operand_types=tuple(self._type(op, operand) for operand in op.operands),
             attributes={key: plain(value) for key, value in {**op.attributes, **op.properties}.items()},
-            regions=tuple(self.operations(region.blocks) for region in op.regions),
-            arguments=arguments,
-            place=place_of(op),
+            bodies=tuple(self.operations(region.blocks) for region in op.regions),
+            blocks=blocks,
             successors=tuple(starts[block] for block in op.successors if block in starts),
         )
 
@@ -132,5 +122,5 @@ class Body:
             refuse(op, f"{op.name} cannot use a tile", "use a buffer of that tile")
         return self._number(value)
 
-    def _type(self, op: XdslOperation, value: SSAValue) -> MemRef | str:
+    def _type(self, op: XdslOperation, value: SSAValue) -> Type:
         return "lock" if value in self._known_locks else type_of(op, value.type)

@@ -2,49 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
 from typing import Literal
 
 from tileproof.device_model import Device
-from tileproof.dtypes import DType
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands in a design: file name, line and column, counted from 1; 0 for a file as a whole."""
-
-    file: str
-    line: int
-    column: int
-
-    @classmethod
-    def of_file(cls, file: str) -> Place:
-        """A file that has no lines, such as an xclbin."""
-        return cls(file, 0, 0)
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-
-
-@dataclass(frozen=True, slots=True)
-class MemRef:
-    """A memref type: `shape` in elements, outermost first."""
-
-    shape: tuple[int, ...]
-    dtype: DType
-
-    @property
-    def count(self) -> int:
-        return prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return self.count * self.dtype.nbytes
-
-    def __str__(self) -> str:
-        return "memref<" + "".join(f"{extent}x" for extent in self.shape) + self.dtype.name + ">"
+from tileproof.mlir.program import Body
+from tileproof.mlir.values import MemRef as MemRef
+from tileproof.mlir.values import Place as Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,36 +239,6 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation of a core's body. Values are numbers, unique in the core; a region is a list of operations.
-
-    `types` are those of the results, `operand_types` of the operands: a memref, or another type's name.
-    `arguments` are the values a region's block receives, region by region. Where a region has several blocks, each
-    begins with an operation named "block" whose results are the block's arguments, and a branch has the positions
-    of these in `successors`.
-    """
-
-    name: str
-    operands: tuple[int, ...]
-    results: tuple[int, ...]
-    types: tuple[MemRef | str, ...]
-    operand_types: tuple[MemRef | str, ...]
-    attributes: Mapping[str, object]
-    regions: tuple[tuple[Operation, ...], ...]
-    arguments: tuple[tuple[int, ...], ...]
-    place: Place
-    successors: tuple[int, ...] = ()
-
-
-def walk(body: tuple[Operation, ...]) -> Iterator[Operation]:
-    """Every operation of a body, those inside regions after the one that holds them."""
-    for operation in body:
-        yield operation
-        for region in operation.regions:
-            yield from walk(region)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """The program of one core tile. `stack_size` in bytes, None where the design is silent.
 
@@ -314,7 +249,7 @@ class Core:
     tile: Tile
     stack_size: int | None
     link_with: str | None
-    body: tuple[Operation, ...]
+    body: Body
     buffers: Mapping[int, str]
     place: Place
     locks: Mapping[int, str] = field(default_factory=dict)

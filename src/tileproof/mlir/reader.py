@@ -58,7 +58,7 @@ from tileproof.mlir.attributes import (
     type_of,
     unknown_attributes,
 )
-from tileproof.mlir.body import Body
+from tileproof.mlir.body import BodyReader
 from tileproof.mlir.design import (
     Allocate,
     Buffer,
@@ -434,7 +434,7 @@ class _Reader:
         if tile.kind != "core":
             refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", check="TP605")
         self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
-        body = Body(self.buffers, self.locks)
+        body = BodyReader(self.buffers, self.locks)
         if any(isinstance(inner, AcquireOp) and inner.gives_objects() for inner in op.walk()):
             self.notes.append(spelling.objects_by_themselves(op))
         linked, elf = optional_string(op, "link_with"), optional_string(op, "elf_file")

@@ -28,6 +28,7 @@ from tileproof.mlir.design import (
     UseTask,
     Wait,
 )
+from tileproof.mlir.program import callees
 
 
 def design_text(design: Design, lowered: LoweredDesign | None, name: str) -> str:
@@ -100,11 +101,8 @@ def _box(design: Design, lowered: LoweredDesign | None, tile: Tile) -> list[str]
 
 
 def _called(design: Design, tile: Tile) -> list[str]:
-    from tileproof.mlir.design import walk
-
     bodies = [core.body for core in design.cores if core.tile.at == tile.at]
-    names = (str(op.attributes["callee"]) for body in bodies for op in walk(body) if op.name == "func.call")
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(name for body in bodies for name in callees(body)))
 
 
 # Who feeds whom

@@ -17,7 +17,24 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.dtypes import DTYPES
-from tileproof.mlir.design import MemRef, Operation
+from tileproof.mlir.program import (
+    Arithmetic,
+    Binary,
+    Bitcast,
+    Broadcast,
+    Cast,
+    Compare,
+    CompareFloats,
+    Constant,
+    FloatFunction,
+    FloatPredicate,
+    Negate,
+    Reading,
+    Select,
+    WholeFunction,
+    WholePredicate,
+)
+from tileproof.mlir.values import Type
 
 Vector = npt.NDArray[Any]
 Number = int | float | Vector
@@ -26,37 +43,30 @@ _WIDTHS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
 _FLOATS = {"f32", "bf16"}
 _VECTOR = re.compile(r"vector<(?P<shape>(?:\d+x)+)(?P<element>\w+)>")
 
-MathText = MemRef | str
-
 
 class Unsupported(Exception):  # noqa: N818  the caller knows the place, and makes a Problem of it
     """Names the type that an operation is not done on here."""
 
 
-def compute(operation: Operation, values: list[Any]) -> Number:
-    """The result of an operation of `OPERATIONS` on its operands. Raises ZeroDivisionError, and Unsupported."""
-    function = OPERATIONS[operation.name]
-    if any(isinstance(value, np.ndarray) for value in values):
-        return _lane_by_lane(function, operation, values)
+def compute(operation: Arithmetic, values: list[Any]) -> Number:
+    """The result of an operation of `COMPUTED` on its operands. Raises ZeroDivisionError, and Unsupported."""
+    function = COMPUTED[type(operation)]
+    for value in values:
+        if isinstance(value, np.ndarray):
+            return _lane_by_lane(function, operation, values)
     return function(operation, values)
 
 
-def _lane_by_lane(
-    function: Callable[[Operation, list[Any]], Number], operation: Operation, values: list[Any]
-) -> Number:
+def _lane_by_lane(function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any]) -> Number:
     """A vector's result is that of each lane; a scalar among the operands, as a condition, is every lane's."""
-    shape, dtype = vector_type(operation.types[0])
-    one = replace(
-        operation,
-        types=(_element(operation.types[0]),),
-        operand_types=tuple(_element(type_) for type_ in operation.operand_types),
-    )
+    shape, dtype = vector_type(operation.type)
+    one = replace(operation, type=_element(operation.type), of=_element(operation.of))
     count = prod(shape)
     lanes = zip(*(v.ravel().tolist() if isinstance(v, np.ndarray) else [v] * count for v in values), strict=True)
     return np.array([function(one, list(lane)) for lane in lanes], dtype=dtype).reshape(shape)
 
 
-def vector_type(type_: MathText) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def vector_type(type_: Type) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and element type of a vector."""
     found = _VECTOR.fullmatch(str(type_))
     if found is None or found["element"] not in (*DTYPES, "i1"):
@@ -65,13 +75,13 @@ def vector_type(type_: MathText) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, np.dtype(np.uint8) if found["element"] == "i1" else DTYPES[found["element"]].numpy
 
 
-def _element(type_: MathText) -> str:
+def _element(type_: Type) -> str:
     """The type of a vector's lanes; any other type as it is."""
     found = _VECTOR.fullmatch(str(type_))
     return str(type_) if found is None else found["element"]
 
 
-def fitted(value: Number, type_: MathText) -> Number:
+def fitted(value: Number, type_: Type) -> Number:
     """A result as its type holds it."""
     name = str(type_)
     if name in _WIDTHS:
@@ -89,29 +99,29 @@ def _wrapped(value: int, type_: str) -> int:
     return value - (1 << width) if width > 1 and value >> (width - 1) else value
 
 
-def _unsigned(value: Any, type_: MathText) -> Any:
+def _unsigned(value: Any, type_: Type) -> Any:
     return value & ((1 << _WIDTHS[str(type_)]) - 1)
 
 
-def _constant(operation: Operation, _: list[Any]) -> Number:
-    value = operation.attributes["value"]
+def constant(operation: Constant) -> Number:
+    """The value of a constant; raises Unsupported."""
+    value, type_ = operation.value, operation.type
     if isinstance(value, tuple):
-        shape, dtype = vector_type(operation.types[0])
+        shape, dtype = vector_type(type_)
         return np.broadcast_to(np.array(value, dtype=dtype), (prod(shape),)).reshape(shape)
-    if not isinstance(value, int | float):
-        raise Unsupported(str(operation.types[0]))
-    return fitted(value, operation.types[0])
+    if value is None:
+        raise Unsupported(str(type_))
+    return fitted(value, type_)
 
 
-def _binary(function: Callable[[Any, Any], Any], *, unsigned: bool = False) -> Callable[..., Number]:
-    def result(operation: Operation, values: list[Any]) -> Number:
-        type_ = operation.types[0]
-        if type_ not in _WIDTHS and type_ not in _FLOATS:
-            raise Unsupported(str(type_))
-        a, b = (_unsigned(value, type_) for value in values) if unsigned else values
-        return fitted(function(a, b), type_)
-
-    return result
+def _binary(operation: Binary, values: list[Any]) -> Number:
+    type_, function = operation.type, operation.function
+    if type_ not in _WIDTHS and type_ not in _FLOATS:
+        raise Unsupported(str(type_))
+    a, b = values
+    if function in _UNSIGNED:
+        return fitted(_UNSIGNED[function](_unsigned(a, type_), _unsigned(b, type_)), type_)
+    return fitted(_BINARY[function](a, b), type_)
 
 
 def _quotient(a: int, b: int) -> int:
@@ -135,78 +145,103 @@ def _shift(function: Callable[[int, int], int]) -> Callable[[int, int], int]:
     return lambda a, b: function(a, b) if 0 <= b < 64 else 0
 
 
-_COMPARISONS: tuple[Callable[[Any, Any], Any], ...] = (
-    *(operator.eq, operator.ne),
-    *(operator.lt, operator.le, operator.gt, operator.ge),
-    *(operator.lt, operator.le, operator.gt, operator.ge),
-)
-_FIRST_UNSIGNED = 6
-_INDEX_PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")
-# arith.cmpf: false, then eq, gt, ge, lt, le, ne, ord; the same unordered; true.
-_ORDERED: tuple[Callable[[Any, Any], Any], ...] = (
-    *(operator.eq, operator.gt, operator.ge, operator.lt, operator.le, operator.ne),
-)
+_SIGNED_COMPARISONS: dict[WholePredicate, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "slt": operator.lt,
+    "sle": operator.le,
+    "sgt": operator.gt,
+    "sge": operator.ge,
+}
+_UNSIGNED_COMPARISONS: dict[WholePredicate, Callable[[Any, Any], Any]] = {
+    "ult": operator.lt,
+    "ule": operator.le,
+    "ugt": operator.gt,
+    "uge": operator.ge,
+}
 
 
-def _compare(operation: Operation, values: list[Any]) -> Number:
-    predicate = operation.attributes["predicate"]
-    number = _INDEX_PREDICATES.index(predicate) if isinstance(predicate, str) else predicate
-    assert isinstance(number, int)
-    read = _unsigned if number >= _FIRST_UNSIGNED else _signed
-    a, b = (read(value, operation.operand_types[0]) for value in values)
-    return int(_COMPARISONS[number](a, b))
-
-
-def _compare_floats(operation: Operation, values: list[Any]) -> Number:
-    predicate = operation.attributes["predicate"]
-    assert isinstance(predicate, int)
+def _compare(operation: Compare, values: list[Any]) -> Number:
     a, b = values
-    unordered = isnan(a) or isnan(b)
-    table = [
-        *(False, *(not unordered and rule(a, b) for rule in _ORDERED), not unordered),
-        *(unordered or rule(a, b) for rule in _ORDERED),
-        *(unordered, True),
-    ]
-    return int(table[predicate])
+    if operation.predicate in _UNSIGNED_COMPARISONS:
+        rule = _UNSIGNED_COMPARISONS[operation.predicate]
+        return int(rule(_unsigned(a, operation.of), _unsigned(b, operation.of)))
+    return int(_SIGNED_COMPARISONS[operation.predicate](_signed(a, operation.of), _signed(b, operation.of)))
 
 
-def _select(_: Operation, values: list[Any]) -> Number:
+def _compare_floats(operation: CompareFloats, values: list[Any]) -> Number:
+    a, b = values
+    return int(_FLOAT_TRUTH[operation.predicate](a, b, isnan(a) or isnan(b)))
+
+
+def _ordered(rule: Callable[[Any, Any], Any]) -> Callable[[Any, Any, bool], bool]:
+    return lambda a, b, unordered: not unordered and rule(a, b)
+
+
+def _unordered(rule: Callable[[Any, Any], Any]) -> Callable[[Any, Any, bool], bool]:
+    return lambda a, b, unordered: unordered or rule(a, b)
+
+
+# The last of the arguments is whether one of the others is no number.
+_FLOAT_TRUTH: dict[FloatPredicate, Callable[[Any, Any, bool], bool]] = {
+    "false": lambda a, b, unordered: False,
+    "oeq": _ordered(operator.eq),
+    "ogt": _ordered(operator.gt),
+    "oge": _ordered(operator.ge),
+    "olt": _ordered(operator.lt),
+    "ole": _ordered(operator.le),
+    "one": _ordered(operator.ne),
+    "ord": lambda a, b, unordered: not unordered,
+    "ueq": _unordered(operator.eq),
+    "ugt": _unordered(operator.gt),
+    "uge": _unordered(operator.ge),
+    "ult": _unordered(operator.lt),
+    "ule": _unordered(operator.le),
+    "une": _unordered(operator.ne),
+    "uno": lambda a, b, unordered: unordered,
+    "true": lambda a, b, unordered: True,
+}
+
+
+def _select(_: Select, values: list[Any]) -> Number:
     condition, yes, no = values
     chosen: Number = yes if condition else no
     return chosen
 
 
-def _cast(operation: Operation, values: list[Any]) -> Number:
-    return fitted(values[0], operation.types[0])
-
-
-def _signed_cast(operation: Operation, values: list[Any]) -> Number:
-    return fitted(_signed(values[0], operation.operand_types[0]), operation.types[0])
-
-
-def _signed(value: Any, type_: MathText) -> Any:
+def _signed(value: Any, type_: Type) -> Any:
     """An i1 is kept as 0 or 1, and its one bit is its sign."""
     return -value if type_ == "i1" else value
 
 
-def _extend_unsigned(operation: Operation, values: list[Any]) -> Number:
-    value = _unsigned(values[0], operation.operand_types[0])
-    return fitted(value, operation.types[0])
+_READ: dict[Reading, Callable[[Any, Type], Any]] = {
+    "signed": _signed,
+    "unsigned": _unsigned,
+    "number": lambda value, _: value,
+}
 
 
-def _bitcast(operation: Operation, values: list[Any]) -> Number:
-    before, after = (DTYPES.get(str(type_)) for type_ in (operation.operand_types[0], operation.types[0]))
+def _cast(operation: Cast, values: list[Any]) -> Number:
+    return fitted(_READ[operation.reads](values[0], operation.of), operation.type)
+
+
+def _broadcast(operation: Broadcast, values: list[Any]) -> Number:
+    return fitted(values[0], operation.type)
+
+
+def _bitcast(operation: Bitcast, values: list[Any]) -> Number:
+    before, after = (DTYPES.get(str(type_)) for type_ in (operation.of, operation.type))
     if before is None or after is None:
-        raise Unsupported(str(operation.types[0]))
+        raise Unsupported(str(operation.type))
     value: Number = np.array([values[0]], before.numpy).view(after.numpy)[0].item()
     return value
 
 
-def _negate(operation: Operation, values: list[Any]) -> Number:
-    return fitted(-values[0], operation.types[0])
+def _negate(operation: Negate, values: list[Any]) -> Number:
+    return fitted(-values[0], operation.type)
 
 
-_SIGNED: dict[str, Callable[[int, int], int]] = {
+_BINARY: dict[WholeFunction | FloatFunction, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -221,16 +256,6 @@ _SIGNED: dict[str, Callable[[int, int], int]] = {
     "mins": min,
     "shl": _shift(lambda a, b: a << b),
     "shrs": _shift(lambda a, b: a >> b),
-}
-_UNSIGNED: dict[str, Callable[[int, int], int]] = {
-    "divu": lambda a, b: a // b,
-    "ceildivu": lambda a, b: -(-a // b),
-    "remu": lambda a, b: a % b,
-    "maxu": max,
-    "minu": min,
-    "shru": _shift(lambda a, b: a >> b),
-}
-_FLOAT: dict[str, Callable[[Any, Any], Any]] = {
     "addf": _single(np.add),
     "subf": _single(np.subtract),
     "mulf": _single(np.multiply),
@@ -240,33 +265,23 @@ _FLOAT: dict[str, Callable[[Any, Any], Any]] = {
     "maxnumf": np.fmax,
     "minnumf": np.fmin,
 }
+# On operands that are read without a sign.
+_UNSIGNED: dict[WholeFunction | FloatFunction, Callable[[int, int], int]] = {
+    "divu": lambda a, b: a // b,
+    "ceildivu": lambda a, b: -(-a // b),
+    "remu": lambda a, b: a % b,
+    "maxu": max,
+    "minu": min,
+    "shru": _shift(lambda a, b: a >> b),
+}
 
-
-def _arith_name(name: str) -> str:
-    """`divs` is arith.divsi, `and` arith.andi."""
-    return f"arith.{name}i"
-
-
-OPERATIONS: dict[str, Callable[[Operation, list[Any]], Number]] = {
-    **{_arith_name(name): _binary(function) for name, function in _SIGNED.items()},
-    **{_arith_name(name): _binary(function, unsigned=True) for name, function in _UNSIGNED.items()},
-    **{f"index.{name}": _binary(function) for name, function in _SIGNED.items()},
-    **{f"index.{name}": _binary(function, unsigned=True) for name, function in _UNSIGNED.items()},
-    **{f"arith.{name}": _binary(function) for name, function in _FLOAT.items()},
-    **dict.fromkeys(("arith.constant", "index.constant"), _constant),
-    **dict.fromkeys(("arith.cmpi", "index.cmp"), _compare),
-    "arith.cmpf": _compare_floats,
-    "arith.select": _select,
-    "arith.negf": _negate,
-    **dict.fromkeys(("arith.extsi", "arith.index_cast", "index.casts", "arith.sitofp"), _signed_cast),
-    **dict.fromkeys(("arith.extui", "arith.index_castui", "index.castu", "arith.uitofp"), _extend_unsigned),
-    **dict.fromkeys(
-        (
-            "arith.trunci",
-            *("arith.fptosi", "arith.fptoui", "arith.extf", "arith.truncf"),
-            *("vector.broadcast", "vector.splat"),
-        ),
-        _cast,
-    ),
-    "arith.bitcast": _bitcast,
+COMPUTED: dict[type[Arithmetic], Callable[[Any, list[Any]], Number]] = {
+    Binary: _binary,
+    Compare: _compare,
+    CompareFloats: _compare_floats,
+    Select: _select,
+    Negate: _negate,
+    Cast: _cast,
+    Bitcast: _bitcast,
+    Broadcast: _broadcast,
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.emulator.array.arithmetic import OPERATIONS, Unsupported, Vector, compute, vector_type
+from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, compute, constant, vector_type
 from tileproof.emulator.array.cascade import CASCADE_BYTES, CascadeEnds
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.array.faults import Fault, nothing_new
@@ -20,10 +20,43 @@ from tileproof.emulator.array.tile_code import TileCode
 from tileproof.emulator.cost.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.errors import Problem
 from tileproof.lowering.model import FifoEnd, LoweredCore, PlacedBuffer
-from tileproof.mlir.design import MemRef, Operation, walk
+from tileproof.mlir.operations import spellings
+from tileproof.mlir.program import (
+    Access,
+    Acquire,
+    Arithmetic,
+    Body,
+    Branch,
+    BranchIf,
+    Call,
+    Condition,
+    Constant,
+    Copy,
+    End,
+    Event,
+    For,
+    GetCascade,
+    If,
+    IndexSwitch,
+    Kept,
+    Label,
+    Load,
+    LoadVector,
+    Operation,
+    PutCascade,
+    Release,
+    Store,
+    StoreVector,
+    UseLock,
+    While,
+    Yield,
+    walk,
+)
+from tileproof.mlir.values import Type
 
 # What a value of a core's body can be: a number, a vector of them, a buffer, or the objects of an acquire.
 Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
+_VectorType = tuple[tuple[int, ...], np.dtype[Any]]  # shape and element type
 
 # More steps than any core makes between two objects; a loop without a release makes them for ever.
 _MAX_CALLS_WITHOUT_PROGRESS = 100_000
@@ -81,107 +114,99 @@ class CoreProgram:
         self._values = {number: self.buffers[name] for number, name in self.lowered.core.buffers.items()}
         yield from self._run(self.lowered.core.body)
 
-    def _run(self, body: tuple[Operation, ...]) -> Generator[Blocked | Spend, None, list[Value]]:
+    def _run(self, body: Body) -> Generator[Blocked | Spend, None, list[Value]]:
         """Run a region; gives what it yields. A branch inside goes on at another operation of it."""
         at = 0
         while at < len(body):
             operation = body[at]
+            kind = type(operation)
             at += 1
-            if operation.name in OPERATIONS:
-                self._compute(operation)
-            elif operation.name in _SIMPLE:
-                _SIMPLE[operation.name](self, operation)
-            elif operation.name in _WAITING:
-                yield from _WAITING[operation.name](self, operation)
-            elif operation.name in _YIELDS:
-                return [self._values[operand] for operand in operation.operands]
-            elif operation.name in _BRANCHES:
+            if kind in _SIMPLE:
+                _SIMPLE[kind](self, operation)
+            elif kind in _WAITING:
+                yield from _WAITING[kind](self, operation)
+            elif isinstance(operation, Yield | Condition | End):
+                return [self._values[value] for value in operation.values]
+            elif isinstance(operation, Branch | BranchIf):
                 yield from self._step(operation)
-                at = self._branch(operation, body)
+                at = self._jump(operation, body)
             else:
                 raise _not_executed(operation)
         return []
 
-    def _compute(self, operation: Operation) -> None:
+    def _compute(self, operation: Arithmetic) -> None:
         values = [self._values[operand] for operand in operation.operands]
         try:
-            self._values[operation.results[0]] = compute(operation, values)
+            self._values[operation.result] = compute(operation, values)
         except ZeroDivisionError:
             problem = Problem(f"{self.name} divides by zero", where=str(operation.place), fix="guard the division")
             raise problem from None
         except Unsupported as type_:
-            raise Problem(
-                f"the emulator does not execute {operation.name} on {type_}",
-                where=str(operation.place),
-                why="cores compute on integers, f32 and bf16 here, and on vectors of them",
-                fix="move it into the tile code",
-            ) from None
+            raise _not_computed(operation, type_) from None
+
+    def _constant(self, operation: Constant) -> None:
+        try:
+            self._values[operation.result] = constant(operation)
+        except Unsupported as type_:
+            raise _not_computed(operation, type_) from None
 
     # Control
 
-    def _for(self, operation: Operation) -> Work:
-        lower, upper, step, *carried = (self._values[operand] for operand in operation.operands)
-        index, *names = operation.arguments[0]
+    def _for(self, loop: For) -> Work:
+        lower, upper, step = self._values[loop.lower], self._values[loop.upper], self._values[loop.step]
         assert isinstance(lower, int)
         assert isinstance(upper, int)
         assert isinstance(step, int)
         if step <= 0:
             raise Problem(
                 "a loop never ends: its step is not positive",
-                where=str(operation.place),
+                where=str(loop.place),
                 why=f"the step is {step}",
                 fix="give scf.for a positive step",
             )
-        counter = lower
-        while counter < upper:
-            yield from self._step(operation)
-            self._values[index] = counter
-            self._values.update(zip(names, carried, strict=True))
-            carried = yield from self._run(operation.regions[0])
-            counter += step
-        self._values.update(zip(operation.results, carried, strict=True))
+        carried = [self._values[value] for value in loop.initial]
+        for counter in range(lower, upper, step):
+            yield from self._step(loop)
+            self._values[loop.index] = counter
+            self._values.update(zip(loop.carried, carried, strict=True))
+            carried = yield from self._run(loop.body)
+        self._values.update(zip(loop.results, carried, strict=True))
 
-    def _while(self, operation: Operation) -> Work:
-        carried = [self._values[operand] for operand in operation.operands]
-        before, after = operation.regions
+    def _while(self, loop: While) -> Work:
+        carried = [self._values[value] for value in loop.initial]
         while True:
-            yield from self._step(operation)
-            self._values.update(zip(operation.arguments[0], carried, strict=True))
-            goes_on, *carried = yield from self._run(before)
+            yield from self._step(loop)
+            self._values.update(zip(loop.tested, carried, strict=True))
+            goes_on, *carried = yield from self._run(loop.before)
             if not goes_on:
                 break
-            self._values.update(zip(operation.arguments[1], carried, strict=True))
-            carried = yield from self._run(after)
-        self._values.update(zip(operation.results, carried, strict=True))
+            self._values.update(zip(loop.carried, carried, strict=True))
+            carried = yield from self._run(loop.after)
+        self._values.update(zip(loop.results, carried, strict=True))
 
-    def _if(self, operation: Operation) -> Work:
-        taken = 0 if self._values[operation.operands[0]] else 1
-        if taken < len(operation.regions):
-            results = yield from self._run(operation.regions[taken])
-            self._values.update(zip(operation.results, results, strict=True))
-
-    def _switch(self, operation: Operation) -> Work:
-        """The first region is the default; the others are the cases in order."""
-        cases = operation.attributes["cases"]
-        assert isinstance(cases, tuple)
-        value = self._values[operation.operands[0]]
-        taken = 1 + cases.index(value) if value in cases else 0
-        results = yield from self._run(operation.regions[taken])
+    def _if(self, operation: If) -> Work:
+        taken = operation.then if self._values[operation.condition] else operation.otherwise
+        results = yield from self._run(taken)
         self._values.update(zip(operation.results, results, strict=True))
 
-    def _branch(self, operation: Operation, body: tuple[Operation, ...]) -> int:
+    def _switch(self, switch: IndexSwitch) -> Work:
+        value, taken = self._values[switch.value], switch.default
+        if value in switch.cases:
+            taken = switch.bodies[switch.cases.index(value)]
+        results = yield from self._run(taken)
+        self._values.update(zip(switch.results, results, strict=True))
+
+    def _jump(self, operation: Branch | BranchIf, body: Body) -> int:
         """Hand on the values of a branch; gives the position to go on from."""
-        successor, values = 0, list(operation.operands)
-        if operation.name == "cf.cond_br":
-            condition, *values = operation.operands
-            sizes = operation.attributes["operandSegmentSizes"]
-            assert isinstance(sizes, tuple)
-            successor = 0 if self._values[condition] else 1
-            values = values[: sizes[1]] if successor == 0 else values[sizes[1] :]
-        target = operation.successors[successor]
-        given = [self._values[value] for value in values]
-        self._values.update(zip(body[target].results, given, strict=True))
-        return target + 1
+        if isinstance(operation, Branch):
+            jump = operation.to
+        else:
+            jump = operation.then if self._values[operation.condition] else operation.otherwise
+        label = body[jump.target]
+        assert isinstance(label, Label)
+        given = [self._values[value] for value in jump.values]
+        self._values.update(zip(label.values, given, strict=True))
+        return jump.target + 1
 
     def _step(self, operation: Operation) -> Work:
         """Once a turn of every loop: time passes, so that an endless one does not stop all others."""
@@ -214,9 +239,9 @@ class CoreProgram:
 
     # Fifos
 
-    def _acquire(self, operation: Operation) -> Work:
+    def _acquire(self, operation: Acquire) -> Work:
         yield from self._spend()
-        objects, count = self._objects(operation)
+        objects, count = self.objects[operation.end], operation.count
         # Only what is not yet held is waited for (AcquireGreaterEqual of the difference).
         missing = max(0, count - objects.held)
         if objects.end.acquire_lock is not None:
@@ -234,7 +259,7 @@ class CoreProgram:
                     if not buffer.initial:
                         self.memories.hand_out(buffer)
             objects.held += missing
-        self._values[operation.results[0]] = tuple(view)
+        self._values[operation.view] = tuple(view)
 
     def _wait_text(self, objects: HeldObjects, count: int, lock: LockState) -> str:
         end = objects.end
@@ -244,9 +269,9 @@ class CoreProgram:
             f"{len(end.buffers)} objects (lock {lock.name}); the other end is {end.peer}"
         )
 
-    def _release(self, operation: Operation) -> Work:
+    def _release(self, operation: Release) -> Work:
         yield from self._spend()
-        objects, count = self._objects(operation)
+        objects, count = self.objects[operation.end], operation.count
         if count > objects.held:
             raise Problem(
                 f"{self.name} releases {count} of @{objects.end.fifo} and holds {objects.held}",
@@ -263,32 +288,23 @@ class CoreProgram:
             lock.release(count * objects.end.amount, self.name, str(operation.place))
             self.engine.wake(lock)
 
-    def _objects(self, operation: Operation) -> tuple[HeldObjects, int]:
-        key = (str(operation.attributes["fifo"]), str(operation.attributes["port"]))
-        count = operation.attributes["count"]
-        assert isinstance(count, int)
-        return self.objects[key], count
-
-    def _access(self, operation: Operation) -> None:
-        view, index = self._values[operation.operands[0]], operation.attributes["index"]
+    def _access(self, operation: Access) -> None:
+        view = self._values[operation.view]
         assert isinstance(view, tuple)
-        assert isinstance(index, int)
-        self._values[operation.results[0]] = view[index]
+        self._values[operation.result] = view[operation.index]
 
     # Locks written out
 
-    def _use_lock(self, operation: Operation) -> Work:
+    def _use_lock(self, operation: UseLock) -> Work:
         yield from self._spend()
-        lock = self.locks[self.lowered.core.locks[operation.operands[0]]]
-        count = operation.attributes.get("value", 1)
-        assert isinstance(count, int)
+        lock, count = self.locks[self.lowered.core.locks[operation.lock]], operation.value
         self._progress()
-        if operation.attributes["action"] == "Release":
+        if operation.action == "Release":
             lock.release(count, self.name, str(operation.place))
             self.engine.wake(lock)
             yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
             return
-        exactly = operation.attributes["action"] == "Acquire"
+        exactly = operation.action == "Acquire"
 
         def text() -> str:
             wanted = f"{'exactly' if exactly else 'at least'} {count}"
@@ -298,8 +314,8 @@ class CoreProgram:
 
     # Functions and memory
 
-    def _call(self, operation: Operation) -> Work:
-        name = str(operation.attributes["callee"])
+    def _call(self, operation: Call) -> Work:
+        name = operation.callee
         if self.code is None or name not in self.code.functions:
             raise Problem(
                 f"{self.name} calls {name}, and there is no such tile function",
@@ -319,8 +335,7 @@ class CoreProgram:
             )
         who = f"{self.name}, call {self.calls} of {name}"
         self.breadcrumb(who)
-        arguments = [self._values[operand] for operand in operation.operands]
-        flat = [self._single(argument, operation) for argument in arguments]
+        flat = [self._single(self._values[argument], operation) for argument in operation.arguments]
         called = self.code.call(self.code.functions[name], flat, f"{who}, {operation.place}")
         self.breadcrumb("")
         for fault in called.faults:
@@ -337,7 +352,7 @@ class CoreProgram:
             self.spent[term] = self.spent.get(term, 0) + cycles
         yield Spend(called.cycles.total, name, called.cycles.total)
 
-    def _single(self, argument: Value, operation: Operation) -> PlacedBuffer | int | float:
+    def _single(self, argument: Value, operation: Call) -> PlacedBuffer | int | float:
         if isinstance(argument, PlacedBuffer | int | float):
             return argument
         what = "what an acquire returned" if isinstance(argument, tuple) else "a vector"
@@ -383,61 +398,55 @@ class CoreProgram:
             f"{self.name} accesses {buffer.name} outside its shape", where=place, why=why, fix="correct the loop bounds"
         )
 
-    def _read(self, operation: Operation, buffer: int, indices: tuple[int, ...], count: int) -> npt.NDArray[Any]:
+    def _read(self, operation: Load, count: int) -> npt.NDArray[Any]:
         self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
-        placed = self._values[buffer]
-        elements, known, flat = self._elements(placed, indices, count, str(operation.place))
+        placed, place = self._values[operation.buffer], str(operation.place)
+        elements, known, flat = self._elements(placed, operation.indices, count, place)
         assert isinstance(placed, PlacedBuffer)
-        self.races.reads(placed.name, str(operation.place))
-        self._must_be_held(placed, "reads", str(operation.place))
+        self.races.reads(placed.name, place)
+        self._must_be_held(placed, "reads", place)
         if not (known[flat : flat + count] & FRESH).any():
             ever = bool((known[flat : flat + count] & EVER).any())
-            at = f"element {flat} of {placed.name}"
-            self.report(nothing_new(self.name, at, str(operation.place), ever=ever))
+            self.report(nothing_new(self.name, f"element {flat} of {placed.name}", place, ever=ever))
         return elements[flat : flat + count]
 
-    def _write(self, operation: Operation, value: Any, buffer: int, indices: tuple[int, ...], count: int) -> None:
+    def _write(self, operation: Store, count: int) -> None:
         self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
-        placed = self._values[buffer]
-        elements, known, flat = self._elements(placed, indices, count, str(operation.place))
+        placed, place = self._values[operation.buffer], str(operation.place)
+        elements, known, flat = self._elements(placed, operation.indices, count, place)
         assert isinstance(placed, PlacedBuffer)
-        self.races.writes(placed.name, str(operation.place))
-        self._must_be_held(placed, "writes", str(operation.place))
-        elements[flat : flat + count] = value
+        self.races.writes(placed.name, place)
+        self._must_be_held(placed, "writes", place)
+        elements[flat : flat + count] = self._values[operation.value]
         known[flat : flat + count] |= FRESH | EVER
 
-    def _load(self, operation: Operation) -> None:
-        buffer, *indices = operation.operands
-        self._values[operation.results[0]] = self._read(operation, buffer, tuple(indices), 1)[0].item()
+    def _load(self, operation: Load) -> None:
+        self._values[operation.result] = self._read(operation, 1)[0].item()
 
-    def _store(self, operation: Operation) -> None:
-        value, buffer, *indices = operation.operands
-        self._write(operation, self._values[value], buffer, tuple(indices), 1)
+    def _store(self, operation: Store) -> None:
+        self._write(operation, 1)
 
-    def _load_vector(self, operation: Operation) -> None:
-        buffer, *indices = operation.operands
-        shape, _ = self._vector(operation, operation.types[0])
-        self._values[operation.results[0]] = self._read(operation, buffer, tuple(indices), shape[0]).copy()
+    def _load_vector(self, operation: LoadVector) -> None:
+        shape, _ = self._vector(operation, operation.type, operation.type)
+        self._values[operation.result] = self._read(operation, shape[0]).copy()
 
-    def _store_vector(self, operation: Operation) -> None:
-        value, buffer, *indices = operation.operands
-        shape, _ = self._vector(operation, operation.operand_types[0])
-        self._write(operation, self._values[value], buffer, tuple(indices), shape[0])
+    def _store_vector(self, operation: StoreVector) -> None:
+        shape, _ = self._vector(operation, operation.type)
+        self._write(operation, shape[0])
 
-    def _vector(self, operation: Operation, type_: MemRef | str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    def _vector(self, operation: Operation, type_: Type, gives: Type | None = None) -> _VectorType:
+        """Shape and element type of a vector of one dimension; `gives` is the type of the operation's result."""
         try:
             shape, dtype = vector_type(type_)
         except Unsupported:
-            raise _not_executed(operation) from None
+            raise _not_executed(operation, gives) from None
         if len(shape) != 1:
-            raise _not_executed(operation)
+            raise _not_executed(operation, gives)
         return shape, dtype
 
-    def _copy(self, operation: Operation) -> None:
-        source, target = operation.operands
-        buffer = self._values[source]
+    def _copy(self, operation: Copy) -> None:
+        buffer, into = self._values[operation.source], self._values[operation.target]
         assert isinstance(buffer, PlacedBuffer)
-        into = self._values[target]
         assert isinstance(into, PlacedBuffer)
         self.own_cycles += 2 * SCALAR_ACCESS_CYCLES * -(-buffer.nbytes // 4)
         self.races.reads(buffer.name, str(operation.place))
@@ -447,27 +456,27 @@ class CoreProgram:
 
     # The cascade
 
-    def _put_cascade(self, operation: Operation) -> Work:
+    def _put_cascade(self, operation: PutCascade) -> Work:
         yield from self._spend()
-        value = self._values[operation.operands[0]]
+        value = self._values[operation.value]
         if not isinstance(value, np.ndarray) or value.nbytes != CASCADE_BYTES:
-            raise self._no_cascade_vector("puts", "onto", operation.operand_types[0], operation)
+            raise self._no_cascade_vector("puts", "onto", operation)
         self._progress()
         yield from self.cascade.put(value, str(operation.place))
 
-    def _get_cascade(self, operation: Operation) -> Work:
+    def _get_cascade(self, operation: GetCascade) -> Work:
         self._progress()
         value = yield from self.cascade.get(str(operation.place))
-        shape, dtype = self._vector(operation, operation.types[0])
+        shape, dtype = self._vector(operation, operation.type, operation.type)
         if shape[0] * dtype.itemsize != CASCADE_BYTES:
-            raise self._no_cascade_vector("gets", "from", operation.types[0], operation)
-        self._values[operation.results[0]] = value.view(dtype).reshape(shape)
+            raise self._no_cascade_vector("gets", "from", operation)
+        self._values[operation.result] = value.view(dtype).reshape(shape)
 
-    def _no_cascade_vector(self, verb: str, way: str, type_: MemRef | str, operation: Operation) -> Problem:
+    def _no_cascade_vector(self, verb: str, way: str, operation: PutCascade | GetCascade) -> Problem:
         return Problem(
             f"{self.name} {verb} what is not {8 * CASCADE_BYTES} bits {way} the cascade",
             where=str(operation.place),
-            why=f"it is {type_}",
+            why=f"it is {operation.type}",
             fix="use a vector of 512 bits, for instance vector<16xi32>",
         )
 
@@ -475,44 +484,55 @@ class CoreProgram:
         pass
 
 
-def refuse_what_is_not_executed(body: tuple[Operation, ...]) -> None:
+def refuse_what_is_not_executed(body: Body) -> None:
     """A core with an operation that is not executed here is refused by its name, before anything runs."""
-    known = {*OPERATIONS, *_SIMPLE, *_WAITING, *_BRANCHES, *_YIELDS}
     for operation in walk(body):
-        if operation.name not in known:
-            raise _not_executed(operation)
+        if type(operation) not in _EXECUTED:
+            gives = operation.types[0] if isinstance(operation, Kept) and operation.types else None
+            raise _not_executed(operation, gives)
 
 
-def _not_executed(operation: Operation) -> Problem:
+def _not_executed(operation: Operation, gives: Type | None = None) -> Problem:
     return Problem(
-        f"the emulator does not execute {operation.name}" + (f" on {operation.types[0]}" if operation.types else ""),
+        f"the emulator does not execute {operation.name}" + (f" on {gives}" if gives is not None else ""),
         where=str(operation.place),
-        why="executed in a core: " + ", ".join(sorted([*OPERATIONS, *_SIMPLE, *_WAITING, *_BRANCHES])),
+        why="executed in a core: " + ", ".join(spellings(_EXECUTED - _ENDS)),
         fix="say it with those, or move it into the tile code",
     )
 
 
-_YIELDS = frozenset({"scf.yield", "scf.condition", "aie.end"})
-_BRANCHES = frozenset({"cf.br", "cf.cond_br"})
-_SIMPLE: dict[str, Callable[[CoreProgram, Operation], None]] = {
-    "aie.objectfifo.subview.access": CoreProgram._access,
-    "memref.load": CoreProgram._load,
-    "memref.store": CoreProgram._store,
-    "memref.copy": CoreProgram._copy,
-    "vector.load": CoreProgram._load_vector,
-    "vector.store": CoreProgram._store_vector,
-    "aie.event": CoreProgram._nothing,
-    "block": CoreProgram._nothing,
+def _not_computed(operation: Operation, type_: Unsupported) -> Problem:
+    return Problem(
+        f"the emulator does not execute {operation.name} on {type_}",
+        where=str(operation.place),
+        why="cores compute on integers, f32 and bf16 here, and on vectors of them",
+        fix="move it into the tile code",
+    )
+
+
+_SIMPLE: dict[type[Operation], Callable[[CoreProgram, Any], None]] = {
+    **dict.fromkeys(COMPUTED, CoreProgram._compute),
+    Constant: CoreProgram._constant,
+    Access: CoreProgram._access,
+    Load: CoreProgram._load,
+    Store: CoreProgram._store,
+    Copy: CoreProgram._copy,
+    LoadVector: CoreProgram._load_vector,
+    StoreVector: CoreProgram._store_vector,
+    Event: CoreProgram._nothing,
+    Label: CoreProgram._nothing,
 }
-_WAITING: dict[str, Callable[[CoreProgram, Operation], Work]] = {
-    "scf.for": CoreProgram._for,
-    "scf.while": CoreProgram._while,
-    "scf.if": CoreProgram._if,
-    "scf.index_switch": CoreProgram._switch,
-    "func.call": CoreProgram._call,
-    "aie.objectfifo.acquire": CoreProgram._acquire,
-    "aie.objectfifo.release": CoreProgram._release,
-    "aie.use_lock": CoreProgram._use_lock,
-    "aie.put_cascade": CoreProgram._put_cascade,
-    "aie.get_cascade": CoreProgram._get_cascade,
+_WAITING: dict[type[Operation], Callable[[CoreProgram, Any], Work]] = {
+    For: CoreProgram._for,
+    While: CoreProgram._while,
+    If: CoreProgram._if,
+    IndexSwitch: CoreProgram._switch,
+    Call: CoreProgram._call,
+    Acquire: CoreProgram._acquire,
+    Release: CoreProgram._release,
+    UseLock: CoreProgram._use_lock,
+    PutCascade: CoreProgram._put_cascade,
+    GetCascade: CoreProgram._get_cascade,
 }
+_ENDS = frozenset({Yield, Condition, End})
+_EXECUTED = frozenset({*_SIMPLE, *_WAITING, *_ENDS, Branch, BranchIf})

@@ -14,7 +14,7 @@ from tileproof.emulator.array.faults import Fault
 from tileproof.emulator.array.registers import TileRegisters
 from tileproof.insts import Push, SetRegisters
 from tileproof.lowering.model import LoweredCore, LoweredDesign
-from tileproof.mlir.design import walk
+from tileproof.mlir.program import UseLock, walk
 
 CONTROLLER = "the instruction stream"
 
@@ -121,9 +121,9 @@ def _released(core: LoweredCore) -> set[str]:
     """The locks that a core's program releases somewhere."""
     fifos = {end.release_lock for end in core.ends.values() if end.release_lock is not None}
     written = {
-        core.core.locks[operation.operands[0]]
+        core.core.locks[operation.lock]
         for operation in walk(core.core.body)
-        if operation.name == "aie.use_lock" and operation.attributes["action"] == "Release"
+        if isinstance(operation, UseLock) and operation.action == "Release"
     }
     return fifos | written
 

@@ -1,0 +1,326 @@
+"""From the names and attributes of MLIR's operations to what they mean in a core.
+
+An operation that the table lacks is kept as it is written; so is one whose parts are not those of its meaning, as in
+MLIR's generic form any number of operands may stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from tileproof.mlir.program import (
+    Access,
+    Acquire,
+    Arithmetic,
+    Binary,
+    Bitcast,
+    Branch,
+    BranchIf,
+    Broadcast,
+    Call,
+    Cast,
+    Compare,
+    CompareFloats,
+    Condition,
+    Constant,
+    Copy,
+    End,
+    Event,
+    FloatFunction,
+    FloatPredicate,
+    For,
+    GetCascade,
+    If,
+    IndexSwitch,
+    Jump,
+    Kept,
+    Label,
+    Load,
+    LoadVector,
+    Negate,
+    Operation,
+    PutCascade,
+    Reading,
+    Release,
+    Select,
+    Store,
+    StoreVector,
+    Terminator,
+    UseLock,
+    While,
+    WholeFunction,
+    WholePredicate,
+    Yield,
+)
+
+LABEL = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """The class that an operation becomes, and who makes it; nobody does where a part is missing.
+
+    `operands` and `results` are how many there are, None for any number.
+    """
+
+    kind: type[Operation]
+    make: Callable[[Kept], Operation | None]
+    operands: int | None = None
+    results: int | None = None
+
+    def of(self, written: Kept) -> Operation | None:
+        fits = self.operands in (None, len(written.operands)) and self.results in (None, len(written.results))
+        return self.make(written) if fits else None
+
+
+def meant(written: Kept) -> Operation:
+    """What an operation means; itself where that is nothing that is known here."""
+    meaning = _MEANINGS.get(written.name)
+    return (meaning.of(written) if meaning is not None else None) or written
+
+
+def spellings(kinds: Iterable[type[Operation]]) -> list[str]:
+    """What MLIR calls the operations that become one of these classes, by the alphabet."""
+    wanted = set(kinds)
+    named = {name for name, meaning in _MEANINGS.items() if meaning.kind in wanted}
+    return sorted(named | ({LABEL} if Label in wanted else set()))
+
+
+# Fifos, locks, the cascade
+
+
+def _acquire(op: Kept) -> Acquire:
+    said = op.attributes
+    return Acquire(
+        name=op.name,
+        place=op.place,
+        fifo=said["fifo"],
+        port=said["port"],
+        count=said["count"],
+        view=op.results[0],
+        type=op.types[0],
+    )
+
+
+def _release(op: Kept) -> Release:
+    said = op.attributes
+    return Release(name=op.name, place=op.place, fifo=said["fifo"], port=said["port"], count=said["count"])
+
+
+def _access(op: Kept) -> Access:
+    (view,), (result,) = op.operands, op.results
+    return Access(name=op.name, place=op.place, view=view, index=op.attributes["index"], result=result)
+
+
+def _use_lock(op: Kept) -> UseLock | None:
+    value, lock = op.attributes.get("value", 1), op.operands[0]
+    if not isinstance(value, int):
+        return None
+    return UseLock(name=op.name, place=op.place, lock=lock, action=op.attributes["action"], value=value)
+
+
+def _put_cascade(op: Kept) -> PutCascade:
+    return PutCascade(name=op.name, place=op.place, value=op.operands[0], type=op.operand_types[0])
+
+
+def _get_cascade(op: Kept) -> GetCascade:
+    return GetCascade(name=op.name, place=op.place, result=op.results[0], type=op.types[0])
+
+
+def _event(op: Kept) -> Event:
+    return Event(name=op.name, place=op.place, number=op.attributes["val"])
+
+
+# Control
+
+
+def _for(op: Kept) -> For:
+    (lower, upper, step, *initial), ((index, *carried),), (body,) = op.operands, op.blocks, op.bodies
+    return For(
+        name=op.name,
+        place=op.place,
+        lower=lower,
+        upper=upper,
+        step=step,
+        initial=tuple(initial),
+        index=index,
+        carried=tuple(carried),
+        body=body,
+        results=op.results,
+    )
+
+
+def _while(op: Kept) -> While:
+    (tested, carried), (before, after) = op.blocks, op.bodies
+    return While(
+        name=op.name,
+        place=op.place,
+        initial=op.operands,
+        tested=tested,
+        before=before,
+        carried=carried,
+        after=after,
+        results=op.results,
+    )
+
+
+def _if(op: Kept) -> If:
+    (condition,), (then, otherwise) = op.operands, op.bodies
+    return If(name=op.name, place=op.place, condition=condition, then=then, otherwise=otherwise, results=op.results)
+
+
+def _index_switch(op: Kept) -> IndexSwitch:
+    (value,), (default, *bodies) = op.operands, op.bodies
+    return IndexSwitch(
+        name=op.name,
+        place=op.place,
+        value=value,
+        cases=op.attributes["cases"],
+        bodies=tuple(bodies),
+        default=default,
+        results=op.results,
+    )
+
+
+def _terminator(kind: type[Terminator]) -> _Meaning:
+    return _Meaning(kind, lambda op: kind(name=op.name, place=op.place, values=op.operands))
+
+
+def _branch(op: Kept) -> Branch | None:
+    """A branch to the block that it stands in alone has no label to go to."""
+    if not op.successors:
+        return None
+    return Branch(name=op.name, place=op.place, to=Jump(op.successors[0], op.operands))
+
+
+def _branch_if(op: Kept) -> BranchIf | None:
+    if not op.successors:
+        return None
+    (condition, *values), (then, otherwise) = op.operands, op.successors
+    _, count, _ = op.attributes["operandSegmentSizes"]
+    return BranchIf(
+        name=op.name,
+        place=op.place,
+        condition=condition,
+        then=Jump(then, tuple(values[:count])),
+        otherwise=Jump(otherwise, tuple(values[count:])),
+    )
+
+
+def _call(op: Kept) -> Call:
+    callee = op.attributes["callee"]
+    return Call(name=op.name, place=op.place, callee=callee, arguments=op.operands, types=op.operand_types)
+
+
+# Memory
+
+
+def _load(op: Kept) -> Load:
+    buffer, *indices = op.operands
+    return Load(name=op.name, place=op.place, buffer=buffer, indices=tuple(indices), result=op.results[0])
+
+
+def _store(op: Kept) -> Store:
+    value, buffer, *indices = op.operands
+    return Store(name=op.name, place=op.place, value=value, buffer=buffer, indices=tuple(indices))
+
+
+def _load_vector(op: Kept) -> LoadVector:
+    buffer, *indices = op.operands
+    (result,), (type_,) = op.results, op.types
+    return LoadVector(name=op.name, place=op.place, buffer=buffer, indices=tuple(indices), result=result, type=type_)
+
+
+def _store_vector(op: Kept) -> StoreVector:
+    value, buffer, *indices = op.operands
+    type_ = op.operand_types[0]
+    return StoreVector(name=op.name, place=op.place, value=value, buffer=buffer, indices=tuple(indices), type=type_)
+
+
+def _copy(op: Kept) -> Copy:
+    source, target = op.operands
+    return Copy(name=op.name, place=op.place, source=source, target=target)
+
+
+# Arithmetic
+
+
+def _constant(dialect: Literal["arith", "index"]) -> _Meaning:
+    def make(op: Kept) -> Constant:
+        value = op.attributes.get("value")
+        return Constant(
+            name=op.name,
+            place=op.place,
+            dialect=dialect,
+            value=value if isinstance(value, int | float | tuple) else None,
+            result=op.results[0],
+            type=op.types[0],
+        )
+
+    return _Meaning(Constant, make, operands=0, results=1)
+
+
+def _arithmetic(kind: type[Arithmetic], operands: int, **own: str) -> _Meaning:
+    """`own` are the fields that this class adds."""
+    return _Meaning(kind, lambda op: _computed(kind, op, **own), operands, results=1)
+
+
+def _computed(kind: type[Arithmetic], op: Kept, **own: Any) -> Arithmetic:
+    of, result, type_ = op.operand_types[0], op.results[0], op.types[0]
+    return kind(name=op.name, place=op.place, operands=op.operands, of=of, result=result, type=type_, **own)
+
+
+def _compare(kind: type[Compare | CompareFloats], words: tuple[str, ...]) -> _Meaning:
+    """The index dialect has its predicates as words, arith as their numbers."""
+
+    def make(op: Kept) -> Arithmetic | None:
+        predicate = op.attributes.get("predicate")
+        word = words[predicate] if isinstance(predicate, int) and predicate in range(len(words)) else predicate
+        return _computed(kind, op, predicate=word) if word in words else None
+
+    return _Meaning(kind, make, operands=2, results=1)
+
+
+_READ_AS: dict[Reading, tuple[str, ...]] = {
+    "signed": ("arith.extsi", "arith.index_cast", "index.casts", "arith.sitofp"),
+    "unsigned": ("arith.extui", "arith.index_castui", "index.castu", "arith.uitofp"),
+    "number": ("arith.trunci", "arith.fptosi", "arith.fptoui", "arith.extf", "arith.truncf"),
+}
+_MEANINGS: dict[str, _Meaning] = {
+    "aie.objectfifo.acquire": _Meaning(Acquire, _acquire),
+    "aie.objectfifo.release": _Meaning(Release, _release),
+    "aie.objectfifo.subview.access": _Meaning(Access, _access),
+    "aie.use_lock": _Meaning(UseLock, _use_lock),
+    "aie.put_cascade": _Meaning(PutCascade, _put_cascade),
+    "aie.get_cascade": _Meaning(GetCascade, _get_cascade),
+    "aie.event": _Meaning(Event, _event),
+    "aie.end": _terminator(End),
+    "scf.for": _Meaning(For, _for),
+    "scf.while": _Meaning(While, _while),
+    "scf.if": _Meaning(If, _if),
+    "scf.index_switch": _Meaning(IndexSwitch, _index_switch),
+    "scf.yield": _terminator(Yield),
+    "scf.condition": _terminator(Condition),
+    "cf.br": _Meaning(Branch, _branch),
+    "cf.cond_br": _Meaning(BranchIf, _branch_if),
+    "func.call": _Meaning(Call, _call),
+    "memref.load": _Meaning(Load, _load),
+    "memref.store": _Meaning(Store, _store),
+    "memref.copy": _Meaning(Copy, _copy, 2, 0),
+    "vector.load": _Meaning(LoadVector, _load_vector),
+    "vector.store": _Meaning(StoreVector, _store_vector),
+    "arith.constant": _constant("arith"),
+    "index.constant": _constant("index"),
+    **{f"arith.{name}i": _arithmetic(Binary, 2, function=name) for name in get_args(WholeFunction)},
+    **{f"index.{name}": _arithmetic(Binary, 2, function=name) for name in get_args(WholeFunction)},
+    **{f"arith.{name}": _arithmetic(Binary, 2, function=name) for name in get_args(FloatFunction)},
+    **dict.fromkeys(("arith.cmpi", "index.cmp"), _compare(Compare, get_args(WholePredicate))),
+    "arith.cmpf": _compare(CompareFloats, get_args(FloatPredicate)),
+    "arith.select": _arithmetic(Select, 3),
+    "arith.negf": _arithmetic(Negate, 1),
+    **{name: _arithmetic(Cast, 1, reads=reads) for reads, names in _READ_AS.items() for name in names},
+    "arith.bitcast": _arithmetic(Bitcast, 1),
+    **dict.fromkeys(("vector.broadcast", "vector.splat"), _arithmetic(Broadcast, 1)),
+}

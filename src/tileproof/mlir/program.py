@@ -1,0 +1,378 @@
+"""What a core executes, as typed data: one class for each thing that an operation does, whatever dialect says it.
+
+Values are numbers, unique in their core. Where a region has several blocks, each begins with a `Label`, and a jump
+names the position of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tileproof.mlir.values import Place, Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What all have: `name` as MLIR spells it, for sentences, and where they stand."""
+
+    name: str
+    place: Place
+
+    @property
+    def regions(self) -> tuple[Body, ...]:
+        return ()
+
+
+Body = tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Operation):
+    """An operation as it is written: one that nothing here knows a meaning of.
+
+    `types` are those of the results, `operand_types` of the operands. `blocks` are the values that each region's one
+    block receives, `successors` the positions of the labels it may go on at.
+    """
+
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+    types: tuple[Type, ...]
+    operand_types: tuple[Type, ...]
+    attributes: Mapping[str, Any]
+    bodies: tuple[Body, ...]
+    blocks: tuple[tuple[int, ...], ...]
+    successors: tuple[int, ...]
+
+    @property
+    def regions(self) -> tuple[Body, ...]:
+        return self.bodies
+
+
+# Fifos, locks, the cascade
+
+FifoPort = Literal["Produce", "Consume"]
+LockAction = Literal["Acquire", "AcquireGreaterEqual", "Release"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FifoUse(Operation):
+    """An acquire or a release of `count` objects at one end of a fifo."""
+
+    fifo: str
+    port: FifoPort
+    count: int
+
+    @property
+    def end(self) -> tuple[str, str]:
+        return self.fifo, self.port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquire(FifoUse):
+    """`view` stands for the objects, which are of `type`."""
+
+    view: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(FifoUse):
+    """The oldest objects that are held go to the other end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access(Operation):
+    """Object `index` of what an acquire gave."""
+
+    view: int
+    index: int
+    result: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseLock(Operation):
+    """`Acquire` waits until the lock is equal to `value`, `AcquireGreaterEqual` until it is at least that."""
+
+    lock: int
+    action: LockAction
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutCascade(Operation):
+    value: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetCascade(Operation):
+    result: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Operation):
+    """A user event, for the trace unit."""
+
+    number: int
+
+
+# Control. What a region's last operation hands on becomes the results, or what the next turn begins with.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class For(Operation):
+    """A turn for `index` from `lower` in steps of `step` as long as it is below `upper`.
+
+    The first turn begins with `initial`; each has what it begins with in `carried`.
+    """
+
+    lower: int
+    upper: int
+    step: int
+    initial: tuple[int, ...]
+    index: int
+    carried: tuple[int, ...]
+    body: Body
+    results: tuple[int, ...]
+
+    @property
+    def regions(self) -> tuple[Body, ...]:
+        return (self.body,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class While(Operation):
+    """`before` decides, with what it receives in `tested`, whether `after` follows, which has it in `carried`."""
+
+    initial: tuple[int, ...]
+    tested: tuple[int, ...]
+    before: Body
+    carried: tuple[int, ...]
+    after: Body
+    results: tuple[int, ...]
+
+    @property
+    def regions(self) -> tuple[Body, ...]:
+        return (self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class If(Operation):
+    condition: int
+    then: Body
+    otherwise: Body
+    results: tuple[int, ...]
+
+    @property
+    def regions(self) -> tuple[Body, ...]:
+        return (self.then, self.otherwise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSwitch(Operation):
+    """The body of the case that `value` is equal to, or `default`."""
+
+    value: int
+    cases: tuple[int, ...]
+    bodies: tuple[Body, ...]
+    default: Body
+    results: tuple[int, ...]
+
+    @property
+    def regions(self) -> tuple[Body, ...]:
+        return (self.default, *self.bodies)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminator(Operation):
+    """The end of a region; `values` are handed to what the region is of."""
+
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yield(Terminator):
+    """Of a loop's turn, or a branch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition(Terminator):
+    """Of what a `While` does before; the first value says whether it goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End(Terminator):
+    """Of a core."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label(Operation):
+    """Where a block begins, which receives `values`; no text has it."""
+
+    values: tuple[int, ...]
+    types: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """To the label at position `target` of the same region, with `values` for it."""
+
+    target: int
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch(Operation):
+    to: Jump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchIf(Operation):
+    condition: int
+    then: Jump
+    otherwise: Jump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Operation):
+    """A tile function, on arguments of `types`."""
+
+    callee: str
+    arguments: tuple[int, ...]
+    types: tuple[Type, ...]
+
+
+# Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load(Operation):
+    buffer: int
+    indices: tuple[int, ...]
+    result: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store(Operation):
+    value: int
+    buffer: int
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadVector(Load):
+    """As many elements from the indices on as the vector `type` has."""
+
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreVector(Store):
+    """From the indices on; `type` is the vector's."""
+
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy(Operation):
+    """The whole of one buffer into another."""
+
+    source: int
+    target: int
+
+
+# Arithmetic, with the words of MLIR's arith dialect
+
+# fmt: off
+WholeFunction = Literal[
+    "add", "sub", "mul", "divs", "rems", "floordivs", "ceildivs", "divu", "remu", "ceildivu",
+    "and", "or", "xor", "maxs", "mins", "maxu", "minu", "shl", "shrs", "shru",
+]
+FloatFunction = Literal["addf", "subf", "mulf", "divf", "maximumf", "minimumf", "maxnumf", "minnumf"]
+# In the order of MLIR's numbers.
+WholePredicate = Literal["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
+FloatPredicate = Literal[
+    "false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord",
+    "ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true",
+]
+# fmt: on
+# How a cast reads its value.
+Reading = Literal["signed", "unsigned", "number"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(Operation):
+    """A number, or a vector's, one for each element; None is nothing that a core computes with."""
+
+    dialect: Literal["arith", "index"]
+    value: int | float | tuple[int | float, ...] | None
+    result: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic(Operation):
+    """`result` of `type` from operands of which the first is of type `of`. Vectors compute lane by lane."""
+
+    operands: tuple[int, ...]
+    of: Type
+    result: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binary(Arithmetic):
+    function: WholeFunction | FloatFunction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare(Arithmetic):
+    predicate: WholePredicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareFloats(Arithmetic):
+    predicate: FloatPredicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select(Arithmetic):
+    """The second operand where the first is true, or else the third."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negate(Arithmetic):
+    """Of a float."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast(Arithmetic):
+    """The value, as the new type holds it."""
+
+    reads: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bitcast(Arithmetic):
+    """The same bits, as another type reads them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broadcast(Arithmetic):
+    """A vector with the operand in each lane."""
+
+
+def walk(body: Body) -> Iterator[Operation]:
+    """Every operation of a body, those inside regions after the one that holds them."""
+    for operation in body:
+        yield operation
+        for region in operation.regions:
+            yield from walk(region)
+
+
+def callees(body: Body) -> list[str]:
+    """The tile functions that a body calls, each once."""
+    return list(dict.fromkeys(operation.callee for operation in walk(body) if isinstance(operation, Call)))
