@@ -135,7 +135,7 @@ def test_the_power_of_two_is_within_three_steps_of_its_grid() -> None:
 
 def test_the_reciprocal_is_good_to_thirteen_bits() -> None:
     m = np.arange(2**15, 2**16)
-    reciprocal = INTEGER._reciprocal(m)
+    reciprocal = INTEGER._reciprocal(m, CONSTANTS.constants(sizes_with(), SCALES))
 
     assert reciprocal.max() <= 2**15 - 1
     assert np.abs(reciprocal * m / 2**30 - 1).max() < 2**-13

@@ -51,7 +51,7 @@ table = { bank = 2 }
 def kernels(folder: Path, banks: str = BANKS, **changes: object) -> Path:
     found = write_kernel(folder, **changes)  # type: ignore[arg-type]
     toml, tile = found / "double" / "kernel.toml", found / "double" / "tile.cc.j2"
-    scratch = '\n[[core.scratch]]\nname = "table"\ndtype = "i32"\nnbytes = 512\n'
+    scratch = '\n[[core.scratch]]\nname = "table"\ndtype = "i32"\nshape = [128]\n'
     toml.write_text(toml.read_text().replace("\n[tolerance", scratch + "\n[tolerance", 1) + banks)
     tile.write_text(tile.read_text().replace("*y) {\n", "*y, element *table) {\n    (void)table;\n", 1))
     return found
@@ -169,7 +169,7 @@ def test_directives_are_the_same_after_a_file() -> None:
 
 
 def test_make_passes_every_directive_on() -> None:
-    words = ["KERNEL=attention", "BANK=qkv=0,1 scratch=3", "ARG=qkv=SRAM", "MEM=SRAM=64MB", "ADDRESS=out=0x8000"]
+    words = ["KERNEL=attention", "BANK=qkv=0,1 weights=3", "ARG=qkv=SRAM", "MEM=SRAM=64MB", "ADDRESS=out=0x8000"]
     root = Path(__file__).parents[1]
     # Not as a part of the make that may be running these tests.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
@@ -183,7 +183,7 @@ def test_make_passes_every_directive_on() -> None:
     )
 
     assert " ".join(done.stdout.replace("\\\n", " ").split()).endswith(
-        "rebank attention --target npu2 --arg qkv=SRAM --mem SRAM=64MB --bank qkv=0,1 --bank scratch=3 "
+        "rebank attention --target npu2 --arg qkv=SRAM --mem SRAM=64MB --bank qkv=0,1 --bank weights=3 "
         "--address out=0x8000 --scheme bank-aware"
     )
 

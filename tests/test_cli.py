@@ -71,7 +71,7 @@ def test_render_writes_files_with_o(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("render", "mel", "-o", tmp_path / "out")
 
     assert code == 0
-    assert {Path(line).name for line in out.splitlines()} == {"design.mlir", "tile.cc"}
+    assert {Path(line).name for line in out.splitlines()} == {"constants.hpp", "design.mlir", "tile.cc"}
     assert (tmp_path / "out" / "design.mlir").is_file()
 
 

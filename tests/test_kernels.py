@@ -124,7 +124,7 @@ def test_every_frame_of_a_recording_is_compared(build_dir: Path) -> None:
 def test_the_frames_of_the_tile_function_fit_its_stack(name: str) -> None:
     """The host's frames, as an estimate."""
     rendered = render_kernel(name, BuildRequest())
-    frames = measure_frames(rendered.tile_code, aie_arch=20)
+    frames = measure_frames(rendered.tile_code, 20, rendered.headers)
     if frames is None:
         pytest.skip("needs g++, for -fcallgraph-info")
 

@@ -322,8 +322,8 @@ def test_a_plan_needs_no_tools_and_runs_nothing(
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == (
-        "# A build begins by writing aie-opt.txt, aiecc.txt, design.mlir, peano.txt, tile.cc, tileproof.txt, "
-        "xclbinutil.txt there; none of it is done now."
+        "# A build begins by writing aie-opt.txt, aiecc.txt, constants.hpp, design.mlir, peano.txt, tile.cc, "
+        "tileproof.txt, xclbinutil.txt there; none of it is done now."
     )
     assert lines[2] == f"cd {tmp_path / 'build' / 'double' / 'double_i32_64__npu1.mlir-aie'}"
     assert lines[lines.index("# spell the design for mlir-aie of 2026-08-14") + 1].endswith(

@@ -85,10 +85,23 @@ def test_a_lowered_design_is_printed_for_every_state_and_read_again(state: objec
     assert respelled(spelt, "d.mlir", state) == spelt  # type: ignore[arg-type]
 
 
+ONE_SCRATCH = """\
+#define attention_i8 of_the_kernel
+#include "kernel.cc"
+#undef attention_i8
+extern "C" void attention_i8(int8_t *qkv, int8_t *out, int8_t *scratch) {
+    int32_t *wide = reinterpret_cast<int32_t *>(scratch);
+    int16_t *weights = reinterpret_cast<int16_t *>(scratch + 2048);
+    of_the_kernel(qkv, out, wide, wide, weights, reinterpret_cast<int32_t *>(scratch + 3072), scratch + 3328);
+}
+"""
+
+
 def test_a_lowered_design_runs_as_the_design_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Fifos, loop and places are aiecc's; the tile code is the kernel's."""
-    rendered = render_kernel("attention", BuildRequest())
-    (tmp_path / "tile.cc").write_text(rendered.tile_code["tile.cc"])
+    """Fifos, loop and places are aiecc's; the tile code is the kernel's, whose scratch was one buffer then."""
+    for name, text in render_kernel("attention", BuildRequest()).texts.items():
+        (tmp_path / ("kernel.cc" if name == "tile.cc" else name)).write_text(text)
+    (tmp_path / "tile.cc").write_text(ONE_SCRATCH)
     np.save(tmp_path / "in.npy", np.random.default_rng(5).integers(-40, 40, 12288, dtype=np.int8))
     for name in ("aie.mlir", "input_with_addresses.mlir"):
         asked = ["--tile-code", str(tmp_path / "tile.cc"), "--arg", f"0={tmp_path / 'in.npy'}", "--arg", "1=zeros"]

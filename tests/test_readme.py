@@ -92,7 +92,7 @@ def test_a_mistake_in_the_first_kernel_gets_the_answer_of_its_page(
     right: str, wrong: str, answer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kernels = written_from_the_page(tmp_path)
-    tile = kernels / "relu8" / "tile.cc.j2"
+    tile = kernels / "relu8" / "tile.cc"
     assert right in tile.read_text()
     tile.write_text(tile.read_text().replace(right, wrong))
     code, out = verified(kernels, capsys)

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from array import array
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ name = "double"
 about = "twice the input"
 targets = ["npu1"]
 sizes = { rows = 4 }
-core = { function = "double_i8", scratch = [{ name = "scratch", dtype = "i32", nbytes = 64 }] }
+core = { function = "double_i8", scratch = [{ name = "scratch", dtype = "i32", shape = [16] }] }
 tolerance = { y = { absolute = 0, because = "integers" } }
 cases = [{ name = "ramp", draw = "ramp" }]
 
@@ -56,7 +57,7 @@ def small_spec(folder: Path, old: str = "", new: str = "") -> KernelSpec:
 
 def rendered(kernel: Path, target: str = "npu1", overrides: Mapping[str, int] | None = None) -> dict[str, str]:
     spec = load_spec(kernel, overrides)
-    return render(spec, target, kernel_constants(spec), library.template_texts(kernel))
+    return render(spec, target, kernel_constants(spec), library.source_texts(kernel))
 
 
 def refusal(spec: KernelSpec, templates: Mapping[str, str], constants: Mapping[str, Any] | None = None) -> Problem:
@@ -92,7 +93,7 @@ def test_another_user_with_another_hash_seed_renders_the_same_bytes(tmp_path: Pa
         texts.append(subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True).stdout)
 
     assert texts[0] == texts[1]
-    assert texts[0].decode().count("// ==== ") == 2
+    assert texts[0].decode().count("// ==== ") == 3
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,8 +109,8 @@ def test_a_render_names_no_path_and_no_date(name: str) -> None:
 def test_a_kernel_renders_its_design_and_its_tile_code_and_no_parts(name: str) -> None:
     texts = rendered(KERNELS / name)
 
-    assert list(texts) == ["design.mlir", "tile.cc"]
-    assert "#include <aie_api/aie.hpp>" in texts["tile.cc"]
+    assert list(texts) == ["constants.hpp", "design.mlir", "tile.cc"]
+    assert '#include "constants.hpp"' in texts["tile.cc"]
     assert 'extern "C"' in texts["tile.cc"]
     assert load_spec(KERNELS / name).core.function in texts["tile.cc"]
     assert not re.search(r"^\s*%%|\$\{|%#", "\n".join(texts.values()), re.MULTILINE)
@@ -150,7 +151,7 @@ def test_the_sequence_of_a_shipped_kernel_moves_each_buffer_whole_and_once(name:
 
 def test_a_design_has_the_depth_and_the_stack_size_of_the_spec(tmp_path: Path) -> None:
     spec = small_spec(tmp_path, 'function = "double_i8",', 'function = "double_i8", stack_size = 1536,')
-    text = render(spec, "npu1", {}, {"design.mlir.j2": library.template_texts(tmp_path)["design.mlir.j2"]})
+    text = render(spec, "npu1", {}, {"design.mlir.j2": library.source_texts(tmp_path)["design.mlir.j2"]})
     design = read_design(text["design.mlir"], "design.mlir")
 
     assert [(fifo.name, set(fifo.depths)) for fifo in design.fifos] == [("x", {2}), ("y", {3})]
@@ -176,7 +177,7 @@ def test_setting_a_size_changes_the_text() -> None:
 
     assert wide["design.mlir"] != narrow["design.mlir"]
     assert "memref<6144xi8>" in narrow["design.mlir"]
-    assert "head = 32" in narrow["tile.cc"]
+    assert "constexpr int head = 32;" in narrow["constants.hpp"]
 
 
 def test_the_command_shows_a_variant(capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,7 +206,7 @@ def test_a_kernels_own_template_overrides_the_shared_one(tmp_path: Path) -> None
     small_spec(tmp_path)
     texts = rendered(tmp_path)
 
-    assert texts == {"design.mlir": "// my own double\n"}
+    assert texts["design.mlir"] == "// my own double\n"
 
 
 def test_mlirs_own_braces_and_percent_signs_are_left_alone(tmp_path: Path) -> None:
@@ -218,7 +219,7 @@ def test_a_template_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tile.cc.j2").write_bytes(b"// f\xfcr\n")
 
     with pytest.raises(Problem) as refused:
-        library.template_texts(tmp_path)
+        library.source_texts(tmp_path)
 
     assert (
         str(refused.value)
@@ -226,21 +227,21 @@ def test_a_template_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 error: tile.cc.j2 is not text
   where: {tmp_path / "tile.cc.j2"}
   why:   byte 4 is not UTF-8
-  fix:   save the template as UTF-8"""
+  fix:   save the file as UTF-8"""
     )
 
 
-@pytest.mark.parametrize("name", ["two words.cc.j2", "a;b.j2", "$HOME.j2"])
+@pytest.mark.parametrize("name", ["two words.cc.j2", "a;b.j2", "$HOME.j2", "a b.cc"])
 def test_a_template_whose_name_no_command_line_can_hold_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("")
 
     with pytest.raises(Problem) as refused:
-        library.template_texts(tmp_path)
+        library.source_texts(tmp_path)
 
     assert (
         str(refused.value)
         == f"""\
-error: the template {name!r} needs a plainer name
+error: the file {name!r} needs a plainer name
   where: {tmp_path / name}
   why:   its name becomes a file of the build, and a word of a command line
   fix:   use letters, digits, _ - and ."""
@@ -250,8 +251,8 @@ error: the template {name!r} needs a plainer name
 # Mistakes in templates
 
 KNOWN = (
-    "about, call_values, function, inputs, kernel, outputs, parameters, rows, scratch, sequence_arguments, "
-    "stack_size, target, transfers"
+    "about, call_values, function, inputs, kernel, numbers, outputs, parameters, rows, scratch, sequence_arguments, "
+    "stack_size, tables, target, transfers"
 )
 
 
@@ -369,38 +370,130 @@ error: double: the name {name!r} is taken
 # Scratch
 
 
-def test_scratch_may_take_its_size_from_a_constant(tmp_path: Path) -> None:
-    spec = small_spec(tmp_path, "nbytes = 64", 'nbytes = "table_bytes"')
-    texts = render(spec, "npu1", {"table_bytes": 96}, {"a.j2": "${scratch[0].memref}"})
+def test_scratch_has_the_shape_that_numbers_sizes_and_constants_say(tmp_path: Path) -> None:
+    spec = small_spec(tmp_path, "shape = [16]", 'shape = [2, "rows", "lanes"]')
+    texts = render(spec, "npu1", {"lanes": 8}, {"a.j2": "${scratch[0].memref} ${scratch[0].count}"})
 
-    assert texts == {"a": "memref<24xi32>"}
+    assert texts == {"a": "memref<2x4x8xi32> 64"}
 
 
-@pytest.mark.parametrize(
-    "constants", [{}, {"table_bytes": 96.0}, {"table_bytes": "96"}, {"table_bytes": True}], ids=str
-)
-def test_scratch_of_a_size_that_is_no_whole_number_is_refused(tmp_path: Path, constants: dict[str, object]) -> None:
-    spec = small_spec(tmp_path, "nbytes = 64", 'nbytes = "table_bytes"')
+@pytest.mark.parametrize("constants", [{}, {"lanes": 96.0}, {"lanes": "96"}, {"lanes": True}], ids=str)
+def test_scratch_of_an_extent_that_is_no_whole_number_is_refused(tmp_path: Path, constants: dict[str, object]) -> None:
+    spec = small_spec(tmp_path, "shape = [16]", 'shape = ["lanes"]')
 
     assert (
         str(refusal(spec, {}, constants))
         == f"""\
-error: double: the size of scratch 'scratch' names 'table_bytes', which nobody defines
-  where: {tmp_path / "kernel.toml"}, [core.scratch scratch] nbytes
+error: double: the shape of scratch 'scratch' names 'lanes', which nobody defines
+  where: {tmp_path / "kernel.toml"}, [core.scratch scratch] shape
   why:   whole numbers that are defined: rows
-  fix:   return 'table_bytes' from constants.py, or write a number of bytes"""
+  fix:   return 'lanes' from constants.py, or write a number of elements"""
     )
 
 
-@pytest.mark.parametrize("nbytes", [0, -4, 2, 66])
-def test_scratch_of_no_whole_words_is_refused(tmp_path: Path, nbytes: int) -> None:
-    spec = small_spec(tmp_path, "nbytes = 64", f"nbytes = {nbytes}")
+@pytest.mark.parametrize("extent", [0, -4])
+def test_scratch_of_no_elements_is_refused(tmp_path: Path, extent: int) -> None:
+    spec = small_spec(tmp_path, "shape = [16]", f"shape = [16, {extent}]")
 
     assert (
         str(refusal(spec, {}))
         == f"""\
-error: double: scratch 'scratch' cannot be {nbytes} bytes
-  where: {tmp_path / "kernel.toml"}, [core.scratch scratch] nbytes
-  why:   it must be a positive multiple of 4 and of i32's 4 bytes
-  fix:   round it up"""
+error: double: the shape of scratch 'scratch' has an extent below 1
+  where: {tmp_path / "kernel.toml"}, [core.scratch scratch] shape
+  why:   it is {extent}
+  fix:   make it positive"""
+    )
+
+
+def test_scratch_of_no_whole_words_is_refused(tmp_path: Path) -> None:
+    spec = small_spec(tmp_path, 'dtype = "i32", shape = [16]', 'dtype = "i16", shape = [3]')
+
+    assert (
+        str(refusal(spec, {}))
+        == f"""\
+error: double: scratch 'scratch' cannot be 6 bytes
+  where: {tmp_path / "kernel.toml"}, [core.scratch scratch] shape
+  why:   a buffer of a core is a whole number of 32-bit words
+  fix:   round the shape up"""
+    )
+
+
+# The header of sizes and constants
+
+
+def constants_header(folder: Path, constants: dict[str, object]) -> str:
+    spec = small_spec(folder)
+    return render(spec, "npu1", constants, library.source_texts(folder))["constants.hpp"]
+
+
+def test_the_header_has_sizes_whole_numbers_and_arrays_and_leaves_out_the_rest(tmp_path: Path) -> None:
+    constants = {"shift": -3, "wide": 2**40, "table": array("h", range(17)), "half": 0.5, "plain": [1, 2], "on": True}
+
+    assert (
+        constants_header(tmp_path, constants)
+        == """\
+// The sizes of double in kernel.toml, and the whole numbers and tables of its constants.py.
+#pragma once
+#include <cstdint>
+
+constexpr int rows = 4;
+constexpr int shift = -3;
+constexpr int64_t wide = 1099511627776;
+alignas(64) constexpr int16_t table[17] = {
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+    16,
+};
+
+"""
+    )
+
+
+def test_a_table_of_a_type_that_the_device_does_not_have_is_refused(tmp_path: Path) -> None:
+    assert (
+        str(refusal(small_spec(tmp_path), {}, {"table": array("d", [0.5])}))
+        == f"""\
+error: double: the table 'table' cannot be an array of type 'd'
+  where: {tmp_path / "constants.py"}
+  why:   the device has b (int8_t), h (int16_t), i (int32_t), q (int64_t), f (float), B (uint8_t), H (uint16_t), \
+I (uint32_t), Q (uint64_t)
+  fix:   return array("i", ...) for 'table', or a list, which tile code does not see"""
+    )
+
+
+# A kernel's own C++
+
+
+def test_a_kernels_own_cpp_is_copied_as_it_is(tmp_path: Path) -> None:
+    small_spec(tmp_path)
+    text = "// ${rows} stays\n%% so does this\n"
+    for name in ("tile.cc", "own.hpp", "_own.h"):
+        (tmp_path / name).write_text(text)
+    texts = rendered(tmp_path)
+
+    assert {name: texts[name] for name in ("tile.cc", "own.hpp", "_own.h")} == dict.fromkeys(
+        ("tile.cc", "own.hpp", "_own.h"), text
+    )
+
+
+def test_a_kernels_own_header_overrides_the_shared_template(tmp_path: Path) -> None:
+    small_spec(tmp_path)
+    (tmp_path / "constants.hpp").write_text("// mine\n")
+
+    assert rendered(tmp_path)["constants.hpp"] == "// mine\n"
+
+
+def test_a_file_and_a_template_for_it_are_one_too_many(tmp_path: Path) -> None:
+    for name in ("tile.cc", "tile.cc.j2"):
+        (tmp_path / name).write_text("")
+
+    with pytest.raises(Problem) as refused:
+        library.source_texts(tmp_path)
+
+    assert (
+        str(refused.value)
+        == f"""\
+error: there are two tile.cc
+  where: {tmp_path}
+  why:   a build would take it from tile.cc and from tile.cc.j2
+  fix:   remove one of them"""
     )

@@ -48,7 +48,7 @@ stack_size = 2048
 [[core.scratch]]
 name = "scratch"
 dtype = "i32"
-nbytes = 64
+shape = ["rows", 16]
 
 [tolerance.y]
 absolute = 1
@@ -113,7 +113,7 @@ def test_every_key_of_a_spec_is_read(tmp_path: Path) -> None:
         ("power", (6,), 0.25, 0, "log10"),
     ]
     assert (spec.core.function, spec.core.stack_size) == ("double_i8", 2048)
-    assert (scratch.name, scratch.dtype.name, scratch.nbytes) == ("scratch", "i32", 64)
+    assert (scratch.name, scratch.dtype.name, scratch.shape) == ("scratch", "i32", ("rows", 16))
     assert {name: (t.absolute, t.because) for name, t in spec.tolerances.items()} == {
         "y": (1.0, "one rounding"),
         "power": (0.5, "a table of logarithms"),
@@ -259,13 +259,13 @@ error: 'absolute' has the wrong type
   why:   it must be a number, and is True
   fix:   write absolute as a number""",
     ),
-    "scratch bytes that are true": (
-        edited("nbytes = 64", "nbytes = true"),
+    "scratch of a shape that is a number": (
+        edited('shape = ["rows", 16]', "shape = 64"),
         """\
-error: 'nbytes' has the wrong type
-  where: kernel.toml, [core.scratch scratch] nbytes
-  why:   it must be a whole number or the name of a size or constant, and is True
-  fix:   write `nbytes = 4096` or name a key of [sizes] or of constants.py""",
+error: 'shape' has the wrong type
+  where: kernel.toml, [core.scratch scratch] shape
+  why:   it must be a list in [ ], and is 64
+  fix:   write shape as a list in [ ]""",
     ),
     "extent that is true": (
         edited("shape = [6]", "shape = [true]"),

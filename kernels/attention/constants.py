@@ -11,18 +11,26 @@ Widths, which the limits below protect (all signed):
 from __future__ import annotations
 
 import math
+from array import array
 
+ROWS_AT_ONCE = 8  # two tiles of 4 rows share each block of K and V
+KEYS_AT_ONCE = 32  # lanes of int16
+COLUMNS_AT_ONCE = 32  # bytes of the narrowest load
 MAX_HEAD = 32_768  # 2 * 2^14 * head stays below 2^31 for every smaller one
 MAX_KEYS = 511  # 2^7 * (2^15 - 1) * keys stays below 2^31
 
 EXPONENT_BITS = 11  # exponents are octaves in steps of 2^-11: int16 reaches 16, where weights underflow
 WEIGHT_ONE = 32_767  # the weight of the best key
+OCTAVE_BITS = 14  # 2^-octaves is 2^14 >> octaves
 LEAST_ZEROS = 8  # 32767 * MAX_KEYS stays below 2^24
 HIGHEST_SHIFT = 59  # of the hardware's shift-round-saturate
 
 # 2^-f on [0, 1) as 1 + a f + b f^2 + c f^3: of the cubics that are exactly 1 at 0 (the best key then weighs
 # WEIGHT_ONE), the one with the least greatest error, 6.3e-5. That is two steps of the weights' grid.
 POWER = (-0.69183448, 0.23192843, -0.04015693)
+# 48/17 - 32/17 x, in 2^14: the line that is nearest to 1/x on [1/2, 1), at most 1/17 off.
+RECIPROCAL_LINE = (46_261, 30_840)
+NEWTON_STEPS = 2  # 1/17 squared twice is 1e-5: under the 15 bits of the reciprocal
 
 
 def constants(sizes: dict[str, int], scales: dict[str, float]) -> dict[str, object]:
@@ -43,31 +51,30 @@ def constants(sizes: dict[str, int], scales: dict[str, float]) -> dict[str, obje
             " choose an output scale closer to the scale of v"
         )
 
-    wide_bytes = 8 * 4 * max(keys, head)
-    weights_bytes = 8 * 2 * keys
-    sums_bytes = 8 * 8 * 4
     return {
         "exponent_scale": exponent_scale,
         "exponent_shift": exponent_shift,
         "exponent_bits": EXPONENT_BITS,
         "weight_one": WEIGHT_ONE,
-        "power": [round(coefficient * WEIGHT_ONE) for coefficient in POWER],
+        "octave_bits": OCTAVE_BITS,
+        "power_terms": array("h", [round(coefficient * WEIGHT_ONE) for coefficient in POWER]),
+        "reciprocal_line": array("i", RECIPROCAL_LINE),
+        "newton_steps": NEWTON_STEPS,
         "output_ratio": output_ratio,
         "output_shift": output_shift,
-        "weights_at": wide_bytes,
-        "sums_at": wide_bytes + weights_bytes,
-        "blocks_at": wide_bytes + weights_bytes + sums_bytes,
-        "scratch_bytes": wide_bytes + weights_bytes + sums_bytes + 8 * head,
+        "rows_at_once": ROWS_AT_ONCE,
     }
 
 
 def _check_sizes(rows: int, keys: int, head: int) -> None:
-    if rows % 8:
-        raise ValueError(f"rows = {rows}, but 8 rows are done at a time: make rows a multiple of 8")
-    if keys % 32:
-        raise ValueError(f"keys = {keys}, but 32 keys are weighed at a time: make keys a multiple of 32")
-    if head % 32:
-        raise ValueError(f"head = {head}, but 32 columns are loaded at a time: make head a multiple of 32")
+    # Every buffer is then a multiple of 64 bytes, so that each begins where npu2 can load 64.
+    for name, size, step, what in (
+        ("rows", rows, ROWS_AT_ONCE, "rows are done"),
+        ("keys", keys, KEYS_AT_ONCE, "keys are weighed"),
+        ("head", head, COLUMNS_AT_ONCE, "columns are loaded"),
+    ):
+        if size % step:
+            raise ValueError(f"{name} = {size}, but {step} {what} at a time: make {name} a multiple of {step}")
     if keys > MAX_KEYS:
         raise ValueError(f"keys = {keys} can overflow the 32-bit sums of weighted values: at most {MAX_KEYS}")
     if head >= MAX_HEAD:

@@ -26,26 +26,27 @@ def _weights(scores: Ints, constants: dict[str, Any]) -> Ints:
     octaves, fraction = z >> constants["exponent_bits"], z & (2 ** constants["exponent_bits"] - 1)
 
     # weight_one * 2^-fraction by Horner's rule, rounded to an integer after each multiplication.
-    linear, square, cube = constants["power"]
+    linear, square, cube = constants["power_terms"]
     power = _shift_to_even(cube * fraction, constants["exponent_bits"]) + square
     power = _shift_to_even(power * fraction, constants["exponent_bits"]) + linear
     power = _shift_to_even(power * fraction, constants["exponent_bits"]) + constants["weight_one"]
-    return _shift_to_even(power * (2**14 >> octaves), 14)
+    return _shift_to_even(power * (2 ** constants["octave_bits"] >> octaves), constants["octave_bits"])
 
 
 def _normalised(weighted: Ints, sums: Ints, constants: dict[str, Any]) -> Ints:
     """`weighted / sums`, in output steps, by a 15-bit reciprocal of each row's sum."""
     zeros = 32 - np.array([int(total).bit_length() for total in sums])
     leading = (sums << zeros) >> 16  # the 16 leading bits of the sum
-    factor = (_reciprocal(leading) * constants["output_ratio"] + 2**14) >> 15
+    factor = (_reciprocal(leading, constants) * constants["output_ratio"] + 2**14) >> 15
     shift = constants["output_shift"] - zeros
     return _shift_to_even(weighted * factor[:, None], shift[:, None]).clip(-128, 127)
 
 
-def _reciprocal(m: Ints) -> Ints:
-    """2^30 / m for 2^15 <= m < 2^16, at most 32767, by a straight line and two steps of Newton's method."""
-    r: Ints = 46_261 - ((m * 30_840) >> 16)  # (48/17 - 32/17 m) 2^14: at most 1/17 off
-    for _ in range(2):
+def _reciprocal(m: Ints, constants: dict[str, Any]) -> Ints:
+    """2^30 / m for 2^15 <= m < 2^16, at most 32767, by a straight line and steps of Newton's method."""
+    at_zero, slope = constants["reciprocal_line"]
+    r: Ints = at_zero - ((m * slope) >> 16)
+    for _ in range(constants["newton_steps"]):
         r = r + ((r * ((2**30 - m * r) >> 15)) >> 15)
     return np.where(r < 2**15, r, 2**15 - 1)
 

@@ -1,4 +1,4 @@
-"""Every number of the tile code, finished: tables plain for integer.py, in mmul blocks for tile.cc.j2.
+"""Every number of the tile code, finished: tables plain for integer.py, in mmul blocks for tile.cc.
 
 Pure `math`, because a build that has nothing to do still computes them.
 
@@ -12,18 +12,23 @@ The 400 samples are n = 16 b + a (b < 25, a < 16) and the bins k = 25 c +- d (c 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable
 
 SAMPLES = 400
 SAMPLE_RATE = 16000
 ROWS, COLUMNS = 25, 16  # n = COLUMNS * b + a, b < ROWS
+WHOLE_ROWS = 28  # whole tiles of 4
 LANES = 16  # d = 0..12, padded to whole vectors
 DISTINCT = 13
 BINS = 201
 BLOCKS = 64  # of 4 neighbouring bins, ascending: 25c + 4j is block 8c + j, 25c - 4j is block 8c - 1 - j
 BANDS_AT_ONCE = 8
 
-Q30 = 2**30
+TURN_BITS = 30  # of window and turn, lane by lane
+TABLE_BITS = 15  # of the tables that mmul takes
+OCTAVE_BITS = 15
+Q30 = 2**TURN_BITS
 WEIGHT_ONE = 32767  # 1.0 in Q15 would need a seventeenth bit
 # One, in the tables of the two transforms. They hold few different numbers (25 and 4), and of all scales
 # under 2**15 these round them best: to -105 and -126 dB rms, where 32,767 rounds them to -100 and -102.
@@ -52,16 +57,26 @@ def constants(sizes: dict[str, int], scales: dict[str, float]) -> dict[str, obje
     zero = FLOOR_DECADES / scales["bands"] - 128  # the integer of log10 = 0, when -128 is Whisper's floor
     unit = mel_of_one(scales["samples"], mel_shift)
     return {
-        "hann": [round(Q30 * (0.5 - 0.5 * math.cos(2 * math.pi * n / SAMPLES))) for n in range(SAMPLES)],
-        "window_shift": 30 - SAMPLE_BITS,
+        "rows": ROWS,
+        "columns": COLUMNS,
+        "whole_rows": WHOLE_ROWS,
+        "distinct": DISTINCT,
+        "bins": BINS,
+        "turn_bits": TURN_BITS,
+        "table_bits": TABLE_BITS,
+        "octave_bits": OCTAVE_BITS,
+        "hann": array("i", (round(Q30 * (0.5 - 0.5 * math.cos(2 * math.pi * n / SAMPLES))) for n in range(SAMPLES))),
+        "window_shift": TURN_BITS - SAMPLE_BITS,
         "dft25": [circle(ROWS, ONE_25), circle(ROWS, ONE_25, sine=True)],
         "turn": [circle(SAMPLES, Q30), circle(SAMPLES, Q30, sine=True)],
         "dft16": [circle(COLUMNS, ONE_16), circle(COLUMNS, ONE_16, sine=True)],
         "mel_weights": weights,
         "mel_shift": mel_shift,
-        "band_offset": [round(2**15 * (math.log2(unit * height) + zero / octave)) for height in heights],
+        "band_offset": array(
+            "i", (round(2**OCTAVE_BITS * (math.log2(unit * height) + zero / octave)) for height in heights)
+        ),
         "steps_an_octave": round(octave * 2**STEP_BITS),
-        "step_shift": 15 + STEP_BITS,
+        "step_shift": OCTAVE_BITS + STEP_BITS,
         "floor_steps": round(RANGE_DECADES / scales["bands"]),
         "loud_bits": LOUD_BITS,
         "least_exponent": LEAST_EXPONENT,
@@ -69,13 +84,12 @@ def constants(sizes: dict[str, int], scales: dict[str, float]) -> dict[str, obje
         "quiet_bits": QUIET_BITS,
         "quiet_below": quiet_below(weights, mel_shift),
         "log2_curve": log2_curve(),
-        "dft25_blocks": dft25_blocks(),
-        "turn_blocks": turn_blocks(),
-        "dft16_blocks": dft16_blocks(),
-        "mel_first": first,
-        "mel_count": count,
-        "mel_blocks": blocks,
-        "scratch_bytes": 4 * (2 * 512 + 64 + 4 * bands) + 2 * bands,  # the regions of tile.cc.j2
+        "dft25_blocks": array("h", dft25_blocks()),
+        "turn_blocks": array("i", turn_blocks()),
+        "dft16_blocks": array("h", dft16_blocks()),
+        "mel_first": array("i", first),
+        "mel_count": array("i", count),
+        "mel_blocks": array("h", blocks),
     }
 
 
@@ -143,12 +157,12 @@ def mel_of_one(scale: float, mel_shift: int) -> float:
     return float(amplitude**2 * 2.0 ** (LOUD_SHIFT - QUIET_BITS + mel_shift) / WEIGHT_ONE)
 
 
-def log2_curve() -> list[int]:
+def log2_curve() -> array[int]:
     """(a, b) in Q15 of log2(1 + t) = t + t (1 - t) (a + b t), met at two points: |error| < 1e-3 octaves."""
     left, right = 0.2, 0.8
     at_left, at_right = ((math.log2(1 + t) - t) / (t * (1 - t)) for t in (left, right))
     slope = (at_right - at_left) / (right - left)
-    return [round(2**15 * (at_left - slope * left)), round(2**15 * slope)]
+    return array("h", (round(2**OCTAVE_BITS * (at_left - slope * left)), round(2**OCTAVE_BITS * slope)))
 
 
 def dft25_blocks() -> list[int]:
@@ -161,7 +175,7 @@ def dft25_blocks() -> list[int]:
             return 0
         return cosine[b * d % ROWS] if lane < LANES else -sine[b * d % ROWS]
 
-    return [x for k in range(7) for n in range(4) for x in block(value, 4 * k, 8 * n)]
+    return [x for k in range(WHOLE_ROWS // 4) for n in range(4) for x in block(value, 4 * k, 8 * n)]
 
 
 def turn_blocks() -> list[int]:

@@ -26,26 +26,28 @@ def integer(inputs: Mapping[str, NDArray[np.int16]], constants: Mapping[str, obj
 
 
 def spectrum(windowed: Ints, k: dict[str, Ints]) -> tuple[Ints, Ints]:
-    """Bins 0..200 as 25 x 16: sums over b, a turn by W400^(a d), sums over a, each rounded to an integer."""
-    a, b, c, d = np.arange(16), np.arange(25), np.arange(9), np.arange(13)
-    x = windowed.reshape(-1, 25, 16)
-    cos25, sin25 = k["dft25"][:, np.outer(b, d) % 25]
-    zr, zi = (shift_right(np.einsum("fba,bd->fad", x, w), 15) for w in (cos25, -sin25))
+    """Every bin, as 25 x 16: sums over b, a turn by W400^(a d), sums over a, each rounded to an integer."""
+    rows, columns, table, turn = (int(k[name]) for name in ("rows", "columns", "table_bits", "turn_bits"))
+    a, b, c, d = np.arange(columns), np.arange(rows), np.arange(columns // 2 + 1), np.arange(int(k["distinct"]))
+    x = windowed.reshape(-1, rows, columns)
+    cos25, sin25 = k["dft25"][:, np.outer(b, d) % rows]
+    zr, zi = (shift_right(np.einsum("fba,bd->fad", x, w), table) for w in (cos25, -sin25))
     cos400, sin400 = k["turn"][:, np.outer(a, d)]
-    yr, yi = shift_right(zr * cos400 + zi * sin400, 30), shift_right(zi * cos400 - zr * sin400, 30)
-    cos16, sin16 = k["dft16"][:, np.outer(a, c) % 16]
-    cr, ci, sr, si = (shift_right(np.einsum("fad,ac->fcd", y, w), 15) for w in (cos16, sin16) for y in (yr, yi))
-    return in_order(cr + si, cr - si), in_order(ci - sr, ci + sr)
+    yr, yi = shift_right(zr * cos400 + zi * sin400, turn), shift_right(zi * cos400 - zr * sin400, turn)
+    cos16, sin16 = k["dft16"][:, np.outer(a, c) % columns]
+    cr, ci, sr, si = (shift_right(np.einsum("fad,ac->fcd", y, w), table) for w in (cos16, sin16) for y in (yr, yi))
+    return in_order(cr + si, cr - si, k), in_order(ci - sr, ci + sr, k)
 
 
-def in_order(above: Ints, below: Ints) -> Ints:
-    """From X[25c + d] and X[25c - d], each [c][d], to X[0..200]."""
-    bins = np.zeros((above.shape[0], 213), dtype=np.int64)
-    for c in range(9):
-        for d in range(13):
-            bins[:, 25 * c + d] = above[:, c, d]
-            bins[:, abs(25 * c - d)] = below[:, c, d] if c else above[:, c, d]
-    return bins[:, :201]
+def in_order(above: Ints, below: Ints, k: dict[str, Ints]) -> Ints:
+    """From X[25c + d] and X[25c - d], each [c][d], to X[0], X[1] and so on."""
+    frames, cs, ds = above.shape
+    bins = np.zeros((frames, k["rows"] * cs), dtype=np.int64)
+    for c in range(cs):
+        for d in range(ds):
+            bins[:, k["rows"] * c + d] = above[:, c, d]
+            bins[:, abs(k["rows"] * c - d)] = below[:, c, d] if c else above[:, c, d]
+    return bins[:, : k["bins"]]
 
 
 def band_sums(power: Ints, exponent: Ints, k: dict[str, Ints]) -> tuple[Ints, Ints]:
@@ -59,21 +61,22 @@ def band_sums(power: Ints, exponent: Ints, k: dict[str, Ints]) -> tuple[Ints, In
 
 
 def log_steps(loud: Ints, quiet: Ints, exponent: Ints, k: dict[str, Ints]) -> Ints:
-    """Output steps, unbounded. Exponents and band factor are sums in Q15 octaves, and one product ends it."""
+    """Output steps, unbounded. Exponents and band factor are sums in octaves, and one product ends it."""
     from_quiet = loud < k["quiet_below"]
-    octaves = log2_q15(np.where(from_quiet, quiet, loud), k)
-    octaves += np.where(from_quiet, 0, k["quiet_bits"] << 15) + (exponent[:, None] << 16) + k["band_offset"]
+    octaves = log2_of(np.where(from_quiet, quiet, loud), k) + k["band_offset"]
+    octaves += (np.where(from_quiet, 0, k["quiet_bits"]) + 2 * exponent[:, None]) << k["octave_bits"]
     return shift_right(octaves * k["steps_an_octave"], k["step_shift"])
 
 
-def log2_q15(value: Ints, k: dict[str, Ints]) -> Ints:
-    """log2 of max(value, 1) < 2**31 in Q15: t + t (1 - t) (a + b t) between powers of two."""
+def log2_of(value: Ints, k: dict[str, Ints]) -> Ints:
+    """log2 of max(value, 1) < 2**31, with octave_bits: t + t (1 - t) (a + b t) between powers of two."""
+    bits = k["octave_bits"]
     value = np.maximum(value, 1)
     exponent = bit_length(value) - 1
-    t = np.minimum(shift_right((value << (30 - exponent)) - 2**30, 15), 32767)
+    t = np.minimum(shift_right((value << (30 - exponent)) - 2**30, bits), 32767)
     a, b = k["log2_curve"]
-    bow = shift_right(shift_right(t * (32767 - t), 15) * (a + shift_right(t * b, 15)), 15)
-    return np.asarray((exponent << 15) + t + bow)
+    bow = shift_right(shift_right(t * (32767 - t), bits) * (a + shift_right(t * b, bits)), bits)
+    return np.asarray((exponent << bits) + t + bow)
 
 
 def shift_right(value: Ints, shift: Ints | int) -> Ints:

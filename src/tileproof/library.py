@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tileproof.errors import Problem
 
+_TEMPLATE = ".j2"
+_PLAIN = (".cc", ".hpp", ".h")
+
 
 def package_dir() -> Path:
     """The folder of the package itself."""
@@ -67,32 +70,46 @@ def kernel_dir(name: str, kernels: Path | None = None) -> Path:
 def _refuse_odd_name(path: Path) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", path.name):
         raise Problem(
-            f"the template {path.name!r} needs a plainer name",
+            f"the file {path.name!r} needs a plainer name",
             where=str(path),
             why="its name becomes a file of the build, and a word of a command line",
             fix="use letters, digits, _ - and .",
         )
 
 
-def template_path(name: str, kernel: Path) -> Path:
-    """The file behind a template's name: the kernel's own, else the shared one."""
-    own = kernel / name
-    return own if own.is_file() else data_dir("templates") / name
+def source_path(name: str, kernel: Path) -> Path:
+    """The file that the file `name` of a build comes from: the kernel's own, its template, or the shared template."""
+    own = (kernel / name, kernel / f"{name}.j2")
+    return next((path for path in own if path.is_file()), data_dir("templates") / f"{name}.j2")
 
 
-def template_texts(kernel: Path) -> dict[str, str]:
-    """All templates a kernel may use, by name. A kernel's own file overrides a shared one of the same name."""
-    texts: dict[str, str] = {}
-    for folder in (data_dir("templates"), kernel):
-        for path in sorted(folder.glob("*.j2")):
-            _refuse_odd_name(path)
-            try:
-                texts[path.name] = path.read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise Problem(
-                    f"{path.name} is not text",
-                    where=str(path),
-                    why=f"byte {error.start} is not UTF-8",
-                    fix="save the template as UTF-8",
-                ) from None
-    return texts
+def source_texts(kernel: Path) -> dict[str, str]:
+    """What a kernel's build is made of, by name: all templates it may use, and its own C++, which is copied as it is.
+
+    A kernel's own file overrides a shared template of the same name.
+    """
+    own = {path.name: path for suffix in (_TEMPLATE, *_PLAIN) for path in sorted(kernel.glob(f"*{suffix}"))}
+    shared = {path.name: path for path in sorted(data_dir("templates").glob(f"*{_TEMPLATE}"))}
+    for name in own:
+        if f"{name}{_TEMPLATE}" in own:
+            raise Problem(
+                f"there are two {name}",
+                where=str(kernel),
+                why=f"a build would take it from {name} and from {name}{_TEMPLATE}",
+                fix="remove one of them",
+            )
+        shared.pop(f"{name}{_TEMPLATE}", None)
+    return {name: _text_of(path) for name, path in (shared | own).items()}
+
+
+def _text_of(path: Path) -> str:
+    _refuse_odd_name(path)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(
+            f"{path.name} is not text",
+            where=str(path),
+            why=f"byte {error.start} is not UTF-8",
+            fix="save the file as UTF-8",
+        ) from None

@@ -53,7 +53,12 @@ class Plan:
     insts: str
     seal: str  # a file with the SHA-256 of both, written with them
     notes: str  # a JSON file whose `warnings` a person should know of
-    sources: Mapping[str, str] = field(default_factory=dict)  # rendered file -> the template it came from
+    sources: Mapping[str, str] = field(default_factory=dict)  # file -> the kernel's file or the template it is
+
+    def own_file(self, name: str) -> Path | None:
+        """The kernel's own file that the file `name` of the build is a copy of; None for what is rendered or made."""
+        path = Path(self.sources.get(name, ""))
+        return path.absolute() if path.name == name else None
 
     @cached_property
     def digest(self) -> str:
@@ -70,16 +75,21 @@ class Plan:
 
 
 def tile_sources(spec: KernelSpec, texts: Mapping[str, str]) -> list[str]:
-    """The rendered files of tile code; a `Problem` where there is none."""
+    """The files of tile code; a `Problem` where there is none."""
     sources = [name for name in texts if name.endswith(".cc")]
     if not sources:
         raise Problem(
             f"{spec.name} has no tile code",
             where=str(spec.folder),
-            why="there is no template whose name ends in .cc.j2",
-            fix=f'write tile.cc.j2 with `extern "C" void {spec.core.function}(...)`',
+            why="there is no file whose name ends in .cc, and no template in .cc.j2",
+            fix=f'write tile.cc with `extern "C" void {spec.core.function}(...)`',
         )
     return sources
+
+
+def headers_in(texts: Mapping[str, str]) -> list[str]:
+    """The files that tile code includes by name."""
+    return [name for name in texts if name.endswith((".hpp", ".h"))]
 
 
 def by_argument(spec: KernelSpec) -> Banks:
@@ -90,15 +100,21 @@ def by_argument(spec: KernelSpec) -> Banks:
 
 
 def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
-    """The entries of compile_commands.json, so that an editor understands the tile code."""
+    """The entries of compile_commands.json, so that an editor understands the tile code.
+
+    That of a kernel's own file, which is only copied here, names the one to edit; what is rendered is found here.
+    """
     entries = []
     for step in plan.steps:
         if step.name.startswith("compile_"):
             words = step.command.replace('"$$PWD"', shlex.quote(str(folder)))
             for name, value in plan.variables.items():
                 words = words.replace(f"${name}", value)
-            entry = {"directory": str(folder), "file": step.inputs[0], "command": words, "output": step.outputs[0]}
-            entries.append(entry)
+            file, own = step.inputs[0], plan.own_file(step.inputs[0])
+            if own is not None:
+                place = f"-iquote {shlex.quote(str(folder))} -c {shlex.quote(str(own))} "
+                file, words = str(own), words.replace(f"-c {file} ", place)
+            entries.append({"directory": str(folder), "file": file, "command": words, "output": step.outputs[0]})
     return entries
 
 

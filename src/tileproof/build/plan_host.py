@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from tileproof import library
-from tileproof.build.plan import BANKS, SEAL, Plan, Step, by_argument, digest_of, tile_sources
+from tileproof.build.plan import BANKS, SEAL, Plan, Step, by_argument, digest_of, headers_in, tile_sources
 from tileproof.device_model import device_named
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
@@ -34,7 +35,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
             _compile_checks(),
             _link(sources, cxx),
             _lower(insts, tuple(banks)),
-            _package(variant, xclbin, insts, sources, cxx, tuple(banks)),
+            _package(variant, xclbin, insts, _Code(sources, headers_in(texts), cxx), tuple(banks)),
         ),
         variables={
             "cxx": shlex.join(cxx.command),
@@ -46,7 +47,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         insts=insts,
         seal=SEAL,
         notes="interface.json",
-        sources={name: str(library.template_path(f"{name}.j2", spec.folder)) for name in texts},
+        sources={name: str(library.source_path(name, spec.folder)) for name in texts},
     )
 
 
@@ -61,16 +62,30 @@ def _lower(insts: str, banks: tuple[str, ...]) -> Step:
     )
 
 
-def _package(
-    variant: str, xclbin: str, insts: str, sources: list[str], cxx: CxxCompiler, banks: tuple[str, ...]
-) -> Step:
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """What says how much stack a tile function needs: its text, what that includes, and GCC's notes."""
+
+    sources: list[str]
+    headers: list[str]
+    cxx: CxxCompiler
+
+    @property
+    def graphs(self) -> list[str]:
+        return [] if self.cxx.is_clang else [_graph(source) for source in self.sources]
+
+    @property
+    def options(self) -> str:
+        named = {"--tile-code": self.sources, "--header": self.headers, "--graph": self.graphs}
+        return " ".join(f"{option} {name}" for option, names in named.items() for name in names)
+
+
+def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[str, ...]) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
-    graphs = [_graph(source) for source in sources if not cxx.is_clang]
-    code = " ".join([*(f"--tile-code {name}" for name in sources), *(f"--graph {name}" for name in graphs)])
     return Step(
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
-        f" --lowered design.lowered {code} --insts {insts} --xclbin {xclbin} --seal {SEAL} --variant {variant}"
+        f" --lowered design.lowered {code.options} --insts {insts} --xclbin {xclbin} --seal {SEAL} --variant {variant}"
         " --digest $digest" + "".join(f" --banks {name}" for name in banks),
         inputs=(
             "design.mlir",
@@ -78,8 +93,9 @@ def _package(
             "design.lowered",
             "tile.so",
             insts,
-            *sources,
-            *graphs,
+            *code.sources,
+            *code.headers,
+            *code.graphs,
             *banks,
             "tileproof.txt",
         ),

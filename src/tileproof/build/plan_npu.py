@@ -79,8 +79,8 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
 
 
 def _sources(spec: KernelSpec, texts: Mapping[str, str]) -> dict[str, str]:
-    """The template behind each file that a tool may complain of."""
-    sources = {name: str(library.template_path(f"{name}.j2", spec.folder)) for name in texts}
+    """The file behind each one that a tool may complain of."""
+    sources = {name: str(library.source_path(name, spec.folder)) for name in texts}
     return sources | dict.fromkeys((_DESIGN, _OBJECTS, _PLACED), sources["design.mlir"])
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tileproof import library
-from tileproof.build.plan import Plan
+from tileproof.build.plan import Plan, headers_in
 from tileproof.build.plan_host import plan_host_build
 from tileproof.build.request import BuildRequest
 from tileproof.build.run import Artifacts, build
@@ -41,6 +41,11 @@ class Rendered:
     def tile_code(self) -> dict[str, str]:
         return {name: text for name, text in self.texts.items() if name.endswith(".cc")}
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tile code includes by name."""
+        return {name: self.texts[name] for name in headers_in(self.texts)}
+
 
 def load_kernel(name: str, kernels: Path | None, sizes: Mapping[str, int]) -> KernelSpec:
     """The spec of kernel `name`, looked for in `kernels` or among the shipped ones."""
@@ -67,7 +72,7 @@ def render_kernel(name: str, request: BuildRequest) -> Rendered:
         )
     spec = with_banks(spec, request.banks)
     constants = golden.kernel_constants(spec)
-    texts = render(spec, request.target, constants, library.template_texts(spec.folder))
+    texts = render(spec, request.target, constants, library.source_texts(spec.folder))
     return Rendered(spec=spec, constants=constants, texts=texts)
 
 

@@ -27,6 +27,7 @@ _MARK = "tileproof-problem: "
 
 # The names of the files that the last build here wrote.
 _RENDERED = "rendered.txt"
+_COMMANDS = "compile_commands.json"
 
 
 def marked(problem: Problem) -> str:
@@ -94,7 +95,7 @@ def _locked(folder: Path, say: Callable[[str], None]) -> Iterator[int]:
 
 
 def _write_files(plan: Plan, folder: Path) -> None:
-    """What is rendered, and no more: a file that no template renders any longer would still be found by an #include."""
+    """What the plan says, and no more: a file that is in it no longer would still be found by an #include."""
     listed = folder / _RENDERED
     for name in set(_names_in(listed)) - set(plan.files):
         (folder / Path(name).name).unlink(missing_ok=True)
@@ -102,8 +103,21 @@ def _write_files(plan: Plan, folder: Path) -> None:
     for name, text in plan.files.items():
         write_if_changed(folder / name, text.encode())
     write_if_changed(folder / "build.ninja", ninja_text(plan).encode())
-    commands = json.dumps(compile_commands(plan, folder.resolve()), indent=1)
-    write_if_changed(folder / "compile_commands.json", commands.encode())
+    commands = compile_commands(plan, folder.resolve())
+    write_if_changed(folder / _COMMANDS, json.dumps(commands, indent=1).encode())
+    _list_commands(folder.parent.parent / _COMMANDS, [one for one in commands if Path(one["file"]).is_absolute()])
+
+
+def _list_commands(path: Path, mine: list[dict[str, str]]) -> None:
+    """Put entries into the list of all builds: editors look for build/compile_commands.json above the file at hand."""
+    if not mine:
+        return
+    try:
+        listed = json.loads(path.read_text())
+        others = [one for one in listed if one["file"] not in {entry["file"] for entry in mine}]
+    except (OSError, ValueError, KeyError, TypeError):
+        others = []  # none yet, or not ours
+    write_if_changed(path, json.dumps([*others, *mine], indent=1).encode())
 
 
 def _names_in(listed: Path) -> list[str]:
@@ -226,15 +240,17 @@ class _Failed:
 
 
 def _place(plan: Plan, folder: Path, complaint: Complaint, meaning: Meaning | None) -> tuple[str, str]:
-    """Where to look, with the template behind it, and the line that stands there."""
+    """Where to look: the kernel's own file, or what was rendered and its template; and the line that stands there."""
     if meaning is not None and meaning.name is not None:
         number = _line_with(folder / "design.mlir", meaning.name)
         complaint = replace(complaint, file="design.mlir", line=number, column=0)
     if complaint.file is None:
         return str(folder), ""
+    line, own = complaint.line_in(folder), plan.own_file(complaint.file)
+    if own is not None:
+        return str(own.parent / complaint.where), line
     template = plan.sources.get(complaint.file)
-    where = str(folder / complaint.where) + (f", rendered from {template}" if template else "")
-    return where, complaint.line_in(folder)
+    return str(folder / complaint.where) + (f", rendered from {template}" if template else ""), line
 
 
 def _line_with(path: Path, name: str) -> int:

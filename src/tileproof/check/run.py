@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from tileproof.check import code, dma, fifos, in_flight, memory, pair, stack, waits
 from tileproof.check.checked import BuiltFile, Checked, Checking
@@ -15,6 +16,8 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.reader import read_design
 from tileproof.toolchain.frames import measure_frames
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 CHECKS: tuple[Checking, ...] = (
     *memory.CHECKS,
@@ -33,14 +36,16 @@ def check_design(
     name: str,
     tile_code: Mapping[str, str],
     *,
+    headers: Mapping[str, str] = _NO_HEADERS,
     compile_code: bool = False,
     xclbin: BuiltFile | None = None,
     insts: BuiltFile | None = None,
 ) -> tuple[Finding, ...]:
     """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name.
 
-    With `compile_code` the host's compiler counts the stack frames of the tile code, if there is one that can.
-    `xclbin` and `insts` are held against the design. Raises `Problem` for an xclbin that is none.
+    `headers` are what tile code includes, by that name. With `compile_code` the host's compiler counts the stack frames
+    of the tile code, if there is one that can. `xclbin` and `insts` are held against the design. Raises `Problem` for
+    an xclbin that is none.
     """
     try:
         design = read_design(text, name)
@@ -52,8 +57,8 @@ def check_design(
         lowered = lower_design(design)
     except Problem as problem:
         refusals.append(refusal(problem, "TP002", name))
-    files = tuple(TileCode(file, source) for file, source in tile_code.items())
-    frames = measure_frames(tile_code, design.device.aie_arch) if compile_code and tile_code else None
+    files = tuple(TileCode(file, source, headers) for file, source in tile_code.items())
+    frames = measure_frames(tile_code, design.device.aie_arch, headers) if compile_code and tile_code else None
     checked = Checked(design=design, lowered=lowered, code=files, frames=frames, xclbin=xclbin, insts=insts)
     # Two cores may share a function, and one finding about it is enough.
     found = dict.fromkeys([*map(noted, design.notes), *(finding for check in CHECKS for finding in check(checked))])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import prod
@@ -22,6 +22,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
 _CONDITIONAL = re.compile(r"\#\s*(if|endif)")
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 _DEFINE = re.compile(r"\#\s*define\s+(\w+)\s+(.+)")
 
 # (kind, bytes): i for integers of either sign, f for IEEE floats, b for bfloat16.
@@ -86,10 +87,11 @@ class CppFunction:
 
 @dataclass(frozen=True)
 class TileCode:
-    """One C++ file."""
+    """One C++ file. `headers` are texts by the name that it includes them by, of which constants and types count."""
 
     name: str
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def functions(self) -> tuple[CppFunction, ...]:
@@ -114,17 +116,24 @@ class TileCode:
         return tuple(_tokens(self.text, self.name))
 
     @cached_property
+    def _included(self) -> str:
+        """The text behind the headers that it includes."""
+        names = [name for name in _INCLUDE.findall(self.text) if name in self.headers]
+        return "\n".join([*(self.headers[name] for name in dict.fromkeys(names)), self.text])
+
+    @cached_property
     def _constants(self) -> dict[str, int]:
-        return _constants(self._tokens, self._defines)
+        return _constants(tuple(_tokens(self._included, self.name)), self._defines)
 
     @cached_property
     def _defines(self) -> dict[str, str]:
-        return {found[1]: found[2] for found in _DEFINE.finditer(self.text)}
+        return {found[1]: found[2] for found in _DEFINE.finditer(self._included)}
 
     @cached_property
     def _aliases(self) -> dict[str, str]:
-        using = re.findall(r"\busing\s+(\w+)\s*=\s*(?:std\s*::\s*)?(\w+)\s*;", self.text)
-        typedef = [(new, old) for old, new in re.findall(r"\btypedef\s+(?:std\s*::\s*)?(\w+)\s+(\w+)\s*;", self.text)]
+        text = self._included
+        using = re.findall(r"\busing\s+(\w+)\s*=\s*(?:std\s*::\s*)?(\w+)\s*;", text)
+        typedef = [(new, old) for old, new in re.findall(r"\btypedef\s+(?:std\s*::\s*)?(\w+)\s+(\w+)\s*;", text)]
         return {**self._defines, **dict(typedef), **dict(using)}
 
 

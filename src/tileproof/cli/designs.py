@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,10 +88,11 @@ def _compare(arguments: argparse.Namespace) -> int:
     from tileproof.check.report import as_text
     from tileproof.check.run import check_design
 
-    name, design, tile_code = _subject(arguments)
-    wrong = [finding for finding in check_design(design, name, tile_code) if finding.is_error]
+    subject = _subject(arguments)
+    name, checked = subject.name, check_design(subject.design, subject.name, subject.tile_code, headers=subject.headers)
+    wrong = [finding for finding in checked if finding.is_error]
     try:
-        found = compare_lowerings(design, name)
+        found = compare_lowerings(subject.design, name)
     except RefusedProblem as refused:
         if not wrong:
             raise
@@ -132,12 +134,23 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Finding, ...], int]:
                     fix="leave it out, or name the design that it was built of",
                 )
         return check_built(_built(Path(arguments.subject)), **built), len(CHECKED)
-    name, design, tile_code = _subject(arguments)
-    return check_design(design, name, tile_code, compile_code=True, **built), len(CATALOGUE)
+    one = _subject(arguments)
+    found = check_design(one.design, one.name, one.tile_code, headers=one.headers, compile_code=True, **built)
+    return found, len(CATALOGUE)
 
 
-def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
-    """What is to be checked: the design's name and text, and the texts of its tile code by name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """A design's name and text, and the texts of its tile code and of what that includes, by name."""
+
+    name: str
+    design: str
+    tile_code: dict[str, str]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _subject(arguments: argparse.Namespace) -> _Subject:
+    """What is to be checked or shown."""
     if arguments.subject is None:
         raise Problem(
             "there is nothing to check", fix="name a kernel, a FILE.mlir or a FILE.xclbin; --list prints the checks"
@@ -152,7 +165,8 @@ def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
         )
     if arguments.subject.endswith(".mlir"):
         path = Path(arguments.subject)
-        return str(path), _text_of(path), {str(code): _text_of(code) for code in arguments.tile_code}
+        code = {str(code): _text_of(code) for code in arguments.tile_code}
+        return _Subject(name=str(path), design=_text_of(path), tile_code=code)
     if arguments.tile_code:
         raise Problem(
             "--tile-code is for a FILE.mlir",
@@ -166,12 +180,20 @@ def _subject(arguments: argparse.Namespace) -> tuple[str, str, dict[str, str]]:
     rendered = render_kernel(arguments.subject, request)
     folder = request.build_dir / rendered.spec.name / rendered.spec.variant(request.target)
     design = rendered.texts["design.mlir"]
-    tile_code = {_place_of(folder, name, text): text for name, text in rendered.tile_code.items()}
-    return _place_of(folder, "design.mlir", design), design, tile_code
+    own = rendered.spec.folder
+    return _Subject(
+        name=_place_of(own, folder, "design.mlir", design),
+        design=design,
+        tile_code={_place_of(own, folder, name, text): text for name, text in rendered.tile_code.items()},
+        headers=rendered.headers,
+    )
 
 
-def _place_of(folder: Path, name: str, text: str) -> str:
-    """What messages call a rendered text: the file that a build wrote, if it is the same, for an editor to find."""
+def _place_of(own: Path, folder: Path, name: str, text: str) -> str:
+    """What messages call a text, for an editor to find: the kernel's own file, or what a build rendered, if it is the
+    same."""
+    if (own / name).is_file():
+        return str(own / name)
     path = folder / name
     try:
         same = path.read_text(encoding="utf-8") == text
@@ -232,7 +254,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
             where=f"tileproof inspect {arguments.subject}",
             fix="name a FILE.xclbin, or leave them away",
         )
-    name, text, _ = _subject(arguments)
+    subject = _subject(arguments)
+    name, text = subject.name, subject.design
     if not arguments.lowered:
         # Of a design as it is there is one picture, for people, and one text for each mlir-aie.
         for option in ("json", "scheme") if arguments.print else ("json", "scheme", "mlir_aie"):

@@ -104,6 +104,7 @@ def _add_package(commands: Commands) -> None:
     parser = step(commands, "package", _package, "design interface insts library lowered xclbin seal")
     banks_option(parser)
     parser.add_argument("--tile-code", type=Path, action="append", default=[])
+    parser.add_argument("--header", type=Path, action="append", default=[])
     parser.add_argument("--graph", type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
@@ -116,9 +117,10 @@ def _package(arguments: argparse.Namespace) -> None:
     from tileproof.files import sha256_of, write_atomically
 
     texts = {path.name: path.read_text() for path in arguments.tile_code}
+    headers = {path.name: path.read_text() for path in arguments.header}
     library = Library(
         code=arguments.library.read_bytes(),
-        stacks=stack_needs(texts, [path.read_text(errors="replace") for path in arguments.graph]),
+        stacks=stack_needs(texts, [path.read_text(errors="replace") for path in arguments.graph], headers),
     )
     xclbin = package_for_emulator(
         arguments.design.read_text(),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from math import prod
 from typing import Any
 
 import jinja2
@@ -26,31 +28,38 @@ _DELIMITERS: dict[str, Any] = {
     "keep_trailing_newline": True,
 }
 
+# array.array's type codes of one size everywhere.
+_TABLE_TYPES = {"b": "int8_t", "h": "int16_t", "i": "int32_t", "q": "int64_t", "f": "float"}
+_TABLE_TYPES |= {code.upper(): f"u{cpp}" for code, cpp in _TABLE_TYPES.items() if code != "f"}
+_TABLE_ALIGNMENT = 64  # the widest vector load of either target
+_VALUES_A_LINE = 16
 
 # What the context itself defines; a size or constant of such a name would be ambiguous.
 _TAKEN = frozenset(
     {"kernel", "about", "target", "function", "stack_size", "inputs", "outputs", "scratch", "tile_attributes"}
-    | {"parameters", "call_values", "sequence_arguments", "transfers"}
+    | {"parameters", "call_values", "sequence_arguments", "transfers", "numbers", "tables"}
 )
 
 
-def render(spec: KernelSpec, target: str, constants: Mapping[str, Any], templates: Mapping[str, str]) -> dict[str, str]:
-    """File name to text for every template that is not a part (a leading `_`): `design.mlir`, `tile.cc`, ...
+def render(spec: KernelSpec, target: str, constants: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, str]:
+    """File name to text for every template that is not a part (a leading `_`), and for what is none, as it is.
 
     `constants` are the numbers that the kernel's constants.py made from its sizes and scales.
     """
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
-        loader=jinja2.FunctionLoader(lambda name: (templates[name], name, None) if name in templates else None),
+        loader=jinja2.FunctionLoader(lambda name: (sources[name], name, None) if name in sources else None),
         autoescape=False,  # MLIR and C++ are no HTML
         **_DELIMITERS,
     )
     context = template_context(spec, target, constants)
-    return {
-        name.removesuffix(".j2"): _render_one(spec, environment, name, context, templates)
-        for name in sorted(templates)
-        if not name.startswith("_")
-    }
+    texts = {}
+    for name, text in sorted(sources.items()):
+        if not name.endswith(".j2"):
+            texts[name] = text
+        elif not name.startswith("_"):
+            texts[name.removesuffix(".j2")] = _render_one(spec, environment, name, context, sources)
+    return texts
 
 
 def _render_one(
@@ -143,7 +152,38 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
             {**values, "id": number, "token": ", issue_token = true" if values in outputs else ""}
             for number, values in enumerate((*outputs, *inputs))
         ],
+        "numbers": list(_numbers({**spec.sizes, **constants})),
+        "tables": list(_tables(spec, constants)),
     }
+
+
+def _numbers(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The whole numbers among sizes and constants, each in the C++ type that holds it."""
+    for name, value in values.items():
+        if type(value) is int:
+            yield {"name": name, "value": value, "cpp": "int" if -(2**31) <= value < 2**31 else "int64_t"}
+
+
+def _tables(spec: KernelSpec, constants: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The constants that are arrays of a type: what the tile code reads."""
+    for name, values in constants.items():
+        if not isinstance(values, array):
+            continue
+        if values.typecode not in _TABLE_TYPES:
+            raise Problem(
+                f"{spec.name}: the table {name!r} cannot be an array of type {values.typecode!r}",
+                where=str(spec.folder / "constants.py"),
+                why="the device has " + ", ".join(f"{code} ({cpp})" for code, cpp in _TABLE_TYPES.items()),
+                fix=f'return array("i", ...) for {name!r}, or a list, which tile code does not see',
+            )
+        starts = range(0, len(values), _VALUES_A_LINE)
+        yield {
+            "name": name,
+            "cpp": _TABLE_TYPES[values.typecode],
+            "count": len(values),
+            "alignment": _TABLE_ALIGNMENT,
+            "rows": [", ".join(map(str, values[start : start + _VALUES_A_LINE])) for start in starts],
+        }
 
 
 def _buffer_values(spec: KernelSpec, buffer: Buffer) -> dict[str, Any]:
@@ -160,31 +200,46 @@ def _buffer_values(spec: KernelSpec, buffer: Buffer) -> dict[str, Any]:
 
 
 def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, Any]) -> dict[str, Any]:
-    nbytes = scratch.nbytes
-    if isinstance(nbytes, str):
-        known = {k: v for k, v in {**spec.sizes, **constants}.items() if not isinstance(v, bool)}
-        if not isinstance(known.get(nbytes), int):
-            raise Problem(
-                f"{spec.name}: the size of scratch {scratch.name!r} names {nbytes!r}, which nobody defines",
-                where=f"{spec.path}, [core.scratch {scratch.name}] nbytes",
-                why="whole numbers that are defined: " + ", ".join(k for k, v in known.items() if isinstance(v, int)),
-                fix=f"return {nbytes!r} from constants.py, or write a number of bytes",
-            )
-        nbytes = known[nbytes]
-    if nbytes < 4 or nbytes % max(4, scratch.dtype.nbytes):
+    shape = [_scratch_extent(spec, scratch, extent, constants) for extent in scratch.shape]
+    nbytes = prod(shape) * scratch.dtype.nbytes
+    if nbytes % 4:
         raise Problem(
             f"{spec.name}: scratch {scratch.name!r} cannot be {nbytes} bytes",
-            where=f"{spec.path}, [core.scratch {scratch.name}] nbytes",
-            why=f"it must be a positive multiple of 4 and of {scratch.dtype.name}'s {scratch.dtype.nbytes} bytes",
-            fix="round it up",
+            where=_shape_place(spec, scratch),
+            why="a buffer of a core is a whole number of 32-bit words",
+            fix="round the shape up",
         )
-    count = nbytes // scratch.dtype.nbytes
     place = spec.banks.tile.get(scratch.name)
     return {
         "name": scratch.name,
         "attributes": f", {place.on_buffer}" if place else "",
         "nbytes": nbytes,
+        "count": prod(shape),
         "dtype": scratch.dtype.name,
         "cpp": scratch.dtype.cpp,
-        "memref": f"memref<{count}x{scratch.dtype.name}>",
+        "memref": f"memref<{'x'.join(map(str, shape))}x{scratch.dtype.name}>",
     }
+
+
+def _scratch_extent(spec: KernelSpec, scratch: Scratch, extent: int | str, constants: Mapping[str, Any]) -> int:
+    known = {name: value for name, value in {**spec.sizes, **constants}.items() if type(value) is int}
+    value = known.get(extent) if isinstance(extent, str) else extent
+    if value is None:
+        raise Problem(
+            f"{spec.name}: the shape of scratch {scratch.name!r} names {extent!r}, which nobody defines",
+            where=_shape_place(spec, scratch),
+            why="whole numbers that are defined: " + ", ".join(known),
+            fix=f"return {extent!r} from constants.py, or write a number of elements",
+        )
+    if value < 1:
+        raise Problem(
+            f"{spec.name}: the shape of scratch {scratch.name!r} has an extent below 1",
+            where=_shape_place(spec, scratch),
+            why=f"it is {value}" if value == extent else f"{extent} is {value}",
+            fix="make it positive",
+        )
+    return value
+
+
+def _shape_place(spec: KernelSpec, scratch: Scratch) -> str:
+    return f"{spec.path}, [core.scratch {scratch.name}] shape"

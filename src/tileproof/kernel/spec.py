@@ -58,11 +58,11 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scratch:
-    """Working memory of the core, outside its stack. `nbytes` is a number or the name of a size or constant."""
+    """Working memory of the core, outside its stack. An extent is a number or the name of a size or constant."""
 
     name: str
     dtype: DType
-    nbytes: int | str
+    shape: tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +309,7 @@ def _scratch(table: Table) -> Scratch:
     scratch = Scratch(
         name=_identifier(table, "name"),
         dtype=DTYPES[table.one_of("dtype", tuple(DTYPES))],
-        nbytes=table.integer_or_name("nbytes"),
+        shape=table.names_or_integers("shape"),
     )
     table.finish()
     return scratch

@@ -166,8 +166,8 @@ class Table:
         """A list of texts, not empty."""
         return tuple(self._items(key, (str,), "texts in quotes"))
 
-    def names_or_integers(self, key: str) -> tuple[str | int, ...]:
-        """A list of whole numbers and names of sizes, not empty."""
+    def names_or_integers(self, key: str) -> tuple[int | str, ...]:
+        """A list of whole numbers and names of some, not empty."""
         return tuple(self._items(key, (str, int), "whole numbers or names of sizes"))
 
     def _items(self, key: str, kinds: tuple[type, ...], wanted: str) -> list[Any]:

@@ -51,8 +51,9 @@ def _total(path: tuple[Frame, ...]) -> int:
     return sum(frame.nbytes for frame in path)
 
 
-def measure_frames(tile_code: Mapping[str, str], aie_arch: int) -> Frames | None:
-    """Compile texts by file name for the host, and read the frames; None where that cannot be done here.
+def measure_frames(tile_code: Mapping[str, str], aie_arch: int, headers: Mapping[str, str]) -> Frames | None:
+    """Compile texts by file name for the host, and read the frames; None where that cannot be done here. `headers` are
+    what they include, by that name.
 
     Without a red zone, which the device has not either.
     """
@@ -65,6 +66,8 @@ def measure_frames(tile_code: Mapping[str, str], aie_arch: int) -> Frames | None
     red_zone = ["-mno-red-zone"] if platform.machine() in ("x86_64", "AMD64") else []
     flags = ["-std=c++20", "-O2", "-fwrapv", "-fcallgraph-info=su", *red_zone, f"-D__AIE_ARCH__={aie_arch}"]
     with tempfile.TemporaryDirectory(prefix="tileproof-frames-") as folder:
+        for name, text in headers.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
         for number, text in enumerate(tile_code.values()):
             (Path(folder) / f"{number}.cc").write_text(text, encoding="utf-8")
             command = [*cxx.command, *flags, "-I", str(library.include_dir()), "-c", f"{number}.cc"]

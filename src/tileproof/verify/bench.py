@@ -250,7 +250,7 @@ def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
     from tileproof.check.report import paragraph
     from tileproof.check.run import check_design
 
-    findings = check_design(rendered.texts["design.mlir"], "design.mlir", rendered.tile_code)
+    findings = check_design(rendered.texts["design.mlir"], "design.mlir", rendered.tile_code, headers=rendered.headers)
     return replace(verdict, faults=(*verdict.faults, *map(paragraph, findings)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from tileproof.check.stack import worst_arrays
 from tileproof.check.tile_code import TileCode
@@ -10,12 +11,15 @@ from tileproof.emulator.library import StackNeed
 from tileproof.toolchain.frames import read_frames
 
 
-def stack_needs(tile_code: Mapping[str, str], graphs: Iterable[str]) -> dict[str, StackNeed]:
+def stack_needs(
+    tile_code: Mapping[str, str], graphs: Iterable[str], headers: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, StackNeed]:
     """By name, every function with C linkage that keeps arrays on its stack, itself or below it.
 
     `tile_code` are texts by file name, `graphs` what GCC's -fcallgraph-info=su wrote; without graphs, no frames.
+    `headers` are what tile code includes, by that name.
     """
-    code = [TileCode(name, text) for name, text in tile_code.items()]
+    code = [TileCode(name, text, headers) for name, text in tile_code.items()]
     frames = read_frames(graphs)
     needs = {}
     for file in code:

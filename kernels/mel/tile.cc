@@ -1,5 +1,4 @@
-%% from "_tables.cc.j2" import array
-// 400 int16 samples to ${bands} int8 log-mel bands of half a decibel. README.md has the drawing, integer.py the formulas.
+// 400 int16 samples to int8 log-mel bands of half a decibel. README.md has the drawing, integer.py the formulas.
 //
 // n = 16 b + a and k = 25 c +- d. Every sum is an aie::mmul of int32 data (A) and an int16 table (B), in shapes that AIE2
 // and AIE2P both have: 4x4x8 and 2x4x8. Every intermediate fits an int32; the bound stands where it is made.
@@ -7,59 +6,38 @@
 #include <aie_api/aie.hpp>
 #include <stdint.h>
 
+#include "constants.hpp"
+
 namespace {
 
-constexpr int rows = 25, bands_out = ${bands};
-static_assert(${samples} == 16 * rows, "the transform is 25 x 16: [sizes] samples in kernel.toml must be 400");
-static_assert(bands_out % 16 == 0, "16 bands are a vector: make [sizes] bands in kernel.toml a multiple of 16");
-
-// A step stays a call of its own, so that the stack frames of two steps never add up; what it is made of goes into it.
+// A core's stack is small, so a step reads one buffer, writes another, and never holds more than a few vectors. It stays a
+// call of its own, so that the stack frames of two steps never add up; what it is made of goes into it.
 #define STEP __attribute__((noinline))
 #define PART __attribute__((always_inline)) inline
 
+constexpr int row_tiles = whole_rows / 4;
+
 using Words = aie::vector<int32, 16>;
 using Block = aie::vector<int32, 32>;  // a C of 4x4x8: 4 rows of 8 lanes
-
-${array("hann", "int32_t", hann)}
-${array("dft25", "int16_t", dft25_blocks)}
-${array("turn", "int32_t", turn_blocks)}
-${array("dft16", "int16_t", dft16_blocks)}
-${array("mel_weights", "int16_t", mel_blocks)}
-${array("mel_first", "int32_t", mel_first)}
-${array("mel_count", "int32_t", mel_count)}
-${array("band_offset", "int32_t", band_offset)}
-
-// Where the regions of the core's scratch buffer begin, in words. A core's stack has 1,024 bytes, so a step reads one
-// region, writes another, and never holds more than a few vectors. The first two take turns: what is read is done with.
-namespace at {
-constexpr int ping = 0;                         // rows of the windowed frame; Z; sums over a, and in their place the bins
-constexpr int pong = ping + 512;                // tiles of the windowed frame; tiles of Z; powers
-constexpr int views = pong + 512;               // loud and quiet power of 4 d x 8 c
-constexpr int sums = views + 64;                // [band / 8][loud, quiet] of 8 bands
-constexpr int octaves = sums + 2 * bands_out;   // [band / 16][mantissa, exponent] of 16 bands
-constexpr int steps = octaves + 2 * bands_out;  // an int16 for each band, before the frame's floor
-constexpr int end = steps + bands_out / 2;
-}  // namespace at
-static_assert(4 * at::end == ${scratch_bytes}, "scratch_bytes in constants.py is not what the regions take");
 
 // 25 rows of 16 samples under the window, |value| <= 2**23, and three rows of zeros that make whole tiles of them.
 STEP void window(const int16_t *__restrict samples, int32_t *__restrict rows_out) {
     for (int b = 0; b < rows; ++b) {
         const auto product = aie::mul<acc64>(aie::load_v<16>(samples + 16 * b), aie::load_v<16>(hann + 16 * b));
-        aie::store_v(rows_out + 16 * b, product.to_vector<int32>(${window_shift}));
+        aie::store_v(rows_out + 16 * b, product.to_vector<int32>(window_shift));
     }
-    for (int b = rows; b < 28; ++b) aie::store_v(rows_out + 16 * b, aie::zeros<int32, 16>());
+    for (int b = rows; b < whole_rows; ++b) aie::store_v(rows_out + 16 * b, aie::zeros<int32, 16>());
 }
 
 // x[b][a] to A's tiles: [a / 4][b / 4] of 4 a x 4 b.
 STEP void stand_up(const int32_t *__restrict rows_in, int32_t *__restrict tiles) {
-    for (int k = 0; k < 7; ++k) {
+    for (int k = 0; k < row_tiles; ++k) {
         for (int half = 0; half < 2; ++half) {
             const int32_t *from = rows_in + 64 * k + 8 * half;
             const Block upright = aie::transpose(aie::concat(aie::load_v<8>(from), aie::load_v<8>(from + 16),
                                                              aie::load_v<8>(from + 32), aie::load_v<8>(from + 48)), 4, 8);
-            aie::store_v(tiles + (2 * half * 7 + k) * 16, upright.extract<16>(0));
-            aie::store_v(tiles + ((2 * half + 1) * 7 + k) * 16, upright.extract<16>(1));
+            aie::store_v(tiles + (2 * half * row_tiles + k) * 16, upright.extract<16>(0));
+            aie::store_v(tiles + ((2 * half + 1) * row_tiles + k) * 16, upright.extract<16>(1));
         }
     }
 }
@@ -69,12 +47,12 @@ template <int inner, int step>
 PART void multiply(const int32_t *__restrict tiles, const int16_t *__restrict table, int32_t *__restrict out) {
     aie::mmul<4, 4, 8, int32, int16> c;
     for (int k = 0; k < inner; ++k) c.mac(aie::load_v<16>(tiles + 16 * k), aie::load_v<32>(table + 32 * step * k));
-    aie::store_v(out, c.to_vector<int32>(15));
+    aie::store_v(out, c.to_vector<int32>(table_bits));
 }
 
 // Sums over b, to [a / 4][re, re, im, im] blocks of 4 a x 8 d. |Z| <= (hann over 25 b, 12.5) * 2**23 < 2**26.7.
 STEP void sum_over_b(const int32_t *__restrict tiles, int32_t *__restrict z) {
-    for (int i = 0; i < 16; ++i) multiply<7, 4>(tiles + i / 4 * (7 * 16), dft25 + i % 4 * 32, z + i * 32);
+    for (int i = 0; i < 16; ++i) multiply<row_tiles, 4>(tiles + i / 4 * (row_tiles * 16), dft25_blocks + i % 4 * 32, z + i * 32);
 }
 
 // One part of Z W400^(a d) for 4 a x 8 d, stood up as two tiles of 4 d x 4 a. A rotation keeps the bound of Z.
@@ -86,9 +64,9 @@ PART void rotate(const int32_t *__restrict z, const int32_t *__restrict angle, i
         const auto mine = aie::mul<acc64>(aie::load_v<16>(imaginary ? im : re), aie::load_v<16>(angle + 16 * i));
         const Words other = aie::load_v<16>(imaginary ? re : im), sine = aie::load_v<16>(angle + 32 + 16 * i);
         if constexpr (imaginary)
-            turned.insert(i, aie::msc(mine, other, sine).to_vector<int32>(30));
+            turned.insert(i, aie::msc(mine, other, sine).to_vector<int32>(turn_bits));
         else
-            turned.insert(i, aie::mac(mine, other, sine).to_vector<int32>(30));
+            turned.insert(i, aie::mac(mine, other, sine).to_vector<int32>(turn_bits));
     }
     const Block upright = aie::transpose(turned, 4, 8);
     aie::store_v(tiles, upright.extract<16>(0));
@@ -101,16 +79,16 @@ STEP void turn_by_w400(const int32_t *__restrict z, int32_t *__restrict tiles) {
         const int a_tile = i / 2, half = i % 2;
         const int32_t *from = z + 128 * a_tile + 32 * half;
         int32_t *to = tiles + 128 * half + 16 * a_tile;
-        rotate<false>(from, turn + 64 * i, to);
-        rotate<true>(from, turn + 64 * i, to + 256);
+        rotate<false>(from, turn_blocks + 64 * i, to);
+        rotate<true>(from, turn_blocks + 64 * i, to + 256);
     }
 }
 
 // Sums over a, to [re, im][d / 4][cos, sin] blocks of 4 d x 8 c. |sum| <= 16 * 2**26.7 < 2**31.
 STEP void sum_over_a(const int32_t *__restrict tiles, int32_t *__restrict sums) {
     for (int i = 0; i < 8; ++i, tiles += 64, sums += 64) {
-        multiply<4, 2>(tiles, dft16, sums);
-        multiply<4, 2>(tiles, dft16 + 32, sums + 32);
+        multiply<4, 2>(tiles, dft16_blocks, sums);
+        multiply<4, 2>(tiles, dft16_blocks + 32, sums + 32);
     }
 }
 
@@ -132,7 +110,7 @@ PART Words butterfly(int32_t *cosine, int32_t *sine, const Words &peak) {
 
 // The four sums of each pair of bins, in place, to [re above, im below; im above, re below]. In a block below, lane c = 0
 // is c = 8. Returns the largest |part| of any bin.
-STEP int32_t bins(int32_t *__restrict sums) {
+STEP int32_t bins_in_place(int32_t *__restrict sums) {
     Words peak = aie::zeros<int32, 16>();
     for (int d_tile = 0; d_tile < 4; ++d_tile) {
         for (int i = 0; i < 2; ++i) {
@@ -150,7 +128,7 @@ STEP void square(const int32_t *__restrict re, const int32_t *__restrict im, int
         const Words x = aie::load_v<16>(re + 16 * i), y = aie::load_v<16>(im + 16 * i);
         const auto power = aie::mac(aie::mul<acc64>(x, x), y, y);
         aie::store_v(views + 16 * i, power.to_vector<int32>(shift));
-        aie::store_v(views + 32 + 16 * i, power.to_vector<int32>(shift - ${quiet_bits}));  // saturates where it is loud
+        aie::store_v(views + 32 + 16 * i, power.to_vector<int32>(shift - quiet_bits));  // saturates where it is loud
     }
 }
 
@@ -178,7 +156,7 @@ STEP void in_order(const int32_t *__restrict views, int32_t *__restrict first, i
 // To 64 blocks in ascending order, each of 4 neighbouring bins seen twice: bin 25 c + 4 j is in block 8 c + j, and
 // bin 25 c - 4 j in block 8 c - 1 - j.
 STEP void powers(const int32_t *__restrict spectrum, int32_t *__restrict views, int32_t *__restrict power, int exponent) {
-    const int shift = ${loud_shift} + 2 * exponent;
+    const int shift = loud_shift + 2 * exponent;
     for (int j = 0; j < 4; ++j) {
         const int32_t *re = spectrum + 64 * j, *im = re + 256;
         square(re, im, views, shift);
@@ -190,13 +168,13 @@ STEP void powers(const int32_t *__restrict spectrum, int32_t *__restrict views, 
 
 // For 8 bands at a time [loud, quiet] x 4 bins times 4 bins x 8 bands, over the blocks that these bands touch.
 STEP void band_sums(const int32_t *__restrict power, int32_t *__restrict sums) {
-    const int16_t *weights = mel_weights;
-    for (int group = 0; group < bands_out / 8; ++group) {
+    const int16_t *weights = mel_blocks;
+    for (int group = 0; group < bands / 8; ++group) {
         const int32_t *block = power + 8 * mel_first[group];
         const int count = mel_count[group];
         aie::mmul<2, 4, 8, int32, int16> sum;
         for (int i = 0; i < count; ++i, block += 8, weights += 32) sum.mac(aie::load_v<8>(block), aie::load_v<32>(weights));
-        aie::store_v(sums + 16 * group, sum.to_vector<int32>(${mel_shift}));  // loud < 2**31; quiet saturates
+        aie::store_v(sums + 16 * group, sum.to_vector<int32>(mel_shift));  // loud < 2**31; quiet saturates
     }
 }
 
@@ -207,16 +185,16 @@ PART Words view_of_16(const int32_t *sums, int view) {
 // Each band to a mantissa in [2**30, 2**31) and an exponent in Q15 octaves. A band whose loud sum is small is read from
 // the quiet view, where no bin of it saturated. A core counts no leading zeros in a vector: five halvings find them.
 STEP void normalise(const int32_t *__restrict sums, int32_t *__restrict octaves) {
-    for (int band = 0; band < bands_out; band += 16, sums += 32, octaves += 32) {
+    for (int band = 0; band < bands; band += 16, sums += 32, octaves += 32) {
         const Words loud = view_of_16(sums, 0);
-        const auto faint = aie::lt(loud, int32_t(${quiet_below}));
+        const auto faint = aie::lt(loud, int32_t(quiet_below));
         Words value = aie::max(aie::select(loud, view_of_16(sums, 1), faint), int32_t(1));
-        Words exponent = aie::select(aie::broadcast<int32, 16>((30 + ${quiet_bits}) << 15),
-                                     aie::broadcast<int32, 16>(30 << 15), faint);
+        Words exponent = aie::select(aie::broadcast<int32, 16>((30 + quiet_bits) << octave_bits),
+                                     aie::broadcast<int32, 16>(30 << octave_bits), faint);
         for (int bits = 16; bits > 0; bits /= 2) {
             const auto small = aie::lt(value, int32_t(1) << (31 - bits));
             value = aie::select(value, aie::upshift(value, bits), small);
-            exponent = aie::select(exponent, aie::sub(exponent, int32_t(bits << 15)), small);
+            exponent = aie::select(exponent, aie::sub(exponent, int32_t(bits << octave_bits)), small);
         }
         aie::store_v(octaves, value);
         aie::store_v(octaves + 16, exponent);
@@ -225,53 +203,56 @@ STEP void normalise(const int32_t *__restrict sums, int32_t *__restrict octaves)
 
 // log2 of a mantissa in Q15, less 30: t + t (1 - t) (a + b t), which stays under one.
 PART aie::vector<int16, 16> curve(const Words &mantissa) {
-    const auto t = aie::accum<acc64, 16>(aie::sub(mantissa, int32_t(1) << 30)).to_vector<int16>(15);
-    const auto line = aie::add(aie::mul(t, int16_t(${log2_curve[1]})).to_vector<int16>(15), int16_t(${log2_curve[0]}));
-    const auto bow = aie::mul(t, aie::sub(int16_t(32767), t)).to_vector<int16>(15);
-    return aie::add(t, aie::mul(bow, line).to_vector<int16>(15));
+    const auto t = aie::accum<acc64, 16>(aie::sub(mantissa, int32_t(1) << 30)).to_vector<int16>(octave_bits);
+    const auto line = aie::add(aie::mul(t, log2_curve[1]).to_vector<int16>(octave_bits), log2_curve[0]);
+    const auto bow = aie::mul(t, aie::sub(int16_t(32767), t)).to_vector<int16>(octave_bits);
+    return aie::add(t, aie::mul(bow, line).to_vector<int16>(octave_bits));
 }
 
 // Octaves to output steps: every exponent, and the band's own factor, are sums; one product and one rounding end it.
 STEP int16_t steps_of(const int32_t *__restrict octaves, int16_t *__restrict steps, int exponent) {
     auto loudest = aie::broadcast<int16, 16>(-128);
-    for (int band = 0; band < bands_out; band += 16, octaves += 32) {
+    for (int band = 0; band < bands; band += 16, octaves += 32) {
         const Words known = aie::add(aie::add(aie::load_v<16>(octaves + 16), aie::load_v<16>(band_offset + band)),
-                                     int32_t(exponent * 2 * (1 << 15)));
+                                     int32_t(exponent * 2 * (1 << octave_bits)));
         const Words sum = aie::add(known, curve(aie::load_v<16>(octaves)).unpack());
-        const auto here = aie::mul<acc64>(sum, int16_t(${steps_an_octave})).to_vector<int16>(${step_shift});
+        const auto here = aie::mul<acc64>(sum, int16_t(steps_an_octave)).to_vector<int16>(step_shift);
         aie::store_v(steps + band, here);
         loudest = aie::max(loudest, here);
     }
     return aie::reduce_max(loudest);
 }
 
-STEP void floor_and_store(const int16_t *__restrict steps, int8_t *__restrict bands, int16_t loudest) {
-    const int16_t floor = loudest - ${floor_steps} > -128 ? loudest - ${floor_steps} : -128;
-    for (int band = 0; band < bands_out; band += 16)
-        aie::store_v(bands + band, aie::min(aie::max(aie::load_v<16>(steps + band), floor), int16_t(127)).pack<int8>());
+STEP void floor_and_store(const int16_t *__restrict steps, int8_t *__restrict bands_out, int16_t loudest) {
+    const int16_t floor = loudest - floor_steps > -128 ? loudest - floor_steps : -128;
+    for (int band = 0; band < bands; band += 16)
+        aie::store_v(bands_out + band, aie::min(aie::max(aie::load_v<16>(steps + band), floor), int16_t(127)).pack<int8>());
 }
 
-// What brings the strongest bin to ${loud_bits} bits; the least value leaves a silent frame its zeros.
+// What brings the strongest bin to loud_bits bits; the least value leaves a silent frame its zeros.
 PART int exponent_of(int32_t peak) {
     const int bits = peak > 0 ? 32 - __builtin_clz(uint32_t(peak)) : 0;
-    return bits - ${loud_bits} > ${least_exponent} ? bits - ${loud_bits} : ${least_exponent};
+    return bits - loud_bits > least_exponent ? bits - loud_bits : least_exponent;
 }
 
 }  // namespace
 
-extern "C" void mel_i16(int16_t *samples, int8_t *bands, int32_t *memory) {
+// `ping` and `pong` take turns, since what is read is done with: rows of the windowed frame, tiles of it; Z, tiles of Z; sums
+// over a and in their place the bins, their powers. `views` is the loud and the quiet power of 4 d x 8 c; `sums` for each 8
+// bands are loud and quiet, `octaves` for each 16 mantissa and exponent; `steps` are the bands before the frame's floor.
+extern "C" void mel_i16(int16_t *samples, int8_t *bands_out, int32_t *ping, int32_t *pong, int32_t *views, int32_t *sums,
+                        int32_t *octaves, int16_t *steps) {
     // Both are the core's state: they survive from whatever ran before, or from a reset that means floor and wrap.
     aie::set_rounding(aie::rounding_mode::positive_inf);
     aie::set_saturation(aie::saturation_mode::saturate);
-    window(samples, memory + at::ping);
-    stand_up(memory + at::ping, memory + at::pong);
-    sum_over_b(memory + at::pong, memory + at::ping);
-    turn_by_w400(memory + at::ping, memory + at::pong);
-    sum_over_a(memory + at::pong, memory + at::ping);
-    const int exponent = exponent_of(bins(memory + at::ping));
-    powers(memory + at::ping, memory + at::views, memory + at::pong, exponent);
-    band_sums(memory + at::pong, memory + at::sums);
-    normalise(memory + at::sums, memory + at::octaves);
-    int16_t *unfloored = reinterpret_cast<int16_t *>(memory + at::steps);
-    floor_and_store(unfloored, bands, steps_of(memory + at::octaves, unfloored, exponent));
+    window(samples, ping);
+    stand_up(ping, pong);
+    sum_over_b(pong, ping);
+    turn_by_w400(ping, pong);
+    sum_over_a(pong, ping);
+    const int exponent = exponent_of(bins_in_place(ping));
+    powers(ping, views, pong, exponent);
+    band_sums(pong, sums);
+    normalise(sums, octaves);
+    floor_and_store(steps, bands_out, steps_of(octaves, steps, exponent));
 }

@@ -2,25 +2,9 @@
 // cannot overflow, integer.py the same arithmetic without vectors.
 #include <aie_api/aie.hpp>
 
+#include "constants.hpp"
+
 namespace {
-
-constexpr int rows = ${rows}, keys = ${keys}, head = ${head};
-
-// 2^-11 octaves per step of z; weights are 15-bit fractions.
-constexpr int16 exponent_scale = ${exponent_scale};
-constexpr int exponent_shift = ${exponent_shift}, exponent_bits = ${exponent_bits};
-constexpr int16 weight_one = ${weight_one}, linear = ${power[0]}, square = ${power[1]}, cube = ${power[2]};
-constexpr int output_ratio = ${output_ratio}, output_shift = ${output_shift};
-
-// Scratch: int32 scores of 8 rows, later their weighted values; int16 weights of 8 rows and their sums; blocks of q.
-constexpr int weights_at = ${weights_at}, sums_at = ${sums_at}, blocks_at = ${blocks_at};
-constexpr int scratch_bytes = ${scratch_bytes};
-
-static_assert(rows % 8 == 0, "8 rows are done at a time: make [sizes] rows a multiple of 8");
-static_assert(keys % 32 == 0, "32 keys are weighed at a time: make [sizes] keys a multiple of 32");
-static_assert(head % 32 == 0, "32 columns are loaded at a time: make [sizes] head a multiple of 32");
-static_assert(weights_at % 64 == 0 && sums_at % 64 == 0 && blocks_at % 64 == 0 && scratch_bytes % 64 == 0,
-              "npu2 loads 64 bytes at a time from 64-byte boundaries: mend scratch in constants.py");
 
 using ScoreTile = aie::mmul<4, 8, 8, int8, int8>;
 using ValueTile = aie::mmul<4, 4, 8, int16, int8>;
@@ -87,7 +71,7 @@ STAGE void exponents_of_row(const int32 *scores, int16 *z) {
     const int32 best = aie::reduce_max(highest);
     for (int key = 0; key < keys; key += 16) {
         const auto distance = aie::sub(best, aie::load_v<16>(scores + key));
-        aie::store_v(z + key, aie::mul(distance, exponent_scale).to_vector<int16>(exponent_shift));
+        aie::store_v(z + key, aie::mul(distance, int16(exponent_scale)).to_vector<int16>(exponent_shift));
     }
 }
 
@@ -99,18 +83,19 @@ aie::vector<int16, 32> horner_step(const aie::vector<int16, 32> &a, const aie::v
 // weight_one 2^-z, z in steps of 2^-exponent_bits
 aie::vector<int16, 32> power_of_half(const aie::vector<int16, 32> &z) {
     const auto fraction = aie::bit_and(z, int16((1 << exponent_bits) - 1));
+    const auto &[linear, square, cube] = power_terms;
     auto power = horner_step(aie::broadcast<int16, 32>(cube), fraction, square);
     power = horner_step(power, fraction, linear);
     power = horner_step(power, fraction, weight_one);
 
-    // 2^14 >> octaves, bit by bit. Each shift is exact, or rounds a half to the even zero; shifting `power` itself
+    // octave_one >> octaves, bit by bit. Each shift is exact, or rounds a half to the even zero; shifting `power` itself
     // would round up to four times.
-    auto octaves = aie::broadcast<int16, 32>(1 << 14);
+    auto octaves = aie::broadcast<int16, 32>(1 << octave_bits);
     for (int bit = 0; bit < 4; ++bit) {
         const auto is_set = aie::neq(aie::bit_and(z, int16(1 << (exponent_bits + bit))), int16(0));
         octaves = aie::select(octaves, aie::downshift(octaves, 1 << bit), is_set);
     }
-    return aie::mul(power, octaves).to_vector<int16>(14);
+    return aie::mul(power, octaves).to_vector<int16>(octave_bits);
 }
 
 // weights := weight_one 2^-z, in place, for 8 rows
@@ -151,8 +136,8 @@ STAGE void sum_weights(const int16 *weights, int32 *sums) {
 
 // 2^30 / m for 2^15 <= m < 2^16, at most 32767: a straight line, then Newton. The core has no divider.
 int reciprocal(int m) {
-    int r = 46261 - int((unsigned(m) * 30840u) >> 16);
-    for (int step = 0; step < 2; ++step) r += (r * (((1 << 30) - m * r) >> 15)) >> 15;
+    int r = reciprocal_line[0] - int((unsigned(m) * reciprocal_line[1]) >> 16);
+    for (int step = 0; step < newton_steps; ++step) r += (r * (((1 << 30) - m * r) >> 15)) >> 15;
     return r < 32767 ? r : 32767;
 }
 
@@ -168,29 +153,11 @@ STAGE void normalise_row(const int32 *weighted, unsigned sum, int8 *out) {
     }
 }
 
-void attend_eight_rows(const int8 *q, const int8 *k, const int8 *v, int8 *out, int8 *scratch) {
-    int32 *wide = reinterpret_cast<int32 *>(scratch);
-    int16 *weights = reinterpret_cast<int16 *>(scratch + weights_at);
-    int32 *sums = reinterpret_cast<int32 *>(scratch + sums_at);
-    int8 *blocks = scratch + blocks_at;
-
-    for (int row = 0; row < 8; row += 4) block_four_rows<head>(q + row * head, blocks + row * head);
-    score_eight_rows(blocks, k, wide);
-    for (int row = 0; row < 8; ++row) exponents_of_row(wide + row * keys, weights + row * keys);
-    weigh_eight_rows(weights);
-    for (int row = 0; row < 8; row += 4) {
-        int8 *bytes = reinterpret_cast<int8 *>(weights + row * keys);
-        block_four_rows<2 * keys>(bytes, bytes);
-    }
-    sum_weights(weights, sums);
-    weigh_values(weights, v, wide);
-    for (int row = 0; row < 8; ++row) normalise_row(wide + row * head, unsigned(sums[row * 8]), out + row * head);
-}
-
 }  // namespace
 
 // K and V are rearranged where they lie: the object belongs to this core until it is released.
-extern "C" void attention_i8(int8_t *qkv, int8_t *out, int8_t *scratch) {
+extern "C" void attention_i8(int8_t *qkv, int8_t *out, int32_t *scores, int32_t *values, int16_t *weights, int32_t *sums,
+                             int8_t *blocks) {
     // The core keeps these from whatever ran before.
     aie::set_rounding(aie::rounding_mode::conv_even);
     aie::set_saturation(aie::saturation_mode::saturate);
@@ -198,5 +165,19 @@ extern "C" void attention_i8(int8_t *qkv, int8_t *out, int8_t *scratch) {
     int8 *q = qkv, *k = q + rows * head, *v = k + keys * head;
     for (int row = 0; row < 2 * keys; row += 4) block_four_rows<head>(k + row * head, k + row * head);
     for (int key = 0; key < keys; key += 8) transpose_eight_keys(k + key * head);
-    for (int row = 0; row < rows; row += 8) attend_eight_rows(q + row * head, k, v, out + row * head, scratch);
+
+    for (int first = 0; first < rows; first += 8) {
+        for (int row = 0; row < 8; row += 4) block_four_rows<head>(q + (first + row) * head, blocks + row * head);
+        score_eight_rows(blocks, k, scores);
+        for (int row = 0; row < 8; ++row) exponents_of_row(scores + row * keys, weights + row * keys);
+        weigh_eight_rows(weights);
+        for (int row = 0; row < 8; row += 4) {
+            int8 *bytes = reinterpret_cast<int8 *>(weights + row * keys);
+            block_four_rows<2 * keys>(bytes, bytes);
+        }
+        sum_weights(weights, sums);
+        weigh_values(weights, v, values);
+        for (int row = 0; row < 8; ++row)
+            normalise_row(values + row * head, unsigned(sums[row * 8]), out + (first + row) * head);
+    }
 }
