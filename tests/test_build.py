@@ -149,6 +149,45 @@ def test_a_compile_error_names_line_template_and_log_and_keeps_the_last_good_pai
     assert (good.xclbin.read_bytes(), good.insts.read_bytes()) == pair
 
 
+def with_own_tile_code(folder: Path, body: str = "y[0] = count + shift;") -> BuildRequest:
+    """The kernel with a tile.cc that is no template, and constants."""
+    request = request_for(folder)
+    kernel = folder / "kernels" / "double"
+    (kernel / "tile.cc.j2").unlink()
+    (kernel / "constants.py").write_text("def constants(sizes, scales):\n    return {'shift': 1}\n")
+    function = f'extern "C" void double_tile(int *x, int *y) {{\n    {body}\n}}\n'
+    (kernel / "tile.cc").write_text(f'#include "constants.hpp"\n{function}')
+    return request
+
+
+def test_a_compile_error_in_a_kernels_own_file_names_that_file(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as caught:
+        made(with_own_tile_code(tmp_path, "y[0] = shft;"))
+
+    assert caught.value.where.startswith(f"{tmp_path}/kernels/double/tile.cc:3:")
+    assert "rendered from" not in str(caught.value)
+
+
+def test_another_constant_compiles_what_includes_it_again(tmp_path: Path) -> None:
+    request = with_own_tile_code(tmp_path)
+    plan = planned(request)
+    before = stamps(run_plan(plan, request))
+    header = plan.files["constants.hpp"].replace("shift = 1", "shift = 2")
+    after = stamps(run_plan(replace(plan, files={**plan.files, "constants.hpp": header}), request))
+
+    assert after["tile.o"] > before["tile.o"]
+    assert after["insts.bin"] == before["insts.bin"]
+
+
+def test_an_editor_compiles_a_kernels_own_file_where_it_lies(tmp_path: Path) -> None:
+    made(with_own_tile_code(tmp_path))
+    (entry,) = json.loads((tmp_path / "build" / "compile_commands.json").read_text())
+    done = subprocess.run(entry["command"] + " -fsyntax-only", shell=True, cwd=entry["directory"], check=False)
+
+    assert entry["file"] == str(tmp_path / "kernels" / "double" / "tile.cc")
+    assert done.returncode == 0
+
+
 def test_a_function_that_the_tile_code_does_not_define_is_named_when_it_is_loaded(tmp_path: Path) -> None:
     from tileproof.device import open_device
     from tileproof.device.runner import LoadedKernel

@@ -657,3 +657,13 @@ def test_the_text_counts_errors_and_warnings() -> None:
     findings = found(BAD_DESIGNS["TP302"])
 
     assert as_text(findings, "d").endswith(f"d: 1 error, 0 warnings by {len(CATALOGUE)} checks")
+
+
+def test_a_size_from_a_header_is_known_to_the_checks() -> None:
+    code = TileCode("tile.cc", '#include "constants.hpp"\nvoid f() { int a[2 * rows]; }', {"constants.hpp": ROWS})
+
+    assert [array.nbytes for function in code.functions for array in function.arrays] == [512]
+    assert [array.nbytes for function in TileCode("t.cc", code.text).functions for array in function.arrays] == []
+
+
+ROWS = "#pragma once\nconstexpr int rows = 64;\n"

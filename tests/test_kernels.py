@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from tileproof.build.request import BuildRequest
 from tileproof.device import open_device
 from tileproof.device.runner import LoadedKernel
 from tileproof.kernel import golden
+from tileproof.kernel.render import template_context
+from tileproof.library import data_dir
+from tileproof.lowering.lower import lower_design
+from tileproof.mlir.reader import read_design
+from tileproof.mlir_aie_states import LOWERED_STATES, State
 from tileproof.toolchain.frames import measure_frames
 from tileproof.verify.prove import prove_kernel
 from tileproof.verify.request import CaseRequest, VerifyRequest
@@ -131,3 +137,59 @@ def test_the_frames_of_the_tile_function_fit_its_stack(name: str) -> None:
     # Half of it: AIE frames differ from the host's, and spilt vectors are large.
     core = rendered.spec.core
     assert 0 < sum(frame.nbytes for frame in frames.worst_path(core.function)) <= core.stack_size // 2
+
+
+# Scratch
+
+
+def scratch_of(kernel: str) -> list[dict[str, Any]]:
+    rendered = render_kernel(kernel, BuildRequest())
+    found: list[dict[str, Any]] = template_context(rendered.spec, "npu1", rendered.constants)["scratch"]
+    return found
+
+
+REGIONS = [(kernel, region) for kernel in ("attention", "mel") for region in scratch_of(kernel)]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "region"), REGIONS, ids=[f"{kernel}-{region['name']}" for kernel, region in REGIONS]
+)
+def test_one_element_beyond_a_region_of_scratch_is_found_by_its_name(
+    kernel: str, region: dict[str, Any], tmp_path: Path
+) -> None:
+    """Also where the next one begins right there."""
+    shutil.copytree(data_dir("kernels") / kernel, tmp_path / "kernels" / kernel)
+    tile, first = tmp_path / "kernels" / kernel / "tile.cc", "    aie::set_rounding("
+    assert tile.read_text().count(first) == 1
+    tile.write_text(tile.read_text().replace(first, f"    {region['name']}[{region['count']}] = 1;\n{first}"))
+    build = BuildRequest(kernels=tmp_path / "kernels", build_dir=tmp_path / "build")
+    (fault, *_) = next(prove_kernel(kernel, VerifyRequest(build=build), lambda _: None)).faults
+
+    end = f"byte 1 past the end of {region['name']} ({region['nbytes']:,} bytes)"
+    assert f"writes outside its buffers: {end}\n  where: tile.cc:" in fault
+
+
+VARIANTS = [
+    *(("attention", sizes) for sizes in ({}, {"head": 32}, {"rows": 8}, {"keys": 32}, {"keys": 128})),
+    *(("mel", {"bands": bands}) for bands in range(48, 129, 16)),
+]
+
+
+@pytest.mark.parametrize("state", LOWERED_STATES, ids=lambda state: state.name)
+@pytest.mark.parametrize(("kernel", "sizes"), VARIANTS, ids=str)
+def test_scratch_begins_where_npu2_can_load_64_bytes(kernel: str, sizes: dict[str, int], state: State) -> None:
+    rendered = render_kernel(kernel, BuildRequest(target="npu2", sizes=sizes))
+    lowered = lower_design(read_design(rendered.texts["design.mlir"], "design.mlir"), state=state)
+    # `steps` of mel is touched 32 bytes at a time.
+    wide = {scratch.name for scratch in rendered.spec.core.scratch} - {"steps"}
+
+    assert [b.name for b in lowered.buffers if b.name in wide and b.address % 64] == []
+
+
+def test_the_operands_of_a_product_of_attention_lie_in_different_banks() -> None:
+    lowered = lower_design(read_design(render_kernel("attention", BuildRequest()).texts["design.mlir"], "design.mlir"))
+    banks = {buffer.name: buffer.bank for buffer in lowered.buffers}
+    objects = {banks["qkv_cons_buff_0"], banks["qkv_cons_buff_1"]}
+
+    assert banks["blocks"] not in objects
+    assert banks["weights"] not in objects

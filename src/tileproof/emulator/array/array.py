@@ -46,7 +46,7 @@ class Array:
         self.engine = Engine(Adversary(self.manner.seed) if self.manner.seed is not None else None)
         self.faults: list[Fault] = []
         self._ended: Fault | None = None
-        self.memories = TileMemories(design.design.tiles)
+        self.memories = TileMemories(design.design.tiles, design.buffers)
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.races = Races(self.engine, unguarded(design), self._report)

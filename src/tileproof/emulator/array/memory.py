@@ -3,6 +3,9 @@
 A byte of `known` says of the byte of memory at the same offset whether the running tile function may touch it, and
 whether anybody has written it; the code that the compiler puts around every load and store of a checked build reads
 and writes it.
+
+Behind the memories there is room for all of them once more. While a tile function runs, its buffers are there, apart
+from each other: in the memories one may begin where another ends, and running over that end would be seen by nobody.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ OPEN, FRESH, EVER, DIRTY = 1, 2, 4, 8
 # A host function's frame that does not fit where the device has its stack goes on below the tile's memory.
 _BELOW_STACK = 256 * 1024
 
+# Between two buffers that lie apart; a multiple of the widest alignment.
+_GAP = 64
+
 _PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
 
@@ -48,17 +54,26 @@ class Window:
 class TileMemories:
     """All memories of a design. `address_of` is what a tile function gets as a pointer."""
 
-    def __init__(self, tiles: Iterable[Tile]) -> None:
+    def __init__(self, tiles: Iterable[Tile], buffers: Iterable[PlacedBuffer] = ()) -> None:
         sizes = [(tile, TILE_KINDS[tile.kind].memory_bytes) for tile in tiles if TILE_KINDS[tile.kind].memory_bytes]
         # Below a core's memory there is room for what a host's stack needs more; guard pages are around all of it.
         below = [_BELOW_STACK if tile.kind == CORE else 0 for tile, _ in sizes]
-        self._map = mmap.mmap(-1, _PAGE + sum(size + _PAGE for _, size in sizes) + sum(below) or _PAGE)
+        # Whole banks, so that what is apart is in the bank that it was in.
+        self._apart = _rounded_up(
+            _PAGE + sum(size + _PAGE for _, size in sizes) + sum(below), TILE_KINDS[CORE].bank_bytes
+        )
+        in_order = sorted(buffers, key=lambda buffer: (buffer.tile.at, buffer.address))
+        self._gaps = {(buffer.tile.at, buffer.name): _GAP * number for number, buffer in enumerate(in_order)}
+        self._moved: tuple[PlacedBuffer, ...] = ()
+        end = _rounded_up(2 * self._apart + _GAP * (len(in_order) + 1), _PAGE)
+        self._map = mmap.mmap(-1, end + _PAGE)
         self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
         self.base = self.bytes.ctypes.data
         self.known: Bytes = np.zeros(len(self.bytes), dtype=np.uint8)
         self.windows: dict[tuple[int, int], Window] = {}
         offset = _PAGE
-        _protect(self.base, _PAGE, _PROT_NONE)
+        for guard in (0, end):
+            _protect(self.base + guard, _PAGE, _PROT_NONE)
         for (tile, size), room in zip(sizes, below, strict=True):
             offset += room
             self.windows[tile.at] = Window(tile, self.base + offset, size)
@@ -75,7 +90,10 @@ class TileMemories:
         return self.known[self._slice(buffer)]
 
     def address_of(self, buffer: PlacedBuffer) -> int:
-        return self.windows[buffer.tile.at].address + buffer.address
+        at_home = self.windows[buffer.tile.at].address + buffer.address
+        if not any(buffer is moved for moved in self._moved):
+            return at_home
+        return at_home + self._apart + self._gaps[buffer.tile.at, buffer.name]
 
     def _slice(self, buffer: PlacedBuffer) -> slice:
         start = self.address_of(buffer) - self.base
@@ -88,6 +106,27 @@ class TileMemories:
                 values = np.array(buffer.initial).astype(buffer.type.dtype.numpy)
                 self.view(buffer)[:] = np.frombuffer(values.tobytes(), dtype=np.uint8)
                 self.known_of(buffer)[:] |= FRESH | EVER
+
+    @contextmanager
+    def apart(self, buffers: Sequence[PlacedBuffer]) -> Iterator[None]:
+        """Buffers lie apart from each other, always at the same places, until this ends."""
+        alone = tuple({(buffer.tile.at, buffer.name): buffer for buffer in buffers}.values())
+        at_home = [self._slice(buffer) for buffer in alone]
+        self._moved = tuple(buffers)
+        away = [self._slice(buffer) for buffer in alone]
+        self._copy(at_home, away)
+        try:
+            yield
+        finally:
+            self._copy(away, at_home)
+            for span in away:
+                self.known[span] = 0
+            self._moved = ()
+
+    def _copy(self, sources: Sequence[slice], sinks: Sequence[slice]) -> None:
+        for source, sink in zip(sources, sinks, strict=True):
+            self.bytes[sink] = self.bytes[source]
+            self.known[sink] = self.known[source]
 
     @contextmanager
     def open_to(self, buffers: Sequence[PlacedBuffer]) -> Iterator[None]:
@@ -135,11 +174,22 @@ class TileMemories:
             region[_BELOW_STACK:][self.bytes[start : start + nbytes] != content] |= FRESH | EVER
 
     def locate(self, address: int) -> tuple[Tile, int] | None:
-        """The tile and the address in its memory that `address` of this process means; None outside all of them."""
+        """The tile and the address in its memory that `address` of this process means; None outside all of them.
+
+        Between buffers that lie apart it is what follows the end of the one before.
+        """
+        before = [buffer for buffer in self._moved if self.address_of(buffer) - _GAP <= address]
+        if before:
+            near = max(before, key=self.address_of)
+            return near.tile, near.address + address - self.address_of(near)
         for window in self.windows.values():
             if window.address - _PAGE <= address < window.address + window.nbytes + _PAGE:
                 return window.tile, address - window.address
         return None
+
+
+def _rounded_up(nbytes: int, unit: int) -> int:
+    return -(-nbytes // unit) * unit
 
 
 def _protect(address: int, size: int, protection: int) -> None:

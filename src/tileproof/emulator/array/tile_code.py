@@ -78,6 +78,7 @@ class TileCode:
         self._accesses = _symbol(self._library, "tileproof_accesses", Accesses)
         self._issue = _symbol(self._library, "tileproof_issue", Issue)
         self._api_fault = _symbol(self._library, "tileproof_fault", ApiFault)
+        self._as_hardware = as_hardware
         self._tell(memories, stack.generation, as_hardware)
 
     def _tell(self, memories: TileMemories, generation: Generation, as_hardware: bool) -> None:
@@ -110,15 +111,18 @@ class TileCode:
     def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: str) -> Called:
         """Call a tile function; the buffers among its arguments are the only tile memory it may touch."""
         buffers = [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
-        values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
         need = self._needs.get(function.declared.name)
+        overflows = need is not None and self._stack.overflows(need)
         found = []
-        with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
-            if need is not None and self._stack.overflows(need):
-                found.append(self._call_on_tile(function, values, need, who))
-            else:
-                function.call(*values)
-        found += self._faults(function.declared, buffers, who)
+        # What runs over an end is to hit what it hits on the device: the locals that do not fit, and all --as-hardware.
+        with self._memories.apart(() if overflows or self._as_hardware else buffers):
+            values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
+            with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
+                if need is not None and overflows:
+                    found.append(self._call_on_tile(function, values, need, who))
+                else:
+                    function.call(*values)
+            found += self._faults(function.declared, buffers, who)
         return Called(self._cycles(), tuple(found))
 
     def _call_on_tile(self, function: TileFunction, values: Sequence[int | float], need: StackNeed, who: str) -> Fault:
