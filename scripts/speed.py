@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tileproof.emulator.process.parent import Child
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
+from tileproof.mlir.values import MemRef
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.tile_library import compile_tile_code
 from tileproof.xrt import COMPLETED
@@ -85,17 +87,32 @@ def timed_runs(text: str, library: Library, buffers: list[np.ndarray], runs: int
         child.close()
 
 
-def compiled(text: str, target: str = "npu1") -> Library:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "tile.cc"
-        path.write_text(text)
-        return Library(code=compile_tile_code([path], device_named(target).aie_arch, find_cxx()).code)
+def compiled(files: Mapping[str, str], target: str = "npu1") -> Library:
+    """The library of tile.cc among `files`, texts by name; the others are what it includes."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text)
+        return Library(
+            code=compile_tile_code([Path(folder) / "tile.cc"], device_named(target).aie_arch, find_cxx()).code
+        )
 
 
 # Whisper-base: 8 heads of 64, 1,500 positions
 
 
-def whisper_layer() -> tuple[str, Library, list[np.ndarray]]:
+@dataclass(frozen=True)
+class Layer:
+    """A design that calls one tile function again and again; `sizes` are the bytes of the function's arguments: an
+    object of its input, one of its output, and scratch."""
+
+    text: str
+    library: Library
+    buffers: list[np.ndarray]
+    function: str
+    sizes: tuple[int, ...]
+
+
+def whisper_layer() -> Layer:
     """The attention kernel's design with a sequence of 8 x 24 x 24 tiles of 64 rows and 64 keys."""
     rendered = render_kernel("attention", BuildRequest())
     text = rendered.texts["design.mlir"]
@@ -105,40 +122,53 @@ def whisper_layer() -> tuple[str, Library, list[np.ndarray]]:
         sequence = sequence.replace(f"memref<{size}xi8>", f"memref<{tiles * size}xi8>").replace(
             f"[1, 1, 1, {size}]", f"[1, 1, 1, {tiles * size}]"
         )
-    library = compiled(rendered.texts["tile.cc"])
+    library = compiled(rendered.texts)
     rng = np.random.default_rng(1)
     inputs = np.tile(rng.integers(-128, 128, 12288, dtype=np.int8), tiles)
-    return f"{head}aie.runtime_sequence{sequence}", library, [inputs, np.zeros(tiles * 4096, np.int8)]
+    function = next(
+        one for one in read_design(text, "design.mlir").functions if one.name == rendered.spec.core.function
+    )
+    return Layer(
+        text=f"{head}aie.runtime_sequence{sequence}",
+        library=library,
+        buffers=[inputs, np.zeros(tiles * 4096, np.int8)],
+        function=function.name,
+        sizes=tuple(parameter.nbytes for parameter in function.parameters if isinstance(parameter, MemRef)),
+    )
 
 
 def plain_loop(library: Library, function: str, sizes: tuple[int, ...], calls: int) -> float:
     """Seconds that the same compiled function takes when a loop in C calls it, with two objects of each fifo in turn.
 
-    `sizes` are the bytes of its three arguments; the third is always the same buffer.
+    `sizes` are the bytes of its arguments; from the third on they are always the same buffers.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with tempfile.TemporaryDirectory() as named:
+        folder = Path(named)
         (folder / "tile.so").write_bytes(library.code)
-        (folder / "loop.c").write_text(LOOP)
+        scratch = range(len(sizes) - 2)
+        (folder / "loop.c").write_text(
+            LOOP.format(types=", void *" * len(scratch), given="".join(f", s[{number}]" for number in scratch))
+        )
         subprocess.run(["cc", "-O2", "-fPIC", "-shared", "loop.c", "-o", "loop.so"], cwd=folder, check=True)
         tile, loop = ctypes.CDLL(str(folder / "tile.so")), ctypes.CDLL(str(folder / "loop.so"))
         # Memory that is open and written, so that every access is checked as in the emulator.
         memory, known = np.zeros(1 << 17, np.uint8), np.full(1 << 17, 7, np.uint8)
         window = (ctypes.c_size_t * 3).in_dll(tile, "tileproof_memory")
-        window[:] = (memory.ctypes.data, len(memory), known.ctypes.data)
+        window[0], window[1], window[2] = memory.ctypes.data, len(memory), known.ctypes.data
         first = memory.ctypes.data + -memory.ctypes.data % 64
         second = first + 2 * sizes[0]
-        third = second + 2 * sizes[1]
+        starts = itertools.accumulate(sizes[2:], initial=second + 2 * sizes[1])
+        regions = (ctypes.c_void_p * len(scratch))(*itertools.islice(starts, len(scratch)))
         loop.loop.argtypes = (ctypes.c_void_p,) * 4 + (ctypes.c_long,) * 3
         started = time.perf_counter()
-        loop.loop(ctypes.cast(tile[function], ctypes.c_void_p), first, second, third, *sizes[:2], calls)
+        loop.loop(ctypes.cast(tile[function], ctypes.c_void_p), first, second, regions, *sizes[:2], calls)
         return time.perf_counter() - started
 
 
 LOOP = """\
-void loop(void (*f)(void *, void *, void *), char *a, char *b, char *c, long na, long nb, long n) {
-    for (long i = 0; i < n; ++i) f(a + i % 2 * na, b + i % 2 * nb, c);
-}
+void loop(void (*f)(void *, void *{types}), char *a, char *b, void **s, long na, long nb, long n) {{
+    for (long i = 0; i < n; ++i) f(a + i % 2 * na, b + i % 2 * nb{given});
+}}
 """
 
 

@@ -22,7 +22,9 @@ def main() -> int:
     readme = ROOT / "README.md"
     text = between(readme.read_text(), "verdicts", verdict_table(verdicts()))
     if parser.parse_args().bench:
-        done = subprocess.run([sys.executable, ROOT / "scripts" / "bench"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "bench")], capture_output=True, text=True, check=True
+        )
         text = between(text, "bench", f"```text\n{done.stdout.rstrip()}\n```")
     readme.write_text(text)
     return 0
@@ -33,7 +35,7 @@ def verdicts() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for target in ("npu1", "npu2"):
         with tempfile.TemporaryDirectory() as build:
-            command = [TILEPROOF, "verify", "--json", "--target", target, "--build-dir", build]
+            command = [str(TILEPROOF), "verify", "--json", "--target", target, "--build-dir", build]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             found += json.loads(done.stdout)["verdicts"]
     return found

@@ -25,11 +25,9 @@ from tileproof.mlir.design import (
     EventName,
     Flow,
     Lock,
-    MemRef,
     Note,
     Packet,
     PacketFlow,
-    Place,
     Port,
     PushQueue,
     RegisteredBuffers,
@@ -87,6 +85,7 @@ from tileproof.mlir.program import (
     Yield,
 )
 from tileproof.mlir.reader import read_design
+from tileproof.mlir.values import MemRef, Place
 
 FRAME = """\
 module {{

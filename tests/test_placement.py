@@ -16,8 +16,9 @@ from tileproof.lowering.facts import design_facts
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer
 from tileproof.lowering.placement import place_buffers
-from tileproof.mlir.design import Buffer, MemRef, Place, Tile
+from tileproof.mlir.design import Buffer, Tile
 from tileproof.mlir.reader import read_design
+from tileproof.mlir.values import MemRef, Place
 from tileproof.mlir_aie_states import LOWERED_STATES, State, state_named
 
 MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")

@@ -20,9 +20,10 @@ from tileproof.errors import Problem
 from tileproof.lowering.facts import design_facts
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import sequence_words
-from tileproof.mlir.design import Design, Place
+from tileproof.mlir.design import Design
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
+from tileproof.mlir.values import Place
 from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, STATES, State, state_named
 
 NOWHERE = Place("", 0, 0)

@@ -14,7 +14,7 @@ from tileproof.device_model import GENERATIONS
 from tileproof.insts import PatchBd, decode, npu_actions
 from tileproof.insts.actions import Action, PatchElsewhere
 from tileproof.insts.shim import PATCHED_BY_FIRMWARE
-from tileproof.mlir.design import Place
+from tileproof.mlir.values import Place
 from tileproof.xclbin import Xclbin, read_xclbin
 from tileproof.xclbin.description import Description, describe
 from tileproof.xclbin.sections import Connection, parse_connectivity, parse_ip_layout

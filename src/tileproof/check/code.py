@@ -8,8 +8,9 @@ from tileproof.check.checked import Checked
 from tileproof.check.finding import Finding, finding
 from tileproof.check.tile_code import CppFunction, Parameter
 from tileproof.dtypes import DTYPES
-from tileproof.mlir.design import Core, Design, Function, MemRef
+from tileproof.mlir.design import Core, Design, Function
 from tileproof.mlir.program import callees
+from tileproof.mlir.values import MemRef
 
 
 def no_link_with(checked: Checked) -> Iterator[Finding]:

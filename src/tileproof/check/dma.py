@@ -12,7 +12,8 @@ from tileproof.errors import Problem
 from tileproof.insts import ShimTransfer, transfer_operations
 from tileproof.insts.shim import ITERATION_LIMIT, WORD_BYTES
 from tileproof.lowering.programs import LARGEST_REPEAT
-from tileproof.mlir.design import ConfigureTask, Design, Dimensions, Fifo, MemRef, Tile, Transfer
+from tileproof.mlir.design import ConfigureTask, Design, Dimensions, Fifo, Tile, Transfer
+from tileproof.mlir.values import MemRef
 from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, State
 
 _WORD = 1 << 32

@@ -18,7 +18,6 @@ from tileproof.mlir.design import (
     Core,
     Design,
     Fifo,
-    Place,
     PushQueue,
     Sequence,
     SequenceOperation,
@@ -28,6 +27,7 @@ from tileproof.mlir.design import (
     Wait,
 )
 from tileproof.mlir.program import Acquire, FifoUse, Release, walk
+from tileproof.mlir.values import Place
 
 
 def part_of_an_object(checked: Checked) -> Iterator[Finding]:

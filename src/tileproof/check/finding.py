@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tileproof.check.catalogue import Check, check_with_id
-from tileproof.mlir.design import Place
+from tileproof.mlir.values import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from tileproof.mlir.design import (
     Channel,
     ConfigureTask,
     Design,
-    Place,
     PushQueue,
     Sequence,
     SyncWait,
@@ -28,6 +27,7 @@ from tileproof.mlir.design import (
     UseTask,
     Wait,
 )
+from tileproof.mlir.values import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tileproof.check.finding import Finding, finding
 from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS
 from tileproof.lowering.kept import why_elsewhere
 from tileproof.lowering.model import PlacedBuffer
-from tileproof.mlir.design import Place
+from tileproof.mlir.values import Place
 
 
 def bank_crossing(checked: Checked) -> Iterator[Finding]:

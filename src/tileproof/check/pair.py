@@ -10,7 +10,8 @@ from tileproof.errors import Problem
 from tileproof.insts import PatchBd, Push, RouteTokens, SetBd, Wait, decode, npu_actions
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import sequence_words
-from tileproof.mlir.design import Design, Place, Sequence
+from tileproof.mlir.design import Design, Sequence
+from tileproof.mlir.values import Place
 from tileproof.mlir_aie_states import LOWERED_STATES, State
 from tileproof.xclbin import parse_aie_partition, read_kernels, read_xclbin
 from tileproof.xclbin.provenance import check_pair, read_provenance

@@ -6,7 +6,8 @@ import re
 
 from tileproof.check.finding import Finding, finding
 from tileproof.errors import Problem
-from tileproof.mlir.design import Note, Place
+from tileproof.mlir.design import Note
+from tileproof.mlir.values import Place
 
 _PLACE = re.compile(r"(?P<file>.*?):(?P<line>\d+):(?P<column>\d+)")
 _CHECK_OF_NOTE = {"attribute": "TP003", "spelling": "TP004", "trace": "TP005"}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tileproof.device_model import CORE, MEM, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.mlir.design import Bd, Dimensions, Fifo, Place, Tile
+from tileproof.mlir.design import Bd, Dimensions, Fifo, Tile
+from tileproof.mlir.values import Place
 
 # The outermost possible dimension has no size field. mlir-aie checks one limit of its own for every kind of tile, so
 # that exactly 256 slips through on a core tile, as 0.

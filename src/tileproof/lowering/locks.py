@@ -13,7 +13,8 @@ from tileproof.device_model import MAX_LOCK_VALUE
 from tileproof.errors import Problem
 from tileproof.lowering.model import PlacedLock
 from tileproof.lowering.resources import Resources
-from tileproof.mlir.design import Design, Lock, Place, Tile
+from tileproof.mlir.design import Design, Lock, Tile
+from tileproof.mlir.values import Place
 from tileproof.mlir_aie_states import State
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tileproof.device_model import TILE_KINDS, Device
-from tileproof.mlir.design import Core, Design, Dimensions, Direction, MemRef, Packet, Place, Sequence, Tile
+from tileproof.mlir.design import Core, Design, Dimensions, Direction, Packet, Sequence, Tile
+from tileproof.mlir.values import MemRef, Place
 from tileproof.mlir_aie_states import State
 
 S2MM: Literal["S2MM"] = "S2MM"

@@ -8,8 +8,9 @@ from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, Flow, ShimAllocation
 from tileproof.lowering.resources import NEIGHBOUR_CHANNELS, Resources
 from tileproof.mlir.design import Bd as WrittenBd
-from tileproof.mlir.design import Design, Direction, DmaProgram, Place, Port, Tile
+from tileproof.mlir.design import Design, Direction, DmaProgram, Port, Tile
 from tileproof.mlir.design import Flow as WrittenFlow
+from tileproof.mlir.values import Place
 
 # A start queue's repeat count has 8 bits (aie-rt MaxRepeatCount), and runs once more than it says.
 LARGEST_REPEAT = 255

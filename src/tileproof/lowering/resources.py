@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from tileproof.device_model import MEM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.model import MM2S
-from tileproof.mlir.design import Direction, Place, Tile
+from tileproof.mlir.design import Direction, Tile
+from tileproof.mlir.values import Place
 
 # Channels of a mem tile that reach its neighbours' memory (getMaxChannelNumForAdjacentMemTile).
 NEIGHBOUR_CHANNELS = 4

@@ -37,7 +37,6 @@ from tileproof.mlir.design import (
     Bd,
     Channel,
     ConfigureTask,
-    Place,
     PushQueue,
     RegisterWrite,
     RtpWrite,
@@ -50,6 +49,7 @@ from tileproof.mlir.design import (
     Wait,
 )
 from tileproof.mlir.design import Packet as PacketHeader
+from tileproof.mlir.values import Place
 
 _WORD = 1 << 32
 _WORD_BYTES = 4

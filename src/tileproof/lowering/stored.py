@@ -11,13 +11,14 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from tileproof import device_model, dtypes
-from tileproof import mlir_aie_states as mlir_aie
+from tileproof import device_model, dtypes, mlir_aie_states
 from tileproof.lowering import model
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir import design, program, values
 
-_MODULES = {module.__name__: module for module in (design, program, values, model, device_model, dtypes, mlir_aie)}
+_MODULES = {
+    module.__name__: module for module in (design, program, values, model, device_model, dtypes, mlir_aie_states)
+}
 _KEY_BYTES = hashlib.sha256().digest_size
 
 

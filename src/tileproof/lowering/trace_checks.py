@@ -11,7 +11,6 @@ from tileproof.lowering.trace_events import ENUMS, enums_of
 from tileproof.lowering.trace_registers import BROADCASTS, stream_port
 from tileproof.mlir.design import (
     EventName,
-    Place,
     Trace,
     TraceCombo,
     TraceEdge,
@@ -20,6 +19,7 @@ from tileproof.mlir.design import (
     TracePort,
     TraceSwitch,
 )
+from tileproof.mlir.values import Place
 
 MOST_EVENTS = 8
 PACKET_IDS = range(1, 32)

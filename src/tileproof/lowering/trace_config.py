@@ -12,7 +12,6 @@ from tileproof.lowering.trace_events import CORE, EVENTS, MEM_TILE, MEMORY, SHIM
 from tileproof.lowering.trace_registers import REGISTERS, stream_port
 from tileproof.mlir.design import (
     EventName,
-    Place,
     Trace,
     TraceCombo,
     TraceEdge,
@@ -23,6 +22,7 @@ from tileproof.mlir.design import (
     TraceSwitch,
     TraceUnit,
 )
+from tileproof.mlir.values import Place
 from tileproof.mlir_aie_states import State
 
 # The numbers of packet types (AIETraceAttrs.td): who reads a trace knows the unit by them.

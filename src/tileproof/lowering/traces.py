@@ -40,9 +40,7 @@ from tileproof.mlir.design import (
     AddressPatch,
     Design,
     EventName,
-    MemRef,
     PacketFlow,
-    Place,
     Port,
     RegisterWrite,
     Sequence,
@@ -57,6 +55,7 @@ from tileproof.mlir.design import (
     TraceSwitch,
     TraceUnit,
 )
+from tileproof.mlir.values import MemRef, Place
 from tileproof.mlir_aie_states import State
 
 # The defaults of aie-insert-trace-flows (AIEPasses.td); its burst of 64 bytes is the shortest, code 0.

@@ -30,10 +30,11 @@ from xdsl.ir import Operation as XdslOperation
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.mlir.aie_fifos import SubviewType
-from tileproof.mlir.design import MemRef, Note, Packet
+from tileproof.mlir.design import Note, Packet
 from tileproof.mlir.opaque import OpaqueType
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.syntax import OLD_SPELLING, UNROLLED, PacketInfo
+from tileproof.mlir.values import MemRef
 
 
 def refuse(op: XdslOperation, what: str, fix: str, why: str | None = None, check: str | None = None) -> NoReturn:

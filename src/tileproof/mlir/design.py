@@ -8,8 +8,7 @@ from typing import Literal
 
 from tileproof.device_model import Device
 from tileproof.mlir.program import Body
-from tileproof.mlir.values import MemRef as MemRef
-from tileproof.mlir.values import Place as Place
+from tileproof.mlir.values import MemRef, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

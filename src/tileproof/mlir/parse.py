@@ -18,13 +18,13 @@ from tileproof.mlir.aie import Aie, DeviceOp
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.completed import completed
 from tileproof.mlir.dense import DenseParser
-from tileproof.mlir.design import Place
 from tileproof.mlir.index import Index
 from tileproof.mlir.locations import without_locations
 from tileproof.mlir.loops import UnrollingParser
 from tileproof.mlir.memref import MemRef
 from tileproof.mlir.opaque import OPAQUE_DIALECTS, Head, OpaqueParser, opaque_operation
 from tileproof.mlir.syntax import LooseOp
+from tileproof.mlir.values import Place
 
 # Deeper nesting than this is no design; Python's own limit would end in a traceback.
 _MAX_NESTING = 50

@@ -71,10 +71,8 @@ from tileproof.mlir.design import (
     Function,
     Link,
     Lock,
-    MemRef,
     Note,
     PacketFlow,
-    Place,
     Port,
     RegisteredBuffers,
     Sequence,
@@ -90,6 +88,7 @@ from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.sequences import SequenceReader
 from tileproof.mlir.syntax import UNROLLED, PadLayout, pairs
 from tileproof.mlir.trace_lines import trace_line
+from tileproof.mlir.values import MemRef, Place
 
 
 def read_design(text: str, name: str) -> Design:

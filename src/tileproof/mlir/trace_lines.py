@@ -14,7 +14,6 @@ from tileproof.mlir.attributes import refuse
 from tileproof.mlir.design import (
     Direction,
     EventName,
-    Place,
     StartTrace,
     TraceCombo,
     TraceEdge,
@@ -28,6 +27,7 @@ from tileproof.mlir.design import (
     TraceUnit,
 )
 from tileproof.mlir.parse import place_of
+from tileproof.mlir.values import Place
 
 
 def trace_line(op: XdslOperation) -> TraceLine:

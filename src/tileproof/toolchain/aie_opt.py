@@ -44,10 +44,8 @@ def passes_of_state(state: State) -> frozenset[str]:
     """Those that a pipeline could use of an aie-opt that is not here."""
     marks = {older.mark for older in STATES[: STATES.index(state) + 1] if older.mark}
     found = {*_ALWAYS, *marks}
-    if state.places_tiles:
-        found |= {*_PLACES, *_TRACES}
-    elif state.allocates_by_tile:
-        found |= {*_TRACES} - {"aie-insert-trace-flows"}
+    found |= {*_if(_PLACES, state.places_tiles), *_if(_TRACES[:1], state.routes_traces)}
+    found |= {*_if(_TRACES[1:], state.has_traces)}
     return frozenset(found if state.numbers_are_values else found | {"aie-register-objectFifos"})
 
 

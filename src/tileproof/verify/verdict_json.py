@@ -48,7 +48,7 @@ def from_json(text: str) -> list[Verdict]:
         return [_verdict_from(dict(fields)) for fields in listed]
     except json.JSONDecodeError:
         raise
-    except Exception as error:  # whatever else a damaged file has in the place of a verdict
+    except (TypeError, LookupError, ValueError, AttributeError, RecursionError) as error:  # of what is no verdict
         raise ValueError(f"it is not what tileproof writes: {type(error).__name__}: {error}") from None
 
 

@@ -4,15 +4,15 @@ A byte of `known` says of the byte of memory at the same offset whether the runn
 whether anybody has written it; the code that the compiler puts around every load and store of a checked build reads
 and writes it.
 
-Behind the memories there is room for all of them once more. While a tile function runs, its buffers are there, apart
-from each other: in the memories one may begin where another ends, and running over that end would be seen by nobody.
+Behind the memories there is room for all of them once more. Where two buffers of a call touch, one of them is there
+while the tile function runs: running over the end that they share would be seen by nobody.
 """
 
 from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,7 @@ _PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
 
 Bytes = npt.NDArray[np.uint8]
+_Key = tuple[tuple[int, int], str]  # a buffer by its tile and its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,19 @@ class Window:
     tile: Tile
     address: int
     nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """What a call's buffers that touch are moved by, so that none does; where they lie, and where they are then."""
+
+    by: Mapping[_Key, int]
+    buffers: tuple[PlacedBuffer, ...]
+    home: tuple[slice, ...]
+    away: tuple[slice, ...]
+
+
+_NO_MOVES = _Moves({}, (), (), ())
 
 
 class TileMemories:
@@ -63,8 +77,9 @@ class TileMemories:
             _PAGE + sum(size + _PAGE for _, size in sizes) + sum(below), TILE_KINDS[CORE].bank_bytes
         )
         in_order = sorted(buffers, key=lambda buffer: (buffer.tile.at, buffer.address))
-        self._gaps = {(buffer.tile.at, buffer.name): _GAP * number for number, buffer in enumerate(in_order)}
-        self._moved: tuple[PlacedBuffer, ...] = ()
+        self._gaps = {_key(buffer): _GAP * number for number, buffer in enumerate(in_order)}
+        self._moves = _NO_MOVES  # of the call that runs
+        self._known_moves: dict[tuple[_Key, ...], _Moves] = {}
         end = _rounded_up(2 * self._apart + _GAP * (len(in_order) + 1), _PAGE)
         self._map = mmap.mmap(-1, end + _PAGE)
         self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
@@ -91,9 +106,7 @@ class TileMemories:
 
     def address_of(self, buffer: PlacedBuffer) -> int:
         at_home = self.windows[buffer.tile.at].address + buffer.address
-        if not any(buffer is moved for moved in self._moved):
-            return at_home
-        return at_home + self._apart + self._gaps[buffer.tile.at, buffer.name]
+        return at_home + self._moves.by.get(_key(buffer), 0) if self._moves.by else at_home
 
     def _slice(self, buffer: PlacedBuffer) -> slice:
         start = self.address_of(buffer) - self.base
@@ -109,19 +122,30 @@ class TileMemories:
 
     @contextmanager
     def apart(self, buffers: Sequence[PlacedBuffer]) -> Iterator[None]:
-        """Buffers lie apart from each other, always at the same places, until this ends."""
-        alone = tuple({(buffer.tile.at, buffer.name): buffer for buffer in buffers}.values())
-        at_home = [self._slice(buffer) for buffer in alone]
-        self._moved = tuple(buffers)
-        away = [self._slice(buffer) for buffer in alone]
-        self._copy(at_home, away)
+        """No two of these buffers touch until this ends."""
+        key = tuple(map(_key, buffers))
+        moves = self._known_moves.get(key)
+        if moves is None:
+            moves = self._known_moves[key] = self._moves_of(buffers)
+        self._moves = moves
+        self._copy(moves.home, moves.away)
         try:
             yield
         finally:
-            self._copy(away, at_home)
-            for span in away:
+            self._moves = _NO_MOVES
+            self._copy(moves.away, moves.home)
+            for span in moves.away:
                 self.known[span] = 0
-            self._moved = ()
+
+    def _moves_of(self, buffers: Sequence[PlacedBuffer]) -> _Moves:
+        moved = _smaller_of_touching(buffers)
+        by = {_key(buffer): self._apart + self._gaps[_key(buffer)] for buffer in moved}
+        home = tuple(map(self._slice, moved))
+        away = tuple(
+            slice(span.start + by[_key(buffer)], span.stop + by[_key(buffer)])
+            for span, buffer in zip(home, moved, strict=True)
+        )
+        return _Moves(by, moved, home, away) if moved else _NO_MOVES
 
     def _copy(self, sources: Sequence[slice], sinks: Sequence[slice]) -> None:
         for source, sink in zip(sources, sinks, strict=True):
@@ -178,7 +202,7 @@ class TileMemories:
 
         Between buffers that lie apart it is what follows the end of the one before.
         """
-        before = [buffer for buffer in self._moved if self.address_of(buffer) - _GAP <= address]
+        before = [buffer for buffer in self._moves.buffers if self.address_of(buffer) - _GAP <= address]
         if before:
             near = max(before, key=self.address_of)
             return near.tile, near.address + address - self.address_of(near)
@@ -186,6 +210,29 @@ class TileMemories:
             if window.address - _PAGE <= address < window.address + window.nbytes + _PAGE:
                 return window.tile, address - window.address
         return None
+
+
+def _key(buffer: PlacedBuffer) -> _Key:
+    return buffer.tile.at, buffer.name
+
+
+def _smaller_of_touching(buffers: Sequence[PlacedBuffer]) -> tuple[PlacedBuffer, ...]:
+    """Of each two buffers that touch the smaller, so that little is copied; the others do not touch each other."""
+    in_order = sorted({_key(buffer): buffer for buffer in buffers}.values(), key=lambda one: (one.tile.at, one.address))
+    stays: list[PlacedBuffer] = []
+    moved: list[PlacedBuffer] = []
+    for buffer in in_order:
+        if stays and _touch(stays[-1], buffer):
+            smaller, larger = sorted((stays.pop(), buffer), key=lambda one: one.nbytes)
+            moved.append(smaller)
+            stays.append(larger)
+        else:
+            stays.append(buffer)
+    return tuple(moved)
+
+
+def _touch(before: PlacedBuffer, buffer: PlacedBuffer) -> bool:
+    return before.tile.at == buffer.tile.at and before.address + before.nbytes == buffer.address
 
 
 def _rounded_up(nbytes: int, unit: int) -> int:

@@ -22,7 +22,8 @@ from tileproof.emulator.cost.cycles import CallCycles
 from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.lowering.model import PlacedBuffer
-from tileproof.mlir.design import Function, MemRef
+from tileproof.mlir.design import Function
+from tileproof.mlir.values import MemRef
 
 _S = TypeVar("_S", bound=ctypes.Structure)
 

@@ -25,9 +25,10 @@ from tileproof.errors import Problem, unreadable
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
-from tileproof.mlir.design import Design, MemRef
+from tileproof.mlir.design import Design
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
+from tileproof.mlir.values import MemRef
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.tile_library import compile_tile_code
 from tileproof.xrt import COMPLETED
