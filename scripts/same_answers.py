@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ("npu1", "npu2")
-STATES = ("2025-11", "2026-03", "2026-08", "2026-08-14")
+VERSIONS = ("2025-11", "2026-03", "2026-08", "2026-08-14")
 # What changes with every commit, or with the machine: digests of tileproof itself, temporary files.
 VOLATILE = re.compile(r"\b[0-9a-f]{12,64}\b|/tmp/\S+")
 
@@ -34,12 +34,12 @@ def questions(folders: list[Path]) -> Iterator[list[str]]:
             of = [kernel, "--target", target]
             yield from (["show", *of], ["render", *of], ["check", *of, "--json"], ["inspect", *of])
             yield from (["build", *of, "--plan"], ["build", *of, "--plan", "--json"])
-            yield from (["build", *of, "--plan", "--dialect", dialect] for dialect in ("A", "B", "C1", "C2"))
+            yield from (["build", *of, "--plan", "--aiecc", kind] for kind in ("A", "B", "C1", "C2"))
     for path in sorted(path for folder in folders for path in folder.rglob("*.mlir")):
         yield from (["check", str(path), "--json"], ["inspect", str(path)], ["inspect", str(path), "--lowered"])
-        for state in STATES:
-            yield ["inspect", str(path), "--print", "--mlir-aie", state]
-            yield ["inspect", str(path), "--lowered", "--json", "--mlir-aie", state]
+        for version in VERSIONS:
+            yield ["inspect", str(path), "--print", "--mlir-aie", version]
+            yield ["inspect", str(path), "--lowered", "--json", "--mlir-aie", version]
 
 
 def answers(folders: list[Path]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from tileproof.lowering.placement import place_buffers
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir_aie_states import LOWERED_STATES, State, state_named
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, Version, version_named
 from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
 from tileproof.xclbin.names import KIND_OF
 from tileproof.xclbin.sections import MemData, serialise_topology
@@ -38,7 +38,7 @@ def one_memory() -> bytes:
 def misread(design: str, day: str) -> str:
     """MLIR's words where the text is not spelled as mlir-aie of that day reads it; else nothing."""
     for note in read_layout(Path(design).read_text(), design).notes:
-        if note.states is not None and DAYS[day][1] not in note.states:
+        if note.versions is not None and DAYS[day][1] not in note.versions:
             return f"{note.place}: error: expected what mlir-aie of {day} writes ({note.what})"
     return ""
 
@@ -56,14 +56,14 @@ def instructions(design: str, day: str) -> bytes:
     return encode(replace(stream, operations=tuple(less)))
 
 
-def packed(dialect: str) -> bytes:
+def packed(kind: str) -> bytes:
     """What aiecc and xclbinutil make; B's first drivers left the uuid nil."""
     lowered = _design()
     request = PackageRequest(
         columns=lowered.device.columns,
         start_columns=(0,),
         pdi=b"machine code" * 100,
-        uuid=bytes(16) if dialect == "B" else bytes(range(16)),
+        uuid=bytes(16) if kind == "B" else bytes(range(16)),
         pdi_uuid=bytes(range(1, 17)),
         buffers=len(main_sequence(lowered).arguments),
     )
@@ -78,17 +78,17 @@ def with_objects(source: str, day: str, *, located: bool) -> str:
     return _lowered_text(_lowered(source, day), day, addresses=False)
 
 
-def _known(day: str) -> State:
-    """Of v1.1.x tileproof knows the spelling, and takes its lowering for that of the state behind it."""
-    state = state_named(DAYS[day][1])
-    return state if state.lowering_is_known else LOWERED_STATES[0]
+def _known(day: str) -> Version:
+    """Of v1.1.x tileproof knows the spelling, and takes its lowering for that of the version behind it."""
+    version = version_named(DAYS[day][1])
+    return version if version.lowering_is_known else LOWERED_VERSIONS[0]
 
 
 def _lowered(source: str, day: str) -> LoweredDesign:
     """As mlir-aie lowers it: attributes of ours mean nothing to it."""
     text = re.sub(r" \{tileproof\.[^}]*\}", "", Path(source).read_text())
     text = respelled(text, source, _known(day))
-    return lower_design(read_design(text, source), state=_known(day), scheme="bank-aware")
+    return lower_design(read_design(text, source), version=_known(day), scheme="bank-aware")
 
 
 def with_addresses(source: str, day: str, *, located: bool = True) -> str:
@@ -151,7 +151,7 @@ def _with_addresses(source: str, day: str) -> str:
     placed: list[PlacedBuffer] = []
     for tile in {buffer.tile.at: buffer.tile for buffer in design.buffers}.values():
         mine = [buffer for buffer in design.buffers if buffer.tile.at == tile.at]
-        placed += place_buffers(tile, mine, stacks.get(tile.at, 0), scheme="bank-aware", state=_known(day))
+        placed += place_buffers(tile, mine, stacks.get(tile.at, 0), scheme="bank-aware", version=_known(day))
     return _lowered_text(lowered, day, addresses=True, buffers=placed)
 
 

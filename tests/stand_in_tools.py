@@ -18,7 +18,7 @@ from pathlib import Path
 LOG = "STAND_IN_LOG"  # names the file that calls are written to, a JSON list a line
 BROKEN = "STAND_IN_BROKEN"  # names a way in which a tool fails
 
-# The dialect of aiecc, and the state, of each day.
+# The kind of aiecc, and the version, of each day.
 DAYS = {
     "2025-11-24": ("A", "2025-11"),
     "2026-03-24": ("B", "2026-03"),
@@ -94,10 +94,10 @@ VERSIONS = {
 
 def install(folder: Path, day: str = NEWEST) -> dict[str, str]:
     """Write the programs of that day below `folder`; the environment in which they are found, and no others."""
-    dialect, _ = DAYS[day]
+    kind, _ = DAYS[day]
     root, peano, xrt = folder / "mlir_aie", folder / "llvm-aie", folder / "xrt"
     names = {
-        root / "bin": ("aiecc.py" if dialect == "A" else "aiecc", "aie-opt", "aie-translate", "bootgen"),
+        root / "bin": ("aiecc.py" if kind == "A" else "aiecc", "aie-opt", "aie-translate", "bootgen"),
         peano / "bin": ("clang++",),
         xrt / "bin": ("xclbinutil",),
     }
@@ -157,14 +157,14 @@ def _is_question(arguments: Sequence[str]) -> bool:
 
 
 def _aiecc(program: str, day: str, arguments: Sequence[str]) -> int:
-    dialect, _ = DAYS[day]
+    kind, _ = DAYS[day]
     if "--help" in arguments:
-        print("usage: aiecc.py [-h] file" if dialect == "A" else "OVERVIEW: AIE compiler driver\nUSAGE: aiecc file")
-        print("\n".join(f"  {flag}" for flag in FLAGS[dialect]))
+        print("usage: aiecc.py [-h] file" if kind == "A" else "OVERVIEW: AIE compiler driver\nUSAGE: aiecc file")
+        print("\n".join(f"  {flag}" for flag in FLAGS[kind]))
         return 0
     for word in arguments:
-        if word.startswith("-") and not _is_known(word, FLAGS[dialect]):
-            if dialect == "A":
+        if word.startswith("-") and not _is_known(word, FLAGS[kind]):
+            if kind == "A":
                 print(f"aiecc.py: error: unrecognized arguments: {word}", file=sys.stderr)
                 return 2
             print(f"{program}: Unknown command line argument '{word}'.  Try: 'aiecc --help'", file=sys.stderr)
@@ -177,7 +177,7 @@ def _aiecc(program: str, day: str, arguments: Sequence[str]) -> int:
         # What the real one printed of a design of the same kind; it is given our file's name.
         print(_printed(arguments[-1]), end="", file=sys.stderr)
         return 1
-    if dialect in ("C1", "C2") and "--no-progress" not in arguments:
+    if kind in ("C1", "C2") and "--no-progress" not in arguments:
         print("(0/37) input.mlir\r(1/37)           \r(1/37) [0/1] placed.mlir", end="", file=sys.stderr)
     return _compile_design(day, arguments)
 
@@ -200,7 +200,7 @@ def _value(arguments: Sequence[str], name: str) -> str:
 
 
 def _compile_design(day: str, arguments: Sequence[str]) -> int:
-    dialect, _ = DAYS[day]
+    kind, _ = DAYS[day]
     design, folder = arguments[-1], Path(_value(arguments, "--output-dir") or ".")
     from stand_in_lowering import instructions, misread, packed, with_addresses
 
@@ -219,8 +219,8 @@ def _compile_design(day: str, arguments: Sequence[str]) -> int:
         print("aiecc: duplicate output path 'insts.bin'\naiecc: pipeline failed", file=sys.stderr)
         return 1
     text = with_addresses(design, day)
-    if dialect in ("A", "B"):
-        if dialect == "A" or "--dump-intermediates" in arguments:
+    if kind in ("A", "B"):
+        if kind == "A" or "--dump-intermediates" in arguments:
             (tmpdir / "input_with_addresses.mlir").write_text(text)
     elif "--get-input-with-addresses" in arguments:
         (folder / "input_with_addresses.mlir").write_text(text)
@@ -238,7 +238,7 @@ def _compile_design(day: str, arguments: Sequence[str]) -> int:
     if shutil.which(named) is None or shutil.which("sh") is None:
         print("aiecc: ShellCommand: tool 'xclbinutil' not found in search paths or PATH", file=sys.stderr)
         return 1
-    Path(_value(arguments, "--xclbin-name")).write_bytes(packed(dialect))
+    Path(_value(arguments, "--xclbin-name")).write_bytes(packed(kind))
     return 0
 
 

@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tileproof"
 MODULES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
-FOLDERS = {str(Path(name).parent.as_posix()) for name in MODULES} - {"."}
+GROUND_FOLDER = "diagnostic"  # which all may import, as the files beside the folders
+FOLDERS = {str(Path(name).parent.as_posix()) for name in MODULES} - {".", GROUND_FOLDER}
 GROUND = "the ground"
 
 
@@ -29,7 +30,7 @@ def folder_of(module: str) -> str:
 def of_file(name: str) -> str:
     """`__main__` is the command line's."""
     folder = str(Path(name).parent.as_posix())
-    return "cli" if name == "__main__.py" else GROUND if folder == "." else folder
+    return "cli" if name == "__main__.py" else GROUND if folder in (".", GROUND_FOLDER) else folder
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

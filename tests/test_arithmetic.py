@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tileproof.diagnostic import Place
 from tileproof.emulator.array.arithmetic import Unsupported, compute
 from tileproof.mlir.operations import meant
 from tileproof.mlir.program import Arithmetic, Kept
-from tileproof.mlir.values import Place
 
 WIDTHS = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
 NOWHERE = Place("d.mlir", 1, 1)

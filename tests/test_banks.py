@@ -20,13 +20,14 @@ from tileproof.device import open_device
 from tileproof.emulator.payload import unpack_payload
 from tileproof.errors import Problem
 from tileproof.kernel.banks import Banks, TilePlace, memory_size
+from tileproof.library import data_dir
 from tileproof.lowering.kept import check_kept
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie_states import state_named
+from tileproof.mlir_aie_versions import version_named
 from tileproof.report.banks import banks_text
 from tileproof.xclbin import read_xclbin
 
@@ -230,7 +231,7 @@ def test_one_bank_stands_for_all_objects() -> None:
 def test_the_printed_design_asks_for_the_same() -> None:
     text = FIFO.replace("ATTRIBUTES", " {tileproof.mem_bank = array<i32: 0, 1, 2>}")
     design = read_design(text, "fifo.mlir")
-    again = read_design(respelled(text, "fifo.mlir", state_named("2026-08")), "again.mlir")
+    again = read_design(respelled(text, "fifo.mlir", version_named("2026-08")), "again.mlir")
 
     assert [fifo.banks for fifo in again.fifos] == [fifo.banks for fifo in design.fifos] == [(7, 6), (0, 1, 2)]
 
@@ -292,56 +293,64 @@ def test_a_fifo_without_objects_of_its_own_is_told_whose_they_are() -> None:
             "error: scheme cannot be 'bank_aware'\n"
             "  where: {toml}, [banks] scheme\n"
             "  why:   it is one of bank-aware, basic-sequential\n"
-            "  fix:   did you mean 'bank-aware'?",
+            "  fix:   did you mean 'bank-aware'?\n"
+            "  more:  tileproof explain wrong-value",
         ),
         (
             '[banks.host]\nx = "DDR"',
             "error: there is no memory 'DDR'\n"
             "  where: {toml}, [banks.host] x\n"
             "  why:   the xclbin has HOST, SRAM\n"
-            "  fix:   name one of those, or give it a size: [banks.memory] of kernel.toml, or --mem NAME=64MB",
+            "  fix:   name one of those, or give it a size: [banks.memory] of kernel.toml, or --mem NAME=64MB\n"
+            "  more:  tileproof explain unknown-memory",
         ),
         (
             '[banks.host]\nz = "HOST"',
             "error: 'z' is no host buffer\n"
             "  where: {toml}, [banks.host] z\n"
             "  why:   there is x, y, instr\n"
-            "  fix:   name one of those",
+            "  fix:   name one of those\n"
+            "  more:  tileproof explain unknown-buffer",
         ),
         (
             '[banks.memory]\nSRAM = "48"',
             "error: '48' is no size of a memory\n"
             "  where: {toml}, [banks.memory] SRAM\n"
             "  why:   a size is a whole number and KB, MB or GB\n"
-            "  fix:   write for instance 0xc000KB or 64MB",
+            "  fix:   write for instance 0xc000KB or 64MB\n"
+            "  more:  tileproof explain bad-memory",
         ),
         (
             "[banks.tile]\ntables = { bank = 0 }",
             "error: 'tables' is neither a buffer nor scratch of the core\n"
             "  where: {toml}, [banks.tile] tables\n"
             "  why:   there is x, y, table\n"
-            "  fix:   did you mean 'table'?",
+            "  fix:   did you mean 'table'?\n"
+            "  more:  tileproof explain unknown-buffer",
         ),
         (
             "[banks.tile]\nx = { bank = 4 }",
             "error: 'x' cannot lie in bank 4\n"
             "  where: {toml}, [banks.tile] x\n"
             "  why:   a core has banks 0 to 3 of 16,384 bytes\n"
-            "  fix:   name one of those",
+            "  fix:   name one of those\n"
+            "  more:  tileproof explain bad-place",
         ),
         (
             "[banks.tile]\nx = { address = [0x3f0, 0x8000] }",
             "error: 'x' cannot begin at address 0x3f0\n"
             "  where: {toml}, [banks.tile] x\n"
             "  why:   the stack has the first 1,024 of 65,536 bytes, and addresses are multiples of 32\n"
-            "  fix:   for instance address = 0x400",
+            "  fix:   for instance address = 0x400\n"
+            "  more:  tileproof explain bad-place",
         ),
         (
             "[banks.tile]\ntable = { bank = [0, 1] }",
             "error: 'table' is one buffer, and 2 places are given\n"
             "  where: {toml}, [banks.tile] table\n"
             "  why:   only a fifo has several objects\n"
-            "  fix:   give one",
+            "  fix:   give one\n"
+            "  more:  tileproof explain bad-place",
         ),
         (
             "[banks.tile]\nx = { bank = 0, address = 0x400 }",
@@ -349,21 +358,24 @@ def test_a_fifo_without_objects_of_its_own_is_told_whose_they_are() -> None:
             "  where: {toml}, [banks.tile.x]\n"
             "  why:   both are given\n"
             "  fix:   write `{{ bank = 0 }}`, `{{ bank = [0, 1] }}` or `{{ address = [0x4000, 0x8000] }}`: a number "
-            "per object",
+            "per object\n"
+            "  more:  tileproof explain bad-place",
         ),
         (
             "[banks.tile]\nx = { bank = -1 }",
             "error: 'bank' has the wrong type\n"
             "  where: {toml}, [banks.tile.x] bank\n"
             "  why:   it must be a whole number from 0 up, or a list of them, and holds -1\n"
-            "  fix:   write `bank = 0` or `bank = [0, 1]`",
+            "  fix:   write `bank = 0` or `bank = [0, 1]`\n"
+            "  more:  tileproof explain wrong-type",
         ),
         (
             "[banks]\nhosts = 1",
             "error: unknown key 'hosts'\n"
             "  where: {toml}, [banks] hosts\n"
             "  why:   keys here: host, memory, scheme, tile\n"
-            "  fix:   did you mean 'host'?",
+            "  fix:   did you mean 'host'?\n"
+            "  more:  tileproof explain unknown-key",
         ),
     ],
 )
@@ -383,11 +395,12 @@ def test_a_bank_that_the_allocator_forgets_stops_the_build(tmp_path: Path, capsy
 
     assert told == (
         "error: buffer x_cons_buff_0 of core (0, 2) does not lie where it asks to\n"
-        "  where: design.mlir:8:5\n"
+        f"  where: design.mlir:8:5, rendered from {data_dir('templates')}/design.mlir.j2:9\n"
         "  why:   it asks for bank 3 and lies at 17,920 to 34,815, in banks 1 and up: "
         "x_cons_buff_0 16,896 asks for that bank of 16,384 bytes, and aiecc's default scheme "
         "places without banks what does not fit\n"
         "  fix:   ask for a bank for each object, as in `bank = [2, 3]`, or for addresses\n"
+        "  more:  tileproof explain TP105\n"
     )
 
 
@@ -408,14 +421,16 @@ def test_a_scheme_without_banks_forgets_them_too(tmp_path: Path, capsys: pytest.
             "error: the design does not ask for the place that [banks] gives 'table'\n"
             "  where: design.mlir, table = bank 2\n"
             "  why:   neither a fifo nor a buffer called table asks for it\n"
-            "  fix:   write ${buffer.attributes} behind the depth of the fifo, or in the { } of the aie.buffer\n",
+            "  fix:   write ${buffer.attributes} behind the depth of the fifo, or in the { } of the aie.buffer\n"
+            "  more:  tileproof explain banks-not-asked\n",
         ),
         (
             "${tile_attributes}",
             "error: the design does not ask for the scheme bank-aware that [banks] names\n"
             "  where: design.mlir, scheme\n"
             "  why:   the aie.tile of a core has no such allocation_scheme\n"
-            "  fix:   write ${tile_attributes} behind the aie.tile of the core\n",
+            "  fix:   write ${tile_attributes} behind the aie.tile of the core\n"
+            "  more:  tileproof explain banks-not-asked\n",
         ),
     ],
 )
@@ -435,21 +450,24 @@ def test_a_template_that_leaves_a_directive_out_is_found_out(
     [
         (
             ("--bank", "x=one"),
-            "error: 'one' is not a list of numbers\n  where: --bank x=one\n  fix:   write for instance --bank x=0,1\n",
+            "error: 'one' is not a list of numbers\n  where: --bank x=one\n  fix:   write for instance --bank x=0,1\n"
+            "  more:  tileproof explain not-a-number\n",
         ),
         (
             ("--address", "x=0x100,0x4000"),
             "error: 'x' cannot begin at address 0x100\n"
             "  where: --address x=0x100,0x4000\n"
             "  why:   the stack has the first 1,024 of 65,536 bytes, and addresses are multiples of 32\n"
-            "  fix:   for instance address = 0x400\n",
+            "  fix:   for instance address = 0x400\n"
+            "  more:  tileproof explain bad-place\n",
         ),
         (
             ("-o", "new.xclbin"),
             "error: --output is for files\n"
             "  where: tileproof rebank double\n"
             "  why:   a kernel is built anew\n"
-            "  fix:   name an xclbin, or leave it out\n",
+            "  fix:   name an xclbin, or leave it out\n"
+            "  more:  tileproof explain option-of-others\n",
         ),
     ],
 )
@@ -469,11 +487,13 @@ def test_a_file_takes_no_directives_for_tiles(tmp_path: Path, capsys: pytest.Cap
         f"  where: tileproof rebank {tmp_path / 'a.xclbin'}\n"
         "  why:   the PDI of an xclbin is carried over as it is\n"
         "  fix:   name a KERNEL, or leave it out\n"
+        "  more:  tileproof explain option-of-others\n"
     )
     assert refusal(capsys, "rebank", str(tmp_path / "a.xclbin"), "--arg", "x=1") == (
         "error: there is no file to write\n"
         f"  where: tileproof rebank {tmp_path / 'a.xclbin'}\n"
         "  fix:   name it: -o OUT.xclbin\n"
+        "  more:  tileproof explain missing-option\n"
     )
 
 
@@ -612,13 +632,13 @@ def test_several_equal_banks_are_the_one_that_stands_for_all() -> None:
 def test_a_misspelt_attribute_of_ours_is_noted(attribute: str, meant: str) -> None:
     design = read_design(FIFO.replace("ATTRIBUTES", f" {{{attribute}}}"), "fifo.mlir")
 
-    assert [note.fix for note in design.notes] == [f"did you mean {meant!r}?"]
+    assert [note.said.fix for note in design.notes] == [f"did you mean {meant!r}?"]
 
 
 def test_an_attribute_of_fifos_on_a_buffer_is_noted() -> None:
     design = read_design(DESIGN.replace("ATTRIBUTES", "tileproof.mem_bank = 1 : i32"), "d.mlir")
 
-    assert [note.fix for note in design.notes] == ["did you mean 'mem_bank'?"]
+    assert [note.said.fix for note in design.notes] == ["did you mean 'mem_bank'?"]
 
 
 @pytest.mark.parametrize(

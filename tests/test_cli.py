@@ -283,6 +283,7 @@ def test_an_unknown_kernel_is_refused_with_its_neighbour(run: Run) -> None:
           where: {data_dir("kernels")}
           why:   kernels here: attention, canary, mel
           fix:   did you mean 'attention'?
+          more:  tileproof explain unknown-kernel
         """)
 
 
@@ -334,6 +335,7 @@ def test_a_compiler_that_does_not_run_exits_3(run: Run, monkeypatch: pytest.Monk
           where: CXX=/nowhere/g++
           why:   /nowhere/g++ ($CXX): does not run
           fix:   correct CXX, or unset it to use the machine's c++, g++ or clang++
+          more:  tileproof explain no-compiler
         """)
 
 
@@ -354,6 +356,7 @@ def test_of_several_kernels_each_is_asked_for_the_cases_that_it_has(run: Run, tm
           where: --case 'nowhere'
           why:   cases there: only here, ramp, random
           fix:   name one of them; without --case all are run
+          more:  tileproof explain unknown-case
         """)
 
 

@@ -79,6 +79,7 @@ def test_a_tool_that_says_nothing_is_said_to() -> None:
 )
 def test_a_program_that_is_too_large_is_told_with_the_room_there_is(text: str, tmp_path: Path) -> None:
     assert meaning(text, tmp_path) == Meaning(
+        id="program-too-large",
         what="the program of a core does not fit its memory",
         more="a core holds 16,384 bytes of program, with start-up code and the design's own loop",
         fix="make the tile functions smaller: fewer unrolled or inlined loops, fewer templates; or spread them over "
@@ -90,6 +91,7 @@ def test_an_undefined_function_is_told_with_the_one_that_was_meant(tmp_path: Pat
     (tmp_path / "tile.cc").write_text('extern "C" void attention_i8(int8_t *q) {}\nextern "C" int other(int) {}\n')
 
     assert meaning("ld.lld: error: undefined symbol: attention_i9\n", tmp_path) == Meaning(
+        id="link-failed",
         what="no object file has the function attention_i9",
         more="the tile code defines attention_i8, other",
         fix="did you mean attention_i8? the design and the tile code must agree",
@@ -106,6 +108,7 @@ def test_an_undefined_function_is_told_with_the_one_that_was_meant(tmp_path: Pat
 )
 def test_flows_without_a_route_are_told_with_what_takes_room(text: str, tmp_path: Path) -> None:
     assert meaning(text, tmp_path) == Meaning(
+        id="no-routing",
         what="the stream switches have no room for all flows of the design",
         fix="use fewer fifos through one column: join or distribute them in a mem tile, move cores nearer to their mem "
         "tile, or enter through the shim tiles of other columns",
@@ -119,6 +122,7 @@ def test_another_compiler_than_peanos_is_named(tmp_path: Path) -> None:
     )
 
     assert meaning(text, tmp_path) == Meaning(
+        id="not-peano",
         what="aiecc took /usr/bin/opt, which is not Peano's",
         more="Peano has no opt where aiecc looks for it, and aiecc then takes what is on PATH; an LLVM that is newer "
         "or older does not read what it is given",
@@ -133,8 +137,11 @@ def test_what_only_the_tool_knows_has_no_meaning_of_ours(tmp_path: Path) -> None
 
 def test_a_step_that_was_killed_is_told_with_its_likely_cause() -> None:
     assert killed("run aiecc", 137) == Meaning(
+        id="step-killed",
         what="run aiecc was killed by signal 9",
         more="the kernel ends a process that way when the machine has no memory left",
         fix="build with fewer jobs at once (-j 1), or on a machine with more memory",
     )
-    assert killed("run aiecc", 139) == Meaning(what="run aiecc was killed by signal 11", fix="run it again")
+    assert killed("run aiecc", 139) == Meaning(
+        id="step-killed", what="run aiecc was killed by signal 11", fix="run it again"
+    )

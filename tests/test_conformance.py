@@ -1,4 +1,4 @@
-"""What mlir-aie itself made of some 150 designs in its states: our facts are the same, to the last bit."""
+"""What mlir-aie itself made of some 150 designs in its versions: our facts are the same, to the last bit."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tileproof.lowering.facts import Facts, design_facts
 from tileproof.lowering.lower import lower_design
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, State, state_named
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, NEWEST, Version, version_named
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 LOCK_IDS = CONFORMANCE / "lock_ids_2026_08_14.json"
 NAMES = sorted(path.stem for path in CONFORMANCE.glob("*.json") if path != LOCK_IDS)
-MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")
+MARCH, AUGUST = version_named("2026-03"), version_named("2026-08")
 SPELT_TWICE = [name for name in NAMES if (CONFORMANCE / f"{name}.mar26.mlir").exists()]
 
 
-def answers(name: str, state: State) -> tuple[str, dict[str, Any]]:
+def answers(name: str, version: Version) -> tuple[str, dict[str, Any]]:
     found = json.loads((CONFORMANCE / f"{name}.json").read_text())
-    return (CONFORMANCE / found["files"][state.name]).read_text(), found["states"][state.name]
+    return (CONFORMANCE / found["files"][version.name]).read_text(), found["states"][version.name]
 
 
 def as_set(entries: list[Any]) -> set[str]:
@@ -49,12 +49,12 @@ def differences(ours: Facts, theirs: dict[str, Any]) -> list[str]:
     return found + [kind for kind in ("sequence", "insts", "insts_sha256") if ours.get(kind) != theirs.get(kind)]
 
 
-@pytest.mark.parametrize("state", [MARCH, AUGUST], ids=lambda state: state.name)
-def test_a_design_is_accepted_or_refused_as_mlir_aie_does(state: State) -> None:
+@pytest.mark.parametrize("version", [MARCH, AUGUST], ids=lambda version: version.name)
+def test_a_design_is_accepted_or_refused_as_mlir_aie_does(version: Version) -> None:
     different = {}
     for name in NAMES:
-        text, theirs = answers(name, state)
-        ours = design_facts(text, name, state)
+        text, theirs = answers(name, version)
+        ours = design_facts(text, name, version)
         if ours["outcome"] != theirs["outcome"]:
             different[name] = (ours, theirs.get("error"))
 
@@ -62,15 +62,15 @@ def test_a_design_is_accepted_or_refused_as_mlir_aie_does(state: State) -> None:
     assert len(NAMES) >= 150
 
 
-@pytest.mark.parametrize("state", [MARCH, AUGUST], ids=lambda state: state.name)
-def test_buffers_locks_descriptors_circuits_and_words_are_mlir_aies(state: State) -> None:
+@pytest.mark.parametrize("version", [MARCH, AUGUST], ids=lambda version: version.name)
+def test_buffers_locks_descriptors_circuits_and_words_are_mlir_aies(version: Version) -> None:
     """Under each allocation scheme, for every design that is accepted."""
     different, compared = {}, 0
     for name in NAMES:
-        text, theirs = answers(name, state)
+        text, theirs = answers(name, version)
         if theirs["outcome"] == "accepted":
             compared += 1
-            found = differences(design_facts(text, name, state), theirs)
+            found = differences(design_facts(text, name, version), theirs)
             if found:
                 different[name] = found
 
@@ -83,8 +83,8 @@ def test_two_spellings_of_a_design_are_printed_as_one(name: str) -> None:
     march, _ = answers(name, MARCH)
     august, _ = answers(name, AUGUST)
 
-    for state in LOWERED_STATES:
-        assert respelled(march, name, state) == respelled(august, name, state)
+    for version in LOWERED_VERSIONS:
+        assert respelled(march, name, version) == respelled(august, name, version)
 
 
 @pytest.mark.parametrize("name", SPELT_TWICE)
@@ -119,7 +119,7 @@ def test_nothing_but_lock_ids_differs_between_2026_08_and_2026_08_14() -> None:
     for name in NAMES:
         text, theirs = answers(name, AUGUST)
         if theirs["outcome"] == "accepted":
-            before, after = (design_facts(text, name, state) for state in (AUGUST, NEWEST))
+            before, after = (design_facts(text, name, version) for version in (AUGUST, NEWEST))
             for facts in (before, after):
                 for lock in facts["locks"]:
                     del lock["id"]
@@ -128,17 +128,17 @@ def test_nothing_but_lock_ids_differs_between_2026_08_and_2026_08_14() -> None:
             )
 
 
-@pytest.mark.parametrize("state", [MARCH, AUGUST, NEWEST], ids=lambda state: state.name)
-def test_the_loops_that_mlir_aie_unrolls_wrongly_are_told_and_no_others(state: State) -> None:
+@pytest.mark.parametrize("version", [MARCH, AUGUST, NEWEST], ids=lambda version: version.name)
+def test_the_loops_that_mlir_aie_unrolls_wrongly_are_told_and_no_others(version: Version) -> None:
     told = {}
     for name in NAMES:
-        text, theirs = answers(name, state if state != NEWEST else AUGUST)
+        text, theirs = answers(name, version if version != NEWEST else AUGUST)
         if theirs["outcome"] == "accepted":
-            told[name] = wrongly_unrolled(lower_design(read_design(text, name), state=state, as_silent=True))
-            wrong = state != NEWEST and any("wrong_objects" in core for core in theirs["cores"])
+            told[name] = wrongly_unrolled(lower_design(read_design(text, name), version=version, as_silent=True))
+            wrong = version != NEWEST and any("wrong_objects" in core for core in theirs["cores"])
             assert bool(told[name]) == wrong, name
 
-    if state == AUGUST:
+    if version == AUGUST:
         assert told["odd_depth_loop"] == (
             "loop of 10 at odd_depth_loop:16:7: mlir-aie of 2026-08 unrolls it by 6, and gives the 4 iterations behind "
             "the same objects every time; use wheels since 2026-08-13, or run the loop 12 times",

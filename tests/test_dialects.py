@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.mlir.design import (
@@ -85,7 +86,7 @@ from tileproof.mlir.program import (
     Yield,
 )
 from tileproof.mlir.reader import read_design
-from tileproof.mlir.values import MemRef, Place
+from tileproof.mlir.values import MemRef
 
 FRAME = """\
 module {{
@@ -387,8 +388,8 @@ def test_only_the_positional_spelling_of_a_bd_is_noted_as_old():
     assert notes(*program("aie.mem", "tile", NAMED)) == ()
     first, second = notes(*program("aie.mem", "tile", POSITIONAL))
     assert (str(first.place), str(second.place)) == ("d.mlir:20:7", "d.mlir:25:7")
-    assert (first.about, first.what, first.why, first.fix, first.states) == (
-        "spelling",
+    assert (first.said.id, first.said.what, first.said.why, first.said.fix, first.versions) == (
+        "TP004",
         "aie.dma_bd is spelled as mlir-aie did until July 2026",
         "it is aie.dma_bd(%buffer : memref<...> offset = 0 len = 64 sizes = [...] strides = [...]) since",
         "print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
@@ -525,12 +526,14 @@ def test_a_shim_allocation_names_a_tile_or_as_until_2025_a_column():
     assert notes(new) == ()
     assert notes(old) == (
         Note(
-            about="spelling",
-            what="aie.shim_dma_allocation names a column, as until December 2025",
-            why="it is aie.shim_dma_allocation @name(%tile, MM2S, 0) since",
-            fix="name the shim tile, or print the design with `tileproof inspect FILE --print`",
-            place=Place("d.mlir", FIRST, 1),
-            states=("2025-11",),
+            said=Diagnostic(
+                id="TP004",
+                what="aie.shim_dma_allocation names a column, as until December 2025",
+                why="it is aie.shim_dma_allocation @name(%tile, MM2S, 0) since",
+                fix="name the shim tile, or print the design with `tileproof inspect FILE --print`",
+                place=Place("d.mlir", FIRST, 1),
+            ),
+            versions=("2025-11",),
         ),
     )
 
@@ -570,12 +573,14 @@ def test_a_sequence_is_read_under_its_name_of_2025_too_and_noted():
     assert read(*old).sequences == read(*lines).sequences
     assert notes(*old) == (
         Note(
-            about="spelling",
-            what="aiex.runtime_sequence is what mlir-aie called it until November 2025",
-            why="it is aie.runtime_sequence since, and the old name is an unknown operation",
-            fix="write aie.runtime_sequence, or print the design with `tileproof inspect FILE --print`",
-            place=Place("d.mlir", FIRST, 5),
-            states=(),
+            said=Diagnostic(
+                id="TP004",
+                what="aiex.runtime_sequence is what mlir-aie called it until November 2025",
+                why="it is aie.runtime_sequence since, and the old name is an unknown operation",
+                fix="write aie.runtime_sequence, or print the design with `tileproof inspect FILE --print`",
+                place=Place("d.mlir", FIRST, 5),
+            ),
+            versions=(),
         ),
     )
 
@@ -768,7 +773,7 @@ def test_a_design_with_loops_in_a_sequence_is_of_july_2026():
         *in_sequence(*CONSTANTS_OF_LOOPS, "scf.for %i = %c0 to %c2 step %c1 { aiex.npu.dma_wait {symbol = @in} }")
     )
 
-    assert (note.about, note.states) == ("spelling", ("2026-08", "2026-08-14"))
+    assert (note.said.id, note.versions) == ("TP004", ("2026-08", "2026-08-14"))
 
 
 @pytest.mark.parametrize(
@@ -918,19 +923,19 @@ def test_an_operation_on_numbers_is_the_same_with_attributes_and_with_ssa_values
     assert notes(*in_sequence(*constants, new)) == ()
     (note,) = notes(*in_sequence(old))
     name = new.split("(")[0]
-    assert (note.about, str(note.place), note.what, note.states) == (
-        "spelling",
+    assert (note.said.id, str(note.place), note.said.what, note.versions) == (
+        "TP004",
         f"d.mlir:{FIRST + 1}:1",
         f"{name} is spelled as mlir-aie did until July 2026",
         ("2025-11", "2026-03", "2026-06"),
     )
-    assert note.why.startswith(f"it is {name}(")
+    assert note.said.why.startswith(f"it is {name}(")
 
 
 def test_the_note_on_a_masked_write_shows_its_three_operands():
     (note,) = notes(*in_sequence("aiex.npu.maskwrite32 {address = 4 : ui32, mask = 1 : ui32, value = 7 : ui32}"))
 
-    assert note.why == "it is aiex.npu.maskwrite32(%address, %value, %mask) : i32, i32, i32 since"
+    assert note.said.why == "it is aiex.npu.maskwrite32(%address, %value, %mask) : i32, i32, i32 since"
 
 
 def test_a_lock_is_set_with_a_number_or_with_a_constant():
@@ -1001,8 +1006,8 @@ def test_a_trace_is_read_line_by_line_and_has_a_note():
         TraceHostConfig(nbytes=8192, reuses_last=False, column=0, place=NOWHERE),
         StartTrace(trace="seen", place=NOWHERE),
     )
-    assert [(note.about, note.what, str(note.place)) for note in notes(*lines)] == [
-        ("trace", "@seen traces core (0, 2), and the emulator writes no trace", "d.mlir:11:1")
+    assert [(note.said.id, note.said.what, str(note.place)) for note in notes(*lines)] == [
+        ("TP005", "@seen traces core (0, 2), and the emulator writes no trace", "d.mlir:11:1")
     ]
 
 
@@ -1016,7 +1021,7 @@ def test_what_host_config_and_a_trace_said_before_july_2026_has_a_note():
     assert read(*lines).sequences[0].operations == (
         TraceHostConfig(nbytes=8192, reuses_last=True, column=1, argument=-1, place=NOWHERE),
     )
-    assert [(note.what, note.states) for note in notes(*lines) if note.about == "spelling"] == [
+    assert [(note.said.what, note.versions) for note in notes(*lines) if note.said.id == "TP004"] == [
         ("aie.trace has a buffer_size, as in March 2026", ("2026-03",)),
         ("aie.trace.host_config is spelled as mlir-aie did until July 2026", ("2026-06",)),
     ]
@@ -1140,12 +1145,14 @@ def test_a_placed_tile_is_noted_for_the_states_that_can_place_it():
     (note,) = read_design(module(logical("core", "CoreTile")), "d.mlir").notes
 
     assert note == Note(
-        about="spelling",
-        what="a tile without a place goes to (0, 2)",
-        why="aie-place-tiles of mlir-aie would put it there; there was no such pass before April 2026",
-        fix="write aie.tile with column and row for an older mlir-aie",
-        place=Place("d.mlir", 3, 1),
-        states=("2026-06", "2026-08", "2026-08-14"),
+        said=Diagnostic(
+            id="TP004",
+            what="a tile without a place goes to (0, 2)",
+            why="aie-place-tiles of mlir-aie would put it there; there was no such pass before April 2026",
+            fix="write aie.tile with column and row for an older mlir-aie",
+            place=Place("d.mlir", 3, 1),
+        ),
+        versions=("2026-06", "2026-08", "2026-08-14"),
     )
 
 

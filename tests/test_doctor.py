@@ -12,7 +12,7 @@ import pytest
 from stand_in_tools import BROKEN, NEWEST, install
 
 from tileproof.cli import main
-from tileproof.toolchain.doctor import Finding, can_work, examine
+from tileproof.toolchain.doctor import Part, can_work, examine
 from tileproof.toolchain.npu import Machine, examine_npu, tag_of_this_python
 
 EXAMINE = """\
@@ -45,11 +45,11 @@ def machine(folder: Path, *, npu: str = "NPU Phoenix", memlock: int = -1, day: s
     return Machine(root=root, environ=environ, memlock=memlock)
 
 
-def found(findings: tuple[Finding, ...]) -> dict[str, Finding]:
+def found(findings: tuple[Part, ...]) -> dict[str, Part]:
     return {finding.thing: finding for finding in findings}
 
 
-def told(finding: Finding) -> tuple[str, str, str]:
+def told(finding: Part) -> tuple[str, str, str]:
     return finding.state, finding.detail, finding.fix
 
 
@@ -65,7 +65,7 @@ def test_a_machine_with_everything_has_nothing_to_mend(tmp_path: Path) -> None:
     assert by_name["XRT"].detail == "2.20.0"
     assert by_name["NPU firmware"].detail == "1.5.5.391"
     assert by_name["NPU"].detail == "NPU Phoenix: npu1, 4 columns; --target npu1"
-    assert by_name["aiecc"].detail.endswith(", dialect C2")
+    assert by_name["aiecc"].detail.endswith(", aiecc of kind C2")
     assert by_name["Peano"].detail.startswith("clang version 21.0.0 (llvm-aie) (")
 
 

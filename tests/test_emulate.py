@@ -233,7 +233,8 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             "error: argument 1 of @once has no value\n"
             "  where: add.mlir:32:5\n"
             "  why:   it is memref<16xi32>\n"
-            "  fix:   write --arg 1=FILE.npy, or --arg 1=zeros, ones or random\n",
+            "  fix:   write --arg 1=FILE.npy, or --arg 1=zeros, ones or random\n"
+            "  more:  tileproof explain argument-without-value\n",
         ),
         (
             ("--arg", "2=zeros"),
@@ -241,7 +242,8 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             "error: there is no argument 2\n"
             "  where: --arg 2=zeros\n"
             "  why:   @once has 2: 0 memref<16xi32>, 1 memref<16xi32>\n"
-            "  fix:   give one of those\n",
+            "  fix:   give one of those\n"
+            "  more:  tileproof explain unknown-argument\n",
         ),
         (
             ("--arg", "0=in.npy", "--arg", "1=zeros:32xi16"),
@@ -249,7 +251,8 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             "error: the argument is of another type\n"
             "  where: --arg 1=zeros:32xi16\n"
             "  why:   it has 32 elements of i16, and the sequence wants memref<16xi32>\n"
-            "  fix:   give 16 elements of i32\n",
+            "  fix:   give 16 elements of i32\n"
+            "  more:  tileproof explain argument-type\n",
         ),
         (
             ("--arg", "0=wide.npy", "--arg", "1=zeros"),
@@ -257,7 +260,8 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             "error: the argument is of another type\n"
             "  where: --arg 0=wide.npy\n"
             "  why:   the file has int64 of shape (16,), and the sequence wants memref<16xi32>\n"
-            "  fix:   give 16 elements of i32\n",
+            "  fix:   give 16 elements of i32\n"
+            "  more:  tileproof explain argument-type\n",
         ),
         (
             ("--arg", "0=short.npy", "--arg", "1=zeros"),
@@ -265,7 +269,8 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             "error: the argument is of another type\n"
             "  where: --arg 0=short.npy\n"
             "  why:   the file has 4 elements of shape (4,), and the sequence wants memref<16xi32>\n"
-            "  fix:   give 16 elements of i32\n",
+            "  fix:   give 16 elements of i32\n"
+            "  more:  tileproof explain argument-type\n",
         ),
         (
             ("--arg", "0=add.mlir", "--arg", "1=zeros"),
@@ -273,7 +278,8 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             "error: argument 0 cannot be made of 'add.mlir'\n"
             "  where: --arg 0=add.mlir\n"
             "  why:   it is neither a file that ends in .npy, nor zeros, ones or random\n"
-            "  fix:   write for instance zeros, zeros:4096xi8, or a file\n",
+            "  fix:   write for instance zeros, zeros:4096xi8, or a file\n"
+            "  more:  tileproof explain argument-value\n",
         ),
         (
             ("--arg", "0=zeros:16xint", "--arg", "1=zeros"),
@@ -281,25 +287,29 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             "error: '16xint' is no type\n"
             "  where: --arg 0=zeros:16xint\n"
             "  why:   a type is its extents and one of i8, i16, i32, i64, ui8, ui16, ui32, bf16, f32\n"
-            "  fix:   write for instance zeros:4096xi8\n",
+            "  fix:   write for instance zeros:4096xi8\n"
+            "  more:  tileproof explain argument-value\n",
         ),
         (
             ("--arg", "0=in.npy", "--arg", "0=zeros", "--arg", "1=zeros"),
             2,
-            "error: --arg 0 is there twice\n  where: --arg 0=zeros\n  fix:   keep one of them\n",
+            "error: --arg 0 is there twice\n  where: --arg 0=zeros\n  fix:   keep one of them\n"
+            "  more:  tileproof explain given-twice\n",
         ),
         (
             ("--sequence", "twice", "--arg", "0=in.npy", "--arg", "1=zeros"),
             2,
             "error: there is no runtime sequence @twice\n"
             "  where: add.mlir:2:3\n"
-            "  fix:   sequences here: @once, @five\n",
+            "  fix:   sequences here: @once, @five\n"
+            "  more:  tileproof explain unknown-sequence\n",
         ),
         (
             ("--arg", "zeros"),
             2,
             "error: argument --arg: 'zeros' is not of the form 0=VALUE\n"
-            "  fix:   `tileproof emulate --help` lists what can be asked\n",
+            "  fix:   `tileproof emulate --help` lists what can be asked\n"
+            "  more:  tileproof explain wrong-usage\n",
         ),
     ],
 )
@@ -329,7 +339,8 @@ def test_an_argument_that_cannot_be_saved_is_told(folder, capsys):
         "error: the file cannot be written\n"
         "  where: --save 1=no/such/folder/out.npy\n"
         "  why:   No such file or directory\n"
-        "  fix:   choose another path\n",
+        "  fix:   choose another path\n"
+        "  more:  tileproof explain output-not-written\n",
     )
 
 

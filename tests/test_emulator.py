@@ -386,7 +386,7 @@ def test_a_deadlock_names_who_waits_for_what():
 def test_a_wait_for_a_token_that_was_not_asked_for_is_a_deadlock():
     moves = sequence(move("b", "out", 0), move("a", "in", 1), wait("in"))
     _, report = once(one_core("", moves=moves), None)
-    (fault,) = [fault for fault in report.faults if fault.kind == "deadlock"]
+    (fault,) = [fault for fault in report.faults if fault.id == "deadlock"]
     assert report.state == TIMEOUT
     assert "waits for a token of MM2S channel 0 of shim (0, 0) (@in)" in fault.why
 
@@ -394,8 +394,8 @@ def test_a_wait_for_a_token_that_was_not_asked_for_is_a_deadlock():
 def test_a_transfer_that_nobody_waits_for_and_nobody_feeds_is_reported():
     moves = sequence(move("b", "out", 0), move("a", "in", 1), wait("out"), move("b", "out", 2))
     _, report = once(one_core("", moves=moves), None)
-    fault = next(fault for fault in report.faults if fault.kind != "unwritten")
-    assert (fault.kind, fault.what) == (
+    fault = next(fault for fault in report.faults if fault.id != "unwritten")
+    assert (fault.id, fault.what) == (
         "unfinished",
         "S2MM channel 0 of shim (0, 0) (@out) has not finished when the run ends",
     )
@@ -452,7 +452,7 @@ def test_the_fifth_task_of_a_channel_is_dropped_and_reported(pushed, faults):
     inputs = [move("a", "in", 8 + number) for number in range(pushed)]
     interleaved = [line for pair in zip(outputs, inputs, strict=True) for line in pair] if pushed == 4 else outputs
     _, report = once(one_core("", moves=sequence(*interleaved, *[wait("out")] * (pushed == 4))), None)
-    overruns = [fault for fault in report.faults if fault.kind == "queue-overrun"]
+    overruns = [fault for fault in report.faults if fault.id == "queue-overrun"]
     assert len(overruns) == faults
     for fault in overruns:
         assert fault.what == "a task is pushed onto the full queue of S2MM channel 0 of shim (0, 0) (@out)"
@@ -466,7 +466,7 @@ def test_a_transfer_past_the_end_of_a_host_buffer_is_reported(argument, channel)
     buffers = host(WORDS, WORDS) | {argument: bytes(60)}
     report = execute(child, design, buffers).report
     child.close()
-    overrun = next(fault for fault in report.faults if fault.kind == "host-overrun")
+    overrun = next(fault for fault in report.faults if fault.id == "host-overrun")
     assert channel in overrun.what
     assert overrun.what.endswith("runs past the end of a host buffer: 64 bytes of 60")
 

@@ -192,7 +192,7 @@ def test_every_message_of_the_facts_is_known_alone_and_in_a_log(message: str, wo
         assert words in found[0].what
         assert found[0].why
         assert found[0].fix
-    assert in_a_log[0].line == 2
+    assert in_a_log[0].place.line == 2
 
 
 def test_every_pattern_of_the_catalogue_is_met_by_a_message_above() -> None:
@@ -203,7 +203,7 @@ def test_every_pattern_of_the_catalogue_is_met_by_a_message_above() -> None:
 def test_a_log_is_explained_in_its_order_and_each_thing_once() -> None:
     log = "\n".join([KNOWN[0][0], "noise", KNOWN[3][0], KNOWN[4][0], KNOWN[0][0], "ERT_CMD_STATE_ERROR"])
 
-    assert [explanation.line for explanation in explain_log(log)] == [1, 3, 4, 6]
+    assert [explanation.place.line for explanation in explain_log(log)] == [1, 3, 4, 6]
 
 
 def test_any_text_is_explained_or_is_not() -> None:
@@ -212,7 +212,7 @@ def test_any_text_is_explained_or_is_not() -> None:
         random.seed(seed)
         text = "".join(random.choice([*words, *string.printable]) for _ in range(random.randint(0, 30)))
         for explanation in explain(text[random.randint(0, 20) :]):
-            assert explanation.said, f"seed {seed}"
+            assert explanation.where, f"seed {seed}"
             assert explanation.what, f"seed {seed}"
 
 
@@ -243,7 +243,8 @@ def test_what_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == (
         "error: there is nothing in it that tileproof knows\n"
         "  where: hello world\n"
-        "  why:   it knows group ids, banks, states of a command, error codes, and the messages of XRT and its NPU "
-        "shim\n"
+        "  why:   it knows tileproof's own ids, group ids, banks, states of a command, error codes, and the messages "
+        "of XRT and its NPU shim\n"
         "  fix:   give the message as XRT printed it, or a whole log: `tileproof explain < log.txt`\n"
+        "  more:  tileproof explain nothing-known\n"
     )

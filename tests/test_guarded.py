@@ -85,7 +85,7 @@ def test_a_run_that_ends_its_process_is_a_failure_in_the_drivers_words(
     told = capsys.readouterr().out
 
     assert [(outcome, ended) for outcome, ended, _ in outcomes(told)] == [("fail", "none")] * 2
-    faults = [one["faults"][0] for one in json.loads(told)["verdicts"]]
+    faults = [one["faults"][0]["what"] for one in json.loads(told)["verdicts"]]
     assert faults == [f"{words}; it had said: [XRT] ERROR: the firmware has something to say"] * 2
 
 
@@ -129,7 +129,7 @@ def test_a_process_that_is_closed_is_gone(npu: Built) -> None:
     kernel.close()
 
     assert kernel._process._process.poll() is not None
-    assert "the process that drives the NPU" in kernel.run({0: bytes(NBYTES)}).faults[0]
+    assert "the process that drives the NPU" in kernel.run({0: bytes(NBYTES)}).faults[0].what
 
 
 def test_a_pair_that_does_not_fit_is_refused_before_the_device_sees_it(npu: Built, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_worker_that_is_lost_leaves_its_case_undecided(
         "not run",
         "the worker that was given the case came to no verdict",
     )
-    assert "ConnectionError: no worker with an NPU is left" in found["faults"][0]
+    assert "ConnectionError: no worker with an NPU is left" in found["faults"][0]["why"]
 
 
 def test_a_cluster_without_an_npu_is_refused_and_not_waited_for(
@@ -190,6 +190,7 @@ def test_a_cluster_without_an_npu_is_refused_and_not_waited_for(
         f"  where: --hosts {address}\n"
         "  why:   of its 1 workers none was started with the resource NPU=1\n"
         f"  fix:   on each machine with an NPU: dask worker {address} --resources NPU=1 --nthreads 1\n"
+        "  more:  tileproof explain no-worker\n"
     )
 
 
@@ -231,4 +232,5 @@ def test_what_belongs_to_this_machine_does_not_go_with_hosts(
         f"  where: --hosts tcp://127.0.0.1:9 {odd}\n"
         "  why:   other machines run the cases\n"
         "  fix:   leave one of the two out\n"
+        "  more:  tileproof explain option-conflict\n"
     )

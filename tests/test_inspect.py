@@ -359,6 +359,7 @@ def test_a_design_that_cannot_be_lowered_has_a_picture_and_a_reason(run):
         "  why:   in_cons_buff_0 20,000 + in_cons_buff_1 20,000 + in_cons_buff_2 20,000 + in_cons_buff_3 20,000 "
         "need 80,000 bytes with alignment, and the tile has 65,536\n"
         "  fix:   make the objects smaller ([sizes], --set), or lower the depth of what is behind 'in_cons_buff_0'\n"
+        "  more:  tileproof explain TP101\n"
     )
 
 
@@ -415,12 +416,13 @@ def test_lowered_for_a_state_that_does_not_read_the_spelling_is_refused(run):
         "  where: by_hand.mlir:14:7\n"
         "  why:   aie.dma_bd is spelled as mlir-aie did until July 2026; it is aie.dma_bd(%buffer : memref<...> "
         "offset = 0 len = 64 sizes = [...] strides = [...]) since\n"
-        "  fix:   print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it\n",
+        "  fix:   print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it\n"
+        "  more:  tileproof explain TP004\n",
     )
 
 
 @pytest.mark.parametrize(
-    ("state", "second"),
+    ("version", "second"),
     [
         ("2026-03", "  0x0000c       12 B  bank 0  b\n  0x00018   16,360 B  bank 0  free\n"),
         (
@@ -429,13 +431,13 @@ def test_lowered_for_a_state_that_does_not_read_the_spelling_is_refused(run):
         ),
     ],
 )
-def test_lowered_shows_the_gaps_that_the_alignment_of_a_state_leaves(run, tmp_path, state, second):
+def test_lowered_shows_the_gaps_that_the_alignment_of_a_state_leaves(run, tmp_path, version, second):
     two = "".join(f'%{name} = aie.buffer(%t) {{sym_name = "{name}"}} : memref<3xi32>\n' for name in "ab")
     (tmp_path / "two.mlir").write_text(f"module {{\naie.device(npu1) {{\n%t = aie.tile(0, 2)\n{two}}}\n}}\n")
 
-    assert run("two.mlir", "--lowered", "--mlir-aie", state, "--scheme", "basic-sequential") == (
+    assert run("two.mlir", "--lowered", "--mlir-aie", version, "--scheme", "basic-sequential") == (
         0,
-        f"two.mlir: as mlir-aie of {state} lowers it\n"
+        f"two.mlir: as mlir-aie of {version} lowers it\n"
         "\n"
         "memory of core (0, 2): 24 of 65,536 bytes used\n"
         "  0x00000       12 B  bank 0  a\n"
@@ -468,9 +470,9 @@ KEYS = {"outcome", "schemes", "locks", "dmas", "flows", "shim_allocations", "seq
 EVERY_SCHEME = {"default", "bank-aware", "basic-sequential"}
 
 
-@pytest.mark.parametrize("state", ["2026-03", "2026-08"])
-def test_json_has_every_fact_under_every_scheme(run, state):
-    found = facts(run, "relay.mlir", "--mlir-aie", state)
+@pytest.mark.parametrize("version", ["2026-03", "2026-08"])
+def test_json_has_every_fact_under_every_scheme(run, version):
+    found = facts(run, "relay.mlir", "--mlir-aie", version)
 
     assert set(found) == KEYS
     assert set(found["schemes"]) == EVERY_SCHEME
@@ -484,11 +486,11 @@ def test_json_has_every_fact_under_every_scheme(run, state):
     ]
 
 
-@pytest.mark.parametrize("state", ["2026-03", "2026-08"])
+@pytest.mark.parametrize("version", ["2026-03", "2026-08"])
 @pytest.mark.parametrize("scheme", sorted(EVERY_SCHEME))
-def test_json_has_the_one_scheme_that_is_asked_for(run, state, scheme):
-    every = facts(run, "relay.mlir", "--mlir-aie", state)
-    one = facts(run, "relay.mlir", "--mlir-aie", state, "--scheme", scheme)
+def test_json_has_the_one_scheme_that_is_asked_for(run, version, scheme):
+    every = facts(run, "relay.mlir", "--mlir-aie", version)
+    one = facts(run, "relay.mlir", "--mlir-aie", version, "--scheme", scheme)
 
     assert one == {**every, "schemes": {scheme: every["schemes"][scheme]}}
 
@@ -517,9 +519,9 @@ def test_json_has_packet_and_cascade_flows(run):
     ]
 
 
-@pytest.mark.parametrize("state", ["2026-03", "2026-08"])
-def test_a_scheme_that_refuses_a_design_leaves_it_accepted(run, state):
-    found = facts(run, "large.mlir", "--mlir-aie", state)
+@pytest.mark.parametrize("version", ["2026-03", "2026-08"])
+def test_a_scheme_that_refuses_a_design_leaves_it_accepted(run, version):
+    found = facts(run, "large.mlir", "--mlir-aie", version)
 
     assert found["outcome"] == "accepted"
     assert found["schemes"]["bank-aware"] == {
@@ -529,10 +531,10 @@ def test_a_scheme_that_refuses_a_design_leaves_it_accepted(run, state):
     assert found["schemes"]["default"]["buffers"][0]["address"] == 0
 
 
-@pytest.mark.parametrize("state", ["2026-03", "2026-08"])
-def test_a_refusal_of_the_scheme_that_is_asked_for_is_the_outcome(run, state):
+@pytest.mark.parametrize("version", ["2026-03", "2026-08"])
+def test_a_refusal_of_the_scheme_that_is_asked_for_is_the_outcome(run, version):
     """And the exit code is 1, as `facts` looks."""
-    assert facts(run, "large.mlir", "--mlir-aie", state, "--scheme", "bank-aware") == {
+    assert facts(run, "large.mlir", "--mlir-aie", version, "--scheme", "bank-aware") == {
         "outcome": "rejected",
         "error": "large.mlir:5:5: the buffers of core (0, 2) do not fit its banks",
     }
@@ -674,7 +676,8 @@ def test_a_missing_file_is_refused(run, how):
         "error: none.mlir cannot be read\n"
         "  where: none.mlir\n"
         "  why:   No such file or directory\n"
-        "  fix:   check the path\n",
+        "  fix:   check the path\n"
+        "  more:  tileproof explain unreadable-file\n",
     )
 
 
@@ -688,7 +691,8 @@ def test_a_file_that_is_no_text_is_refused(run, tmp_path, how):
         "error: binary.mlir is no text\n"
         "  where: binary.mlir, byte 6\n"
         "  why:   it is not UTF-8\n"
-        "  fix:   name a design or tile code in text\n",
+        "  fix:   name a design or tile code in text\n"
+        "  more:  tileproof explain not-text\n",
     )
 
 
@@ -709,7 +713,8 @@ def test_what_is_for_the_lowered_design_is_refused_for_the_picture(run, option):
         f"error: {option[0]} is for what a design becomes\n"
         f"  where: tileproof inspect {option[0]}\n"
         "  why:   a design as it is written is the same for every mlir-aie, and its picture is for people\n"
-        f"  fix:   write --lowered {option[0]}\n",
+        f"  fix:   write --lowered {option[0]}\n"
+        "  more:  tileproof explain missing-option\n",
     )
 
 
@@ -720,8 +725,9 @@ def test_what_mlir_aie_of_november_makes_of_a_design_is_not_known(run, how):
         "",
         "error: what mlir-aie of 2025-11 makes of a design is not known here\n"
         "  where: --mlir-aie 2025-11\n"
-        "  why:   of that state we know the spelling only\n"
-        "  fix:   choose one of 2026-03, 2026-06, 2026-08, 2026-08-14, or --print\n",
+        "  why:   of that version we know the spelling only\n"
+        "  fix:   choose one of 2026-03, 2026-06, 2026-08, 2026-08-14, or --print\n"
+        "  more:  tileproof explain unknown-lowering\n",
     )
 
 
@@ -739,4 +745,6 @@ def test_a_command_line_that_cannot_be_is_refused(run, arguments, what):
 
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {what}")
-    assert err.endswith("\n  fix:   `tileproof inspect --help` lists what can be asked\n")
+    assert err.endswith(
+        "\n  fix:   `tileproof inspect --help` lists what can be asked\n  more:  tileproof explain wrong-usage\n"
+    )

@@ -46,11 +46,11 @@ from tileproof.insts import (
     transfer_operations,
     wait_operation,
 )
-from tileproof.mlir_aie_states import State, state_named
+from tileproof.mlir_aie_versions import Version, version_named
 
 CORPUS = Path(__file__).parents[2] / "shared" / "conformance"
-MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")
-STATES = (MARCH, AUGUST)
+MARCH, AUGUST = version_named("2026-03"), version_named("2026-08")
+VERSIONS = (MARCH, AUGUST)
 MUTATIONS = 3000
 
 
@@ -74,9 +74,9 @@ def words_of(*operations: Operation, generation="npu1", columns=None) -> list[st
     return [f"{word:08x}" for (word,) in struct.iter_unpack("<I", data)]
 
 
-def block(transfer: ShimTransfer, generation="npu1", state=AUGUST) -> list[str]:
+def block(transfer: ShimTransfer, generation="npu1", version=AUGUST) -> list[str]:
     """The eight words of the transfer's BD."""
-    write = transfer_operations(transfer, generation=generation, mlir_aie_state=state)[0]
+    write = transfer_operations(transfer, generation=generation, mlir_aie_version=version)[0]
     assert isinstance(write, BlockWrite)
     return [f"{word:08x}" for word in write.words]
 
@@ -144,14 +144,14 @@ def test_sizes_in_bytes_become_words_and_npu2_bursts_512_bytes():
     assert patch == DdrPatch(address=0x1D024, argument=0, byte_offset=16)
 
 
-@pytest.mark.parametrize(("state", "d0", "d1"), [(MARCH, "03000000", "80a0002f"), (AUGUST, "00000000", "80000000")])
-def test_a_repeat_is_left_to_the_queue_and_only_2026_08_folds_its_rows(state, d0, d1):
+@pytest.mark.parametrize(("version", "d0", "d1"), [(MARCH, "03000000", "80a0002f"), (AUGUST, "00000000", "80000000")])
+def test_a_repeat_is_left_to_the_queue_and_only_2026_08_folds_its_rows(version, d0, d1):
     transfer = linear(48, element_bytes=4, sizes=(5, 1, 10, 48), strides=(0, 0, 48, 1))
 
-    assert block(transfer, state=state) == [
+    assert block(transfer, version=version) == [
         "000001e0", "00000000", "00000000", d0, d1, "02000000", "00000000", "02000000",
     ]  # fmt: skip
-    assert push_value(transfer, mlir_aie_state=state) == 1 | 4 << 16
+    assert push_value(transfer, mlir_aie_version=version) == 1 | 4 << 16
 
 
 def test_a_row_that_is_too_long_is_split_by_2026_08_and_refused_by_2026_03():
@@ -162,13 +162,13 @@ def test_a_row_that_is_too_long_is_split_by_2026_08_and_refused_by_2026_03():
     ]  # fmt: skip
     assert push_value(transfer) == 1 | 3 << 16
     with pytest.raises(Problem) as caught:
-        block(transfer, state=MARCH)
+        block(transfer, version=MARCH)
     assert caught.value.why == "the innermost size is 2,048 words, and the field holds 1,023"
     assert caught.value.where == "shim tile (0, 0), MM2S channel 0, BD 1"
 
 
 def test_a_linear_transfer_has_no_limit_of_1023_words():
-    assert block(linear(12288), state=MARCH)[0] == f"{12288 // 4:08x}"
+    assert block(linear(12288), version=MARCH)[0] == f"{12288 // 4:08x}"
 
 
 @pytest.mark.parametrize(("burst", "top"), [(64, "0"), (128, "4"), (256, "8"), (0, "8")])
@@ -190,10 +190,10 @@ def test_another_column_and_channel_are_in_every_address():
 
 def test_only_2026_08_adds_the_aperture_to_arguments_that_the_firmware_leaves_alone():
     patches = {
-        (state.name, argument): transfer_operations(
-            linear(64, argument=argument, byte_offset=8), generation="npu1", mlir_aie_state=state
+        (version.name, argument): transfer_operations(
+            linear(64, argument=argument, byte_offset=8), generation="npu1", mlir_aie_version=version
         )[1].byte_offset  # type: ignore[union-attr]
-        for state in STATES
+        for version in VERSIONS
         for argument in (4, 5)
     }
 
@@ -247,7 +247,7 @@ def test_a_task_is_its_chain_of_bds_and_one_push():
 def test_what_mlir_aie_refuses_is_refused(changes, why):
     with pytest.raises(Problem) as caught:
         transfer_operations(linear(64, **changes), generation="npu1")
-    assert why in (caught.value.why or "")
+    assert why in caught.value.why
 
 
 # --- and back -----------------------------------------------------------------------------------------------
@@ -380,12 +380,12 @@ SMALL = st.integers(1, 6)
 @given(
     sizes=st.tuples(SMALL, SMALL, SMALL, SMALL),
     strides=st.tuples(st.integers(0, 90), *[st.integers(1, 90)] * 3),
-    state=st.sampled_from(STATES),
+    version=st.sampled_from(VERSIONS),
 )
-def test_the_words_that_a_bd_walks_are_those_of_the_transfer(sizes, strides, state):
+def test_the_words_that_a_bd_walks_are_those_of_the_transfer(sizes, strides, version):
     """Element by element for i32: written and read back, it visits the same words in the same order."""
     transfer = linear(1, element_bytes=4, sizes=sizes, strides=strides)
-    operations = transfer_operations(transfer, generation="npu1", mlir_aie_state=state)
+    operations = transfer_operations(transfer, generation="npu1", mlir_aie_version=version)
     actions = npu_actions(stream_for("npu1", operations))
     (bd,) = (action.bd for action in actions if isinstance(action, SetBd))
     (runs,) = (action.runs for action in actions if isinstance(action, Push))
@@ -426,7 +426,7 @@ def test_what_is_no_stream_is_named_for_what_it_looks_like(data, why):
     problem = refusal(data)
 
     assert problem.what == "insts.bin is not an instruction stream"
-    assert why in (problem.why or "")
+    assert why in problem.why
 
 
 def changed(word: int, value: int) -> bytes:
@@ -453,7 +453,7 @@ def test_a_damaged_stream_is_refused_at_the_word(data, where, why):
     problem = refusal(data)
 
     assert problem.where == f"insts.bin, word {where} (byte {4 * where})"
-    assert why in (problem.why or "")
+    assert why in problem.why
 
 
 def test_an_unknown_operation_is_named():
@@ -511,10 +511,12 @@ def designs() -> list[tuple[dict, str]]:
     if not CORPUS.is_dir():
         return []
     facts = [json.loads(path.read_text()) for path in sorted(CORPUS.glob("*.json"))]
-    return [(design, state) for design in facts for state in STATES if design["states"][state.name].get("insts")]
+    return [
+        (design, version) for design in facts for version in VERSIONS if design["states"][version.name].get("insts")
+    ]
 
 
-def words_by_us(text: str, facts: dict, state: State) -> list[str] | None:
+def words_by_us(text: str, facts: dict, version: Version) -> list[str] | None:
     """A reader just good enough for the corpus; None if the sequence has more than transfers and waits."""
     sequence = SEQUENCE.search(text)
     device = re.search(r"aie\.device\((npu\d)(?:_(\d)col)?", text)
@@ -532,7 +534,7 @@ def words_by_us(text: str, facts: dict, state: State) -> list[str] | None:
             operations.append(wait_operation(end["tile"][0], end["channel"], end["direction"]))
         elif memcpy := MEMCPY.search(line):
             transfer = transfer_in(memcpy, ends[memcpy["fifo"]], arguments)
-            operations += transfer_operations(transfer, generation=generation, mlir_aie_state=state)  # type: ignore[arg-type]
+            operations += transfer_operations(transfer, generation=generation, mlir_aie_version=version)  # type: ignore[arg-type]
     return words_of(*operations, generation=generation, columns=int(device[2]) if device[2] else None)
 
 
@@ -561,12 +563,12 @@ def transfer_in(memcpy: re.Match[str], end: dict, arguments: list[str]) -> ShimT
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the conformance corpus is not beside the checkout")
 def test_our_words_are_those_of_mlir_aie():
     compared, different = 0, []
-    for design, state in designs():
-        facts = design["states"][state.name]
-        ours = words_by_us((CORPUS / design["files"][state.name]).read_text(), facts, state)
+    for design, version in designs():
+        facts = design["states"][version.name]
+        ours = words_by_us((CORPUS / design["files"][version.name]).read_text(), facts, version)
         if ours is not None:
             compared += 1
-            different += [] if ours == facts["insts"] else [f"{design['name']} of {state.name}"]
+            different += [] if ours == facts["insts"] else [f"{design['name']} of {version.name}"]
 
     assert different == []
     assert compared > 200
@@ -574,8 +576,8 @@ def test_our_words_are_those_of_mlir_aie():
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the conformance corpus is not beside the checkout")
 def test_every_stream_of_mlir_aie_is_read_whole_and_written_again():
-    for design, state in designs():
-        words = [int(word, 16) for word in design["states"][state.name]["insts"]]
+    for design, version in designs():
+        words = [int(word, 16) for word in design["states"][version.name]["insts"]]
         data = struct.pack(f"<{len(words)}I", *words)
 
         stream = decode(data, design["name"])

@@ -19,7 +19,7 @@ from tileproof.kernel.render import template_context
 from tileproof.library import data_dir
 from tileproof.lowering.lower import lower_design
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie_states import LOWERED_STATES, State
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, Version
 from tileproof.toolchain.frames import measure_frames
 from tileproof.verify.prove import prove_kernel
 from tileproof.verify.request import CaseRequest, VerifyRequest
@@ -166,7 +166,7 @@ def test_one_element_beyond_a_region_of_scratch_is_found_by_its_name(
     (fault, *_) = next(prove_kernel(kernel, VerifyRequest(build=build), lambda _: None)).faults
 
     end = f"byte 1 past the end of {region['name']} ({region['nbytes']:,} bytes)"
-    assert f"writes outside its buffers: {end}\n  where: tile.cc:" in fault
+    assert f"writes outside its buffers: {end}\n  where: tile.cc:" in fault.text
 
 
 VARIANTS = [
@@ -175,11 +175,11 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("state", LOWERED_STATES, ids=lambda state: state.name)
+@pytest.mark.parametrize("version", LOWERED_VERSIONS, ids=lambda version: version.name)
 @pytest.mark.parametrize(("kernel", "sizes"), VARIANTS, ids=str)
-def test_scratch_begins_where_npu2_can_load_64_bytes(kernel: str, sizes: dict[str, int], state: State) -> None:
+def test_scratch_begins_where_npu2_can_load_64_bytes(kernel: str, sizes: dict[str, int], version: Version) -> None:
     rendered = render_kernel(kernel, BuildRequest(target="npu2", sizes=sizes))
-    lowered = lower_design(read_design(rendered.texts["design.mlir"], "design.mlir"), state=state)
+    lowered = lower_design(read_design(rendered.texts["design.mlir"], "design.mlir"), version=version)
     # `steps` of mel is touched 32 bytes at a time.
     wide = {scratch.name for scratch in rendered.spec.core.scratch} - {"steps"}
 

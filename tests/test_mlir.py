@@ -182,13 +182,15 @@ def test_a_misspelt_attribute_is_noted_with_the_name_that_was_meant():
     """mlir-aie goes on without a word, so the design is what it would be without the attribute."""
     text = VALID.replace("metadata = @out}", "metadata = @out, issue_tokn = true}")
     (note,) = read_design(text, "d.mlir").notes
-    assert (note.about, note.what, str(note.place), note.fix) == (
-        "attribute",
+    assert (note.said.id, note.said.what, str(note.place), note.said.fix) == (
+        "TP003",
         "aiex.npu.dma_memcpy_nd has an attribute 'issue_tokn' that does not exist",
         "d.mlir:24:7",
         "did you mean 'issue_token'?",
     )
-    assert note.why.startswith("mlir-aie ignores it without a word, and so does tileproof; it knows offsets, sizes, ")
+    assert note.said.why.startswith(
+        "mlir-aie ignores it without a word, and so does tileproof; it knows offsets, sizes, "
+    )
     assert read_design(text, "d.mlir").sequences == read_design(VALID, "d.mlir").sequences
 
 
@@ -232,7 +234,7 @@ def test_an_attribute_that_nobody_reads_is_noted_on_every_operation(operation, a
     }
     assert plain[operation] in VALID
     (note,) = read_design(VALID.replace(plain[operation], attribute), "d.mlir").notes
-    assert note.what.startswith(f"{operation.split('(')[0]} has an attribute ")
+    assert note.said.what.startswith(f"{operation.split('(')[0]} has an attribute ")
 
 
 def test_a_tile_outside_the_array_is_refused_with_what_there_is():

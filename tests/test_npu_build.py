@@ -22,9 +22,9 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir_aie_states import STATES, state_named, state_of
-from tileproof.toolchain.aie_opt import passes_in, passes_of_state, pipeline
-from tileproof.toolchain.aiecc import STATE_OF, AieccCall, aiecc_flags, assumed_driver, driver_of, layout_flags
+from tileproof.mlir_aie_versions import VERSIONS, version_named, version_of
+from tileproof.toolchain.aie_opt import passes_in, passes_of_version, pipeline
+from tileproof.toolchain.aiecc import VERSION_OF, AieccCall, aiecc_flags, assumed_driver, driver_of, layout_flags
 from tileproof.toolchain.mlir_aie import find_mlir_aie
 from tileproof.xclbin import read_arguments, read_xclbin
 from tileproof.xclbin.provenance import check_pair, read_provenance
@@ -90,7 +90,7 @@ def newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "first", "own"),
+    ("kind", "first", "own"),
     [
         ("A", ["--aie-generate-xclbin", "--aie-generate-npu-insts"],
          ["--no-compile-host", "--no-xchesscc", "--no-xbridge", "--peano=/peano"]),
@@ -104,8 +104,8 @@ def newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
          ["--dynamic-objFifos=false", "--output-dir=.", "--peano=/peano", "--no-progress", "--xclbinutil-path=/x"]),
     ],
 )  # fmt: skip
-def test_each_dialect_is_asked_in_its_own_words(dialect: str, first: list[str], own: list[str]) -> None:
-    asked = list(aiecc_flags(assumed_driver(dialect), CALL))  # type: ignore[arg-type]
+def test_each_kind_is_asked_in_its_own_words(kind: str, first: list[str], own: list[str]) -> None:
+    asked = list(aiecc_flags(assumed_driver(kind), CALL))  # type: ignore[arg-type]
 
     assert asked == [*first, *NAMES, *COMMON, *own, "d.mlir"]
 
@@ -114,14 +114,14 @@ def test_a_layout_is_asked_for_without_compiling_a_core() -> None:
     call = AieccCall(design="d.mlir", tmpdir="t.prj", insts="i.bin")
     own = {"A": "--no-compile-host", "C2": "--get-input-with-addresses"}
 
-    for dialect, flag in own.items():
-        asked = layout_flags(assumed_driver(dialect), call, "there")  # type: ignore[arg-type]
+    for kind, flag in own.items():
+        asked = layout_flags(assumed_driver(kind), call, "there")  # type: ignore[arg-type]
         assert flag in asked
         assert not any("xclbin" in word or "peano" in word for word in asked)
     assert "--output-dir=there" in asked
 
 
-def test_a_flag_that_came_within_a_dialect_is_used_where_it_is() -> None:
+def test_a_flag_that_came_within_a_kind_is_used_where_it_is() -> None:
     """--xclbinutil-path came on 2026-07-23, two days after --get-xclbin."""
     driver = driver_of("--get-xclbin --no-xchesscc --no-progress", is_python=False)
     assert driver is not None
@@ -137,7 +137,7 @@ def test_a_sequence_is_named_where_a_design_has_several() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_python", "dialect"),
+    ("text", "is_python", "kind"),
     [
         ("usage: aiecc.py\n --aie-generate-xclbin --no-xchesscc", True, "A"),
         ("OVERVIEW\n --aie-generate-xclbin --no-xchesscc", False, "B"),
@@ -146,10 +146,10 @@ def test_a_sequence_is_named_where_a_design_has_several() -> None:
         ("usage: something else", True, None),
     ],
 )
-def test_a_dialect_is_known_by_what_its_help_says(text: str, is_python: bool, dialect: str | None) -> None:
+def test_a_kind_is_known_by_what_its_help_says(text: str, is_python: bool, kind: str | None) -> None:
     driver = driver_of(text, is_python=is_python)
 
-    assert (driver.dialect if driver else None) == dialect
+    assert (driver.kind if driver else None) == kind
 
 
 # Which mlir-aie it is, and what its aie-opt is asked for
@@ -157,7 +157,7 @@ def test_a_dialect_is_known_by_what_its_help_says(text: str, is_python: bool, di
 
 @pytest.mark.parametrize("day", DAYS)
 def test_a_state_is_known_by_the_passes_of_its_aie_opt(day: str) -> None:
-    assert state_of({name.removeprefix("--") for name in passes_of(day)}).name == DAYS[day][1]
+    assert version_of({name.removeprefix("--") for name in passes_of(day)}).name == DAYS[day][1]
 
 
 LOCKS_FIRST = "aie-assign-lock-ids,aie-register-objectFifos,"
@@ -188,7 +188,7 @@ def test_each_day_has_its_own_pipeline(day: str) -> None:
 @pytest.mark.parametrize("day", DAYS)
 def test_a_pipeline_of_tools_that_are_not_here_is_that_of_tools_that_are(day: str) -> None:
     text = "aie.logical_tile aie.trace"
-    there, assumed = passes_in("\n".join(passes_of(day))), passes_of_state(state_named(DAYS[day][1]))
+    there, assumed = passes_in("\n".join(passes_of(day))), passes_of_version(version_named(DAYS[day][1]))
 
     assert pipeline(assumed, text, objects=True, addresses=True) == pipeline(there, text, objects=True, addresses=True)
 
@@ -210,11 +210,11 @@ def test_tiles_are_placed_and_traces_lowered_where_a_design_has_them(text: str, 
     assert pipeline(passes, text, objects=False, addresses=True) == f"builtin.module({ADDRESSES})"
 
 
-def test_every_dialect_is_assumed_to_be_of_its_newest_state() -> None:
-    assert [STATE_OF[dialect].name for dialect in ("A", "B", "C1", "C2")] == [
+def test_every_kind_is_assumed_to_be_of_its_newest_version() -> None:
+    assert [VERSION_OF[kind].name for kind in ("A", "B", "C1", "C2")] == [
         *("2025-11", "2026-06", "2026-08", "2026-08-14"),
     ]
-    assert {state.name for state in STATES} == {state for _, state in DAYS.values()}
+    assert {version.name for version in VERSIONS} == {version for _, version in DAYS.values()}
 
 
 # A build
@@ -296,6 +296,7 @@ def test_an_address_that_mlir_aie_of_march_moves_is_told(
         "  why:   it asks for address 16,384 and lies at 16,640: bank-aware of mlir-aie of March 2026 and before puts "
         "a buffer behind the address that it asks for\n"
         '  fix:   ask for banks, or set `scheme = "basic-sequential"`, which keeps addresses\n'
+        "  more:  tileproof explain TP105\n"
     )
 
 
@@ -318,7 +319,7 @@ def test_a_plan_needs_no_tools_and_runs_nothing(
     monkeypatch.setenv("PATH", "")
     kernels = write_kernel(tmp_path)
     options = ["--kernels", str(kernels), "--build-dir", str(tmp_path / "build")]
-    assert main(["build", "double", "--toolchain", "mlir-aie", "--plan", "--dialect", "C2", *options]) == 0
+    assert main(["build", "double", "--toolchain", "mlir-aie", "--plan", "--aiecc", "C2", *options]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == (
@@ -327,7 +328,7 @@ def test_a_plan_needs_no_tools_and_runs_nothing(
     )
     assert lines[2] == f"cd {tmp_path / 'build' / 'double' / 'double_i32_64__npu1.mlir-aie'}"
     assert lines[lines.index("# spell the design for mlir-aie of 2026-08-14") + 1].endswith(
-        "-m tileproof respell --design design.mlir --state 2026-08-14 --output aie.mlir"
+        "-m tileproof respell --design design.mlir --version 2026-08-14 --output aie.mlir"
     )
     aiecc = lines[lines.index("# run aiecc") + 1]
     assert aiecc.startswith("$MLIR_AIE_INSTALL_DIR/bin/aiecc --get-xclbin --get-npu-insts ")
@@ -335,16 +336,17 @@ def test_a_plan_needs_no_tools_and_runs_nothing(
     assert not (tmp_path / "build").exists()
 
 
-def test_a_dialect_means_mlir_aie_and_no_other_toolchain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["build", "double", "--kernels", str(write_kernel(tmp_path)), "--plan", "--dialect", "B"]
+def test_a_kind_means_mlir_aie_and_no_other_toolchain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["build", "double", "--kernels", str(write_kernel(tmp_path)), "--plan", "--aiecc", "B"]
     assert main(options) == 0
     assert "\n# run aiecc\n" in capsys.readouterr().out
     assert main([*options, "--toolchain", "host"]) == 2
     assert capsys.readouterr().err == (
         "error: the host toolchain has no aiecc\n"
-        "  where: --toolchain host --dialect B\n"
+        "  where: --toolchain host --aiecc B\n"
         "  why:   a build for the emulator lowers the design itself\n"
         "  fix:   leave one of the two out\n"
+        "  more:  tileproof explain option-conflict\n"
     )
 
 
@@ -376,13 +378,14 @@ def test_a_plan_for_the_emulator_is_one_too(tmp_path: Path, capsys: pytest.Captu
     assert list(plan["steps"]) == ["compile_tile", "compile_tileproof_checks", "link", "lower", "package"]
 
 
-def test_a_dialect_that_is_not_here_builds_nothing(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:
-    assert newest.build("--dialect", "A") == 2
+def test_a_kind_that_is_not_here_builds_nothing(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:
+    assert newest.build("--aiecc", "A") == 2
     assert capsys.readouterr().err == (
         "error: an aiecc that is not here builds nothing\n"
-        "  where: --dialect A\n"
-        "  why:   the dialect of the one that is here is found by asking it\n"
-        "  fix:   add --plan to see the commands, or leave --dialect out\n"
+        "  where: --aiecc A\n"
+        "  why:   the kind of the one that is here is found by asking it\n"
+        "  fix:   add --plan to see the commands, or leave --aiecc out\n"
+        "  more:  tileproof explain missing-option\n"
     )
 
 
@@ -412,6 +415,7 @@ def test_without_mlir_aie_each_tool_that_is_missing_is_named_with_its_install(
         "         pip install llvm-aie -f https://github.com/Xilinx/llvm-aie/releases/expanded_assets/nightly\n"
         "         install XRT's tools (Ubuntu with AMD's packages: apt-get install libxrt-utils), or name one: "
         "AIE_XCLBINUTIL\n"
+        "  more:  tileproof explain no-mlir-aie\n"
     )
 
 
@@ -454,7 +458,7 @@ def test_tools_are_found_by_path_as_well(day: str, tmp_path: Path) -> None:
     environ["PATH"] = f"{environ.pop('MLIR_AIE_INSTALL_DIR')}/bin:{environ['PATH']}"
     found = find_mlir_aie(environ)
 
-    assert (found.dialect, found.state.name) == DAYS[day]
+    assert (found.aiecc_kind, found.version.name) == DAYS[day]
 
 
 def test_the_commit_is_the_version_of_an_aiecc_that_says_it(tmp_path: Path) -> None:
@@ -539,7 +543,7 @@ def test_a_tool_that_fails_is_told_with_its_error_the_line_the_template_and_the_
         f"         {line}\n"
         f"  fix:   the whole log is {newest.built}/build.log; to see it again: cd {newest.built} && "
     )
-    assert told.endswith(" -v lowered.mlir\n")
+    assert told.endswith(" -v lowered.mlir\n  more:  tileproof explain tool-failed\n")
 
 
 def failure(here: Here, log: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -570,7 +574,7 @@ def test_an_object_file_that_is_missing_is_told_with_the_line_that_links_it(
 ) -> None:
     assert failure(newest, "missing.log", monkeypatch, capsys) == (
         "error: double: the design links tile.o, and there is no such file\n"
-        "  where: $BUILD/design.mlir:10, rendered from $ROOT/templates/design.mlir.j2\n"
+        "  where: $BUILD/design.mlir:10, rendered from $ROOT/templates/design.mlir.j2:19\n"
         "  why:   cannot open $BUILD/tile.o: No such file or directory\n"
         '         func.func private @double_tile(memref<64xi32>, memref<64xi32>) attributes {link_with = "tile.o"}\n'
         "         object files here: tile.o\n"
@@ -617,6 +621,7 @@ def test_a_folder_whose_path_the_linker_cannot_read_is_refused_before_anything_r
         f"  where: {newest.built}\n"
         "  why:   aiecc writes the path of each object file into a linker script without quotes\n"
         "  fix:   choose a path of ASCII letters, digits, `_`, `-` and `.` with --build-dir\n"
+        "  more:  tileproof explain unlinkable-path\n"
     )
     assert not newest.built.exists()
 
@@ -677,18 +682,18 @@ def test_both_lowerings_of_any_design_are_compared(
     day: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Here(tmp_path, day, monkeypatch)
-    dialect, state = DAYS[day]
+    kind, version = DAYS[day]
 
     assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 0
     assert capsys.readouterr().out == (
-        f"{DOUBLE}: mlir-aie of {state} and tileproof make the same of it: 4 buffers, 8 locks, 2 channels, "
+        f"{DOUBLE}: mlir-aie of {version} and tileproof make the same of it: 4 buffers, 8 locks, 2 channels, "
         "75 instruction words\n"
     )
-    layouter = "aiecc" if dialect in ("C1", "C2") else "aie-opt"
+    layouter = "aiecc" if kind in ("C1", "C2") else "aie-opt"
     monkeypatch.setenv(BROKEN, f"{layouter} places elsewhere")
     assert main(["check", str(DOUBLE), "--against-mlir-aie"]) == 1
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == f"{DOUBLE}, lowered by mlir-aie of {state} and by tileproof:"
+    assert told[0] == f"{DOUBLE}, lowered by mlir-aie of {version} and by tileproof:"
     assert all("_buff_1, address: " in line for line in told[1:])
 
 
@@ -786,6 +791,7 @@ def test_a_design_that_mlir_aie_refuses_is_told_in_its_words_with_its_line(
         "  why:   'aie.objectfifo' op something is wrong here\n"
         f"         {line}\n"
         "  fix:   one of the two is wrong; `tileproof inspect FILE --print` shows the text that mlir-aie was given\n"
+        "  more:  tileproof explain lowered-otherwise\n"
     )
 
 

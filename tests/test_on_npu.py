@@ -9,8 +9,10 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from npu_world import MACHINE, Npu, World, faulty, verdicts
@@ -19,12 +21,18 @@ from stand_in_tools import install as install_tools
 
 from tileproof.cli import main
 from tileproof.device import guarded, turn
+from tileproof.diagnostic import Diagnostic
 from tileproof.library import data_dir
 
 GOOD = (
     "the canary runs before and after it: the device is good, and the kernel is wrong; "
     "`tileproof check double` and --device emulator look for the cause"
 )
+
+
+def told(fault: Mapping[str, Any]) -> str:
+    """What, where, why and fix of a fault in JSON."""
+    return Diagnostic.from_json(fault).text
 
 
 def test_a_good_kernel_passes_after_the_canary_and_says_how_long_it_took(
@@ -60,8 +68,8 @@ def test_a_kernel_that_fails_where_the_canary_still_runs_is_wrong(
     (found,) = verdicts(capsys)
 
     assert (found["outcome"], found["state"], found["blame"]) == ("fail", state, "kernel")
-    assert found["faults"][-1] == GOOD
-    assert "[XRT] ERROR: the firmware has something to say" in found["faults"][0]
+    assert told(found["faults"][-1]) == GOOD
+    assert "[XRT] ERROR: the firmware has something to say" in told(found["faults"][0])
     assert npu.remembered("contexts canary_i32_256__npu1") == 2  # before the first, and after the failure
 
 
@@ -86,9 +94,9 @@ def test_a_device_that_answers_garbage_after_a_fault_is_told_from_a_wrong_kernel
     first, second = verdicts(capsys)
 
     assert (first["outcome"], first["blame"]) == ("fail", "device")
-    wrong = first["faults"][-1].partition("in order; here: ")[2].partition("\n")[0]
+    wrong = told(first["faults"][-1]).partition("in order; here: ")[2].partition("\n")[0]
     assert wrong.startswith("y: 256 of 256 elements differ from integer.py, the first at element [0]: ")
-    assert first["faults"][-1] == (
+    assert told(first["faults"][-1]) == (
         "the NPU does not run a known-good kernel after the case 'ramp'\n"
         "  where: the kernel 'canary'\n"
         f"  why:   it runs where the NPU, its driver and XRT are in order; here: {wrong}\n"
@@ -109,7 +117,7 @@ def test_a_device_that_refuses_every_context_after_a_fault_is_dirty(
     first, second = verdicts(capsys)
 
     assert [first["blame"], second["outcome"]] == ["device", "not run"]
-    assert "DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2)" in first["faults"][-1]
+    assert "DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2)" in told(first["faults"][-1])
 
 
 @faulty("garbage", of="")
@@ -121,7 +129,7 @@ def test_on_a_device_that_is_dirty_before_the_first_run_nothing_is_proved(
 
     assert [one["outcome"] for one in found] == ["not run"] * 2
     assert found[0]["reason"] == "the NPU does not run a known-good kernel before the first run"
-    assert "; here: on run 2 of 3, with other inputs: y: 256 of 256 elements" in found[0]["faults"][0]
+    assert "; here: on run 2 of 3, with other inputs: y: 256 of 256 elements" in told(found[0]["faults"][0])
     assert npu.remembered(f"contexts {MACHINE}") == 0
 
 
@@ -144,7 +152,7 @@ def test_a_machine_that_is_short_of_memory_is_not_the_kernels_fault(
     found = verdicts(capsys)
 
     assert [(one["outcome"], one["blame"]) for one in found] == [("not run", "unknown")] * 2
-    assert found[0]["faults"][-1] == (
+    assert told(found[0]["faults"][-1]) == (
         "the canary is taken, which needs less: the machine may be short of what this kernel needs"
     )
 
@@ -157,8 +165,8 @@ def test_a_run_that_the_driver_refuses_proves_nothing_and_the_next_case_has_a_ne
     found = verdicts(capsys)
 
     assert [(one["outcome"], one["blame"]) for one in found] == [("not run", "unknown")] * 2
-    assert "GET_INFO IOCTL failed (err=-22)" in found[0]["faults"][0]
-    assert found[0]["faults"][-1] == "the canary runs before and after it: the device is good"
+    assert "GET_INFO IOCTL failed (err=-22)" in told(found[0]["faults"][0])
+    assert told(found[0]["faults"][-1]) == "the canary runs before and after it: the device is good"
     assert npu.remembered(f"contexts {MACHINE}") == 2
 
 
@@ -179,7 +187,7 @@ def test_a_process_that_no_signal_reaches_ends_the_session_and_not_the_program(
     guarded._stuck[0].wait()
 
     assert (first["state"], first["blame"], second["outcome"]) == ("none", "device", "not run")
-    assert f"process {hangs.read_text()}, which drove the NPU, cannot be ended" in second["faults"][0]
+    assert f"process {hangs.read_text()}, which drove the NPU, cannot be ended" in told(second["faults"][0])
 
 
 def test_without_a_canary_a_failure_is_nobodys_and_says_so(
@@ -192,7 +200,7 @@ def test_without_a_canary_a_failure_is_nobodys_and_says_so(
 
     (first, _) = verdicts(capsys)
     assert first["blame"] == "unknown"
-    assert first["faults"][-1].startswith(
+    assert told(first["faults"][-1]).startswith(
         "whether it is the kernel or the device is not known: there is no canary to ask (nothing can be built for an"
     )
     assert npu.remembered("contexts canary_i32_256__npu1") == 0
@@ -204,7 +212,7 @@ def test_the_canary_finds_out_what_ninstr_counts(npu: Npu, capsys: pytest.Captur
     assert [(one["outcome"], one["machine"]["ninstr"]) for one in verdicts(capsys)] == [("pass", "bytes")]
 
     assert npu.verify("--case", "ramp", "--ninstr", "words") == 3
-    assert "fix:   leave --ninstr words out; or reload the driver" in verdicts(capsys)[0]["faults"][0]
+    assert "fix:   leave --ninstr words out; or reload the driver" in told(verdicts(capsys)[0]["faults"][0])
 
 
 @faulty("not ready", of="")
@@ -220,7 +228,7 @@ def test_a_device_that_is_absent_is_not_run(npu: Npu, capsys: pytest.CaptureFixt
 
     assert (first["outcome"], first["blame"]) == ("not run", "")
     assert first["reason"] == "there is no NPU here"
-    assert "No such device with index '0'" in first["faults"][0]
+    assert "No such device with index '0'" in told(first["faults"][0])
 
 
 def test_a_kernel_for_another_npu_than_this_machines_is_refused(
@@ -238,6 +246,7 @@ def test_a_kernel_for_another_npu_than_this_machines_is_refused(
         "  where: --target npu1\n"
         "  why:   xrt-smi lists NPU Strix; what is built for npu1 runs there without an error and answers zeros\n"
         "  fix:   --target npu2\n"
+        "  more:  tileproof explain other-npu\n"
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tileproof.device_model import BUFFER_ALIGNMENT, SCHEMES, TILE_KINDS, Scheme
+from tileproof.diagnostic import Place
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.lowering.facts import design_facts
@@ -18,10 +19,10 @@ from tileproof.lowering.model import LoweredDesign, PlacedBuffer
 from tileproof.lowering.placement import place_buffers
 from tileproof.mlir.design import Buffer, Tile
 from tileproof.mlir.reader import read_design
-from tileproof.mlir.values import MemRef, Place
-from tileproof.mlir_aie_states import LOWERED_STATES, State, state_named
+from tileproof.mlir.values import MemRef
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, Version, version_named
 
-MARCH, AUGUST = state_named("2026-03"), state_named("2026-08")
+MARCH, AUGUST = version_named("2026-03"), version_named("2026-08")
 PLACE = Place("d.mlir", 3, 1)
 CORE = Tile(column=0, row=2, kind="core", place=PLACE)
 MEM = Tile(column=0, row=1, kind="mem", place=PLACE)
@@ -41,29 +42,29 @@ def sized(*sizes: int, tile: Tile = CORE) -> list[Buffer]:
 
 
 def placed(
-    buffers: list[Buffer], state: State = AUGUST, scheme: Scheme = "default", stack: int = STACK
+    buffers: list[Buffer], version: Version = AUGUST, scheme: Scheme = "default", stack: int = STACK
 ) -> dict[str, tuple[int, int | None]]:
     """Address and bank of every buffer."""
     tile = buffers[0].tile
-    found = place_buffers(tile, buffers, stack if tile.kind == "core" else 0, scheme=scheme, state=state)
+    found = place_buffers(tile, buffers, stack if tile.kind == "core" else 0, scheme=scheme, version=version)
     return {buffer.name: (buffer.address, buffer.bank) for buffer in found}
 
 
 def addresses(
-    buffers: list[Buffer], state: State = AUGUST, scheme: Scheme = "default", stack: int = STACK
+    buffers: list[Buffer], version: Version = AUGUST, scheme: Scheme = "default", stack: int = STACK
 ) -> list[int]:
     """Addresses in the order of the buffers."""
-    found = placed(buffers, state, scheme, stack)
+    found = placed(buffers, version, scheme, stack)
     return [found[buffer.name][0] for buffer in buffers]
 
 
-def refusal(buffers: list[Buffer], state: State = AUGUST, scheme: Scheme = "default", stack: int = STACK) -> str:
+def refusal(buffers: list[Buffer], version: Version = AUGUST, scheme: Scheme = "default", stack: int = STACK) -> str:
     with pytest.raises(Problem) as refused:
-        placed(buffers, state, scheme, stack)
+        placed(buffers, version, scheme, stack)
     return str(refused.value)
 
 
-both_states = pytest.mark.parametrize("state", LOWERED_STATES)
+both_states = pytest.mark.parametrize("version", LOWERED_VERSIONS)
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
 
@@ -71,7 +72,7 @@ every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
 
 @pytest.mark.parametrize(
-    ("state", "scheme", "found"),
+    ("version", "scheme", "found"),
     [
         (AUGUST, "bank-aware", [1024, 16384, 32768, 49152, 1056]),
         (MARCH, "bank-aware", [1024, 16384, 32768, 49152, 1031]),
@@ -79,12 +80,12 @@ every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
         (MARCH, "basic-sequential", [1024, 1031, 1037, 1042, 1046]),
     ],
 )
-def test_august_aligns_the_buffers_of_a_core_and_march_packs_them(state, scheme, found):
-    assert addresses(sized(7, 6, 5, 4, 3), state, scheme) == found
+def test_august_aligns_the_buffers_of_a_core_and_march_packs_them(version, scheme, found):
+    assert addresses(sized(7, 6, 5, 4, 3), version, scheme) == found
 
 
 @pytest.mark.parametrize(
-    ("state", "scheme", "found"),
+    ("version", "scheme", "found"),
     [
         (AUGUST, "basic-sequential", [0, 8, 16]),
         (MARCH, "basic-sequential", [0, 7, 13]),
@@ -92,14 +93,14 @@ def test_august_aligns_the_buffers_of_a_core_and_march_packs_them(state, scheme,
         (MARCH, "bank-aware", [0, 65536, 131072]),
     ],
 )
-def test_august_aligns_the_buffers_of_a_mem_tile_to_words(state, scheme, found):
-    assert addresses(sized(7, 6, 5, tile=MEM), state, scheme) == found
+def test_august_aligns_the_buffers_of_a_mem_tile_to_words(version, scheme, found):
+    assert addresses(sized(7, 6, 5, tile=MEM), version, scheme) == found
 
 
-@pytest.mark.parametrize(("state", "first"), [(AUGUST, 1024), (MARCH, 1001)])
+@pytest.mark.parametrize(("version", "first"), [(AUGUST, 1024), (MARCH, 1001)])
 @every_scheme
-def test_the_first_buffer_begins_at_the_end_of_the_stack_or_at_the_next_multiple(state, first, scheme):
-    assert addresses(sized(8), state, scheme, stack=1001) == [first]
+def test_the_first_buffer_begins_at_the_end_of_the_stack_or_at_the_next_multiple(version, first, scheme):
+    assert addresses(sized(8), version, scheme, stack=1001) == [first]
 
 
 # Order
@@ -107,15 +108,15 @@ def test_the_first_buffer_begins_at_the_end_of_the_stack_or_at_the_next_multiple
 
 @both_states
 @every_scheme
-def test_larger_buffers_come_first_and_equal_ones_keep_their_order(state, scheme):
-    found = placed([buffer("s", 32), buffer("l1", 64), buffer("l2", 64)], state, scheme)
+def test_larger_buffers_come_first_and_equal_ones_keep_their_order(version, scheme):
+    found = placed([buffer("s", 32), buffer("l1", 64), buffer("l2", 64)], version, scheme)
 
     assert sorted(found, key=lambda name: found[name]) == ["l1", "l2", "s"]
 
 
 @both_states
-def test_banks_are_filled_in_turn(state):
-    assert placed(sized(*[64] * 6), state) == {
+def test_banks_are_filled_in_turn(version):
+    assert placed(sized(*[64] * 6), version) == {
         "b0": (1024, 0),
         "b1": (16384, 1),
         "b2": (32768, 2),
@@ -126,8 +127,8 @@ def test_banks_are_filled_in_turn(state):
 
 
 @both_states
-def test_a_bank_that_is_full_is_passed_over_and_the_turn_goes_on_behind_the_one_that_was_taken(state):
-    assert placed(sized(16_384, 15_360, 12_288, 12_288, 4_096, 2_048), state) == {
+def test_a_bank_that_is_full_is_passed_over_and_the_turn_goes_on_behind_the_one_that_was_taken(version):
+    assert placed(sized(16_384, 15_360, 12_288, 12_288, 4_096, 2_048), version) == {
         "b0": (16384, 1),  # above the stack it does not fit
         "b1": (32768, 2),
         "b2": (49152, 3),
@@ -138,13 +139,13 @@ def test_a_bank_that_is_full_is_passed_over_and_the_turn_goes_on_behind_the_one_
 
 
 @both_states
-def test_a_buffer_that_does_not_fit_above_the_stack_goes_to_the_next_bank(state):
-    assert placed(sized(BANK, 64), state) == {"b0": (16384, 1), "b1": (32768, 2)}
+def test_a_buffer_that_does_not_fit_above_the_stack_goes_to_the_next_bank(version):
+    assert placed(sized(BANK, 64), version) == {"b0": (16384, 1), "b1": (32768, 2)}
 
 
 @both_states
-def test_basic_sequential_knows_no_banks(state):
-    assert placed(sized(64, 128), state, "basic-sequential") == {"b1": (1024, None), "b0": (1152, None)}
+def test_basic_sequential_knows_no_banks(version):
+    assert placed(sized(64, 128), version, "basic-sequential") == {"b1": (1024, None), "b0": (1152, None)}
 
 
 # Addresses and banks that are asked for
@@ -162,24 +163,24 @@ def test_march_puts_a_buffer_with_an_address_behind_itself_if_it_thinks_in_banks
     assert placed([buffer("a", 32, address=8192)], MARCH, scheme) == {"a": found}
 
 
-@pytest.mark.parametrize(("state", "found"), [(AUGUST, [8192, 8224]), (MARCH, [8224, 8256])])
-def test_what_follows_in_the_bank_of_an_address_lies_behind_it(state, found):
-    assert addresses([buffer("a", 32, address=8192), buffer("b", 16)], state) == found
+@pytest.mark.parametrize(("version", "found"), [(AUGUST, [8192, 8224]), (MARCH, [8224, 8256])])
+def test_what_follows_in_the_bank_of_an_address_lies_behind_it(version, found):
+    assert addresses([buffer("a", 32, address=8192), buffer("b", 16)], version) == found
 
 
 @both_states
-def test_basic_sequential_goes_around_an_address(state):
+def test_basic_sequential_goes_around_an_address(version):
     """600 bytes do not fit between the stack and 1,536, 256 would but come after it."""
     buffers = [buffer("a", 256, address=1536), buffer("b", 640), buffer("c", 256)]
 
-    assert addresses(buffers, state, "basic-sequential") == [1536, 1792, 2432]
+    assert addresses(buffers, version, "basic-sequential") == [1536, 1792, 2432]
 
 
 @both_states
-def test_basic_sequential_uses_the_room_below_an_address(state):
+def test_basic_sequential_uses_the_room_below_an_address(version):
     buffers = [buffer("a", 256, address=2048), buffer("b", 640), buffer("c", 256)]
 
-    assert addresses(buffers, state, "basic-sequential") == [2048, 1024, 1664]
+    assert addresses(buffers, version, "basic-sequential") == [2048, 1024, 1664]
 
 
 def test_an_address_inside_two_banks_takes_room_from_both():
@@ -215,8 +216,8 @@ def test_an_address_in_a_mem_tile_is_a_multiple_of_4():
 @both_states
 @every_scheme
 @pytest.mark.parametrize("address", [0, 992, 65_504, 65_536, -32])
-def test_an_address_on_the_stack_or_outside_the_tile_is_refused(state, scheme, address):
-    assert refusal([buffer("a", 64, address=address)], state, scheme).startswith(
+def test_an_address_on_the_stack_or_outside_the_tile_is_refused(version, scheme, address):
+    assert refusal([buffer("a", 64, address=address)], version, scheme).startswith(
         f"error: buffer a cannot lie at address {address}\n  where: d.mlir:5:1\n"
         f"  why:   it would end at {address + 64:,}; the stack takes the first 1,024 of 65,536 bytes"
     )
@@ -244,58 +245,58 @@ def test_march_refuses_two_buffers_on_each_other_only_if_it_thinks_in_banks():
 
 @both_states
 @pytest.mark.parametrize("scheme", ["default", "bank-aware"])
-def test_a_bank_that_is_asked_for_is_kept(state, scheme):
+def test_a_bank_that_is_asked_for_is_kept(version, scheme):
     buffers = [buffer("a", 64, bank=3), buffer("b", 64, bank=3), buffer("c", 64, bank=0)]
 
-    assert placed(buffers, state, scheme) == {"a": (49152, 3), "b": (49216, 3), "c": (1024, 0)}
+    assert placed(buffers, version, scheme) == {"a": (49152, 3), "b": (49216, 3), "c": (1024, 0)}
 
 
 @both_states
-def test_a_bank_that_is_asked_for_is_nothing_to_basic_sequential(state):
-    assert placed([buffer("a", 64, bank=3)], state, "basic-sequential") == {"a": (1024, None)}
+def test_a_bank_that_is_asked_for_is_nothing_to_basic_sequential(version):
+    assert placed([buffer("a", 64, bank=3)], version, "basic-sequential") == {"a": (1024, None)}
 
 
 @both_states
-def test_what_asks_for_a_bank_is_placed_before_what_is_larger(state):
-    assert placed([buffer("large", 4096), buffer("a", 64, bank=0)], state) == {"a": (1024, 0), "large": (1088, 0)}
+def test_what_asks_for_a_bank_is_placed_before_what_is_larger(version):
+    assert placed([buffer("large", 4096), buffer("a", 64, bank=0)], version) == {"a": (1024, 0), "large": (1088, 0)}
 
 
 # The default: the banks, and if that fails one after the other
 
 
 @both_states
-def test_the_default_is_bank_aware_where_that_works(state):
+def test_the_default_is_bank_aware_where_that_works(version):
     buffers = [*sized(4096, 4096, 64), buffer("a", 64, bank=2)]
 
-    assert placed(buffers, state, "default") == placed(buffers, state, "bank-aware")
+    assert placed(buffers, version, "default") == placed(buffers, version, "bank-aware")
 
 
 @both_states
-def test_the_default_falls_back_to_basic_sequential_where_no_buffer_asked_for_anything(state):
+def test_the_default_falls_back_to_basic_sequential_where_no_buffer_asked_for_anything(version):
     buffers = sized(BANK + 4, 64, 32)
 
-    assert placed(buffers, state, "default") == placed(buffers, state, "basic-sequential")
+    assert placed(buffers, version, "default") == placed(buffers, version, "basic-sequential")
 
 
 @both_states
-def test_the_fallback_keeps_the_wishes_that_were_met_and_places_the_rest_anew(state):
+def test_the_fallback_keeps_the_wishes_that_were_met_and_places_the_rest_anew(version):
     buffers = [buffer("a", 12_288, bank=2), buffer("b", 12_288, bank=2), buffer("c", 64)]
 
-    assert placed(buffers, state) == {"a": (32768, 2), "b": (1024, None), "c": (13312, None)}
+    assert placed(buffers, version) == {"a": (32768, 2), "b": (1024, None), "c": (13312, None)}
 
 
 @both_states
-def test_the_fallback_places_anew_what_bank_aware_had_placed_without_a_wish(state):
+def test_the_fallback_places_anew_what_bank_aware_had_placed_without_a_wish(version):
     """The wish is met, b0 has a bank, and b1 fits none: b0 and b1 then lie one after the other."""
     buffers = [buffer("a", 64, bank=1), *sized(BANK + 32, 64)]
 
-    assert placed(buffers, state) == {"a": (16384, 1), "b0": (16448, None), "b1": (32864, None)}
+    assert placed(buffers, version) == {"a": (16384, 1), "b0": (16448, None), "b1": (32864, None)}
 
 
 @both_states
-def test_the_fallback_goes_around_a_wish_that_was_met(state):
+def test_the_fallback_goes_around_a_wish_that_was_met(version):
     buffers = [buffer("a", 64, bank=1), buffer("b", 20_480), buffer("c", 64, address=4096)]
-    found = addresses(buffers, state)
+    found = addresses(buffers, version)
 
     assert found[0] == 16384
     assert found[1] == 16384 + 64
@@ -307,18 +308,18 @@ def test_the_fallback_goes_around_a_wish_that_was_met(state):
 @both_states
 @pytest.mark.parametrize(("own", "found"), [("basic-sequential", [1024, 1088]), ("bank-aware", [1024, 16384])])
 @every_scheme
-def test_the_scheme_of_a_tile_wins(state, own, found, scheme):
+def test_the_scheme_of_a_tile_wins(version, own, found, scheme):
     tile = replace(CORE, scheme=own)
     buffers = [replace(buffer, tile=tile) for buffer in sized(64, 64)]
 
-    assert addresses(buffers, state, scheme) == found
+    assert addresses(buffers, version, scheme) == found
 
 
 @both_states
-def test_a_tile_that_asks_for_banks_does_not_fall_back(state):
+def test_a_tile_that_asks_for_banks_does_not_fall_back(version):
     tile = replace(CORE, scheme="bank-aware")
 
-    assert refusal([replace(b, tile=tile) for b in sized(BANK + 4)], state, "default").startswith(
+    assert refusal([replace(b, tile=tile) for b in sized(BANK + 4)], version, "default").startswith(
         "error: the buffers of core (0, 2) do not fit its banks\n"
     )
 
@@ -327,8 +328,8 @@ def test_a_tile_that_asks_for_banks_does_not_fall_back(state):
 
 
 @both_states
-def test_bank_aware_refuses_what_no_bank_holds(state):
-    assert refusal(sized(64, BANK + 4), state, "bank-aware") == (
+def test_bank_aware_refuses_what_no_bank_holds(version):
+    assert refusal(sized(64, BANK + 4), version, "bank-aware") == (
         "error: the buffers of core (0, 2) do not fit its banks\n"
         "  where: d.mlir:5:1\n"
         "  why:   no bank has 16,388 bytes left for b1; a bank has 16,384 bytes, "
@@ -339,23 +340,23 @@ def test_bank_aware_refuses_what_no_bank_holds(state):
 
 
 @both_states
-def test_bank_aware_refuses_a_fifth_buffer_of_which_a_bank_holds_one(state):
-    assert "no bank has 9,000 bytes left for b4; " in refusal(sized(*[9000] * 5), state, "bank-aware")
+def test_bank_aware_refuses_a_fifth_buffer_of_which_a_bank_holds_one(version):
+    assert "no bank has 9,000 bytes left for b4; " in refusal(sized(*[9000] * 5), version, "bank-aware")
 
 
 @both_states
-def test_bank_aware_refuses_a_bank_that_is_asked_for_and_full(state):
+def test_bank_aware_refuses_a_bank_that_is_asked_for_and_full(version):
     buffers = [buffer("a", 12_288, bank=2), buffer("b", 12_288, bank=2)]
 
     assert "why:   bank 2 has no 12,288 bytes left for b; a bank has 16,384 bytes" in refusal(
-        buffers, state, "bank-aware"
+        buffers, version, "bank-aware"
     )
 
 
 @both_states
 @pytest.mark.parametrize("scheme", ["default", "basic-sequential"])
-def test_what_does_not_fit_the_tile_is_refused_with_the_sum(state, scheme):
-    assert refusal(sized(4_096, 32_768, 32_768), state, scheme) == (
+def test_what_does_not_fit_the_tile_is_refused_with_the_sum(version, scheme):
+    assert refusal(sized(4_096, 32_768, 32_768), version, scheme) == (
         "error: the buffers of core (0, 2) do not fit in its memory\n"
         "  where: d.mlir:5:1\n"
         "  why:   b1 32,768 + b2 32,768 + b0 4,096 + stack 1,024 need 70,656 bytes with alignment, "
@@ -365,8 +366,8 @@ def test_what_does_not_fit_the_tile_is_refused_with_the_sum(state, scheme):
 
 
 @both_states
-def test_what_does_not_fit_a_mem_tile_is_refused_without_a_stack(state):
-    assert refusal(sized(300_000, 300_000, tile=MEM), state) == (
+def test_what_does_not_fit_a_mem_tile_is_refused_without_a_stack(version):
+    assert refusal(sized(300_000, 300_000, tile=MEM), version) == (
         "error: the buffers of mem (0, 1) do not fit in its memory\n"
         "  where: d.mlir:5:1\n"
         "  why:   b0 300,000 + b1 300,000 need 600,000 bytes with alignment, and the tile has 524,288\n"
@@ -388,8 +389,8 @@ def test_alignment_counts_for_what_fits():
 
 @both_states
 @pytest.mark.parametrize("bank", [4, -1])
-def test_a_bank_that_there_is_not_is_refused(state, bank):
-    assert refusal([buffer("a", 64, bank=bank)], state) == (
+def test_a_bank_that_there_is_not_is_refused(version, bank):
+    assert refusal([buffer("a", 64, bank=bank)], version) == (
         f"error: buffer a asks for bank {bank}\n"
         "  where: d.mlir:5:1\n"
         "  why:   a core tile has banks 0 to 3\n"
@@ -403,9 +404,9 @@ def test_a_mem_tile_has_eight_banks():
 
 
 @both_states
-def test_a_stack_beyond_bank_0_takes_from_the_next_bank(state):
+def test_a_stack_beyond_bank_0_takes_from_the_next_bank(version):
     """March looks at the stack in bank 0 only, and then gives up."""
-    if state == AUGUST:
+    if version == AUGUST:
         assert placed(sized(64), AUGUST, "bank-aware", stack=20_000) == {"b0": (20_000, 1)}
     else:
         assert "bank 0 ends at 16,384, and is full to 20,000; " in refusal(sized(64), MARCH, "bank-aware", stack=20_000)
@@ -426,9 +427,9 @@ def lists_of_buffers(draw: st.DrawFn) -> tuple[list[Buffer], int]:
     return buffers, draw(st.integers(1, BANK)) if tile.kind == "core" else 0
 
 
-def answer(buffers: list[Buffer], state: State, scheme: Scheme, stack: int) -> tuple[PlacedBuffer, ...] | Problem:
+def answer(buffers: list[Buffer], version: Version, scheme: Scheme, stack: int) -> tuple[PlacedBuffer, ...] | Problem:
     try:
-        return place_buffers(buffers[0].tile, buffers, stack, scheme=scheme, state=state)
+        return place_buffers(buffers[0].tile, buffers, stack, scheme=scheme, version=version)
     except Problem as problem:
         return problem
 
@@ -436,12 +437,12 @@ def answer(buffers: list[Buffer], state: State, scheme: Scheme, stack: int) -> t
 @both_states
 @every_scheme
 @given(lists_of_buffers())
-def test_nothing_overlaps_and_everything_lies_inside_the_tile(state, scheme, asked):
+def test_nothing_overlaps_and_everything_lies_inside_the_tile(version, scheme, asked):
     buffers, stack = asked
     tile, kind = buffers[0].tile, TILE_KINDS[buffers[0].tile.kind]
-    found = answer(buffers, state, scheme, stack)
+    found = answer(buffers, version, scheme, stack)
     if isinstance(found, Problem):
-        assert found.check == "TP101"
+        assert found.diagnostic.id == "TP101"
         # One after the other, only what is too much is refused.
         needed = stack + sum(buffer.type.nbytes + BUFFER_ALIGNMENT[tile.kind] - 1 for buffer in buffers)
         assert scheme != "basic-sequential" or needed > kind.memory_bytes
@@ -454,13 +455,13 @@ def test_nothing_overlaps_and_everything_lies_inside_the_tile(state, scheme, ask
     for earlier, later in pairwise(in_order):
         assert earlier.address + earlier.nbytes <= later.address
     for one in found:
-        assert is_well_placed(one, state)
+        assert is_well_placed(one, version)
 
 
-def is_well_placed(buffer: PlacedBuffer, state: State) -> bool:
+def is_well_placed(buffer: PlacedBuffer, version: Version) -> bool:
     """At a multiple of the alignment, and inside the bank it is said to be in."""
     kind = TILE_KINDS[buffer.tile.kind]
-    alignment = 1 if state == MARCH else BUFFER_ALIGNMENT[buffer.tile.kind]
+    alignment = 1 if version == MARCH else BUFFER_ALIGNMENT[buffer.tile.kind]
     last = buffer.address + buffer.nbytes - 1
     in_bank = buffer.bank is None or {buffer.address // kind.bank_bytes, last // kind.bank_bytes} == {buffer.bank}
     return buffer.address % alignment == 0 and in_bank
@@ -468,18 +469,18 @@ def is_well_placed(buffer: PlacedBuffer, state: State) -> bool:
 
 @both_states
 @given(lists_of_buffers())
-def test_what_bank_aware_places_the_default_places_the_same(state, asked):
+def test_what_bank_aware_places_the_default_places_the_same(version, asked):
     buffers, stack = asked
-    found = answer(buffers, state, "bank-aware", stack)
+    found = answer(buffers, version, "bank-aware", stack)
 
-    assert isinstance(found, Problem) or answer(buffers, state, "default", stack) == found
+    assert isinstance(found, Problem) or answer(buffers, version, "default", stack) == found
 
 
 @both_states
 @given(lists_of_buffers())
-def test_a_wish_for_a_bank_is_met_wherever_banks_count(state, asked):
+def test_a_wish_for_a_bank_is_met_wherever_banks_count(version, asked):
     buffers, stack = asked
-    found = answer(buffers, state, "bank-aware", stack)
+    found = answer(buffers, version, "bank-aware", stack)
 
     if not isinstance(found, Problem):
         assert all(b.bank in (None, f.bank) for b, f in zip(buffers, found, strict=True))
@@ -503,8 +504,8 @@ def design(*lines: str, tiles: str = "") -> str:
     return "\n".join([*head, *lines, "}", "}"])
 
 
-def lowered(text: str, state: State = AUGUST, scheme: Scheme = "default") -> LoweredDesign:
-    return lower_design(read_design(text, "d.mlir"), state=state, scheme=scheme)
+def lowered(text: str, version: Version = AUGUST, scheme: Scheme = "default") -> LoweredDesign:
+    return lower_design(read_design(text, "d.mlir"), version=version, scheme=scheme)
 
 
 def fifo(name: str, producer: str, consumer: str, depth: int, type_: str) -> str:
@@ -519,7 +520,7 @@ EMPTY_CORE = "%k = aie.core(%core) {\naie.end\n}"
 
 
 @pytest.mark.parametrize(
-    ("state", "scheme", "found"),
+    ("version", "scheme", "found"),
     [
         (AUGUST, "default", [1024, 16384]),
         (AUGUST, "basic-sequential", [1024, 1088]),
@@ -527,20 +528,20 @@ EMPTY_CORE = "%k = aie.core(%core) {\naie.end\n}"
         (MARCH, "basic-sequential", [1024, 1064]),
     ],
 )
-def test_a_design_is_placed_as_the_state_and_the_scheme_ask(state, scheme, found):
+def test_a_design_is_placed_as_the_state_and_the_scheme_ask(version, scheme, found):
     text = design(fifo("in", "shim", "core", 2, "10xi32"), EMPTY_CORE)
 
-    assert [buffer.address for buffer in lowered(text, state, scheme).buffers] == found
+    assert [buffer.address for buffer in lowered(text, version, scheme).buffers] == found
 
 
 @both_states
 @every_scheme
-def test_the_scheme_that_a_tile_is_written_with_wins(state, scheme):
+def test_the_scheme_that_a_tile_is_written_with_wins(version, scheme):
     text = design(
         fifo("in", "shim", "core", 2, "64xi32"), EMPTY_CORE, tiles=' {allocation_scheme = "basic-sequential"}'
     )
 
-    assert [buffer.address for buffer in lowered(text, state, scheme).buffers] == [1024, 1280]
+    assert [buffer.address for buffer in lowered(text, version, scheme).buffers] == [1024, 1280]
 
 
 def test_every_tile_falls_back_by_itself():
@@ -561,13 +562,13 @@ def test_every_tile_falls_back_by_itself():
 
 
 @both_states
-def test_the_facts_say_the_bank_that_was_asked_for_where_it_was_not_given(state):
+def test_the_facts_say_the_bank_that_was_asked_for_where_it_was_not_given(version):
     text = design(
         '%a = aie.buffer(%core) {sym_name = "a", mem_bank = 2 : i32} : memref<3072xi32>',
         '%b = aie.buffer(%core) {sym_name = "b", mem_bank = 2 : i32} : memref<3072xi32>',
         EMPTY_CORE,
     )
-    schemes = design_facts(text, "d.mlir", state)["schemes"]
+    schemes = design_facts(text, "d.mlir", version)["schemes"]
 
     assert {
         scheme: [(entry["name"], entry["address"], entry["bank"]) for entry in answer.get("buffers", [])]
@@ -602,9 +603,11 @@ def test_march_lays_a_fifo_behind_an_odd_table_between_two_words():
     )
 
 
-@pytest.mark.parametrize(("state", "scheme"), [(MARCH, "bank-aware"), (MARCH, "default"), (AUGUST, "basic-sequential")])
-def test_banks_or_alignment_keep_it_at_a_word(state, scheme):
-    assert all(buffer.address % 4 == 0 for buffer in lowered(ODD, state, scheme).buffers)
+@pytest.mark.parametrize(
+    ("version", "scheme"), [(MARCH, "bank-aware"), (MARCH, "default"), (AUGUST, "basic-sequential")]
+)
+def test_banks_or_alignment_keep_it_at_a_word(version, scheme):
+    assert all(buffer.address % 4 == 0 for buffer in lowered(ODD, version, scheme).buffers)
 
 
 def test_a_bd_in_the_middle_of_a_buffer_counts_from_where_the_buffer_lies():
@@ -657,21 +660,21 @@ def test_two_buffers_on_each_other_are_refused_whatever_march_lets_pass(scheme):
         lowered(design(*two, EMPTY_CORE), MARCH, scheme)
 
 
-@pytest.mark.parametrize("state", LOWERED_STATES)
-def test_the_facts_say_what_each_state_makes_of_a_stack_that_is_too_large(state):
+@pytest.mark.parametrize("version", LOWERED_VERSIONS)
+def test_the_facts_say_what_each_state_makes_of_a_stack_that_is_too_large(version):
     text = design(
         fifo("in", "shim", "core", 2, "256xi32"), "%k = aie.core(%core) {\naie.end\n} {stack_size = 65000 : i32}"
     )
 
-    assert design_facts(text, "d.mlir", state)["outcome"] == ("accepted" if state == MARCH else "rejected")
+    assert design_facts(text, "d.mlir", version)["outcome"] == ("accepted" if version == MARCH else "rejected")
 
 
 # What a mem tile cannot hold
 
 
 @both_states
-def test_an_object_that_does_not_fit_a_mem_tile_any_more_goes_to_one_beside_it(state):
-    found = where(lowered(design(fifo("a", "shim", "mem", 3, "50000xi32")), state))
+def test_an_object_that_does_not_fit_a_mem_tile_any_more_goes_to_one_beside_it(version):
+    found = where(lowered(design(fifo("a", "shim", "mem", 3, "50000xi32")), version))
 
     assert found == {
         "a_cons_buff_0": ((1, 1), 0),

@@ -23,7 +23,7 @@ from tileproof.mlir.layout import layout_text
 from tileproof.mlir.locations import without_locations
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir_aie_states import NEWEST, STATES
+from tileproof.mlir_aie_versions import NEWEST, VERSIONS
 
 ATTENTION = Path(__file__).parent / "mlir_aie" / "attention_npu1"
 GIVEN = (ATTENTION / "aie.mlir").read_text()
@@ -76,13 +76,13 @@ def test_the_words_of_a_lowered_design_are_those_of_the_design(stage: str) -> No
     assert sequence_words(after, main_sequence(after)) == sequence_words(before, main_sequence(before))
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
-def test_a_lowered_design_is_printed_for_every_state_and_read_again(state: object) -> None:
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+def test_a_lowered_design_is_printed_for_every_state_and_read_again(version: object) -> None:
     text = (ATTENTION / "input_with_addresses.mlir").read_text()
-    spelt = respelled(text, "d.mlir", state)  # type: ignore[arg-type]
+    spelt = respelled(text, "d.mlir", version)  # type: ignore[arg-type]
 
     assert "loc" not in spelt.replace("lock", "").replace("alloc", "")
-    assert respelled(spelt, "d.mlir", state) == spelt  # type: ignore[arg-type]
+    assert respelled(spelt, "d.mlir", version) == spelt  # type: ignore[arg-type]
 
 
 ONE_SCRATCH = """\

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.facts import design_facts
 from tileproof.lowering.lower import lower_design
@@ -23,8 +24,7 @@ from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design, read_layout
-from tileproof.mlir.values import Place
-from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, STATES, State, state_named
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, NEWEST, VERSIONS, Version, version_named
 
 NOWHERE = Place("", 0, 0)
 
@@ -49,12 +49,12 @@ def device(*lines: str) -> str:
     return "\n".join(["builtin.module {", "  aie.device(npu1) {", *lines, "  }", "}", ""])
 
 
-def printed(state: State, *lines: str) -> list[str]:
+def printed(version: Version, *lines: str) -> list[str]:
     """The lines of a printed device, without its frame."""
-    return respelled(device(*lines), "d.mlir", state).splitlines()[2:-2]
+    return respelled(device(*lines), "d.mlir", version).splitlines()[2:-2]
 
 
-# What differs from state to state
+# What differs from version to version
 
 EVERYTHING = """\
 module {
@@ -184,7 +184,7 @@ builtin.module {
 }
 """
 
-NOVEMBER, MARCH = state_named("2025-11"), state_named("2026-03")
+NOVEMBER, MARCH = version_named("2025-11"), version_named("2026-03")
 IN_STATE = {
     "2025-11": IN_NOVEMBER,
     "2026-03": IN_MARCH,
@@ -192,18 +192,18 @@ IN_STATE = {
     "2026-08": IN_AUGUST,
     "2026-08-14": IN_AUGUST,
 }
-each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+each_state = pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
 
 
 @each_state
-def test_a_design_is_printed_as_each_state_spells_it(state: State) -> None:
-    assert respelled(EVERYTHING, "d.mlir", state) == IN_STATE[state.name]
+def test_a_design_is_printed_as_each_state_spells_it(version: Version) -> None:
+    assert respelled(EVERYTHING, "d.mlir", version) == IN_STATE[version.name]
 
 
 @each_state
 @pytest.mark.parametrize("spelling", ["2026-03", "2026-08"])
-def test_whatever_the_spelling_the_print_is_the_same(spelling: str, state: State) -> None:
-    assert respelled(IN_STATE[spelling], "d.mlir", state) == IN_STATE[state.name]
+def test_whatever_the_spelling_the_print_is_the_same(spelling: str, version: Version) -> None:
+    assert respelled(IN_STATE[spelling], "d.mlir", version) == IN_STATE[version.name]
 
 
 def test_without_a_state_the_newest_is_printed() -> None:
@@ -211,9 +211,9 @@ def test_without_a_state_the_newest_is_printed() -> None:
 
 
 def test_a_printed_design_has_no_old_spelling_for_the_state_it_is_printed_for() -> None:
-    for state in STATES:
-        notes = read_design(IN_STATE[state.name], "d.mlir").notes
-        assert [note.what for note in notes if note.states is not None and state.name not in note.states] == []
+    for version in VERSIONS:
+        notes = read_design(IN_STATE[version.name], "d.mlir").notes
+        assert [note.what for note in notes if note.versions is not None and version.name not in note.versions] == []
 
 
 def test_constants_come_once_per_sequence_and_go_again() -> None:
@@ -273,7 +273,7 @@ def test_a_lock_that_is_used_without_a_value_is_printed_without_one() -> None:
         "    }",
     ]
 
-    assert [printed(state, *core) for state in STATES] == [core] * len(STATES)
+    assert [printed(version, *core) for version in VERSIONS] == [core] * len(VERSIONS)
 
 
 def test_an_allocation_of_a_column_declares_the_tile_that_it_lacks() -> None:
@@ -286,16 +286,16 @@ def test_an_allocation_of_a_column_declares_the_tile_that_it_lacks() -> None:
     ]
 
 
-@pytest.mark.parametrize("state", STATES[1:], ids=lambda state: state.name)
+@pytest.mark.parametrize("version", VERSIONS[1:], ids=lambda version: version.name)
 @pytest.mark.parametrize("shim", ["%shim = aie.tile(0, 0)", "%shim = aie.logical_tile<ShimNOCTile>(0, 0)"])
-def test_an_allocation_in_front_of_its_tile_names_it_behind_its_declaration(shim: str, state: State) -> None:
+def test_an_allocation_in_front_of_its_tile_names_it_behind_its_declaration(shim: str, version: Version) -> None:
     text = device("aie.shim_dma_allocation @x(MM2S, 0, 0)", shim)
 
-    assert meaning(respelled(text, "d.mlir", state)) == meaning(text)
+    assert meaning(respelled(text, "d.mlir", version)) == meaning(text)
 
 
 @each_state
-def test_a_bd_with_sizes_and_no_length_is_printed_so_that_it_can_be_read(state: State) -> None:
+def test_a_bd_with_sizes_and_no_length_is_printed_so_that_it_can_be_read(version: Version) -> None:
     text = device(
         "%tile = aie.tile(0, 2)",
         "%work = aie.buffer(%tile) : memref<64xi32>",
@@ -309,7 +309,7 @@ def test_a_bd_with_sizes_and_no_length_is_printed_so_that_it_can_be_read(state: 
         "}",
     )
 
-    assert meaning(respelled(text, "d.mlir", state)) == meaning(text)
+    assert meaning(respelled(text, "d.mlir", version)) == meaning(text)
 
 
 FIFO = "aie.objectfifo @{}(%{}, {{%{}}}, 2 : i32) : !aie.objectfifo<memref<4xi32>>"
@@ -317,7 +317,7 @@ FIFO = "aie.objectfifo @{}(%{}, {{%{}}}, 2 : i32) : !aie.objectfifo<memref<4xi32
 
 @each_state
 @pytest.mark.parametrize("name", ["with-dash", "with space", "1st", "a$b.c"])
-def test_a_name_is_quoted_wherever_it_must_be(name: str, state: State) -> None:
+def test_a_name_is_quoted_wherever_it_must_be(name: str, version: Version) -> None:
     text = device(
         "%shim = aie.tile(0, 0)",
         "%mem = aie.tile(0, 1)",
@@ -328,7 +328,7 @@ def test_a_name_is_quoted_wherever_it_must_be(name: str, state: State) -> None:
         f'aie.runtime_sequence() {{ aiex.npu.dma_wait {{symbol = @"{name}"}} }}',
     )
 
-    assert meaning(respelled(text, "d.mlir", state)) == meaning(text)
+    assert meaning(respelled(text, "d.mlir", version)) == meaning(text)
 
 
 TRACE = [
@@ -345,8 +345,8 @@ TRACE = [
 
 
 @each_state
-def test_traces_are_printed_as_they_are_written(state: State) -> None:
-    assert printed(state, *TRACE) == TRACE
+def test_traces_are_printed_as_they_are_written(version: Version) -> None:
+    assert printed(version, *TRACE) == TRACE
 
 
 OLD_CONFIG = "aie.trace.host_config buffer_size = 8192 arg_idx = {} egress_shim_col = 1"
@@ -359,20 +359,20 @@ def test_the_buffer_of_traces_is_printed_as_each_state_says_it(argument: str, re
 
     for written in (old, new):
         lines = ["aie.runtime_sequence @run(%a: memref<64xi32>) {", written, "}"]
-        assert printed(state_named("2026-06"), *lines)[1].strip() == old
+        assert printed(version_named("2026-06"), *lines)[1].strip() == old
         assert printed(NEWEST, *lines)[1].strip() == new
-        assert printed(state_named("2026-03"), *lines)[1].strip() == written
+        assert printed(version_named("2026-03"), *lines)[1].strip() == written
 
 
 def test_the_size_of_a_trace_is_printed_for_the_mlir_aie_that_had_it() -> None:
     lines = ["%tile = aie.tile(0, 2)", "aie.trace @seen(%tile) buffer_size = 8192 {", "}"]
 
-    assert printed(state_named("2026-03"), *lines)[1].strip() == "aie.trace @seen(%tile) buffer_size = 8192 {"
+    assert printed(version_named("2026-03"), *lines)[1].strip() == "aie.trace @seen(%tile) buffer_size = 8192 {"
     assert printed(NEWEST, *lines)[1].strip() == "aie.trace @seen(%tile) {"
 
 
 @each_state
-def test_what_a_bd_and_a_transfer_say_beside_their_numbers_is_kept(state: State) -> None:
+def test_what_a_bd_and_a_transfer_say_beside_their_numbers_is_kept(version: Version) -> None:
     packet = "#aie.packet_info<pkt_type = 1, pkt_id = 2>"
     lines = [
         "    %shim = aie.tile(0, 0)",
@@ -399,7 +399,7 @@ def test_what_a_bd_and_a_transfer_say_beside_their_numbers_is_kept(state: State)
         "    }",
     ]
 
-    assert printed(state, *lines) == lines
+    assert printed(version, *lines) == lines
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_a_float_keeps_its_value(bits: str) -> None:
     assert meaning(respelled(text, "d.mlir")).buffers[0].initial == wanted
 
 
-# What a state has no word for
+# What a version has no word for
 
 
 def test_several_object_files_in_one_core_have_no_word_in_november_2025() -> None:
@@ -478,31 +478,31 @@ def test_a_tile_without_a_place_has_no_word_in_november_2025() -> None:
         "  why:   aie.logical_tile came in March 2026\n"
         "  fix:   give the tile its column and row with aie.tile"
     )
-    assert [printed(state, *lines) for state in STATES[1:]] == [lines] * 4
+    assert [printed(version, *lines) for version in VERSIONS[1:]] == [lines] * 4
 
 
 def test_an_allocation_on_something_that_is_no_tile_is_a_problem() -> None:
     text = device("%t = aie.tile(0, 2)", "%l = aie.lock(%t)", "aie.shim_dma_allocation @x(%l, MM2S, 0)")
 
-    for state in STATES:
+    for version in VERSIONS:
         with pytest.raises(Problem):
-            read_design(respelled(text, "d.mlir", state), "d.mlir")
+            read_design(respelled(text, "d.mlir", version), "d.mlir")
 
 
 def test_a_number_of_more_bits_than_a_register_is_printed_as_the_register_takes_it() -> None:
     text = device("aie.runtime_sequence() {", "  aiex.npu.write32 {address = 64 : i64, value = 8589934593 : i64}", "}")
 
-    for state in STATES:
-        assert meaning(respelled(text, "d.mlir", state)) == meaning(text)
+    for version in VERSIONS:
+        assert meaning(respelled(text, "d.mlir", version)) == meaning(text)
 
 
 @each_state
-def test_a_dma_program_that_starts_nothing_is_a_problem(state: State) -> None:
+def test_a_dma_program_that_starts_nothing_is_a_problem(version: Version) -> None:
     lines = ("%t = aie.tile(0, 2)", "%l = aie.lock(%t)", "%dma = aie.mem(%t) {", "  %one = arith.constant 1 : i32")
     text = device(*lines, "^bd:", "  aie.use_lock(%l, Release, %one)", "  aie.end", "}")
 
     with pytest.raises(Problem):
-        read_design(respelled(text, "d.mlir", state), "d.mlir")
+        read_design(respelled(text, "d.mlir", version), "d.mlir")
 
 
 FIELDS = [
@@ -536,9 +536,9 @@ def test_a_number_that_no_field_of_the_words_holds_is_a_problem(field: str, numb
 
 
 @each_state
-def test_a_text_that_cannot_be_read_cannot_be_printed(state: State) -> None:
+def test_a_text_that_cannot_be_read_cannot_be_printed(version: Version) -> None:
     with pytest.raises(Problem) as refused:
-        respelled("module {\n  aie.device(npu1) {\n    %t = aie.tile(0; 0)\n  }\n}\n", "d.mlir", state)
+        respelled("module {\n  aie.device(npu1) {\n    %t = aie.tile(0; 0)\n  }\n}\n", "d.mlir", version)
     assert str(refused.value).startswith(
         "error: d.mlir cannot be read: Unexpected character: ;\n  where: d.mlir:3:20\n"
     )
@@ -817,22 +817,22 @@ def unlinked(design: Design) -> Design:
 @each_state
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=designs())
-def test_a_printed_design_says_the_same_and_is_printed_as_itself(state: State, text: str) -> None:
+def test_a_printed_design_says_the_same_and_is_printed_as_itself(version: Version, text: str) -> None:
     design = meaning(text)
-    spelt = respelled(text, "d.mlir", state)
+    spelt = respelled(text, "d.mlir", version)
 
-    assert respelled(spelt, "d.mlir", state) == spelt
-    if state == NOVEMBER:
+    assert respelled(spelt, "d.mlir", version) == spelt
+    if version == NOVEMBER:
         assert unlinked(meaning(spelt)) == unlinked(design)
     else:
         assert meaning(spelt) == design
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(text=designs(), states=st.permutations(STATES))
-def test_the_way_to_a_spelling_leaves_no_trace(text: str, states: list[State]) -> None:
+@given(text=designs(), versions=st.permutations(VERSIONS))
+def test_the_way_to_a_spelling_leaves_no_trace(text: str, versions: list[Version]) -> None:
     """Not even that of November 2025, but for the place of object files."""
-    first, second, third, *_ = states
+    first, second, third, *_ = versions
     there = respelled(respelled(text, "d.mlir", first), "d.mlir", second)
 
     assert unlinked(meaning(respelled(there, "d.mlir", third))) == unlinked(meaning(respelled(text, "d.mlir", third)))
@@ -1144,8 +1144,8 @@ def deadline(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def everything(text: str, state: State) -> bool:
-    """Whatever can be made of a text is made of it, with the spelling of one state; whether it could be read."""
+def everything(text: str, version: Version) -> bool:
+    """Whatever can be made of a text is made of it, with the spelling of one version; whether it could be read."""
     try:
         design = read_design(text, "d.mlir")
     except Problem:
@@ -1153,9 +1153,9 @@ def everything(text: str, state: State) -> bool:
     with suppress(Problem):
         read_layout(text, "d.mlir")
     with suppress(Problem):
-        spelled = respelled(text, "d.mlir", state)
-        if state != NOVEMBER:
-            design_facts(spelled, "d.mlir", state)
+        spelled = respelled(text, "d.mlir", version)
+        if version != NOVEMBER:
+            design_facts(spelled, "d.mlir", version)
     if design is None:
         return False
     with suppress(Problem):
@@ -1174,7 +1174,7 @@ def test_a_mangled_design_is_read_lowered_and_printed_or_a_problem(base: str, ch
         seed = f"{base} {chunk} {number}"
         try:
             with deadline(MOST_SECONDS):
-                read += everything(mangled(base, random.Random(seed)), STATES[number % len(STATES)])
+                read += everything(mangled(base, random.Random(seed)), VERSIONS[number % len(VERSIONS)])
         except Exception as error:
             broken.append(f"seed {seed!r}: {type(error).__name__}: {error}")
         if len(broken) == 5:
@@ -1186,8 +1186,8 @@ def test_a_mangled_design_is_read_lowered_and_printed_or_a_problem(base: str, ch
 
 @pytest.mark.parametrize("base", BASES)
 def test_what_is_mangled_is_whole_before(base: str) -> None:
-    assert all(everything(BASES[base], state) for state in STATES)
-    for state in LOWERED_STATES:
-        if base == "traces" and not state.routes_traces:
+    assert all(everything(BASES[base], version) for version in VERSIONS)
+    for version in LOWERED_VERSIONS:
+        if base == "traces" and not version.routes_traces:
             continue  # it has no word for the buffer
-        assert design_facts(respelled(BASES[base], "d.mlir", state), "d.mlir", state).get("error") is None
+        assert design_facts(respelled(BASES[base], "d.mlir", version), "d.mlir", version).get("error") is None

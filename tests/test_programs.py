@@ -25,7 +25,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import Bd, LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie_states import State, state_named
+from tileproof.mlir_aie_versions import Version, version_named
 
 # Tiles a design below may use: name to (column, row).
 TILES = {
@@ -40,8 +40,8 @@ def text(*parts: str) -> str:
     return "\n".join(["module {", "aie.device(npu1) @main {", *tiles, *parts, "}", "}"])
 
 
-def lowered(*parts: str, as_silent: bool = False, state: State | None = None) -> LoweredDesign:
-    return lower_design(read_design(text(*parts), "d.mlir"), as_silent=as_silent, state=state)
+def lowered(*parts: str, as_silent: bool = False, version: Version | None = None) -> LoweredDesign:
+    return lower_design(read_design(text(*parts), "d.mlir"), as_silent=as_silent, version=version)
 
 
 def actions(*parts: str, as_silent: bool = False) -> tuple[Action, ...]:
@@ -127,7 +127,7 @@ def test_every_tile_numbers_its_locks_from_0():
 
 def test_the_locks_of_fifos_go_around_those_of_the_design():
     lines = fifo("in", "shim", "t2"), lock("a", number=1), lock("b")
-    before, after = (lock_ids(lowered(*lines, state=state_named(name))) for name in ("2026-08", "2026-08-14"))
+    before, after = (lock_ids(lowered(*lines, version=version_named(name))) for name in ("2026-08", "2026-08-14"))
 
     assert {name: before[name] for name in ("a", "b", "in_cons_prod_lock_0", "in_cons_cons_lock_0")} == {
         "a": 1, "b": 0, "in_cons_prod_lock_0": 2, "in_cons_cons_lock_0": 3,
@@ -698,7 +698,7 @@ def test_packet_and_cascade_flows_are_among_the_facts():
             "aie.cascade_flow(%t2, %e2)",
         ),
         "d.mlir",
-        state_named("2026-08"),
+        version_named("2026-08"),
     )
 
     assert facts["packet_flows"] == [
@@ -712,7 +712,7 @@ def test_packet_and_cascade_flows_are_among_the_facts():
 
 
 def test_what_a_design_does_not_have_is_not_among_the_facts():
-    facts = design_facts(text(), "d.mlir", state_named("2026-03"))
+    facts = design_facts(text(), "d.mlir", version_named("2026-03"))
 
     assert {"packet_flows", "cascade_flows", "sequence", "insts"}.isdisjoint(facts)
 
@@ -736,7 +736,7 @@ def test_a_program_that_is_written_out_is_among_the_facts():
             "aie.shim_dma_allocation @drain(%shim, S2MM, 0)",
         ),
         "d.mlir",
-        state_named("2026-03"),
+        version_named("2026-03"),
     )
     bd = {
         "bd_id": 0, "buffer": "b", "offset": 8, "length": 16, "sizes": None, "strides": None,
@@ -1380,7 +1380,7 @@ def test_a_lock_is_set_at_the_id_that_it_has_in_each_state():
     )
     addresses = {}
     for name in ("2026-08", "2026-08-14"):
-        design = lowered(*lines, state=state_named(name))
+        design = lowered(*lines, version=version_named(name))
         (write,) = npu_actions(decode(sequence_words(design, main_sequence(design)), "insts.bin"))
         assert isinstance(write, SetRegisters)
         addresses[name] = (write.offset, lock_ids(design)["go"])

@@ -222,6 +222,7 @@ def test_only_an_npu_is_recorded(capsys: pytest.CaptureFixture[str]) -> None:
         "  where: --record --device auto\n"
         "  why:   what the emulator answers can be had again anywhere\n"
         "  fix:   add --device npu, or leave --record out\n"
+        "  more:  tileproof explain missing-option\n"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tileproof import __version__
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.kernel.spec import Tolerance
 from tileproof.report.verdicts import EMULATOR_NOTE, as_junit, as_text
 from tileproof.verify.compare import Comparison, compare
@@ -66,13 +67,20 @@ def test_a_pass_is_told_with_figures_build_and_place() -> None:
 
 
 def test_a_failure_is_told_with_its_reason_and_every_fault_in_full() -> None:
-    fault = "error: core (0, 2) reads past its buffer\n  where: tile.cc:7"
-    text = as_text([verdict(), verdict(FAIL, case="zeros", faults=(fault, "second"))])
+    faults = (
+        Diagnostic(id="out-of-bounds", what="f reads outside its buffers", place=Place("tile.cc", 7)),
+        Diagnostic(id="untouched", what="no byte of out was written"),
+    )
+    text = as_text([verdict(), verdict(FAIL, case="zeros", faults=faults)])
 
     assert (
-        "\nattention, zeros: fail: because\n  error: core (0, 2) reads past its buffer\n    where: tile.cc:7\n" in text
+        "\nattention, zeros: fail: because\n"
+        "  f reads outside its buffers\n"
+        "    where: tile.cc:7\n"
+        "    more:  tileproof explain out-of-bounds\n"
+        "  no byte of out was written\n"
+        "    more:  tileproof explain untouched\n" in text
     )
-    assert "\n  second\n" in text
     assert "\nattention: FAIL: 1 of 2 cases for npu1\n" in text
     assert "1 differ from integer.py" in text
 
@@ -154,7 +162,9 @@ def test_a_case_name_is_shown_as_it_is(case: str) -> None:
 
 @pytest.mark.parametrize("place", ["design.mlir:100:5", "tile.cc:1234:8", "[/where] design.mlir:12:5"])
 def test_a_reason_is_shown_as_it_is(place: str) -> None:
-    text = as_text([verdict(FAIL, reason=f"see {place}", faults=(f"error: x\n  where: {place}",))])
+    text = as_text(
+        [verdict(FAIL, reason=f"see {place}", faults=(Diagnostic(id="stale", what="x", place=Place.told(place)),))]
+    )
 
     assert f"fail: see {place}\n" in text
     assert f"    where: {place}\n" in text
@@ -295,11 +305,18 @@ def test_junit_names_kernel_target_device_and_time() -> None:
 
 
 def test_junit_holds_reason_and_faults() -> None:
-    ((case,),) = suites(as_junit([verdict(FAIL, reason='a < b & "c"', faults=("first\n  why", "second"))]))
+    faults = (
+        Diagnostic(id="stale", what="first", place=Place("d.mlir", 3, 5), why="so"),
+        Diagnostic(id="untouched", what="second"),
+    )
+    ((case,),) = suites(as_junit([verdict(FAIL, reason='a < b & "c"', faults=faults)]))
     (failure,) = case
 
-    assert failure.get("message") == 'a < b & "c"'
-    assert failure.text == "first\n  why\nsecond"
+    assert (failure.get("message"), failure.get("type")) == ('a < b & "c"', "stale")
+    assert failure.text == (
+        "first\n  where: d.mlir:3:5\n  why:   so\n  more:  tileproof explain stale\n"
+        "second\n  more:  tileproof explain untouched"
+    )
 
 
 def test_junit_gives_the_reason_of_what_was_not_run() -> None:
@@ -315,7 +332,9 @@ NOT_XML = ["\x00", "\x08", "\x0b", "\x1b[2J", "\x1f", "\ud800", "\udcfc", "\ufff
 
 @pytest.mark.parametrize("text", NOT_XML, ids=ascii)
 def test_junit_parses_whatever_a_reason_or_a_fault_quotes(text: str) -> None:
-    ((case,),) = suites(as_junit([verdict(FAIL, reason=f"a{text}b", faults=(f"c{text}d",))]))
+    ((case,),) = suites(
+        as_junit([verdict(FAIL, reason=f"a{text}b", faults=(Diagnostic(id="stale", what=f"c{text}d"),))])
+    )
     (failure,) = case
 
     assert failure.get("message", "").startswith("a\N{REPLACEMENT CHARACTER}")

@@ -167,6 +167,7 @@ def test_a_mistake_has_the_line_of_the_program(pair: Pair, tmp_path: Path) -> No
         f"  where: {tmp_path / 'host.py'}:{line}\n"
         "  why:   the device sees what was synced, not what was written\n"
         "  fix:   buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE) after the last write\n"
+        "  more:  tileproof explain written-not-synced\n"
     )
 
 
@@ -207,6 +208,7 @@ def test_a_state_that_nobody_looks_at_is_told_and_is_no_failure_when_the_run_com
         "  why:   it was ERT_CMD_STATE_COMPLETED; wait returns ERROR, ABORT and TIMEOUT in the same way, and raises "
         "nothing\n"
         "  fix:   assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises\n"
+        "  more:  tileproof explain state-unseen\n"
     )
 
 
@@ -249,6 +251,7 @@ def test_a_run_that_nobody_waits_for_is_told(pair: Pair, tmp_path: Path) -> None
         f"  where: {tmp_path / 'host.py'}:{text.count(chr(10))}\n"
         "  why:   nobody knows how it ended\n"
         "  fix:   assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises\n"
+        "  more:  tileproof explain never-waited\n"
     )
 
 
@@ -264,6 +267,7 @@ def test_strict_stops_where_a_state_is_thrown_away_and_says_nothing_else(pair: P
         "  why:   it was ERT_CMD_STATE_COMPLETED; wait returns ERROR, ABORT and TIMEOUT in the same way, and raises "
         "nothing\n"
         "  fix:   assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises\n"
+        "  more:  tileproof explain state-unseen\n"
     )
 
 

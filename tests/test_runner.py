@@ -187,7 +187,7 @@ def test_more_buffers_than_the_kernel_has_arguments_are_refused(pair):
 
 def test_a_buffer_that_is_too_short_is_reported_by_the_run(pair):
     result = LoadedKernel(emulator(), pair.xclbin, pair.insts, {0: NBYTES, 1: NBYTES - 4}).run({0: INPUT.tobytes()})
-    assert any("runs past the end of a host buffer: 256 bytes of 252" in fault for fault in result.faults)
+    assert any("runs past the end of a host buffer: 256 bytes of 252" in fault.what for fault in result.faults)
 
 
 # Devices

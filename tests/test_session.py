@@ -118,7 +118,13 @@ def test_what_cannot_be_kept_is_said_at_the_end_and_stops_nothing(
     npu: Npu, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(path: Path, data: bytes, *, what: str, where: str) -> None:
-        raise Problem(f"the {what} cannot be written", where=where, why="No space left on device", fix="make room")
+        raise Problem(
+            f"the {what} cannot be written",
+            id="output-not-written",
+            where=where,
+            why="No space left on device",
+            fix="make room",
+        )
 
     monkeypatch.setattr(session, "write_output", full)
     assert npu.verify("--out", str(npu.folder / "out")) == 2
@@ -274,6 +280,7 @@ def test_a_session_that_is_ended_in_a_run_leaves_no_process_no_lock_and_goes_on(
             f"  where: --out {out}\n"
             "  why:   the cases that are not listed were not run\n"
             "  fix:   the same command with --resume goes on\n"
+            "  more:  tileproof explain interrupted\n"
         )
 
     child = Path("/proc") / hangs.read_text()

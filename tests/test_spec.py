@@ -740,3 +740,25 @@ def test_a_copied_kernel_folder_loads_as_the_shipped_one(tmp_path: Path) -> None
         ours, theirs = load_spec(path.parent), load_spec(copy)
 
         assert (ours.buffers, ours.core, ours.cases) == (theirs.buffers, theirs.core, theirs.cases)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ('about = "twice the input"', "about = 2", 'about = "twice the input"'),
+        ('way = "out"', 'way = "sideways"', 'way = "out"'),
+        ('name = "power"', 'name = "po wer"', "parts = ["),
+        ("stack_size = 2048", "stack = 2048", "stack_size = 2048"),
+        ('shape = ["rows", 16]', "shape = []", 'shape = ["rows", 16]'),
+        ('because = "a table of logarithms"\n', "", "[tolerance.power]"),
+        ("correlation = 0.9", "correlation = 9", "correlation = 0.9"),
+        ("[sizes]", "[sizes", "[sizes]"),
+    ],
+)
+def test_a_refusal_knows_the_line_that_it_is_about(tmp_path: Path, right: str, wrong: str, line: str) -> None:
+    with pytest.raises(Problem) as refused:
+        load(tmp_path, edited(right, wrong))
+
+    place = refused.value.diagnostic.place
+    assert place.file == str(tmp_path / "kernel.toml")
+    assert GOOD.splitlines()[place.line - 1] == line

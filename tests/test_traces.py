@@ -20,7 +20,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie_states import State, state_named
+from tileproof.mlir_aie_versions import Version, version_named
 from tileproof.xrt import COMPLETED
 
 TILES = {
@@ -50,27 +50,28 @@ def device(*lines: str, name: str = "npu1", tiles: tuple[str, ...] = tuple(TILES
     return "\n".join(["module {", f"aie.device({name}) {{", *(TILES[tile] for tile in tiles), *lines, "}", "}"])
 
 
-def lowered(text: str, state: State | None = None) -> LoweredDesign:
-    return lower_design(read_design(text, "d.mlir"), state=state)
+def lowered(text: str, version: Version | None = None) -> LoweredDesign:
+    return lower_design(read_design(text, "d.mlir"), version=version)
 
 
-def operations(text: str, state: State | None = None, number: int = 0) -> tuple[Operation, ...]:
-    design = lowered(text, state)
+def operations(text: str, version: Version | None = None, number: int = 0) -> tuple[Operation, ...]:
+    design = lowered(text, version)
     return decode(sequence_words(design, design.sequences[number]), "words").operations
 
 
-def writes(text: str, state: State | None = None, number: int = 0) -> list[tuple[int, int]]:
+def writes(text: str, version: Version | None = None, number: int = 0) -> list[tuple[int, int]]:
     """(address, value) of every single register that is written."""
-    return [(one.address, one.value) for one in operations(text, state, number) if isinstance(one, Write)]
+    return [(one.address, one.value) for one in operations(text, version, number) if isinstance(one, Write)]
 
 
 def at(column: int, row: int, offset: int) -> int:
     return column << 25 | row << 20 | offset
 
 
-def flows(text: str, state: State | None = None) -> list[tuple[int, str, str]]:
+def flows(text: str, version: Version | None = None) -> list[tuple[int, str, str]]:
     return [
-        (flow.id, str(flow.sources[0]), str(flow.destinations[0])) for flow in lowered(text, state).design.packet_flows
+        (flow.id, str(flow.sources[0]), str(flow.destinations[0]))
+        for flow in lowered(text, version).design.packet_flows
     ]
 
 
@@ -360,15 +361,15 @@ def test_the_facts_of_a_design_have_the_flows_of_its_traces() -> None:
     ]
 
 
-# Older states
+# Older versions
 
 
 def test_in_march_2026_only_registers_were_written_and_a_broadcast_was_a_number() -> None:
     lines = ('aie.trace.mode "Event-PC"', "aie.trace.packet id=1 type=core", START, STOP, EVENT)
     text = device(trace("seen", "core", *lines), sequence("aie.trace.start_config @seen"))
 
-    assert flows(text, state_named("2026-03")) == []
-    assert writes(text, state_named("2026-03")) == [
+    assert flows(text, version_named("2026-03")) == []
+    assert writes(text, version_named("2026-03")) == [
         (at(0, 2, 0x340D0), 1 | 15 << 16 | 14 << 24),
         (at(0, 2, 0x340D4), 1),
         (at(0, 2, 0x340E0), 33),
@@ -376,7 +377,7 @@ def test_in_march_2026_only_registers_were_written_and_a_broadcast_was_a_number(
 
 
 def test_in_june_2026_the_design_said_which_argument_traces_go_to_and_a_unit_could_be_traced_twice() -> None:
-    june = state_named("2026-06")
+    june = version_named("2026-06")
     config = "aie.trace.host_config buffer_size = 8192"
     traces = (trace("one", "core", *BY_EVENT), trace("two", "core", *BY_EVENT))
 
@@ -391,14 +392,14 @@ def test_in_june_2026_the_design_said_which_argument_traces_go_to_and_a_unit_cou
     assert len(lowered(device(*traces, sequence(config)), june).sequences[0].arguments) == 1
 
 
-def refusal(text: str, state: State | None = None) -> str:
+def refusal(text: str, version: Version | None = None) -> str:
     with pytest.raises(Problem) as refused:
-        lowered(text, state)
+        lowered(text, version)
     return refused.value.text
 
 
 def test_a_buffer_for_traces_is_nothing_that_march_2026_reads() -> None:
-    assert refusal(device(sequence(CONFIG), tiles=()), state_named("2026-03")) == (
+    assert refusal(device(sequence(CONFIG), tiles=()), version_named("2026-03")) == (
         "mlir-aie of 2026-03 does not read this\n"
         "  where: d.mlir:4:1\n"
         "  why:   aie.trace came in March 2026, and aie.trace.host_config at the end of that month\n"
@@ -409,7 +410,7 @@ def test_a_buffer_for_traces_is_nothing_that_march_2026_reads() -> None:
 def test_in_march_2026_packets_had_an_id() -> None:
     text = device(trace("seen", "core", "aie.trace.packet type=core"), tiles=("core",))
 
-    assert refusal(text, state_named("2026-03")) == (
+    assert refusal(text, version_named("2026-03")) == (
         "the packets of @seen have no id\n"
         "  where: d.mlir:5:1\n"
         "  why:   mlir-aie gives traces their ids since the end of March 2026 only\n"
@@ -743,7 +744,7 @@ def test_check_finds_a_transfer_in_the_bd_of_traces() -> None:
     text = through(reuses=False)
     found = check_design(text.replace("id = 0 : i64", "id = 15 : i64"), "d.mlir", {})
 
-    assert {finding.check.id for finding in check_design(text, "d.mlir", {})} == {"TP005"}
+    assert {finding.id for finding in check_design(text, "d.mlir", {})} == {"TP005"}
     assert [(finding.what, finding.why) for finding in found if finding.is_error] == [
         (
             "BD 15 of shim (0, 0) is written for @out, and traces have it",

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.kernel.golden import draw_inputs, golden_steps, integer_outputs, kernel_constants
 from tileproof.kernel.spec import Tolerance, load_spec
 from tileproof.verify.compare import Comparison, compare
@@ -466,13 +467,13 @@ def test_a_state_other_than_completed_is_never_a_pass(state: int) -> None:
 
 
 def test_a_fault_is_never_a_pass() -> None:
-    fault = "error: core (0, 2) reads past its buffer\n  where: tile.cc:7"
+    fault = Diagnostic(id="out-of-bounds", what="f reads outside its buffers", place=Place("tile.cc", 7))
 
-    assert judge([good_comparison()], COMPLETED, STATE, [fault]) == (FAIL, "error: core (0, 2) reads past its buffer")
+    assert judge([good_comparison()], COMPLETED, STATE, [fault]) == (FAIL, "f reads outside its buffers")
 
 
 def test_a_fault_without_words_is_never_a_pass() -> None:
-    assert judge([good_comparison()], COMPLETED, STATE, [""])[0] == FAIL
+    assert judge([good_comparison()], COMPLETED, STATE, [Diagnostic(id="stale", what="")])[0] == FAIL
 
 
 def test_a_run_without_outputs_is_never_a_pass() -> None:
@@ -498,6 +499,6 @@ def test_one_wrong_output_of_two_fails_with_its_name() -> None:
 
 def test_fault_state_and_difference_are_told_together_cause_first() -> None:
     bad = compare("out", np.ones(4, np.int8), np.zeros(4, np.int8), np.zeros(4), ONE)
-    outcome, reason = judge([bad], 5, "ERT_CMD_STATE_ERROR", ["error: a deadlock\n  why: ..."])
+    outcome, reason = judge([bad], 5, "ERT_CMD_STATE_ERROR", [Diagnostic(id="deadlock", what="a deadlock", why="...")])
 
-    assert (outcome, reason) == (FAIL, "error: a deadlock; the run ended in ERT_CMD_STATE_ERROR")
+    assert (outcome, reason) == (FAIL, "a deadlock; the run ended in ERT_CMD_STATE_ERROR")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 
 SHIM, MEM, CORE = "shim", "mem", "core"
@@ -199,7 +200,7 @@ DEVICES = {
 DEVICES["npu1_4col"] = Device(name="npu1_4col", generation="npu1", columns=4)
 
 
-def device_named(name: str, *, where: str | None = None) -> Device:
+def device_named(name: str, *, where: Place | str | None = None) -> Device:
     """The device that `aie.device(name)` means; a `Problem` that lists them all otherwise."""
     if name not in DEVICES:
         raise Problem(
@@ -207,6 +208,6 @@ def device_named(name: str, *, where: str | None = None) -> Device:
             where=where,
             why="known devices: " + ", ".join(DEVICES),
             fix="use npu1 (Phoenix, Hawk Point) or npu2 (Strix, Strix Halo, Krackan)",
-            check="TP607",
+            id="TP607",
         )
     return DEVICES[name]

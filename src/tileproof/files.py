@@ -53,5 +53,9 @@ def write_output(path: Path, data: bytes, *, what: str, where: str) -> None:
         write_atomically(path, data)
     except OSError as error:
         raise Problem(
-            f"the {what} cannot be written", where=where, why=error.strerror or str(error), fix="choose another path"
+            f"the {what} cannot be written",
+            id="output-not-written",
+            where=where,
+            why=error.strerror or str(error),
+            fix="choose another path",
         ) from None

@@ -7,7 +7,7 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 
-from tileproof.errors import Problem
+from tileproof.errors import Problem, unreadable
 
 _TEMPLATE = ".j2"
 _PLAIN = (".cc", ".hpp", ".h")
@@ -19,7 +19,7 @@ def package_dir() -> Path:
 
 
 def data_dir(name: str) -> Path:
-    """`kernels` or `templates`: inside the package when installed, beside `src` in a source tree."""
+    """`kernels`, `templates` or `examples`: inside the package when installed, beside `src` in a source tree."""
     shipped = package_dir() / name
     return shipped if shipped.is_dir() else package_dir().parents[1] / name
 
@@ -47,6 +47,7 @@ def kernel_names(kernels: Path | None = None) -> tuple[str, ...]:
     if not folder.is_dir():
         raise Problem(
             f"there is no folder of kernels at {folder}",
+            id="no-kernels",
             where="--kernels" if kernels else "the installation of tileproof",
             fix="name a folder that holds one folder per kernel, each with a kernel.toml",
         )
@@ -61,6 +62,7 @@ def kernel_dir(name: str, kernels: Path | None = None) -> Path:
     near = get_close_matches(name, names, n=1)
     raise Problem(
         f"there is no kernel {name!r}",
+        id="unknown-kernel",
         where=str(kernels or data_dir("kernels")),
         why="kernels here: " + (", ".join(names) or "none (no folder has a kernel.toml)"),
         fix=f"did you mean {near[0]!r}?" if near else "`tileproof list` names them all; --kernels DIR looks elsewhere",
@@ -71,6 +73,7 @@ def _refuse_odd_name(path: Path) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", path.name):
         raise Problem(
             f"the file {path.name!r} needs a plainer name",
+            id="bad-name",
             where=str(path),
             why="its name becomes a file of the build, and a word of a command line",
             fix="use letters, digits, _ - and .",
@@ -81,6 +84,12 @@ def source_path(name: str, kernel: Path) -> Path:
     """The file that the file `name` of a build comes from: the kernel's own, its template, or the shared template."""
     own = (kernel / name, kernel / f"{name}.j2")
     return next((path for path in own if path.is_file()), data_dir("templates") / f"{name}.j2")
+
+
+def template_path(name: str, kernel: Path) -> Path:
+    """The template `name`: the kernel's own, or the shared one."""
+    own = kernel / name
+    return own if own.is_file() else data_dir("templates") / name
 
 
 def source_texts(kernel: Path) -> dict[str, str]:
@@ -94,6 +103,7 @@ def source_texts(kernel: Path) -> dict[str, str]:
         if f"{name}{_TEMPLATE}" in own:
             raise Problem(
                 f"there are two {name}",
+                id="two-sources",
                 where=str(kernel),
                 why=f"a build would take it from {name} and from {name}{_TEMPLATE}",
                 fix="remove one of them",
@@ -106,9 +116,12 @@ def _text_of(path: Path) -> str:
     _refuse_odd_name(path)
     try:
         return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
         raise Problem(
             f"{path.name} is not text",
+            id="not-text",
             where=str(path),
             why=f"byte {error.start} is not UTF-8",
             fix="save the file as UTF-8",

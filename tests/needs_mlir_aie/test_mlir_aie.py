@@ -15,13 +15,13 @@ from tileproof.build.request import BuildRequest
 from tileproof.check.against_mlir_aie import compare_lowerings
 from tileproof.check.unrolled import wrongly_unrolled
 from tileproof.cli import main
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.library import kernel_names
 from tileproof.lowering.held import lowered_as
-from tileproof.mlir_aie_states import NEWEST, state_of
+from tileproof.mlir_aie_versions import NEWEST, version_of
 from tileproof.toolchain.aie_opt import passes_of
 from tileproof.toolchain.mlir_aie import find_mlir_aie, probe
-from tileproof.toolchain.tool import Absence
 from tileproof.xclbin import read_xclbin
 from tileproof.xclbin.provenance import check_pair, read_provenance
 
@@ -32,10 +32,10 @@ try:
 except Problem as problem:
     WHY = f"{problem.what}: {HOW}"
 AIE_OPT = probe(os.environ)["aie-opt"]
-STATE = NEWEST if isinstance(AIE_OPT, Absence) else state_of(passes_of(AIE_OPT, os.environ))
+VERSION = NEWEST if isinstance(AIE_OPT, Diagnostic) else version_of(passes_of(AIE_OPT, os.environ))
 
 needs_all = pytest.mark.skipif(bool(WHY), reason=WHY)
-needs_aie_opt = pytest.mark.skipif(isinstance(AIE_OPT, Absence), reason=f"aie-opt is not here: {HOW}")
+needs_aie_opt = pytest.mark.skipif(isinstance(AIE_OPT, Diagnostic), reason=f"aie-opt is not here: {HOW}")
 
 DESIGNS = sorted((Path(__file__).parents[1] / "designs").glob("*.mlir"))
 
@@ -61,7 +61,7 @@ def test_a_design_is_lowered_as_we_lower_it(path: Path) -> None:
     """Layout and, where aiecc is here too, instruction words."""
     text = path.read_text()
     try:
-        here = lowered_as(text, path.name, STATE)
+        here = lowered_as(text, path.name, VERSION)
     except Problem as problem:
         pytest.skip(f"tileproof refuses it: {problem.what}")
 
@@ -70,8 +70,8 @@ def test_a_design_is_lowered_as_we_lower_it(path: Path) -> None:
 
 @needs_aie_opt
 def test_doctor_finds_it_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert not isinstance(AIE_OPT, Absence)
+    assert not isinstance(AIE_OPT, Diagnostic)
     main(["doctor"])
     listed = capsys.readouterr().out
 
-    assert f"aie-opt        {AIE_OPT.version} ({AIE_OPT.command[-1]}), mlir-aie of {STATE.name}\n" in listed
+    assert f"aie-opt        {AIE_OPT.version} ({AIE_OPT.command[-1]}), mlir-aie of {VERSION.name}\n" in listed

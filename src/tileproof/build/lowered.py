@@ -25,6 +25,6 @@ def lower_for_host(text: str, name: str, banks: Banks) -> tuple[bytes, Interface
         generation=device.generation,
         columns=device.columns,
         buffers=len(sequence.arguments),
-        warnings=tuple(f"{n.place}: {n.what}; {n.fix}" for n in design.notes if n.about == "attribute"),
+        warnings=tuple(f"{n.place}: {n.said.what}; {n.said.fix}" for n in design.notes if n.said.id == "TP003"),
     )
     return sequence_words(lowered, sequence), interface, store(lowered)

@@ -80,6 +80,7 @@ def tile_sources(spec: KernelSpec, texts: Mapping[str, str]) -> list[str]:
     if not sources:
         raise Problem(
             f"{spec.name} has no tile code",
+            id="no-tile-code",
             where=str(spec.folder),
             why="there is no file whose name ends in .cc, and no template in .cc.j2",
             fix=f'write tile.cc with `extern "C" void {spec.core.function}(...)`',

@@ -40,7 +40,7 @@ _PACKED = "aiecc.xclbin"
 
 
 def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tools: MlirAie, python: str) -> Plan:
-    """The build with mlir-aie. Everything that differs between its dialects is decided here, and can be looked at."""
+    """The build with mlir-aie. What differs between the kinds of aiecc is decided here, and can be looked at."""
     variant = spec.variant(target)
     xclbin, insts = f"{variant}.xclbin", "insts.bin"
     sources = tile_sources(spec, texts)
@@ -85,7 +85,7 @@ def _sources(spec: KernelSpec, texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _variables(tools: MlirAie, python: str) -> dict[str, str]:
-    """This machine's paths; those of a dialect that is only assumed are variables of the reader's shell."""
+    """This machine's paths; those of a kind that is only assumed are variables of the reader's shell."""
     quoted = str if tools.is_assumed else shlex.quote
     # An aiecc that takes no path to xclbinutil looks for it on PATH, and one of 2026-07 and before for bootgen too.
     folders = [str(Path(tool.command[-1]).parent) for tool in (tools.xclbinutil, tools.bootgen) if tool]
@@ -103,13 +103,13 @@ def _variables(tools: MlirAie, python: str) -> dict[str, str]:
 
 
 def _respell(tools: MlirAie) -> Step:
-    state = tools.state.name
+    version = tools.version.name
     return Step(
         name="respell",
-        command=f"$python -P -m tileproof respell --design design.mlir --state {state} --output {_DESIGN}",
+        command=f"$python -P -m tileproof respell --design design.mlir --version {version} --output {_DESIGN}",
         inputs=("design.mlir", "tileproof.txt"),
         outputs=(_DESIGN,),
-        text=f"spell the design for mlir-aie of {state}",
+        text=f"spell the design for mlir-aie of {version}",
     )
 
 
@@ -145,7 +145,7 @@ def _place(tools: MlirAie) -> Step:
     return Step(
         name="place",
         command=f"$python -P -m tileproof place --design design.mlir --objects {_OBJECTS} --output {_PLACED}"
-        f" --state {tools.state.name}",
+        f" --version {tools.version.name}",
         inputs=("design.mlir", _OBJECTS, "tileproof.txt"),
         outputs=(_PLACED,),
         text="put [banks] onto the objects of the fifos",
@@ -178,7 +178,7 @@ def _hold(tools: MlirAie, banks: tuple[str, ...]) -> Step:
     return Step(
         name="hold",
         command=f"$python -P -m tileproof hold --design design.mlir --lowered {_LOWERED}"
-        f" --state {tools.state.name} --output {_HELD}" + "".join(f" --banks {name}" for name in banks),
+        f" --version {tools.version.name} --output {_HELD}" + "".join(f" --banks {name}" for name in banks),
         inputs=("design.mlir", _LOWERED, *banks, "tileproof.txt"),
         outputs=(_HELD,),
         text="hold mlir-aie's lowering against tileproof's",
@@ -213,7 +213,7 @@ def _stamp(tools: MlirAie, variant: str, xclbin: str, insts: str, banks: tuple[s
         name="stamp",
         command=f"$python -P -m tileproof stamp --design design.mlir --held {_HELD} --built {_PACKED} --insts {insts}"
         f" --addresses {addresses} --lowered {_LOWERED} --xclbin {xclbin} --seal {SEAL} --notes {_NOTES}"
-        f" --state {tools.state.name} --variant {variant} --digest $digest"
+        f" --version {tools.version.name} --variant {variant} --digest $digest"
         + "".join(f" --banks {name}" for name in banks),
         inputs=("design.mlir", _HELD, _PACKED, insts, addresses, _LOWERED, *banks, "tileproof.txt"),
         outputs=(xclbin, _NOTES, SEAL),

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from tileproof.build.plan import Plan, headers_in
 from tileproof.build.plan_host import plan_host_build
 from tileproof.build.request import BuildRequest
 from tileproof.build.run import Artifacts, build
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.kernel import golden
+from tileproof.kernel.origins import origins_of
 from tileproof.kernel.render import render
 from tileproof.kernel.spec import KernelSpec, load_spec, with_banks
 from tileproof.toolchain.aiecc import refuse_unlinkable
@@ -24,11 +27,12 @@ from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rendered:
     """A kernel as far as texts: everything before a tool runs."""
 
     spec: KernelSpec
+    target: str
     constants: Mapping[str, Any]
     texts: Mapping[str, str]
 
@@ -36,6 +40,20 @@ class Rendered:
     def digest(self) -> str:
         """SHA-256 of all texts: the same kernel, whichever tools compile it."""
         return hashlib.sha256(json.dumps(dict(self.texts), sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def _origins(self) -> Mapping[str, tuple[tuple[str, int], ...]]:
+        sources = library.source_texts(self.spec.folder)
+        return origins_of(self.texts, sources, lambda marked: render(self.spec, self.target, self.constants, marked))
+
+    def located(self, said: Diagnostic) -> Diagnostic:
+        """The same, with the template's line if it is of a file that was rendered."""
+        lines = self._origins.get(Path(said.place.file).name, ()) if said.place.line else ()
+        if not 0 < said.place.line <= len(lines):
+            return said
+        name, line = lines[said.place.line - 1]
+        path = library.template_path(name, self.spec.folder)
+        return replace(said, place=replace(said.place, template=f"{path}:{line}"))
 
     @property
     def tile_code(self) -> dict[str, str]:
@@ -53,6 +71,7 @@ def load_kernel(name: str, kernels: Path | None, sizes: Mapping[str, int]) -> Ke
     if spec.name != name:
         raise Problem(
             f"the kernel in folder {name!r} calls itself {spec.name!r}",
+            id="folder-name",
             where=f"{spec.path}, name",
             why="commands and build folders know a kernel by the name of its folder",
             fix=f'write `name = "{name}"`, or rename the folder',
@@ -66,14 +85,25 @@ def render_kernel(name: str, request: BuildRequest) -> Rendered:
     if request.target not in spec.targets:
         raise Problem(
             f"{name} is not made for {request.target}",
+            id="other-target",
             where=f"{spec.path}, targets",
             why="its targets are " + ", ".join(spec.targets),
             fix=f"use --target {spec.targets[0]}",
         )
     spec = with_banks(spec, request.banks)
     constants = golden.kernel_constants(spec)
-    texts = render(spec, request.target, constants, library.source_texts(spec.folder))
-    return Rendered(spec=spec, constants=constants, texts=texts)
+    try:
+        texts = render(spec, request.target, constants, library.source_texts(spec.folder))
+    except Problem as problem:
+        raise Problem.of(_in_its_folder(problem.diagnostic, spec), problem.exit_code) from None
+    return Rendered(spec=spec, target=request.target, constants=constants, texts=texts)
+
+
+def _in_its_folder(said: Diagnostic, spec: KernelSpec) -> Diagnostic:
+    """The same, with the path of the template of which rendering knows the name only."""
+    if not said.place.file.endswith(".j2"):
+        return said
+    return replace(said, place=replace(said.place, file=str(library.template_path(said.place.file, spec.folder))))
 
 
 def plan_kernel(rendered: Rendered, request: BuildRequest) -> Plan:
@@ -92,7 +122,7 @@ def _npu_plan(rendered: Rendered, request: BuildRequest) -> Plan:
     from tileproof.build.plan_npu import plan_npu_build
     from tileproof.toolchain.mlir_aie import assumed, find_mlir_aie
 
-    tools = find_mlir_aie() if request.dialect is None else assumed(request.dialect)
+    tools = find_mlir_aie() if request.aiecc is None else assumed(request.aiecc)
     return plan_npu_build(rendered.spec, request.target, rendered.texts, tools, sys.executable)
 
 
@@ -101,7 +131,10 @@ def build_kernel(rendered: Rendered, request: BuildRequest, say: Callable[[str],
     plan = plan_kernel(rendered, request)
     if plan.toolchain == "mlir-aie":
         refuse_unlinkable(request.build_dir / plan.kernel / plan.folder)
-    artifacts = build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
+    try:
+        artifacts = build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
+    except Problem as problem:
+        raise Problem.of(rendered.located(problem.diagnostic), problem.exit_code) from None
     # What lowering noted is told each time, for as long as it is so.
     noted = json.loads((artifacts.folder / plan.notes).read_text())["warnings"]
     return replace(artifacts, warnings=tuple(noted))

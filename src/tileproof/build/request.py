@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tileproof.device_model import TARGETS
 from tileproof.kernel.banks import Banks
-from tileproof.toolchain.aiecc import Dialect
+from tileproof.toolchain.aiecc import AieccKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class BuildRequest:
 
     target: str = TARGETS[0]
     toolchain: str = "auto"
-    dialect: Dialect | None = None  # of an aiecc that is not here, for a plan to look at
+    aiecc: AieccKind | None = None  # of an aiecc that is not here, for a plan to look at
     sizes: Mapping[str, int] = field(default_factory=dict)
     banks: Banks = field(default_factory=Banks)  # more of [banks] than kernel.toml says
     kernels: Path | None = None
@@ -26,4 +26,4 @@ class BuildRequest:
 
     @property
     def is_for_npu(self) -> bool:
-        return self.toolchain == "mlir-aie" or (self.toolchain == "auto" and self.dialect is not None)
+        return self.toolchain == "mlir-aie" or (self.toolchain == "auto" and self.aiecc is not None)

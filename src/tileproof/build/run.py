@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tileproof.build.plan import Plan, Step, compile_commands
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.files import sha256_of, write_if_changed
 from tileproof.library import python_environment
@@ -32,8 +33,7 @@ _COMMANDS = "compile_commands.json"
 
 def marked(problem: Problem) -> str:
     """The line by which a step hands its problem to the build that runs it."""
-    fields = ("what", "where", "why", "fix", "exit_code")
-    return _MARK + json.dumps({name: getattr(problem, name) for name in fields})
+    return _MARK + json.dumps({"said": problem.diagnostic.as_json(), "exit_code": problem.exit_code})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,7 @@ def build(
     except OSError as error:
         raise Problem(
             f"{plan.kernel}: the build folder cannot be used",
+            id="build-folder",
             where=str(error.filename or folder),
             why=error.strerror or str(error),
             fix="make room" if error.errno == errno.ENOSPC else "check the path, or choose another with --build-dir",
@@ -197,7 +198,8 @@ def _run_ninja(plan: Plan, folder: Path, ninja: Path, jobs: int | None, lock: in
 def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
     for line in output.splitlines():
         if line.startswith(_MARK):
-            return Problem(**json.loads(line.removeprefix(_MARK)))
+            fields = json.loads(line.removeprefix(_MARK))
+            return Problem.of(Diagnostic.from_json(fields["said"]), fields["exit_code"])
     if os.strerror(errno.ENOSPC) in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     failed = _Failed.in_output(plan, output)
@@ -210,6 +212,7 @@ def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
     said = [complaint.said, line, *complaint.context, *([meaning.more] if meaning else [])]
     return Problem(
         f"{plan.kernel}: {meaning.what if meaning else f'{text} failed'}",
+        id=meaning.id if meaning else failed.id,
         where=where,
         why="\n".join(filter(None, said)),
         fix=f"{meaning.fix}\n{log}" if meaning else log,
@@ -228,6 +231,12 @@ class _Failed:
     code: int
     said: str
 
+    @property
+    def id(self) -> str:
+        """What of the catalogue it is, where the tool's words say no more."""
+        name = self.step.name if self.step else ""
+        return "compile-failed" if name.startswith("compile_") else "link-failed" if name == "link" else "tool-failed"
+
     @classmethod
     def in_output(cls, plan: Plan, output: str) -> _Failed:
         """ninja says `FAILED: output` (since 1.12 `FAILED: [code=1] output`), the command, and what it printed."""
@@ -239,18 +248,18 @@ class _Failed:
         return cls(step=step, code=int(found[1] or 0), said=said)
 
 
-def _place(plan: Plan, folder: Path, complaint: Complaint, meaning: Meaning | None) -> tuple[str, str]:
+def _place(plan: Plan, folder: Path, complaint: Complaint, meaning: Meaning | None) -> tuple[Place, str]:
     """Where to look: the kernel's own file, or what was rendered and its template; and the line that stands there."""
     if meaning is not None and meaning.name is not None:
         number = _line_with(folder / "design.mlir", meaning.name)
         complaint = replace(complaint, file="design.mlir", line=number, column=0)
     if complaint.file is None:
-        return str(folder), ""
+        return Place.of_file(str(folder)), ""
     line, own = complaint.line_in(folder), plan.own_file(complaint.file)
     if own is not None:
-        return str(own.parent / complaint.where), line
-    template = plan.sources.get(complaint.file)
-    return str(folder / complaint.where) + (f", rendered from {template}" if template else ""), line
+        return Place(str(own.parent / complaint.file), complaint.line, complaint.column), line
+    template = plan.sources.get(complaint.file, "")
+    return Place(str(folder / complaint.file), complaint.line, complaint.column, template=template), line
 
 
 def _line_with(path: Path, name: str) -> int:
@@ -274,6 +283,7 @@ def _check_outputs(plan: Plan, folder: Path) -> None:
                 continue
             raise Problem(
                 f"{plan.kernel}: {step.text} made no {name}, although it reported success",
+                id="nothing-made",
                 where=str(path),
                 why=f"command: {step.command}",
                 fix="run the command by hand; a wrapper that swallows the compiler's exit code does this",

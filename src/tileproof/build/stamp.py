@@ -49,11 +49,5 @@ def _check(xclbin: bytes, insts: bytes, name: str) -> None:
     findings = check_built(BuiltFile(name=name, data=xclbin), BuiltFile(name="insts.bin", data=insts))
     wrong = [finding for finding in findings if finding.is_error]
     if wrong:
-        raise Problem(
-            f"what aiecc made cannot run: {wrong[0].what}",
-            where=str(wrong[0].place),
-            why=wrong[0].why,
-            fix=wrong[0].fix,
-            check=wrong[0].check.id,
-            exit_code=EXIT_KERNEL_WRONG,
-        )
+        said = replace(wrong[0], what=f"what aiecc made cannot run: {wrong[0].what}")
+        raise Problem.of(said, EXIT_KERNEL_WRONG)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tileproof.check.unrolled import wrongly_unrolled
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.lowering.against import (
     Layout,
@@ -22,12 +23,12 @@ from tileproof.lowering.held import lowered_as
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
-from tileproof.mlir_aie_states import State, state_of
+from tileproof.mlir_aie_versions import Version, version_of
 from tileproof.toolchain.aie_opt import passes_of, pipeline
 from tileproof.toolchain.aiecc import ADDRESSES, AieccCall, Driver, layout_flags
 from tileproof.toolchain.complaint import complaint_in
 from tileproof.toolchain.mlir_aie import driver_of_tool, probe
-from tileproof.toolchain.tool import Absence, Answer, Tool, ask
+from tileproof.toolchain.tool import Answer, Tool, ask
 
 _DESIGN, _INSTS = "aie.mlir", "insts.bin"
 
@@ -38,10 +39,10 @@ class RefusedProblem(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """`state` is the mlir-aie that was asked, `theirs` what it made, with how many instruction words; `differences` one
-    sentence each. `words` is None where there is nobody to ask for them, for the reason in `why_no_words`."""
+    """`version` is the mlir-aie that was asked, `theirs` what it made, with how many instruction words; `differences`
+    one sentence each. `words` is None where there is nobody to ask for them, for the reason in `why_no_words`."""
 
-    state: State
+    version: Version
     theirs: Layout
     words: int | None
     why_no_words: str
@@ -54,24 +55,24 @@ def compare_lowerings(text: str, name: str, environ: Mapping[str, str] = os.envi
     aie-opt alone is enough for everything but the instruction words.
     """
     tools = _tools(environ)
-    here = lowered_as(text, name, tools.state)
+    here = lowered_as(text, name, tools.version)
     for sequence in here.sequences:
         sequence_words(here, sequence)  # what cannot be written is refused before anybody else is asked
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / _DESIGN).write_text(respelled(text, name, tools.state))
+        (folder / _DESIGN).write_text(respelled(text, name, tools.version))
         for command in _commands(tools, (folder / _DESIGN).read_text(), here):
             answer = ask(command, environ, folder)
             if answer.code != 0:
-                raise _refused(tools.state, name, folder, answer)
-        theirs = their_layout(_made(folder, ADDRESSES, tools.state, name).decode(), ADDRESSES)
-        insts = _made(folder, _INSTS, tools.state, name) if tools.driver is not None and here.sequences else None
+                raise _refused(tools.version, name, folder, answer)
+        theirs = their_layout(_made(folder, ADDRESSES, tools.version, name).decode(), ADDRESSES)
+        insts = _made(folder, _INSTS, tools.version, name) if tools.driver is not None and here.sequences else None
     told = differences(our_layout(here), theirs) + wrongly_unrolled(here)
     if insts is not None:
         same = with_their_lock_ids(here, theirs)
         told += word_differences(sequence_words(same, main_sequence(same)), insts)
     return Comparison(
-        state=tools.state,
+        version=tools.version,
         theirs=theirs,
         words=None if insts is None else len(insts) // 4,
         why_no_words="there is no aiecc here" if here.sequences else "the design has no runtime sequence",
@@ -90,16 +91,17 @@ class _Tools:
     peano: str | None
 
     @property
-    def state(self) -> State:
-        return state_of(self.passes)
+    def version(self) -> Version:
+        return version_of(self.passes)
 
 
 def _tools(environ: Mapping[str, str]) -> _Tools:
     found = probe(environ)
     aie_opt, aiecc, peano = found["aie-opt"], found["aiecc"], found["peano"]
-    if isinstance(aie_opt, Absence):
+    if isinstance(aie_opt, Diagnostic):
         raise Problem(
             "there is no aie-opt to compare with",
+            id="no-mlir-aie",
             where="--against-mlir-aie",
             why=aie_opt.why,
             fix=aie_opt.fix,
@@ -133,18 +135,19 @@ def _commands(tools: _Tools, design: str, here: LoweredDesign) -> Iterator[list[
         yield [*tools.aie_opt.command, f"--pass-pipeline={passes}", _DESIGN, "-o", ADDRESSES]
 
 
-def _made(folder: Path, file: str, state: State, name: str) -> bytes:
+def _made(folder: Path, file: str, version: Version, name: str) -> bytes:
     path = folder / file
     if not path.is_file():
-        raise _refused(state, name, folder, Answer(code=0, text=f"it reported success and made no {file}"))
+        raise _refused(version, name, folder, Answer(code=0, text=f"it reported success and made no {file}"))
     return path.read_bytes()
 
 
-def _refused(state: State, name: str, folder: Path, answer: Answer) -> RefusedProblem:
+def _refused(version: Version, name: str, folder: Path, answer: Answer) -> RefusedProblem:
     complaint = complaint_in(answer.text, folder)
     line = complaint.line_in(folder)
     return RefusedProblem(
-        f"mlir-aie of {state.name} does not lower {Path(name).name}, and tileproof does",
+        f"mlir-aie of {version.name} does not lower {Path(name).name}, and tileproof does",
+        id="lowered-otherwise",
         where=f"{name}, as mlir-aie reads it: {complaint.where}" if complaint.where else name,
         why="\n".join(filter(None, (complaint.said, line, *complaint.context))),
         fix="one of the two is wrong; `tileproof inspect FILE --print` shows the text that mlir-aie was given",

@@ -6,22 +6,22 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tileproof.check.catalogue import CATALOGUE
 from tileproof.check.checked import BuiltFile
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.check.pair import mixed_pair
 from tileproof.device_model import GENERATIONS
+from tileproof.diagnostic import Diagnostic, Place
+from tileproof.diagnostic.checks import CHECKS
 from tileproof.insts import PatchBd, decode, npu_actions
 from tileproof.insts.actions import Action, PatchElsewhere
 from tileproof.insts.shim import PATCHED_BY_FIRMWARE
-from tileproof.mlir.values import Place
 from tileproof.xclbin import Xclbin, read_xclbin
 from tileproof.xclbin.description import Description, describe
 from tileproof.xclbin.sections import Connection, parse_connectivity, parse_ip_layout
 from tileproof.xrt import FIRST_BUFFER
 
 # What can be known without the design; a pair's other checks need it.
-CHECKED = tuple(check for check in CATALOGUE if check.id >= "TP703")
+CHECKED = tuple(check for check in CHECKS if check.id >= "TP703")
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 
@@ -46,7 +46,7 @@ class _Built:
         return self.said.provenance.target if self.said.provenance else self.insts_device
 
 
-def check_built(xclbin: BuiltFile, insts: BuiltFile | None = None) -> tuple[Finding, ...]:
+def check_built(xclbin: BuiltFile, insts: BuiltFile | None = None) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with an xclbin, and with the instructions that are to run with it.
 
     Raises `Problem` for a file that cannot be read as what it is said to be.
@@ -60,13 +60,13 @@ def check_built(xclbin: BuiltFile, insts: BuiltFile | None = None) -> tuple[Find
         actions=() if stream is None else npu_actions(stream),
         insts_device=None if stream is None else stream.device,
     )
-    return tuple(dict.fromkeys(found for check in CHECKS for found in check(built)))
+    return tuple(dict.fromkeys(found for check in _CHECKS for found in check(built)))
 
 
 # The xclbin
 
 
-def _uuids(built: _Built) -> Iterator[Finding]:
+def _uuids(built: _Built) -> Iterator[Diagnostic]:
     """XRT and the driver know an xclbin by its uuid, and the firmware a PDI by its own."""
     if built.said.uuid == _NIL:
         yield finding("TP704", f"{built.file.name} has the nil uuid", built.place, "its header has zeros for it")
@@ -77,13 +77,13 @@ def _uuids(built: _Built) -> Iterator[Finding]:
             yield finding("TP704", "a PDI has the nil uuid", built.place, "AIE_PARTITION has zeros for it")
 
 
-def _metadata(built: _Built) -> Iterator[Finding]:
+def _metadata(built: _Built) -> Iterator[Diagnostic]:
     if not built.said.kernels:
         sections = ", ".join(section.kind for section in built.said.sections) or "none"
         yield finding("TP705", f"{built.file.name} has no kernel", built.place, f"its sections: {sections}")
 
 
-def _kernel_ids(built: _Built) -> Iterator[Finding]:
+def _kernel_ids(built: _Built) -> Iterator[Diagnostic]:
     """The id in EMBEDDED_METADATA leads to a PDI, and that in IP_LAYOUT is the same."""
     served = [number for pdi in built.said.pdis for number in pdi.kernel_ids]
     section = built.xclbin.section("IP_LAYOUT")
@@ -110,7 +110,7 @@ def _kernel_ids(built: _Built) -> Iterator[Finding]:
                 yield finding("TP706", f"IP_LAYOUT does not agree about {unit}", built.place, why)
 
 
-def _connectivity(built: _Built) -> Iterator[Finding]:
+def _connectivity(built: _Built) -> Iterator[Diagnostic]:
     """Each buffer reaches a bank that is there, and each row of the table is for an argument that is there."""
     for kernel in built.said.kernels:
         for argument in kernel.arguments:
@@ -136,7 +136,7 @@ def _connections(built: _Built) -> tuple[Connection, ...]:
     return tuple(row for section in sections if section for row in parse_connectivity(section, built.file.name))
 
 
-def _partition(built: _Built) -> Iterator[Finding]:
+def _partition(built: _Built) -> Iterator[Diagnostic]:
     """The columns lie on the array, and there is something to load."""
     said = built.said
     if not said.columns:
@@ -161,7 +161,7 @@ def _partition(built: _Built) -> Iterator[Finding]:
 # The instructions that are to run with it
 
 
-def _generation(built: _Built) -> Iterator[Finding]:
+def _generation(built: _Built) -> Iterator[Diagnostic]:
     made_for = built.said.provenance.target if built.said.provenance else None
     if built.insts is None or made_for is None or built.insts_device == made_for:
         return
@@ -169,7 +169,7 @@ def _generation(built: _Built) -> Iterator[Finding]:
     yield finding("TP710", "the two are for different NPUs", built.place, why)
 
 
-def _patched(built: _Built) -> Iterator[Finding]:
+def _patched(built: _Built) -> Iterator[Diagnostic]:
     """The host gives every argument whose address the instructions need, and the firmware reaches it."""
     if built.insts is None:
         return
@@ -186,9 +186,9 @@ def _patched(built: _Built) -> Iterator[Finding]:
             yield finding("TP712", "firmware may not reach a buffer beyond the fifth", place, why)
 
 
-def _pair(built: _Built) -> Iterator[Finding]:
+def _pair(built: _Built) -> Iterator[Diagnostic]:
     if built.insts is not None:
         yield from mixed_pair(built.file, built.insts, built.place)
 
 
-CHECKS = (_uuids, _metadata, _kernel_ids, _connectivity, _partition, _generation, _patched, _pair)
+_CHECKS = (_uuids, _metadata, _kernel_ids, _connectivity, _partition, _generation, _patched, _pair)

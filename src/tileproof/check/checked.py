@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tileproof.check.finding import Finding
 from tileproof.check.tile_code import TileCode
+from tileproof.diagnostic import Diagnostic
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir.design import Design
 from tileproof.toolchain.frames import Frames
@@ -35,4 +35,4 @@ class Checked:
     insts: BuiltFile | None = None
 
 
-Checking = Callable[[Checked], Iterator[Finding]]
+Checking = Callable[[Checked], Iterator[Diagnostic]]

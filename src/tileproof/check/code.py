@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tileproof.check.checked import Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.check.tile_code import CppFunction, Parameter
+from tileproof.diagnostic import Diagnostic
 from tileproof.dtypes import DTYPES
 from tileproof.mlir.design import Core, Design, Function
 from tileproof.mlir.program import callees
 from tileproof.mlir.values import MemRef
 
 
-def no_link_with(checked: Checked) -> Iterator[Finding]:
+def no_link_with(checked: Checked) -> Iterator[Diagnostic]:
     for core, function in _called(checked.design):
         if function.link_with is None and core.link_with is None:
             yield finding(
@@ -24,7 +25,7 @@ def no_link_with(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def not_defined(checked: Checked) -> Iterator[Finding]:
+def not_defined(checked: Checked) -> Iterator[Diagnostic]:
     # ## makes names that no text shows.
     if not checked.code or any("##" in code.text for code in checked.code):
         return
@@ -41,7 +42,7 @@ def not_defined(checked: Checked) -> Iterator[Finding]:
         )
 
 
-def parameter_count(checked: Checked) -> Iterator[Finding]:
+def parameter_count(checked: Checked) -> Iterator[Diagnostic]:
     for function, definition in _pairs(checked):
         if len(function.parameters) != len(definition.parameters):
             yield finding(
@@ -52,7 +53,7 @@ def parameter_count(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def parameter_type(checked: Checked) -> Iterator[Finding]:
+def parameter_type(checked: Checked) -> Iterator[Diagnostic]:
     for function, definition in _pairs(checked):
         if len(function.parameters) != len(definition.parameters):
             continue

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from math import prod
 
 from tileproof.check.checked import Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.device_model import SHIM, TILE_KINDS
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.insts import ShimTransfer, transfer_operations
 from tileproof.insts.shim import ITERATION_LIMIT, WORD_BYTES
 from tileproof.lowering.programs import LARGEST_REPEAT
 from tileproof.mlir.design import ConfigureTask, Design, Dimensions, Fifo, Tile, Transfer
 from tileproof.mlir.values import MemRef
-from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, State
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, NEWEST, Version
 
 _WORD = 1 << 32
 
@@ -27,7 +28,7 @@ def transfers(design: Design) -> Iterator[tuple[Transfer, MemRef]]:
                 yield operation, sequence.arguments[operation.argument]
 
 
-def bd_id(checked: Checked) -> Iterator[Finding]:
+def bd_id(checked: Checked) -> Iterator[Diagnostic]:
     last = TILE_KINDS[SHIM].bds - 1
     for transfer, _ in transfers(checked.design):
         if not 0 <= transfer.bd_id <= last:
@@ -39,7 +40,7 @@ def bd_id(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def past_argument(checked: Checked) -> Iterator[Finding]:
+def past_argument(checked: Checked) -> Iterator[Diagnostic]:
     for transfer, type_ in transfers(checked.design):
         if min(transfer.sizes) < 1:
             continue
@@ -54,7 +55,7 @@ def past_argument(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def task_past_argument(checked: Checked) -> Iterator[Finding]:
+def task_past_argument(checked: Checked) -> Iterator[Diagnostic]:
     for sequence in checked.design.sequences:
         for task in (op for op in sequence.operations if isinstance(op, ConfigureTask)):
             for bd in task.bds:
@@ -69,7 +70,7 @@ def task_past_argument(checked: Checked) -> Iterator[Finding]:
                     )
 
 
-def not_whole_words(checked: Checked) -> Iterator[Finding]:
+def not_whole_words(checked: Checked) -> Iterator[Diagnostic]:
     for transfer, type_ in transfers(checked.design):
         nbytes = type_.dtype.nbytes
         pieces = {"offset": _offset(transfer) * nbytes, "innermost size": transfer.sizes[-1] * nbytes}
@@ -86,7 +87,7 @@ def not_whole_words(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def size_below_1(checked: Checked) -> Iterator[Finding]:
+def size_below_1(checked: Checked) -> Iterator[Diagnostic]:
     for transfer, _ in transfers(checked.design):
         walked = zip(transfer.sizes[1:], transfer.strides[1:], strict=True)
         if min(transfer.sizes) < 1 or transfer.strides[0] < 0 or any(n > 1 and stride < 1 for n, stride in walked):
@@ -98,7 +99,7 @@ def size_below_1(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def iteration_field(checked: Checked) -> Iterator[Finding]:
+def iteration_field(checked: Checked) -> Iterator[Diagnostic]:
     for transfer, _ in transfers(checked.design):
         if _iterates_too_often(transfer):
             yield finding(
@@ -110,7 +111,7 @@ def iteration_field(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def repeat_field(checked: Checked) -> Iterator[Finding]:
+def repeat_field(checked: Checked) -> Iterator[Diagnostic]:
     """A queue's repeat count has 8 bits (aie-rt MaxRepeatCount); what is above is cut off."""
     tasks = [
         (f"task {op.task}", op.repeat_count, op.place)
@@ -129,7 +130,7 @@ def repeat_field(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def inner_stride(checked: Checked) -> Iterator[Finding]:
+def inner_stride(checked: Checked) -> Iterator[Diagnostic]:
     for transfer, type_ in transfers(checked.design):
         if type_.dtype.nbytes < WORD_BYTES and transfer.sizes[-1] > 1 and transfer.strides[-1] != 1:
             yield finding(
@@ -141,7 +142,7 @@ def inner_stride(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def lost_offset(checked: Checked) -> Iterator[Finding]:
+def lost_offset(checked: Checked) -> Iterator[Diagnostic]:
     for transfer, _ in transfers(checked.design):
         if any(offset and not stride for offset, stride in zip(transfer.offsets, transfer.strides, strict=True)):
             yield finding(
@@ -152,7 +153,7 @@ def lost_offset(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def bd_field(checked: Checked) -> Iterator[Finding]:
+def bd_field(checked: Checked) -> Iterator[Diagnostic]:
     """What the instruction words cannot say, as the writer of these words says it."""
     for transfer, type_ in transfers(checked.design):
         request = _request(checked.design, transfer, type_)
@@ -161,18 +162,19 @@ def bd_field(checked: Checked) -> Iterator[Finding]:
         broken = _refused(checked.design, request, NEWEST)
         if broken is not None:
             # TP302, TP303 and TP304 say theirs already, of every field at once.
-            if broken.check in ("TP305", "TP313"):
+            if broken.diagnostic.id in ("TP305", "TP313"):
                 what = f"the transfer of @{transfer.shim} cannot be written"
-                yield finding(broken.check, what, transfer.place, broken.why or broken.what)
+                said = broken.diagnostic
+                yield finding(said.id, what, transfer.place, said.why or said.what)
             continue
-        old = _refused(checked.design, request, LOWERED_STATES[0])
+        old = _refused(checked.design, request, LOWERED_VERSIONS[0])
         if old is not None:
-            first = next(state for state in LOWERED_STATES if _refused(checked.design, request, state) is None)
+            first = next(version for version in LOWERED_VERSIONS if _refused(checked.design, request, version) is None)
             what = f"the transfer of @{transfer.shim} needs mlir-aie of {first.name} or later"
-            yield finding("TP306", what, transfer.place, old.why or old.what)
+            yield finding("TP306", what, transfer.place, old.diagnostic.why or old.what)
 
 
-def dimensions_product(checked: Checked) -> Iterator[Finding]:
+def dimensions_product(checked: Checked) -> Iterator[Diagnostic]:
     # The dimensions of a whole that is joined or distributed walk its parts.
     wholes = {
         name
@@ -201,7 +203,7 @@ def dimensions_product(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def dimensions_not_whole_words(checked: Checked) -> Iterator[Finding]:
+def dimensions_not_whole_words(checked: Checked) -> Iterator[Diagnostic]:
     for fifo, tile, dimensions in _layouts(checked.design):
         nbytes = fifo.element.dtype.nbytes
         (inner_size, inner_step), outer = dimensions[-1], dimensions[:-1]
@@ -255,9 +257,9 @@ def _request(design: Design, transfer: Transfer, type_: MemRef) -> ShimTransfer 
     )
 
 
-def _refused(design: Design, request: ShimTransfer, state: State) -> Problem | None:
+def _refused(design: Design, request: ShimTransfer, version: Version) -> Problem | None:
     try:
-        transfer_operations(request, generation=design.device.generation, mlir_aie_state=state)
+        transfer_operations(request, generation=design.device.generation, mlir_aie_version=version)
     except Problem as problem:
         return problem
     return None

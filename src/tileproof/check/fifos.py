@@ -9,9 +9,10 @@ from fractions import Fraction
 from math import prod
 
 from tileproof.check.checked import Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.check.loops import endless_loops, per_iteration, unheld_releases
 from tileproof.device_model import CORE, SHIM
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.mlir.design import (
     Channel,
     ConfigureTask,
@@ -27,10 +28,9 @@ from tileproof.mlir.design import (
     Wait,
 )
 from tileproof.mlir.program import Acquire, FifoUse, Release, walk
-from tileproof.mlir.values import Place
 
 
-def part_of_an_object(checked: Checked) -> Iterator[Finding]:
+def part_of_an_object(checked: Checked) -> Iterator[Diagnostic]:
     for sequence in checked.design.sequences:
         for name, nbytes in _moved(sequence).items():
             fifo = checked.design.fifo(name)
@@ -44,7 +44,7 @@ def part_of_an_object(checked: Checked) -> Iterator[Finding]:
                 )
 
 
-def unbalanced(checked: Checked) -> Iterator[Finding]:
+def unbalanced(checked: Checked) -> Iterator[Diagnostic]:
     """Only cores whose body is one endless loop of which every pass takes and gives the same."""
     for sequence in checked.design.sequences:
         moved = _through_links(checked.design, _moved(sequence))
@@ -59,7 +59,7 @@ def unbalanced(checked: Checked) -> Iterator[Finding]:
                 )
 
 
-def beyond_depth(checked: Checked) -> Iterator[Finding]:
+def beyond_depth(checked: Checked) -> Iterator[Diagnostic]:
     for core, operation, fifo in _acquires(checked.design):
         depth = _depth(fifo, core, operation)
         if len(fifo.depths) == 1 and operation.count > depth and _behind_dma(checked, fifo):
@@ -72,7 +72,7 @@ def beyond_depth(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def never_enough(checked: Checked) -> Iterator[Finding]:
+def never_enough(checked: Checked) -> Iterator[Diagnostic]:
     for core, operation, fifo in _acquires(checked.design):
         depth = _depth(fifo, core, operation)
         fixed = len(fifo.depths) > 1 or not _behind_dma(checked, fifo)
@@ -85,7 +85,7 @@ def never_enough(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def release_unheld(checked: Checked) -> Iterator[Finding]:
+def release_unheld(checked: Checked) -> Iterator[Diagnostic]:
     for core in checked.design.cores:
         for operation, held in unheld_releases(core.body):
             yield finding(
@@ -96,7 +96,7 @@ def release_unheld(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def never_released(checked: Checked) -> Iterator[Finding]:
+def never_released(checked: Checked) -> Iterator[Diagnostic]:
     for core in checked.design.cores:
         for loop in endless_loops(core.body):
             inside = list(walk(loop.body))
@@ -113,7 +113,7 @@ def never_released(checked: Checked) -> Iterator[Finding]:
                     )
 
 
-def nobody_there(checked: Checked) -> Iterator[Finding]:
+def nobody_there(checked: Checked) -> Iterator[Diagnostic]:
     """One end of a fifo at work and nobody at the other; a mem tile's end works by itself."""
     design = checked.design
     linked = {name for link in design.links for name in (*link.inputs, *link.outputs)}
@@ -131,7 +131,7 @@ def nobody_there(checked: Checked) -> Iterator[Finding]:
             yield finding("TP407", f"nobody {does} the objects of @{fifo.name} at {tile}", fifo.place, who)
 
 
-def link_sizes(checked: Checked) -> Iterator[Finding]:
+def link_sizes(checked: Checked) -> Iterator[Diagnostic]:
     for link in checked.design.links:
         inputs = [fifo for name in link.inputs if (fifo := checked.design.fifo(name))]
         outputs = [fifo for name in link.outputs if (fifo := checked.design.fifo(name))]

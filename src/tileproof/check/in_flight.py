@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tileproof.check.checked import Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.device_model import SHIM, TASK_QUEUE_DEPTH, TILE_KINDS
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.lowering.traces import TRACE_BD
 from tileproof.mlir.design import (
     AddressPatch,
@@ -27,7 +28,6 @@ from tileproof.mlir.design import (
     UseTask,
     Wait,
 )
-from tileproof.mlir.values import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class _Step:
     tokens: int
 
 
-def queue_overrun(checked: Checked) -> Iterator[Finding]:
+def queue_overrun(checked: Checked) -> Iterator[Diagnostic]:
     for step in _all_steps(checked):
         queued = [started for started in step.under_way if started.end == step.end]
         if step.action == "start" and len(queued) >= TASK_QUEUE_DEPTH:
@@ -73,7 +73,7 @@ def queue_overrun(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def wait_without_token(checked: Checked) -> Iterator[Finding]:
+def wait_without_token(checked: Checked) -> Iterator[Diagnostic]:
     for step in _all_steps(checked):
         if step.action == "wait" and step.tokens == 0:
             yield finding(
@@ -85,7 +85,7 @@ def wait_without_token(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def bd_in_flight(checked: Checked) -> Iterator[Finding]:
+def bd_in_flight(checked: Checked) -> Iterator[Diagnostic]:
     for step in _all_steps(checked):
         if step.action != "write":
             continue
@@ -100,7 +100,7 @@ def bd_in_flight(checked: Checked) -> Iterator[Finding]:
                 )
 
 
-def bd_of_traces(checked: Checked) -> Iterator[Finding]:
+def bd_of_traces(checked: Checked) -> Iterator[Diagnostic]:
     """mlir-aie gives traces a BD of their shim tile, and looks at nobody else's."""
     if checked.lowered is None or not checked.design.traces:
         return
@@ -116,7 +116,7 @@ def bd_of_traces(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def output_not_awaited(checked: Checked) -> Iterator[Finding]:
+def output_not_awaited(checked: Checked) -> Iterator[Diagnostic]:
     for sequence in _plain(checked.design):
         started: dict[_End, list[Place]] = {}
         waits: Counter[_End] = Counter()
@@ -135,7 +135,7 @@ def output_not_awaited(checked: Checked) -> Iterator[Finding]:
                 )
 
 
-def no_shim_end(checked: Checked) -> Iterator[Finding]:
+def no_shim_end(checked: Checked) -> Iterator[Diagnostic]:
     for sequence in checked.design.sequences:
         for operation in sequence.operations:
             name = operation.shim if isinstance(operation, Transfer | Wait) else None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tileproof.check.checked import Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.lowering.kept import why_elsewhere
 from tileproof.lowering.model import PlacedBuffer
-from tileproof.mlir.values import Place
 
 
-def bank_crossing(checked: Checked) -> Iterator[Finding]:
+def bank_crossing(checked: Checked) -> Iterator[Diagnostic]:
     for buffer in _buffers(checked):
         if buffer.bank is None and buffer.begins_in != buffer.ends_in:
             yield finding(
@@ -24,7 +24,7 @@ def bank_crossing(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def alignment(checked: Checked) -> Iterator[Finding]:
+def alignment(checked: Checked) -> Iterator[Diagnostic]:
     generation = checked.design.device.model
     wide = generation.vector_bytes
     if wide <= BUFFER_ALIGNMENT[CORE]:  # which mlir-aie gives every buffer (more upstream since PR 3662)
@@ -40,7 +40,7 @@ def alignment(checked: Checked) -> Iterator[Finding]:
             )
 
 
-def place_not_kept(checked: Checked) -> Iterator[Finding]:
+def place_not_kept(checked: Checked) -> Iterator[Diagnostic]:
     for placed in _buffers(checked):
         if checked.lowered is not None and not placed.is_where_asked:
             yield finding(

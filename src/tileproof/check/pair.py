@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tileproof.check.checked import BuiltFile, Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
 from tileproof.insts import PatchBd, Push, RouteTokens, SetBd, Wait, decode, npu_actions
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Sequence
-from tileproof.mlir.values import Place
-from tileproof.mlir_aie_states import LOWERED_STATES, State
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, Version
 from tileproof.xclbin import parse_aie_partition, read_kernels, read_xclbin
 from tileproof.xclbin.provenance import check_pair, read_provenance
 from tileproof.xrt import FIRST_BUFFER
 
 
-def other_instructions(checked: Checked) -> Iterator[Finding]:
-    """The words are those of a sequence of the design, under a state of mlir-aie that we know."""
+def other_instructions(checked: Checked) -> Iterator[Diagnostic]:
+    """The words are those of a sequence of the design, under a version of mlir-aie that we know."""
     if checked.insts is None or not checked.design.sequences:
         return
-    expected = [words for state in LOWERED_STATES for words in _words(checked.design, state)]
+    expected = [words for version in LOWERED_VERSIONS for words in _words(checked.design, version)]
     if expected and checked.insts.data not in expected:
         yield finding(
             "TP701",
             f"{checked.insts.name} was not made of this design",
             checked.design.sequences[0].place,
-            # The newest state's first sequence is what most builds run.
+            # The newest version's first sequence is what most builds run.
             _difference(checked.insts, expected[-len(checked.design.sequences)]),
         )
 
 
-def _words(design: Design, state: State) -> list[bytes]:
+def _words(design: Design, version: Version) -> list[bytes]:
     try:
-        lowered = lower_design(design, state=state, as_silent=True)
+        lowered = lower_design(design, version=version, as_silent=True)
         return [sequence_words(lowered, sequence, as_silent=True) for sequence in lowered.sequences]
     except Problem:
         return []
@@ -70,7 +70,7 @@ def _action(expected: bytes, word: int) -> str:
     return f", in the operation of word {actions[-1].word}, {does}"
 
 
-def other_interface(checked: Checked) -> Iterator[Finding]:
+def other_interface(checked: Checked) -> Iterator[Diagnostic]:
     """The xclbin's kernel takes what the sequence moves, on as many columns as the design uses."""
     if checked.xclbin is None:
         return
@@ -97,12 +97,12 @@ def other_interface(checked: Checked) -> Iterator[Finding]:
         )
 
 
-def other_pair(checked: Checked) -> Iterator[Finding]:
+def other_pair(checked: Checked) -> Iterator[Diagnostic]:
     if checked.xclbin is not None and checked.insts is not None:
         yield from mixed_pair(checked.xclbin, checked.insts, _place(checked.design))
 
 
-def mixed_pair(xclbin: BuiltFile, insts: BuiltFile, place: Place) -> Iterator[Finding]:
+def mixed_pair(xclbin: BuiltFile, insts: BuiltFile, place: Place) -> Iterator[Diagnostic]:
     """An xclbin of ours knows the digest of the instructions that were built with it."""
     provenance = read_provenance(read_xclbin(xclbin.data, xclbin.name))
     if provenance is None:
@@ -110,7 +110,7 @@ def mixed_pair(xclbin: BuiltFile, insts: BuiltFile, place: Place) -> Iterator[Fi
     try:
         check_pair(provenance, insts.data, xclbin.name, insts.name)
     except Problem as problem:
-        yield finding("TP703", problem.what, place, problem.why or "", problem.fix)
+        yield finding("TP703", problem.what, place, problem.why, problem.fix)
 
 
 def _place(design: Design) -> Place:

@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from tileproof.check import code, dma, fifos, in_flight, memory, pair, stack, waits
 from tileproof.check.checked import BuiltFile, Checked, Checking
-from tileproof.check.finding import Finding
-from tileproof.check.refusals import noted, refusal
+from tileproof.check.refusals import refusal
 from tileproof.check.tile_code import TileCode
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
@@ -40,7 +40,7 @@ def check_design(
     compile_code: bool = False,
     xclbin: BuiltFile | None = None,
     insts: BuiltFile | None = None,
-) -> tuple[Finding, ...]:
+) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name.
 
     `headers` are what tile code includes, by that name. With `compile_code` the host's compiler counts the stack frames
@@ -51,7 +51,7 @@ def check_design(
         design = read_design(text, name)
     except Problem as problem:
         return (refusal(problem, "TP001", name),)
-    refusals: list[Finding] = []
+    refusals: list[Diagnostic] = []
     lowered: LoweredDesign | None = None
     try:
         lowered = lower_design(design)
@@ -61,16 +61,18 @@ def check_design(
     frames = measure_frames(tile_code, design.device.aie_arch, headers) if compile_code and tile_code else None
     checked = Checked(design=design, lowered=lowered, code=files, frames=frames, xclbin=xclbin, insts=insts)
     # Two cores may share a function, and one finding about it is enough.
-    found = dict.fromkeys([*map(noted, design.notes), *(finding for check in CHECKS for finding in check(checked))])
+    found = dict.fromkeys(
+        [*(note.said for note in design.notes), *(finding for check in CHECKS for finding in check(checked))]
+    )
     # What is refused and what a check says of the same place is one thing, and the check says it better.
-    said = {(finding.check.id, finding.place.line) for finding in found}
-    found |= dict.fromkeys(one for one in refusals if (one.check.id, one.place.line) not in said)
+    said = {(finding.id, finding.place.line) for finding in found}
+    found |= dict.fromkeys(one for one in refusals if (one.id, one.place.line) not in said)
     if lowered is not None and not any(finding.is_error for finding in found):
         found |= dict.fromkeys(_unwritable(lowered, name))
     return tuple(sorted(found, key=_order))
 
 
-def _unwritable(lowered: LoweredDesign, name: str) -> list[Finding]:
+def _unwritable(lowered: LoweredDesign, name: str) -> list[Diagnostic]:
     """What only the writer of the instruction words refuses."""
     for sequence in lowered.sequences:
         try:
@@ -80,5 +82,5 @@ def _unwritable(lowered: LoweredDesign, name: str) -> list[Finding]:
     return []
 
 
-def _order(finding: Finding) -> tuple[str, int, int, str]:
-    return finding.place.file, finding.place.line, finding.place.column, finding.check.id
+def _order(finding: Diagnostic) -> tuple[str, int, int, str]:
+    return finding.place.file, finding.place.line, finding.place.column, finding.id

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tileproof.check.checked import Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.check.tile_code import CppFunction, LocalArray, TileCode
 from tileproof.device_model import DEFAULT_STACK_BYTES
+from tileproof.diagnostic import Diagnostic
 from tileproof.mlir.design import Core
 from tileproof.mlir.program import callees
 
 
-def array_beyond_stack(checked: Checked) -> Iterator[Finding]:
+def array_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
     for core, function in _called(checked):
         for array in function.arrays:
             if array.nbytes > stack_bytes(core):
@@ -25,7 +26,7 @@ def array_beyond_stack(checked: Checked) -> Iterator[Finding]:
                 )
 
 
-def arrays_beyond_stack(checked: Checked) -> Iterator[Finding]:
+def arrays_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
     """The arrays of a call path that are alive together, of which none alone is too large."""
     for core in checked.design.cores:
         for code, name in _entries(checked, core):
@@ -42,7 +43,7 @@ def arrays_beyond_stack(checked: Checked) -> Iterator[Finding]:
                 )
 
 
-def frames_beyond_stack(checked: Checked) -> Iterator[Finding]:
+def frames_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
     """What the host's compiler counts, spilt registers and vectors included."""
     for core in checked.design.cores if checked.frames else ():
         for code, name in _entries(checked, core):

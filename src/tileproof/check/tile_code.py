@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 from math import prod
 
-from tileproof.mlir.values import Place
+from tileproof.diagnostic import Place
 
 _TOKEN = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | R"(?P<mark>[^(\s"]*)\(.*?\)(?P=mark)" | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'

@@ -17,18 +17,18 @@ from tileproof.mlir.program import Acquire, For, walk
 
 def wrongly_unrolled(lowered: LoweredDesign) -> tuple[str, ...]:
     """One sentence for each such loop; none for an mlir-aie that unrolls rightly."""
-    if lowered.state.unrolls_rightly:
+    if lowered.version.unrolls_rightly:
         return ()
-    return tuple(told for core in lowered.cores for told in _of_core(core, lowered.state.name))
+    return tuple(told for core in lowered.cores for told in _of_core(core, lowered.version.name))
 
 
-def _of_core(core: LoweredCore, state: str) -> Iterator[str]:
+def _of_core(core: LoweredCore, version: str) -> Iterator[str]:
     known = constants(core.core.body)
     for loop in (operation for operation in walk(core.core.body) if isinstance(operation, For)):
         trips, factor = trip_count(loop, known), _factor(core, loop)
         if trips is not None and factor < trips < 2 * factor and trips - factor > 1:
             yield (
-                f"loop of {trips} at {loop.place}: mlir-aie of {state} unrolls it by {factor}, and gives the "
+                f"loop of {trips} at {loop.place}: mlir-aie of {version} unrolls it by {factor}, and gives the "
                 f"{trips - factor} iterations behind the same objects every time; use wheels since 2026-08-13, or run "
                 f"the loop {2 * factor} times"
             )

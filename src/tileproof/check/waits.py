@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tileproof.check.checked import Checked
-from tileproof.check.finding import Finding, finding
+from tileproof.check.finding import finding
 from tileproof.check.loops import constants, trip_count, uses_fifos
 from tileproof.device_model import CORE
+from tileproof.diagnostic import Diagnostic
 from tileproof.lowering.model import LoweredCore, LoweredDesign
 from tileproof.mlir.design import Core, Design, Fifo
 from tileproof.mlir.program import Body, FifoUse, Release, walk
@@ -77,7 +78,7 @@ class _Program:
         return taken
 
 
-def wait_cycle(checked: Checked) -> Iterator[Finding]:
+def wait_cycle(checked: Checked) -> Iterator[Diagnostic]:
     if checked.lowered is None or not _modelled(checked):
         return
     counts = _counts(checked.lowered)

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except Problem as problem:
-        say(str(problem))
+        say(problem.paragraph)
         return problem.exit_code
     except KeyboardInterrupt:
         say("interrupted")

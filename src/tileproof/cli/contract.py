@@ -14,6 +14,7 @@ from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
+    from tileproof.diagnostic.entry import Entry
 
 
 def add_commands(commands: Commands) -> None:
@@ -25,36 +26,73 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_explain(commands: Commands) -> None:
-    text = "what a group id, a bank, a state, an error code or a message of XRT means; a whole log on standard input"
+    text = "what an id of tileproof means (TP406, deadlock), or a number or message of XRT; a log on standard input"
     parser = add_command(commands, "explain", _explain, text)
-    parser.add_argument("text", nargs="*", metavar="TEXT-or-NUMBER", help="default, or -: standard input")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("text", nargs="*", metavar="ID|TEXT|NUMBER", help="default, or -: standard input")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true")
+    shape.add_argument("--example", metavar="DIR", type=Path, help="write the wrong example of an id there, to try it")
+    shape.add_argument("--list", action="store_true", help="print every id there is, as docs/diagnostics.md, and end")
 
 
 def _explain(arguments: argparse.Namespace) -> int:
+    from tileproof.diagnostic.catalogue import entry_named
     from tileproof.explain import explain
+    from tileproof.explain.page import catalogue_markdown
 
+    if arguments.list:
+        answer(catalogue_markdown().rstrip("\n"))
+        return 0
     text = " ".join(arguments.text)
+    entry = entry_named(text)
+    if entry is not None or arguments.example is not None:
+        return _explain_entry(arguments, entry, text)
     if text in ("", "-"):
         text = _standard_input()
     found = explain(text)
     if not found:
         raise Problem(
             "there is nothing in it that tileproof knows",
+            id="nothing-known",
             where=text.strip()[:200],
-            why="it knows group ids, banks, states of a command, error codes, and the messages of XRT and its NPU shim",
+            why="it knows tileproof's own ids, group ids, banks, states of a command, error codes, and the messages of "
+            "XRT and its NPU shim",
             fix="give the message as XRT printed it, or a whole log: `tileproof explain < log.txt`",
         )
     if arguments.json:
-        answer(json.dumps([asdict(explanation) for explanation in found], indent=1))
+        answer(json.dumps([explanation.as_json() for explanation in found], indent=1))
     else:
         answer("\n\n".join(map(str, found)))
     return 0
 
 
+def _explain_entry(arguments: argparse.Namespace, entry: Entry | None, text: str) -> int:
+    from tileproof.explain.examples import write_example
+    from tileproof.explain.page import page_text
+
+    if entry is None:
+        raise Problem(
+            f"{text!r} is no id",
+            id="unknown-id",
+            where=f"--example {arguments.example}",
+            fix="`tileproof explain --list` prints them all",
+        )
+    if arguments.example is not None:
+        write_example(entry, arguments.example)
+        assert entry.example is not None
+        say(f"written; now: cd {arguments.example} && {entry.example.command}")
+    elif arguments.json:
+        answer(json.dumps(asdict(entry), indent=1))
+    else:
+        answer(page_text(entry))
+    return 0
+
+
 def _standard_input() -> str:
     if sys.stdin is None or sys.stdin.isatty():
-        raise Problem("there is nothing to explain", fix="`tileproof explain 131071`, or pipe a log into it")
+        raise Problem(
+            "there is nothing to explain", id="no-subject", fix="`tileproof explain 131071`, or pipe a log into it"
+        )
     return sys.stdin.buffer.read().decode(errors="replace")
 
 
@@ -67,6 +105,7 @@ def inspect_built(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option):
             raise Problem(
                 f"--{option.replace('_', '-')} is for designs",
+                id="option-of-others",
                 where=f"tileproof inspect {arguments.subject}",
                 why="what was built is shown as it is",
                 fix="name a KERNEL or a FILE.mlir",
@@ -133,6 +172,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     if xclbins[0] != xclbins[1]:
         raise Problem(
             "an xclbin and instructions have nothing to compare",
+            id="nothing-to-compare",
             where=f"{arguments.before} and {arguments.after}",
             fix="name two xclbins, or two insts.bin",
         )
@@ -166,9 +206,8 @@ def _add_run(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from tileproof.device.script import run_script
-    from tileproof.emulator.pyxrt.journal import RISKS
 
     code, mistakes = run_script(arguments.script, arguments.arguments, arguments.device, strict=arguments.strict)
     for number, mistake in enumerate(mistakes, 1):
-        say(f"\nmistake {number} of {len(mistakes)}: {mistake}")
-    return code or (EXIT_KERNEL_WRONG if any(mistake.weight < RISKS for mistake in mistakes) else 0)
+        say(f"\nmistake {number} of {len(mistakes)}: {mistake.paragraph}")
+    return code or (EXIT_KERNEL_WRONG if any(mistake.severity != "note" for mistake in mistakes) else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,23 +16,23 @@ from tileproof.cli.shared import (
     build_request_of,
     common_options,
     emulator_options,
-    mlir_aie_state,
+    mlir_aie_version,
     positive,
     say,
     seed,
 )
 from tileproof.device_model import SCHEMES
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of, unreadable
-from tileproof.mlir_aie_states import LOWERED_STATES, NEWEST, STATES
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, NEWEST, VERSIONS
 
 if TYPE_CHECKING:
     from tileproof.check.checked import BuiltFile
-    from tileproof.check.finding import Finding
     from tileproof.cli.shared import Commands
     from tileproof.emulator.library import Manner
 
 
-_STATES = [state.name for state in STATES]
+_VERSIONS = [version.name for version in VERSIONS]
 
 
 def add_commands(commands: Commands) -> None:
@@ -64,7 +65,8 @@ def _add_check(commands: Commands) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from tileproof.check import report
+    from tileproof.report import findings as report
+    from tileproof.report.sarif import as_sarif
 
     if arguments.list:
         answer(report.catalogue_as_json() if arguments.json else report.catalogue_as_markdown())
@@ -75,7 +77,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         answer(report.as_json(findings, arguments.subject))
     elif arguments.sarif:
-        answer(report.as_sarif(findings))
+        answer(as_sarif(findings))
     else:
         answer(report.as_text(findings, arguments.subject, checks))
     return EXIT_KERNEL_WRONG if any(finding.is_error for finding in findings) else 0
@@ -84,9 +86,9 @@ def _check(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     """Our own check first: what it finds wrong is no difference between the two. The exit code is the comparison's."""
     from tileproof.check.against_mlir_aie import RefusedProblem, compare_lowerings
-    from tileproof.check.catalogue import CATALOGUE
-    from tileproof.check.report import as_text
     from tileproof.check.run import check_design
+    from tileproof.diagnostic.checks import CHECKS
+    from tileproof.report.findings import as_text
 
     subject = _subject(arguments)
     name, checked = subject.name, check_design(subject.design, subject.name, subject.tile_code, headers=subject.headers)
@@ -96,32 +98,34 @@ def _compare(arguments: argparse.Namespace) -> int:
     except RefusedProblem as refused:
         if not wrong:
             raise
-        answer(as_text(wrong, name, len(CATALOGUE)))
+        answer(as_text(wrong, name, len(CHECKS)))
         answer(f"mlir-aie refuses it as well: {refused.why}")
         return EXIT_KERNEL_WRONG
     if wrong:
-        ids = ", ".join(dict.fromkeys(finding.check.id for finding in wrong))
+        ids = ", ".join(dict.fromkeys(finding.id for finding in wrong))
         say(f"`tileproof check` finds errors in it ({ids}), which mlir-aie's lowering does not look for")
     if arguments.json:
-        shown = {"mlir_aie": found.state.name, "words": found.words, "differences": found.differences}
+        shown = {"mlir_aie": found.version.name, "words": found.words, "differences": found.differences}
         answer(json.dumps(shown, indent=1))
     elif found.differences:
-        answer("\n".join((f"{name}, lowered by mlir-aie of {found.state.name} and by tileproof:", *found.differences)))
+        answer(
+            "\n".join((f"{name}, lowered by mlir-aie of {found.version.name} and by tileproof:", *found.differences))
+        )
     else:
         theirs = found.theirs
         counted = f"{len(theirs.buffers)} buffers, {len(theirs.locks)} locks, {len(theirs.channels)} channels"
         counted += f", {found.words} instruction words" if found.words else ""
-        answer(f"{name}: mlir-aie of {found.state.name} and tileproof make the same of it: {counted}")
+        answer(f"{name}: mlir-aie of {found.version.name} and tileproof make the same of it: {counted}")
     if found.words is None:
         say("instruction words were not compared: " + found.why_no_words)
     return EXIT_KERNEL_WRONG if found.differences else 0
 
 
-def _findings(arguments: argparse.Namespace) -> tuple[tuple[Finding, ...], int]:
+def _findings(arguments: argparse.Namespace) -> tuple[tuple[Diagnostic, ...], int]:
     """What is found, and by how many checks."""
     from tileproof.check.built import CHECKED, check_built
-    from tileproof.check.catalogue import CATALOGUE
     from tileproof.check.run import check_design
+    from tileproof.diagnostic.checks import CHECKS
 
     built = {key: _built(path) for key in ("xclbin", "insts") if (path := getattr(arguments, key)) is not None}
     if arguments.subject is not None and arguments.subject.endswith(".xclbin"):
@@ -129,6 +133,7 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Finding, ...], int]:
             if getattr(arguments, option):
                 raise Problem(
                     f"--{option.replace('_', '-')} is for a design",
+                    id="option-of-others",
                     where=f"tileproof check {arguments.subject}",
                     why="an xclbin is checked by itself, or with its --insts",
                     fix="leave it out, or name the design that it was built of",
@@ -136,7 +141,7 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Finding, ...], int]:
         return check_built(_built(Path(arguments.subject)), **built), len(CHECKED)
     one = _subject(arguments)
     found = check_design(one.design, one.name, one.tile_code, headers=one.headers, compile_code=True, **built)
-    return found, len(CATALOGUE)
+    return tuple(map(one.located, found)), len(CHECKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,17 +152,21 @@ class _Subject:
     design: str
     tile_code: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
+    located: Callable[[Diagnostic], Diagnostic] = lambda found: found  # with the template's line, of what was rendered
 
 
 def _subject(arguments: argparse.Namespace) -> _Subject:
     """What is to be checked or shown."""
     if arguments.subject is None:
         raise Problem(
-            "there is nothing to check", fix="name a kernel, a FILE.mlir or a FILE.xclbin; --list prints the checks"
+            "there is nothing to check",
+            id="no-subject",
+            fix="name a kernel, a FILE.mlir or a FILE.xclbin; --list prints the checks",
         )
     if arguments.subject.endswith(".bin"):
         raise Problem(
             "instructions are checked with what they are to run with",
+            id="missing-option",
             where=f"tileproof check {arguments.subject}",
             why="by themselves they say nothing of the kernel's arguments",
             fix=f"tileproof check FILE.xclbin --insts {arguments.subject}; `tileproof inspect {arguments.subject}` "
@@ -170,6 +179,7 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
     if arguments.tile_code:
         raise Problem(
             "--tile-code is for a FILE.mlir",
+            id="option-of-others",
             where=f"--tile-code {arguments.tile_code[0]}",
             why=f"the kernel {arguments.subject!r} has its own",
             fix="leave it out, or name a FILE.mlir",
@@ -186,6 +196,7 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
         design=design,
         tile_code={_place_of(own, folder, name, text): text for name, text in rendered.tile_code.items()},
         headers=rendered.headers,
+        located=rendered.located,
     )
 
 
@@ -216,6 +227,7 @@ def _text_of(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise Problem(
             f"{path.name} is no text",
+            id="not-text",
             where=f"{path}, byte {error.start}",
             why="it is not UTF-8",
             fix="name a design or tile code in text",
@@ -233,7 +245,7 @@ def _add_inspect(commands: Commands) -> None:
     what.add_argument("--lowered", action="store_true", help="buffers with addresses, locks, DMA chains, circuits")
     what.add_argument("--print", action="store_true", help="the design itself, in the spelling of --mlir-aie")
     parser.add_argument(
-        "--mlir-aie", type=mlir_aie_state, metavar="STATE", help="which mlir-aie: " + ", ".join(_STATES)
+        "--mlir-aie", type=mlir_aie_version, metavar="STATE", help="which mlir-aie: " + ", ".join(_VERSIONS)
     )
     parser.add_argument("--scheme", choices=SCHEMES, help="how buffers are placed")
     parser.add_argument("--section", metavar="NAME", help="of an xclbin: only this section, its bytes included")
@@ -251,6 +263,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if arguments.section is not None or arguments.insts is not None:
         raise Problem(
             "--section and --insts are for an xclbin",
+            id="option-of-others",
             where=f"tileproof inspect {arguments.subject}",
             fix="name a FILE.xclbin, or leave them away",
         )
@@ -279,13 +292,14 @@ def _inspect(arguments: argparse.Namespace) -> int:
         lowered, refusal = None, problem
     answer(design_text(design, lowered, name).rstrip("\n"))
     if refusal is not None:
-        say(f"it cannot be lowered, so nothing is known of its pools and addresses:\n{refusal}")
+        say(f"it cannot be lowered, so nothing is known of its pools and addresses:\n{refusal.paragraph}")
     return 0
 
 
 def _refuse_option(option: str) -> None:
     raise Problem(
         f"{option} is for what a design becomes",
+        id="missing-option",
         where=f"tileproof inspect {option}",
         why="a design as it is written is the same for every mlir-aie, and its picture is for people",
         fix=f"write --lowered {option}",
@@ -296,9 +310,10 @@ def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int
     if arguments.mlir_aie is not None and not arguments.mlir_aie.lowering_is_known:
         raise Problem(
             f"what mlir-aie of {arguments.mlir_aie.name} makes of a design is not known here",
+            id="unknown-lowering",
             where=f"--mlir-aie {arguments.mlir_aie.name}",
-            why="of that state we know the spelling only",
-            fix="choose one of " + ", ".join(state.name for state in LOWERED_STATES) + ", or --print",
+            why="of that version we know the spelling only",
+            fix="choose one of " + ", ".join(version.name for version in LOWERED_VERSIONS) + ", or --print",
         )
     if arguments.json:
         from tileproof.lowering.facts import design_facts
@@ -310,7 +325,7 @@ def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int
     from tileproof.mlir.reader import read_design
     from tileproof.report.drawing import lowered_text
 
-    lowered = lower_design(read_design(text, name), state=arguments.mlir_aie, scheme=arguments.scheme or "default")
+    lowered = lower_design(read_design(text, name), version=arguments.mlir_aie, scheme=arguments.scheme or "default")
     answer(lowered_text(lowered, name).rstrip("\n"))
     return 0
 
@@ -348,7 +363,9 @@ def _add_emulate(commands: Commands) -> None:
     parser.add_argument("--seed", type=seed, metavar="N", help="of the adversarial order; default: 0")
     parser.add_argument("--dot", metavar="FILE", type=Path, help="write who waits for whom, if it is a deadlock")
     emulator_options(parser)
-    parser.add_argument("--json", action="store_true")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true")
+    shape.add_argument("--sarif", action="store_true", help="print the faults as SARIF 2.1.0, for editors")
 
 
 def _numbered(text: str) -> tuple[int, str]:
@@ -361,6 +378,7 @@ def _numbered(text: str) -> tuple[int, str]:
 def _emulate(arguments: argparse.Namespace) -> int:
     from tileproof.emulator.design.emulate import emulate
     from tileproof.report import emulation as emulation_report
+    from tileproof.report.sarif import as_sarif
 
     _refuse_overwriting(arguments)
     emulation = emulate(
@@ -376,8 +394,11 @@ def _emulate(arguments: argparse.Namespace) -> int:
     )
     saved = emulation_report.save(emulation, {k: Path(file) for k, file in _once(arguments.save, "--save").items()})
     emulation_report.write_pictures(emulation, str(arguments.design), trace=arguments.trace, dot=arguments.dot)
-    show = emulation_report.as_json if arguments.json else emulation_report.as_text
-    answer(show(emulation, str(arguments.design), saved))
+    if arguments.sarif:
+        answer(as_sarif(emulation.faults))
+    else:
+        show = emulation_report.as_json if arguments.json else emulation_report.as_text
+        answer(show(emulation, str(arguments.design), saved))
     return 0 if emulation.is_good else EXIT_KERNEL_WRONG
 
 
@@ -392,6 +413,7 @@ def _refuse_overwriting(arguments: argparse.Namespace) -> None:
         if path.resolve() in seen:
             raise Problem(
                 f"{path} would be overwritten",
+                id="would-overwrite",
                 where=option,
                 why=f"it is {seen[path.resolve()]}",
                 fix="name another file",
@@ -407,6 +429,7 @@ def _manner(arguments: argparse.Namespace) -> Manner:
     if arguments.seed is not None and not adversarial:
         raise Problem(
             "--seed is of an adversarial order",
+            id="option-conflict",
             where=f"--seed {arguments.seed}",
             why="the cycle model's order has none",
             fix="write --schedule adversarial, or leave it away",
@@ -414,6 +437,7 @@ def _manner(arguments: argparse.Namespace) -> Manner:
     if adversarial and arguments.trace is not None:
         raise Problem(
             "there is no timeline of an adversarial order",
+            id="option-conflict",
             where="--trace with --schedule adversarial",
             why="its order is not the cycle model's",
             fix="leave one of the two away",
@@ -429,6 +453,9 @@ def _once(pairs: list[tuple[int, str]], option: str) -> dict[int, str]:
     for index, (number, value) in enumerate(pairs):
         if number in dict(pairs[:index]):
             raise Problem(
-                f"{option} {number} is there twice", where=f"{option} {number}={value}", fix="keep one of them"
+                f"{option} {number} is there twice",
+                id="given-twice",
+                where=f"{option} {number}={value}",
+                fix="keep one of them",
             )
     return dict(pairs)

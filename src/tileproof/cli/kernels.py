@@ -89,6 +89,7 @@ def _render(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise Problem(
                 f"{name} cannot be written",
+                id="output-not-written",
                 where=str(arguments.output),
                 why=error.strerror or str(error),
                 fix="choose another folder with -o",
@@ -107,7 +108,7 @@ def _add_build(commands: Commands) -> None:
     building_options(parser)
     parser.add_argument("--plan", action="store_true", help="print the commands of the build, and run none of them")
     parser.add_argument(
-        "--dialect",
+        "--aiecc",
         choices=DIALECTS,
         help="plan for this aiecc, which need not be here: A is v1.1.x, B March to July 2026, C1 and C2 since",
     )
@@ -118,7 +119,7 @@ def _build(arguments: argparse.Namespace) -> int:
     from tileproof.build.prepare import build_kernel, render_kernel
 
     request = build_request_of(arguments)
-    _refuse_odd_dialect(arguments)
+    _refuse_odd_aiecc(arguments)
     if arguments.plan:
         return _print_plans(arguments, request)
     listed = []
@@ -142,20 +143,22 @@ def _build(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_odd_dialect(arguments: argparse.Namespace) -> None:
-    if arguments.dialect is not None and arguments.toolchain == "host":
+def _refuse_odd_aiecc(arguments: argparse.Namespace) -> None:
+    if arguments.aiecc is not None and arguments.toolchain == "host":
         raise Problem(
             "the host toolchain has no aiecc",
-            where=f"--toolchain host --dialect {arguments.dialect}",
+            id="option-conflict",
+            where=f"--toolchain host --aiecc {arguments.aiecc}",
             why="a build for the emulator lowers the design itself",
             fix="leave one of the two out",
         )
-    if arguments.dialect is not None and not arguments.plan:
+    if arguments.aiecc is not None and not arguments.plan:
         raise Problem(
             "an aiecc that is not here builds nothing",
-            where=f"--dialect {arguments.dialect}",
-            why="the dialect of the one that is here is found by asking it",
-            fix="add --plan to see the commands, or leave --dialect out",
+            id="missing-option",
+            where=f"--aiecc {arguments.aiecc}",
+            why="the kind of the one that is here is found by asking it",
+            fix="add --plan to see the commands, or leave --aiecc out",
         )
 
 

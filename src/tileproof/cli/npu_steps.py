@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileproof.cli.shared import mlir_aie_state
+from tileproof.cli.shared import mlir_aie_version
 from tileproof.cli.steps import banks_option, banks_read, step
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     parser = step(commands, "respell", _respell, "design output")
-    parser.add_argument("--state", type=mlir_aie_state, required=True)
+    parser.add_argument("--version", type=mlir_aie_version, required=True)
     parser = step(commands, "place", _place, "design objects output")
-    parser.add_argument("--state", type=mlir_aie_state, required=True)
+    parser.add_argument("--version", type=mlir_aie_version, required=True)
     parser = step(commands, "hold", _hold, "design lowered output")
-    parser.add_argument("--state", type=mlir_aie_state, required=True)
+    parser.add_argument("--version", type=mlir_aie_version, required=True)
     banks_option(parser)
     parser = step(commands, "stamp", _stamp, "design held built insts addresses lowered xclbin seal notes")
-    parser.add_argument("--state", type=mlir_aie_state, required=True)
+    parser.add_argument("--version", type=mlir_aie_version, required=True)
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
     banks_option(parser)
@@ -33,7 +33,7 @@ def _respell(arguments: argparse.Namespace) -> None:
     from tileproof.files import write_atomically
     from tileproof.mlir.printer import respelled
 
-    text = respelled(arguments.design.read_text(), arguments.design.name, arguments.state)
+    text = respelled(arguments.design.read_text(), arguments.design.name, arguments.version)
     write_atomically(arguments.output, text.encode())
 
 
@@ -42,7 +42,7 @@ def _place(arguments: argparse.Namespace) -> None:
     from tileproof.lowering.held import lowered_as
     from tileproof.lowering.objects import placed_objects
 
-    lowered = lowered_as(arguments.design.read_text(), arguments.design.name, arguments.state)
+    lowered = lowered_as(arguments.design.read_text(), arguments.design.name, arguments.version)
     text = placed_objects(arguments.objects.read_text(), arguments.objects.name, lowered)
     write_atomically(arguments.output, text.encode())
 
@@ -54,8 +54,8 @@ def _hold(arguments: argparse.Namespace) -> None:
 
     design, lowered = arguments.design, arguments.lowered
     text, banks = design.read_text(), banks_read(arguments)
-    told = hold(text, design.name, lowered.read_text(), str(lowered), arguments.state, banks)
-    told += wrongly_unrolled(lowered_as(text, design.name, arguments.state))
+    told = hold(text, design.name, lowered.read_text(), str(lowered), arguments.version, banks)
+    told += wrongly_unrolled(lowered_as(text, design.name, arguments.version))
     write_atomically(arguments.output, (json.dumps({"warnings": told}) + "\n").encode())
 
 
@@ -68,7 +68,7 @@ def _stamp(arguments: argparse.Namespace) -> None:
     check_same_addresses(lowered.read_text(), str(lowered), addresses.read_text(), str(addresses))
     insts, design = arguments.insts.read_bytes(), arguments.design
     noted = json.loads(arguments.held.read_text())["warnings"]
-    noted += hold_words(design.read_text(), design.name, lowered.read_text(), str(lowered), insts, arguments.state)
+    noted += hold_words(design.read_text(), design.name, lowered.read_text(), str(lowered), insts, arguments.version)
     made = stamped(
         arguments.built.read_bytes(),
         insts,

@@ -64,6 +64,7 @@ def _rebank(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option) != arguments.parser.get_default(option):
             raise Problem(
                 f"--{option.replace('_', '-')} is for {'kernels' if is_file else 'files'}",
+                id="option-of-others",
                 where=f"tileproof rebank {arguments.subject}",
                 why="the PDI of an xclbin is carried over as it is" if is_file else "a kernel is built anew",
                 fix=f"name {'a KERNEL' if is_file else 'an xclbin'}, or leave it out",
@@ -77,11 +78,17 @@ def _rebank_file(arguments: argparse.Namespace, path: Path) -> int:
     from tileproof.xclbin.rebank import Directives, rebank
 
     if arguments.output is None:
-        raise Problem("there is no file to write", where=f"tileproof rebank {path}", fix="name it: -o OUT.xclbin")
+        raise Problem(
+            "there is no file to write",
+            id="missing-option",
+            where=f"tileproof rebank {path}",
+            fix="name it: -o OUT.xclbin",
+        )
     data = bytes_of(path)
     if arguments.output.exists() and arguments.output.samefile(path):
         raise Problem(
             "the xclbin that is read would be written over",
+            id="would-overwrite",
             where=f"-o {arguments.output}",
             why="there would be nothing left to compare with, or to go back to",
             fix="name another file",
@@ -147,6 +154,7 @@ def _once(option: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
         twice = next(name for name in found if sum(name == other for other, _ in pairs) > 1)
         raise Problem(
             f"{twice!r} is given twice",
+            id="given-twice",
             where=f"--{option}",
             why=" and ".join(f"{name}={value}" for name, value in pairs if name == twice),
             fix="give it once",
@@ -160,6 +168,7 @@ def _numbers(option: str, name: str, text: str) -> tuple[int, ...]:
     except ValueError:
         raise Problem(
             f"{text!r} is not a list of numbers",
+            id="not-a-number",
             where=f"--{option} {name}={text}",
             fix=f"write for instance --{option} {name}={'0,1' if option == 'bank' else '0x4000,0x8000'}",
         ) from None

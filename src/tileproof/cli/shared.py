@@ -18,7 +18,7 @@ from tileproof.build.request import BuildRequest
 from tileproof.device.request import RunRequest
 from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem
-from tileproof.mlir_aie_states import STATES, State, state_named
+from tileproof.mlir_aie_versions import VERSIONS, Version, version_named
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -31,7 +31,9 @@ def answer(text: str) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise Problem("the answer cannot be written", where="standard output", why=error.strerror) from None
+            raise Problem(
+                "the answer cannot be written", id="output-not-written", where="standard output", why=error.strerror
+            ) from None
 
 
 def say(text: str) -> None:
@@ -52,7 +54,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         # Steps of a build, which no person asks for.
         message = re.sub(r", '(lower|package|respell|place|hold|stamp)'", "", message)
-        say(str(Problem(message, fix=f"`{self.prog} --help` lists what can be asked")))
+        say(Problem(message, id="wrong-usage", fix=f"`{self.prog} --help` lists what can be asked").paragraph)
         raise SystemExit(EXIT_REQUEST_WRONG)
 
 
@@ -142,12 +144,12 @@ def seconds(text: str) -> float:
     return value
 
 
-def mlir_aie_state(text: str) -> State:
+def mlir_aie_version(text: str) -> Version:
     """The mlir-aie of that name."""
     try:
-        return state_named(text)
+        return version_named(text)
     except KeyError:
-        names = ", ".join(known.name for known in STATES)
+        names = ", ".join(known.name for known in VERSIONS)
         raise argparse.ArgumentTypeError(f"{text!r} is none of {names}") from None
 
 
@@ -171,6 +173,7 @@ def _size(text: str) -> tuple[str, int]:
     except ValueError:
         raise Problem(
             f"--set {text} cannot be read",
+            id="not-a-number",
             why="there is no =" if not sign else f"{value!r} is not a whole number",
             fix="write for instance --set head=32",
         ) from None

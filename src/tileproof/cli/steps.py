@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from tileproof.errors import EXIT_NOT_HERE, Problem
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
     from tileproof.kernel.banks import Banks
-    from tileproof.toolchain.doctor import Finding
+    from tileproof.toolchain.doctor import Part
 
 
 def add_commands(commands: Commands) -> None:
@@ -38,17 +37,17 @@ def _add_doctor(commands: Commands) -> None:
 def _doctor(arguments: argparse.Namespace) -> int:
     from tileproof.toolchain.doctor import can_work, examine
 
-    findings = examine()
+    parts = examine()
     if arguments.json:
-        answer(json.dumps([asdict(finding) for finding in findings], indent=1))
+        answer(json.dumps([part.as_json() for part in parts], indent=1))
     else:
-        answer("\n".join(_line(finding) for finding in findings))
-    return 0 if can_work(findings, arguments.path) else EXIT_NOT_HERE
+        answer("\n".join(_line(part) for part in parts))
+    return 0 if can_work(parts, arguments.path) else EXIT_NOT_HERE
 
 
-def _line(finding: Finding) -> str:
-    mend = f"; {finding.fix}" if finding.fix and finding.state != "present" else ""
-    return f"{finding.state:<8} {finding.thing:<14} {finding.detail}{mend}"
+def _line(part: Part) -> str:
+    mend = f"; {part.fix}" if part.fix else ""
+    return f"{part.state:<8} {part.thing:<14} {part.detail}{mend}"
 
 
 def step(

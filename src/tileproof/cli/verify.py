@@ -109,6 +109,7 @@ def _npu_options(group: argparse._ArgumentGroup) -> None:
 def _output_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--json", action="store_true", help="print verdicts as JSON")
     group.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
+    group.add_argument("--sarif", metavar="FILE", type=Path, help="also write what was found as SARIF 2.1.0")
     group.add_argument(
         "--out", metavar="DIR", type=folder, help="keep verdicts.json and verify.log there, up to date after every case"
     )
@@ -147,17 +148,20 @@ def _verify(arguments: argparse.Namespace) -> int:
     except Problem as problem:  # what was found outweighs where it could not be written
         lost.append(problem)
     for loss in lost:
-        say(str(loss))
+        say(loss.paragraph)
         code = code or loss.exit_code
     return code
 
 
 def _tell(arguments: argparse.Namespace, verdicts: Sequence[Verdict], refused: Mapping[str, Problem]) -> None:
     from tileproof.report import verdicts as report
+    from tileproof.report.sarif import as_sarif
     from tileproof.verify.verdict_json import as_json
 
     if arguments.junit is not None:
         _write_report(arguments.junit, report.as_junit(verdicts, refused))
+    if arguments.sarif is not None:
+        _write_report(arguments.sarif, as_sarif(report.diagnostics_of(verdicts, refused)))
     if arguments.json:
         answer(as_json(verdicts, refused))
     elif verdicts:
@@ -201,16 +205,16 @@ def _prove_all(
                 if session is None:
                     raise
                 refused[name] = _interrupted(arguments.out)
-                say(str(refused[name]))
+                say(refused[name].paragraph)
                 break
             except Problem as problem:
-                say(str(problem))
+                say(problem.paragraph)
                 refused[name] = problem.with_traceback(None)  # it would keep what it came from, and that a device
             except Exception:  # a bug of ours
                 if session is None:
                     raise
                 refused[name] = _bug(name, session)
-                say(str(refused[name]))
+                say(refused[name].paragraph)
     return verdicts, refused
 
 
@@ -223,6 +227,7 @@ def _shared_out(names: Sequence[str], request: VerifyRequest) -> dict[str, Verif
         if not any(case in cases for cases in known.values()):
             raise Problem(
                 f"none of {', '.join(names)} has a case {case!r}",
+                id="unknown-case",
                 where=f"--case {case!r}",
                 why="cases there: " + ", ".join(sorted(set().union(*known.values()))),
                 fix="name one of them; without --case all are run",
@@ -244,6 +249,7 @@ def _case_names(name: str, request: VerifyRequest) -> set[str]:
 def _interrupted(out: Path) -> Problem:
     return Problem(
         "interrupted",
+        id="interrupted",
         where=f"--out {out}",
         why="the cases that are not listed were not run",
         fix="the same command with --resume goes on",
@@ -256,6 +262,7 @@ def _bug(name: str, session: Session) -> Problem:
     session.say(traceback.format_exc())
     return Problem(
         f"{name}: tileproof itself has failed",
+        id="bug",
         where="verify.log of --out",
         why="this is a bug; the log has its traceback",
         fix="send it to us, with the kernel",

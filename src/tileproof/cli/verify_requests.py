@@ -19,6 +19,7 @@ def refuse_odd(names: Sequence[str], request: VerifyRequest, arguments: argparse
     if not names:
         raise Problem(
             "there is no kernel to verify",
+            id="no-kernels",
             where=str(arguments.kernels),
             why="no folder below it has a kernel.toml",
             fix="name a folder that holds one folder per kernel",
@@ -28,6 +29,7 @@ def refuse_odd(names: Sequence[str], request: VerifyRequest, arguments: argparse
         if path is not None and len(names) > 1:
             raise Problem(
                 f"{'a trace' if option == 'trace' else 'an xclbin'} is of one kernel",
+                id="option-of-others",
                 where=f"--{option} {path}",
                 why=f"{len(names)} kernels are verified",
                 fix="name one of them",
@@ -41,12 +43,19 @@ def refuse_odd(names: Sequence[str], request: VerifyRequest, arguments: argparse
 def _refuse_odd_files(request: VerifyRequest, arguments: argparse.Namespace) -> None:
     for what, path in (("report", arguments.junit), ("trace", request.run.trace)):
         if path is not None and (why := _unwritable(path)):
-            raise Problem(f"the {what} cannot be written", where=str(path), why=why, fix="choose another path")
+            raise Problem(
+                f"the {what} cannot be written",
+                id="output-not-written",
+                where=str(path),
+                why=why,
+                fix="choose another path",
+            )
     for path in request.run.canary or ():
         bytes_of(path)
     if arguments.resume and arguments.out is None:
         raise Problem(
             "there is nothing to resume",
+            id="missing-option",
             where="--resume",
             why="without --out nothing is kept, and nothing was",
             fix="name the folder of the earlier session with --out",
@@ -74,6 +83,7 @@ def _refuse_odd_device(request: VerifyRequest) -> None:
     if odd is not None:
         raise Problem(
             f"{odd} does not go with --device {request.run.device}",
+            id="option-conflict",
             where=f"--device {request.run.device} {odd}",
             why=why,
             fix="leave one of the two out",
@@ -87,6 +97,7 @@ def _refuse_odd_hosts(arguments: argparse.Namespace) -> None:
     if arguments.hosts is not None and odd:
         raise Problem(
             f"{odd[0]} does not go with --hosts",
+            id="option-conflict",
             where=f"--hosts {arguments.hosts} {odd[0]}",
             why="other machines run the cases",
             fix="leave one of the two out",
@@ -97,6 +108,7 @@ def _refuse_odd_recording(request: VerifyRequest, wav: Path | None) -> None:
     if request.cases.record and wav is not None:
         raise Problem(
             "the frames of a sound are not recorded",
+            id="option-conflict",
             where=f"--record --wav {wav}",
             why="a recording is of the kernel's cases, whose inputs can be drawn again",
             fix="leave one of the two out",
@@ -104,6 +116,7 @@ def _refuse_odd_recording(request: VerifyRequest, wav: Path | None) -> None:
     if request.cases.record and request.run.device != "npu":
         raise Problem(
             "only what an NPU answers is worth recording",
+            id="missing-option",
             where=f"--record --device {request.run.device}",
             why="what the emulator answers can be had again anywhere",
             fix="add --device npu, or leave --record out",
@@ -111,6 +124,7 @@ def _refuse_odd_recording(request: VerifyRequest, wav: Path | None) -> None:
     if request.run.device == "recorded" and request.run.xclbin is not None:
         raise Problem(
             "a recording needs no xclbin",
+            id="option-conflict",
             where=f"--device recorded --xclbin {request.run.xclbin}",
             why="nothing is loaded: the answers are replayed",
             fix="leave one of the two out",

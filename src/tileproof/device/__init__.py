@@ -41,6 +41,7 @@ def _npu() -> ModuleType:
     except (RuntimeError, IndexError) as error:
         raise Problem(
             "there is no NPU here",
+            id="no-npu",
             where="pyxrt.device(0)",
             why=str(error).strip(),
             fix="load the amdxdna driver and join the group `render`, or use --device emulator",
@@ -68,6 +69,7 @@ def _binding() -> ModuleType:
             why = f"{path} cannot be loaded: {error}"
     raise Problem(
         "there is no NPU runtime here",
+        id="no-pyxrt",
         where="import pyxrt",
         why=why,
         fix="`tileproof doctor --for npu` says what is missing and how to get it; or use --device emulator",

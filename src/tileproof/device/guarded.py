@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from tileproof.device.runner import Counted, RunResult
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.library import python_environment
 from tileproof.xrt import COMPLETED, NO_STATE
@@ -87,10 +88,12 @@ class GuardedKernel:
         if isinstance(answer, RunResult):
             if answer.state == COMPLETED or not words:
                 return answer
-            return replace(answer, faults=(*answer.faults, f"XRT and the driver said: {words}"))
+            heard = Diagnostic(id="driver-said", what=f"XRT and the driver said: {words}")
+            return replace(answer, faults=(*answer.faults, heard))
         assert isinstance(answer, _Ended)
         said = f"; it had said: {words}" if words else ""
-        return RunResult(state=NO_STATE, outputs={}, seconds={}, faults=(f"{answer.what}{said}",))
+        gone = Diagnostic(id="process-gone", what=f"{answer.what}{said}")
+        return RunResult(state=NO_STATE, outputs={}, seconds={}, faults=(gone,))
 
     def close(self) -> None:
         """End the process, whatever it does: its context is gone with it."""
@@ -102,7 +105,7 @@ def _started(load: Load, failed: str) -> _Process:
     try:
         return _attempt(load, failed)
     except Problem as problem:
-        if not any(words in (problem.why or "") for words in _TRANSIENT):
+        if not any(words in problem.why for words in _TRANSIENT):
             raise
     time.sleep(_BEFORE_RETRY_S)
     return _attempt(load, failed)
@@ -114,6 +117,7 @@ def _attempt(load: Load, failed: str) -> _Process:
     if isinstance(answer, _Ended):
         raise Problem(
             f"{failed}: {answer.what}",
+            id="process-gone",
             where="pyxrt",
             why=process.words or "XRT and the driver said nothing",
             fix="`tileproof doctor --for npu` looks at the device; `dmesg` has the driver's words",
@@ -130,6 +134,7 @@ class _Process:
         if _stuck:
             raise Problem(
                 f"process {_stuck[0].pid}, which drove the NPU, cannot be ended",
+                id="npu-stuck",
                 where=f"/proc/{_stuck[0].pid}/stack",
                 why="it waits in the driver, which does not answer, and it holds the device",
                 fix="restart the machine",
@@ -142,6 +147,7 @@ class _Process:
         except OSError as error:
             raise Problem(
                 "the process that drives the NPU cannot be started",
+                id="no-room",
                 where=tempfile.gettempdir(),
                 why=error.strerror or str(error),
                 fix="make room there or name another folder in TMPDIR, and let this user start another process",

@@ -81,6 +81,7 @@ def read_recording(path: Path) -> Recording:
     if not path.is_file():
         raise Problem(
             "nobody has recorded what an NPU answers",
+            id="not-recorded",
             where=str(path),
             why="there is no such file",
             fix="`tileproof verify --device npu --record` writes one where there is an NPU; or use --device emulator",
@@ -91,6 +92,7 @@ def read_recording(path: Path) -> Recording:
     except Exception as error:  # a damaged file makes zip, numpy and JSON raise anything
         raise Problem(
             f"{path.name} is not a recording that can be read",
+            id="damaged-file",
             where=str(path),
             why=str(error) or type(error).__name__,
             fix="record it again with `tileproof verify --device npu --record`",
@@ -138,6 +140,7 @@ class RecordedKernel:
         if answer is None or {number: len(data) for number, data in answer.outputs.items()} != wanted:
             raise Problem(
                 "the recording has no answer to these inputs",
+                id="not-recorded",
                 where=f"{self._recording.variant}, recorded on {self._recording.date}",
                 why=f"it has {_counted(self._recording.answers)}, and these inputs are others",
                 fix="leave --seed and --wav out, take the cases that were recorded, or record again on an NPU",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tileproof.device import EMULATOR, OpenDevice
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
 from tileproof.xclbin import Argument, Xclbin, read_kernels, read_xclbin
 from tileproof.xclbin.provenance import Provenance, check_pair, read_provenance
@@ -35,7 +36,7 @@ class RunResult:
     state: int
     outputs: dict[int, bytes] = field(repr=False)
     seconds: Mapping[str, float]
-    faults: tuple[str, ...] = ()
+    faults: tuple[Diagnostic, ...] = ()
     untouched: tuple[int, ...] = ()  # outputs that still hold what they were filled with
     poison: int | None = None  # the byte that outputs were filled with
     timeline: Timeline | None = None  # as the emulator's model has it
@@ -123,7 +124,7 @@ class LoadedKernel:
                 "wait": finished - launched,
                 "read": time.perf_counter() - finished,
             },
-            faults=tuple(str(fault) for fault in report.faults) if report is not None else (),
+            faults=report.faults if report is not None else (),
             untouched=tuple(number for number, data in outputs.items() if data == contents[number]),
             timeline=report.timeline if report is not None else None,
         )
@@ -160,6 +161,7 @@ class LoadedKernel:
         if wanted > here or [a.name for a in self.arguments[:FIRST_BUFFER]] != list(CALL_ARGUMENTS):
             raise Problem(
                 f"{xclbin.name} does not take the arguments that the kernel has",
+                id="TP702",
                 where=f"{xclbin.name}, section EMBEDDED_METADATA",
                 why="its arguments are "
                 + ", ".join(a.name for a in self.arguments)
@@ -182,6 +184,7 @@ def _metadata(path: Path) -> tuple[str, tuple[Argument, ...], Provenance | None]
     if chosen is None:
         raise Problem(
             f"{path.name} has no kernel that begins with MLIR_AIE",
+            id="no-such-kernel",
             where=f"{path.name}, section EMBEDDED_METADATA",
             why="its kernels: " + (", ".join(kernel.name for kernel in kernels) or "none"),
             fix="use an xclbin that mlir-aie or tileproof made for an NPU",
@@ -196,6 +199,7 @@ _XRT_ERRORS = (RuntimeError, IndexError, ValueError, TypeError, MemoryError, OSE
 def _refused(device: str, what: str, error: Exception) -> Problem:
     return Problem(
         f"{what} by the {device}" if what.endswith("refused") else f"{what} on the {device}",
+        id="npu-refused",
         where="pyxrt",
         why=str(error).strip() or type(error).__name__,
         fix="`tileproof doctor` looks at the device and what it needs; another process may hold its contexts",

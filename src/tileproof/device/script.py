@@ -10,17 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tileproof.device import EMULATOR, open_device
-from tileproof.emulator.pyxrt.journal import Mistake, journal
+from tileproof.diagnostic import Diagnostic
+from tileproof.emulator.pyxrt.journal import journal
 from tileproof.errors import Problem
 from tileproof.explain import explain_log
 
 
 def run_script(
     script: Path, arguments: Sequence[str], device: str, *, strict: bool = False
-) -> tuple[int, list[Mistake]]:
+) -> tuple[int, list[Diagnostic]]:
     """The program's exit code, and its mistakes; those are known on the emulator only."""
     if not script.is_file():
-        raise Problem(f"there is no program {script}", where=str(script), fix="name a Python file")
+        raise Problem(
+            f"there is no program {script}", id="unreadable-file", where=str(script), fix="name a Python file"
+        )
     opened = open_device(device)
     journal.strict = strict
     before = sys.argv, sys.path[:], sys.modules.get("pyxrt")

@@ -49,6 +49,7 @@ def _opened(path: Path) -> int:
     except OSError as error:
         raise Problem(
             "the NPU cannot be had alone",
+            id="npu-not-alone",
             where=str(path),
             why=error.strerror or str(error),
             fix=f"make the folder or the file one that this user may use, or name another folder in {FOLDER}",

@@ -71,6 +71,7 @@ def unpack_payload(data: bytes, name: str) -> Payload:
     except _UNREADABLE as error:
         raise Problem(
             f"{name} carries an emulation payload that cannot be read",
+            id="damaged-file",
             where=f"{name}, section EMULATION_DATA",
             why=f"{type(error).__name__}: {error}",
             fix="build again: `tileproof build KERNEL`",
@@ -80,6 +81,7 @@ def unpack_payload(data: bytes, name: str) -> Payload:
 def _of_another(name: str, number: object, machine: str) -> Problem:
     return Problem(
         f"{name} was built for another emulator",
+        id="other-emulator",
         where=f"{name}, section EMULATION_DATA",
         why=f"its payload has format {number} for {machine}; "
         f"this tileproof reads format {FORMAT} on {platform.machine()}",

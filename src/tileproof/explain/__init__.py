@@ -1,6 +1,5 @@
-"""What XRT, its driver and an NPU's host program say, in words that help: numbers, states, error codes, messages."""
+"""What was said, in words that help: ids of the catalogue, numbers and messages of XRT, its driver and hosts."""
 
-from tileproof.explain.explanation import Explanation
 from tileproof.explain.log import explain, explain_log
 
-__all__ = ["Explanation", "explain", "explain_log"]
+__all__ = ["explain", "explain_log"]

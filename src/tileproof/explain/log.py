@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from tileproof.explain.explanation import Explanation
-from tileproof.explain.messages import MESSAGES
+from tileproof.diagnostic import Diagnostic, Place
+from tileproof.explain.messages import MESSAGES, Hit
 from tileproof.explain.numbers import explain_bank, explain_number, explain_state
 from tileproof.xrt import STATE_NAMES
 
@@ -16,7 +17,7 @@ _LABELLED = re.compile(
 _ERROR_CODE = re.compile(r"(?:err|error|errno)\s*[=:]?\s*(?P<code>-?\d+)", re.IGNORECASE)
 
 
-def explain(text: str) -> tuple[Explanation, ...]:
+def explain(text: str) -> tuple[Diagnostic, ...]:
     """A number, the name of a state, an error code, or what `explain_log` finds in a text; none if nothing is known."""
     text = text.strip()
     if _NUMBER.fullmatch(text):
@@ -31,7 +32,7 @@ def explain(text: str) -> tuple[Explanation, ...]:
     return explain_log(text) or _labelled(text)
 
 
-def _labelled(text: str) -> tuple[Explanation, ...]:
+def _labelled(text: str) -> tuple[Diagnostic, ...]:
     """The banks and group ids in a person's own words, `bank 131071`, each once."""
     numbers = dict.fromkeys(_integer(match["number"]) for match in _LABELLED.finditer(text))
     return tuple(explain_bank(number) for number in numbers if number >= 0)
@@ -41,25 +42,22 @@ def _integer(text: str) -> int:
     return int(text, 16 if "x" in text.lower() else 10)
 
 
-def explain_log(text: str) -> tuple[Explanation, ...]:
+def explain_log(text: str) -> tuple[Diagnostic, ...]:
     """Every message of XRT in a log, in its order, each distinct one once."""
-    found: dict[str, Explanation] = {}
+    found: dict[str, Diagnostic] = {}
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
-        for explanation in _in_line(line, number if len(lines) > 1 else 0):
-            found.setdefault(explanation.said, explanation)
+        for hit in _in_line(line):
+            place = Place("", number, text=f"line {number}: {hit.said}") if len(lines) > 1 else Place.told(hit.said)
+            found.setdefault(hit.said, replace(hit.meaning, place=place))
     return tuple(found.values())
 
 
-def _in_line(line: str, number: int) -> list[Explanation]:
+def _in_line(line: str) -> list[Hit]:
     """The messages in a line, from left to right; what stands inside another is that other's."""
-    places: list[tuple[int, Explanation]] = []
+    hits: list[Hit] = []
     for message in MESSAGES:
-        hit = message.find(line, number)
-        if hit is None:
-            continue
-        start, explanation = hit
-        end = start + len(explanation.said)
-        if not any(start < at + len(other.said) and at < end for at, other in places):
-            places.append(hit)
-    return [explanation for _, explanation in sorted(places, key=lambda place: place[0])]
+        hit = message.find(line)
+        if hit is not None and not any(hit.start < other.end and other.start < hit.end for other in hits):
+            hits.append(hit)
+    return sorted(hits, key=lambda hit: hit.start)

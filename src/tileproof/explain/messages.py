@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tileproof.explain.explanation import Explanation
+from tileproof.diagnostic import Diagnostic
 from tileproof.explain.numbers import group_id_text
 from tileproof.xclbin import NO_BANK
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, STATE_NAMES, state_name
@@ -22,19 +22,30 @@ CALL = "run.set_arg(0, 3), (1, the instruction buffer), (2, its words), (3 and o
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """A pattern, and what is to be said of what it matched."""
+class Hit:
+    """What was said in a line, from character `start` up to `end`, and what it means."""
 
+    start: int
+    end: int
+    said: str
+    meaning: Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A pattern, the id of the catalogue that it is known by, and what is to be said of what it matched."""
+
+    id: str
     pattern: re.Pattern[str]
     explained: Callable[[_Match], Explained]
 
-    def find(self, text: str, line: int) -> tuple[int, Explanation] | None:
-        """Where in `text` it stands, and what it means."""
+    def find(self, text: str) -> Hit | None:
         match = self.pattern.search(text)
         if match is None:
             return None
         what, why, fix = self.explained(match)
-        return match.start(), Explanation(said=match.group().strip(), what=what, why=why, fix=fix, line=line)
+        said = match.group().strip()
+        return Hit(match.start(), match.start() + len(said), said, Diagnostic(id=self.id, what=what, why=why, fix=fix))
 
 
 # The warning that began it all
@@ -138,8 +149,8 @@ def _fixed(what: str, why: str, fix: str) -> Callable[[_Match], Explained]:
     return lambda _: (what, why, fix)
 
 
-def _message(pattern: str, explained: Callable[[_Match], Explained]) -> Message:
-    return Message(re.compile(pattern), explained)
+def _message(id_: str, pattern: str, explained: Callable[[_Match], Explained]) -> Message:
+    return Message(id_, re.compile(pattern), explained)
 
 
 _USE_HOST_ONLY = "allocate data as pyxrt.bo.host_only and instructions as pyxrt.bo.cacheable"
@@ -148,6 +159,7 @@ _REGISTER = "device.register_xclbin(xclbin), then pyxrt.hw_context(device, xclbi
 # Longer patterns before the shorter ones that they contain.
 MESSAGES = (
     _message(
+        "wrong-bank",
         r"(?:Kernel \S+ has no compute units with connectivity required for global )?"
         r"argument at index (?P<index>\d+)\. The argument is allocated in bank (?P<bank>\d+), "
         r"the compute unit is connected to bank (?P<wanted>\d+)\."
@@ -155,10 +167,12 @@ MESSAGES = (
         _connectivity,
     ),
     _message(
+        "no-such-argument",
         r"vector::_M_range_check: __n \(which is (?P<index>\d+)\) >= this->size\(\) \(which is (?P<size>\d+)\)",
         _out_of_range,
     ),
     _message(
+        "reverting-to-host-copy",
         r"Reverting to host copy of buffers \(exec_buf: Operation not supported\)",
         _fixed(
             "XRT tries to copy a buffer that was allocated in another bank than its argument reaches",
@@ -167,6 +181,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "copy-failed",
         r"No host side buffer in destination buffer(?:: Invalid argument)?",
         _fixed(
             "the copy of a buffer that XRT announced has failed, as it always does on an NPU",
@@ -175,10 +190,12 @@ MESSAGES = (
         ),
     ),
     _message(
+        "normal-buffer",
         r"unsupported buffer type: none flag(?: \(err=95\): Operation not supported)?",
         _fixed("an NPU has no `normal` buffers", "its shim knows host_only and cacheable", _USE_HOST_ONLY),
     ),
     _message(
+        "unknown-buffer-kind",
         r"Bad BO flags(?: \(err=95\): Operation not supported)?|Bad BO type\.(?: \(err=22\): Invalid argument)?",
         _fixed(
             "an NPU has no buffers of that kind",
@@ -187,10 +204,12 @@ MESSAGES = (
         ),
     ),
     _message(
+        "unknown-buffer-kind",
         r"Unknown buffer type",
         _fixed("an NPU has no such buffers", "XRT 2.20 knows no carveout buffers there", _USE_HOST_ONLY),
     ),
     _message(
+        "wrong-constructor",
         r"__init__\(\): incompatible constructor arguments",
         _fixed(
             "an object of pyxrt was made with arguments of other types",
@@ -198,8 +217,9 @@ MESSAGES = (
             "pyxrt.bo(device, size, pyxrt.bo.host_only, kernel.group_id(3))",
         ),
     ),
-    _message(r"DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed \(err=(?P<code>-\d+)\)", _context),
+    _message("no-context", r"DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed \(err=(?P<code>-\d+)\)", _context),
     _message(
+        "fpga-only",
         r"No such query request \(\d+\)",
         _fixed(
             "the NPU shim was asked for something that only FPGA cards have",
@@ -208,6 +228,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "sync-past-buffer",
         r"Invalid BO offset and size for sync'ing: \d+, \d+(?: \(err=22\))?",
         _fixed(
             "a sync reaches beyond its buffer",
@@ -216,6 +237,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "no-device",
         r"No such device with index '\d+'|No such device '[^']*'|Could not open device with index '\d+'",
         _fixed(
             "XRT sees no NPU there",
@@ -224,6 +246,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "no-shim-library",
         r"No such library '[^']*'",
         _fixed(
             "XRT does not find the shim of the driver",
@@ -232,6 +255,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "no-xclbin-file",
         r"Failed to open file '[^']*' for reading|No such file(?: or directory)? '[^']*'",
         _fixed(
             "the xclbin is not where it was looked for",
@@ -240,6 +264,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "not-an-xclbin",
         r"Invalid xclbin",
         _fixed(
             "the file is no xclbin",
@@ -248,10 +273,12 @@ MESSAGES = (
         ),
     ),
     _message(
+        "load-xclbin",
         r"load_axlf: Operation not supported",
         _fixed("an NPU has no load_xclbin", "its kernels live in hardware contexts", _REGISTER),
     ),
     _message(
+        "not-registered",
         r"No xclbin with uuid '[^']*'",
         _fixed(
             "the xclbin was not registered before its context was made",
@@ -260,6 +287,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "no-dpu-kernel",
         r"No valid DPU kernel found in xclbin",
         _fixed(
             "the xclbin has no kernel that an NPU could run",
@@ -268,6 +296,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "no-such-kernel",
         r"No such kernel '[^']*'|No compute units matching '[^']*'",
         _fixed(
             "the xclbin has no kernel of that name",
@@ -276,18 +305,21 @@ MESSAGES = (
         ),
     ),
     _message(
+        "past-buffer-size",
         r"attempting to (?:write|read) past buffer size",
         _fixed(
             "the data is larger than the buffer", "a bo's size is in bytes", "allocate the bytes of the whole array"
         ),
     ),
     _message(
+        "part-past-buffer",
         r"sub buffer size and offset",
         _fixed(
             "a part of a buffer reaches beyond it", "size and offset are in bytes", "keep their sum within the parent"
         ),
     ),
     _message(
+        "no-buffer-memory",
         r"Failed to allocate host memory buffer",
         _fixed(
             "the buffer could not be allocated",
@@ -296,20 +328,24 @@ MESSAGES = (
         ),
     ),
     _message(
+        "command-failed",
         r"Command failed to complete successfully \(ERT_CMD_STATE_(?P<state>\w+)\)",
         _failed,
     ),
-    _message(r"ERT_CMD_STATE_(?P<state>[A-Z]+)", _failed),
-    _message(r"txn_op_idx\s*=\s*(?P<index>0[xX][0-9a-fA-F]+)", _operation),
+    _message("command-failed", r"ERT_CMD_STATE_(?P<state>[A-Z]+)", _failed),
+    _message("last-operation", r"txn_op_idx\s*=\s*(?P<index>0[xX][0-9a-fA-F]+)", _operation),
     _message(
+        "run-of-a-runlist",
         r"Run object belongs to a runlist and cannot be explicitly started",
         _fixed("a run of a runlist was started alone", "the runlist starts it", "runlist.execute()"),
     ),
     _message(
+        "runlist-failed",
         r"runlist failed execution",
         _fixed("a run of the runlist did not complete", "XRT 2.20 does not say which", "run them one by one to see"),
     ),
     _message(
+        "no-such-memory",
         r"Memory tag '(?P<tag>[^']*)' not found in the MEM_TOPOLOGY section",
         lambda m: (
             f"kernels.json connects an argument to a memory {m['tag']!r} that the xclbin does not have",
@@ -318,6 +354,7 @@ MESSAGES = (
         ),
     ),
     _message(
+        "ids-differ",
         r"AIE_PARTITION section in the xclbin is not compliant with IP_LAYOUT section",
         _fixed(
             "the ids of the kernels in aie_partition.json and kernels.json differ",

@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Iterator
 
-from tileproof.explain.explanation import Explanation
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.xclbin import NO_BANK
 from tileproof.xrt import STATE_NAMES, state_name
 
@@ -44,7 +44,7 @@ def group_id_text(value: int) -> str:
     return f"slot {slot}, " + ("no bank" if bank == NO_BANK else f"bank {bank}")
 
 
-def explain_number(value: int) -> Iterator[Explanation]:
+def explain_number(value: int) -> Iterator[Diagnostic]:
     """What a number can be, the likeliest first."""
     said = str(value) if value < 0 else f"{value} (0x{value:x})"
     if value < 0:
@@ -57,13 +57,13 @@ def explain_number(value: int) -> Iterator[Explanation]:
         yield from _code(value, said)
 
 
-def explain_bank(value: int) -> Explanation:
+def explain_bank(value: int) -> Diagnostic:
     """A number that is known to be a bank or a group id, >= 0."""
     said = f"{value} (0x{value:x})"
     return _group_id(value, said) if value > _BYTE else _bank(value, said)
 
 
-def _group_id(value: int, said: str) -> Explanation:
+def _group_id(value: int, said: str) -> Diagnostic:
     bank, slot, flags = value & NO_BANK, value >> _SLOT_SHIFT & _BYTE, value >> _FLAGS_SHIFT & _BYTE
     parts = [f"bits 0 to 15 are 0x{bank:x}"]
     if slot:
@@ -73,54 +73,69 @@ def _group_id(value: int, said: str) -> Explanation:
         parts.append(f"bits 24 to 31 are the flags of a buffer: {', '.join(names)}")
     in_slot = f" in slot {slot}" if slot else ""
     if bank == NO_BANK:
-        return Explanation(
-            said=said,
+        return Diagnostic(
+            id="group-id",
+            place=Place.told(said),
             what=f"a group id{in_slot}: the argument is a scalar, and has no memory",
             why="; ".join([*parts, "0xffff is what XRT's -1 for `no memory` leaves of 16 bits"]),
             fix="pass a number for that argument: mlir-aie's kernels have the opcode (3) at 0, the count of words at 2",
         )
     if bank in BANK_NAMES:
-        return Explanation(
-            said=said,
+        return Diagnostic(
+            id="group-id",
+            place=Place.told(said),
             what=f"a group id{in_slot}: bank {bank}, {BANK_NAMES[bank]}",
             why="; ".join([*parts, "on an NPU both banks are labels of the same host memory"]),
             fix="allocate the buffer of an argument with kernel.group_id of that same argument",
         )
-    return Explanation(
-        said=said,
+    return Diagnostic(
+        id="group-id",
+        place=Place.told(said),
         what=f"a group id{in_slot}: bank {bank}, which aiecc's xclbins do not have",
         why="; ".join(parts),
         fix="`tileproof inspect FILE.xclbin` shows the banks of a file and the arguments that reach them",
     )
 
 
-def _bank(value: int, said: str) -> Explanation:
+def _bank(value: int, said: str) -> Diagnostic:
     name = BANK_NAMES.get(value)
-    return Explanation(
-        said=said,
+    return Diagnostic(
+        id="bank",
+        place=Place.told(said),
         what=f"as a bank: {name}" if name else "as a bank: one that aiecc's xclbins do not have",
         why="the index of a memory in the xclbin's topology; without a slot it does as well as a whole group id",
         fix="`tileproof inspect FILE.xclbin` shows the banks of a file and the arguments that reach them",
     )
 
 
-def explain_state(state: int, said: str) -> Explanation:
+def explain_state(state: int, said: str) -> Diagnostic:
     """A state of a command, as `run.wait()` gives it."""
-    return Explanation(
-        said=said,
+    return Diagnostic(
+        id="ert-state",
+        place=Place.told(said),
         what=f"as a state of a command: {state_name(state)}",
         why=_STATES.get(state, "the command has not ended" if state in (1, 2, 3, 7) else "the command failed"),
         fix="" if state == 4 else f"{_NO_OUTPUT}: look at the state of every run before its data",
     )
 
 
-def _code(code: int, said: str) -> Iterator[Explanation]:
+def _code(code: int, said: str) -> Iterator[Diagnostic]:
     name = errno.errorcode.get(code)
     if name is None:
-        yield Explanation(said=said, what="a number that XRT, its driver and Linux have no meaning for")
+        yield Diagnostic(
+            id="unknown-number",
+            place=Place.told(said),
+            what="a number that XRT, its driver and Linux have no meaning for",
+        )
         return
     why, fix = _DRIVER.get(code, ("", ""))
-    yield Explanation(said=said, what=f"as an error code of Linux: {name}, {os.strerror(code)}", why=why, fix=fix)
+    yield Diagnostic(
+        id="error-code",
+        place=Place.told(said),
+        what=f"as an error code of Linux: {name}, {os.strerror(code)}",
+        why=why,
+        fix=fix,
+    )
 
 
 # What the amdxdna driver and XRT's NPU shim mean by them, and what mends it.

@@ -108,7 +108,9 @@ def _stream_words(data: bytes, name: str) -> tuple[int, ...]:
     if len(data) < 4 * HEADER_WORDS or _foreign(data):
         why = _foreign(data) or f"it has {len(data)} bytes, and the header alone takes {4 * HEADER_WORDS}"
         fix = "name the insts.bin that the build wrote; `tileproof build` says where it is"
-        raise Problem(f"{name} is not an instruction stream", where=_where(name, 0), why=why, fix=fix)
+        raise Problem(
+            f"{name} is not an instruction stream", id="not-instructions", where=_where(name, 0), why=why, fix=fix
+        )
     declared = int.from_bytes(data[12:16], "little")
     if declared != len(data) or declared % 4:
         raise _damaged(name, 3, f"its header declares {declared:,} bytes, and the file has {len(data):,}")
@@ -136,6 +138,7 @@ def _size(words: tuple[int, ...], at: int, name: str) -> int:
     if opcode != BLOCK_WRITE and opcode < FIRST_CUSTOM:
         raise Problem(
             f"{name}: operation {opcode_name(opcode)} is unknown to tileproof",
+            id="unknown-operation",
             where=_where(name, at),
             why="its length is not known, so nothing behind it can be read",
             fix="if the stream should hold writes and syncs only, " + REBUILD,
@@ -186,7 +189,7 @@ _READERS: dict[int, tuple[int, Callable[[tuple[int, ...]], Operation]]] = {
 
 def _damaged(name: str, word: int, why: str) -> Problem:
     what = f"{name}: the instruction stream cannot be read"
-    return Problem(what, where=_where(name, word), why=why, fix=REBUILD)
+    return Problem(what, id="damaged-file", where=_where(name, word), why=why, fix=REBUILD)
 
 
 def _where(name: str, word: int) -> str:

@@ -23,7 +23,7 @@ from tileproof.insts.model import (
     tile_address,
     tile_of,
 )
-from tileproof.mlir_aie_states import NEWEST, State
+from tileproof.mlir_aie_versions import NEWEST, Version
 
 Pattern = tuple[int, int, int, int]
 
@@ -150,7 +150,7 @@ class QueuePush:
 
 
 def transfer_operations(
-    transfer: ShimTransfer, *, generation: GenerationName, mlir_aie_state: State = NEWEST
+    transfer: ShimTransfer, *, generation: GenerationName, mlir_aie_version: Version = NEWEST
 ) -> tuple[Operation, ...]:
     """The operations of one `dma_memcpy_nd`, the words exactly those of the given mlir-aie.
 
@@ -159,9 +159,9 @@ def transfer_operations(
     """
     # An output always reports, an input only if asked to: nobody could wait for an output otherwise.
     token = transfer.issue_token or transfer.direction == "S2MM"
-    sizes, _, _ = _lowered_pattern(transfer, mlir_aie_state)
+    sizes, _, _ = _lowered_pattern(transfer, mlir_aie_version)
     return (
-        *_set_bd(transfer, generation, mlir_aie_state, address_word=0),
+        *_set_bd(transfer, generation, mlir_aie_version, address_word=0),
         *push_operations(
             transfer.column,
             transfer.channel,
@@ -175,13 +175,13 @@ def transfer_operations(
 
 
 def task_bd_operations(
-    transfer: ShimTransfer, *, generation: GenerationName, mlir_aie_state: State = NEWEST
+    transfer: ShimTransfer, *, generation: GenerationName, mlir_aie_version: Version = NEWEST
 ) -> tuple[Operation, ...]:
     """The operations of one `aie.dma_bd` of a task: nothing starts before its `push_operations`.
 
     A task's BD has its byte offset in the BD and in the patch, a `dma_memcpy_nd` in the patch only.
     """
-    return _set_bd(transfer, generation, mlir_aie_state, address_word=transfer.byte_offset)
+    return _set_bd(transfer, generation, mlir_aie_version, address_word=transfer.byte_offset)
 
 
 def push_operations(
@@ -212,24 +212,26 @@ def wait_operation(column: int, channel: int, direction: Direction) -> Sync:
     return Sync(column=column, row=SHIM_ROW, direction=direction, channel=channel)
 
 
-def aperture(argument: int, state: State) -> int:
+def aperture(argument: int, version: Version) -> int:
     """What stands in the patch of an argument beside its byte offset (appendAddressPatch in AIETargetNPU.cpp)."""
-    return DDR_APERTURE if state.folds_aperture and argument >= PATCHED_BY_FIRMWARE else 0
+    return DDR_APERTURE if version.folds_aperture and argument >= PATCHED_BY_FIRMWARE else 0
 
 
 def _set_bd(
-    transfer: ShimTransfer, generation: GenerationName, state: State, *, address_word: int
+    transfer: ShimTransfer, generation: GenerationName, version: Version, *, address_word: int
 ) -> tuple[Operation, ...]:
     bd = tile_address(transfer.column, SHIM_ROW, BD_BASE + BD_STRIDE * transfer.bd_id)
-    offset = transfer.byte_offset + aperture(transfer.argument, state)
+    offset = transfer.byte_offset + aperture(transfer.argument, version)
     return (
-        BlockWrite(address=bd, words=_bd_words(transfer, generation, state, address_word)),
+        BlockWrite(address=bd, words=_bd_words(transfer, generation, version, address_word)),
         DdrPatch(address=bd + WORD_BYTES, argument=transfer.argument, byte_offset=offset),
     )
 
 
-def _bd_words(transfer: ShimTransfer, generation: GenerationName, state: State, address_word: int) -> tuple[int, ...]:
-    sizes, strides, linear = _lowered_pattern(transfer, state)
+def _bd_words(
+    transfer: ShimTransfer, generation: GenerationName, version: Version, address_word: int
+) -> tuple[int, ...]:
+    sizes, strides, linear = _lowered_pattern(transfer, version)
     repeat, _, rows, row = sizes
     steps = tuple(_step(size, stride, transfer) for size, stride in zip(sizes, strides, strict=True))
     length = prod(sizes[1:]) * transfer.element_bytes // WORD_BYTES
@@ -275,16 +277,16 @@ def _burst_code(transfer: ShimTransfer, generation: GenerationName) -> int:
 # --- which pattern reaches the hardware ---------------------------------------------------------------------
 
 
-def _lowered_pattern(transfer: ShimTransfer, state: State) -> tuple[Pattern, Pattern, bool]:
+def _lowered_pattern(transfer: ShimTransfer, version: Version) -> tuple[Pattern, Pattern, bool]:
     """Sizes, strides, and whether the transfer is written as one run without dimensions."""
     sizes, strides = transfer.sizes, transfer.strides
     _refuse_bytes(transfer)
-    if not state.joins_rows:
+    if not version.joins_rows:
         linear = sizes[1:3] == (1, 1) and strides[1:] == (0, 0, 1)
         _refuse_limits(transfer, sizes, strides, linear)
         return sizes, strides, linear
     is_broken = not _contiguous(sizes, strides) and _limit_broken(transfer, sizes, strides, linear=False)
-    if is_broken and state.splits_transfers:
+    if is_broken and version.splits_transfers:
         split = _factored(transfer, sizes, strides)
         if split is not None:
             sizes, strides = split
@@ -374,9 +376,9 @@ def _limit_broken(transfer: ShimTransfer, sizes: Pattern, strides: Pattern, *, l
     return None
 
 
-def _refusal(transfer: ShimTransfer, why: str, fix: str, check: str) -> Problem:
+def _refusal(transfer: ShimTransfer, why: str, fix: str, id: str) -> Problem:
     what = "a transfer between host and array cannot be written"
-    return Problem(what, where=transfer.place, why=why, fix=fix, check=check)
+    return Problem(what, where=transfer.place, why=why, fix=fix, id=id)
 
 
 # --- from words back ----------------------------------------------------------------------------------------

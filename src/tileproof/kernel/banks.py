@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from tileproof.device_model import BUFFER_ALIGNMENT, CORE, TILE_KINDS, TILE_SCHEMES
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.kernel.toml_table import Table
 
@@ -68,7 +69,7 @@ class Banks:
     host: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, int] = field(default_factory=dict)
     tile: Mapping[str, TilePlace] = field(default_factory=dict)
-    written: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
+    written: Mapping[tuple[str, str], Place | str] = field(default_factory=dict, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.scheme or self.host or self.memory or self.tile)
@@ -125,6 +126,7 @@ def _place(table: Table) -> TilePlace:
     if bool(place.banks) == bool(place.addresses):
         raise Problem(
             "a place in the core's memory is a bank or an address",
+            id="bad-place",
             where=table.place(),
             why="both are given" if place.banks else "none is given",
             fix="write `{ bank = 0 }`, `{ bank = [0, 1] }` or `{ address = [0x4000, 0x8000] }`: a number per object",
@@ -132,11 +134,12 @@ def _place(table: Table) -> TilePlace:
     return place
 
 
-def memory_size(tag: str, text: str, where: str) -> int:
+def memory_size(tag: str, text: str, where: Place | str) -> int:
     """The size of a memory, `0xc000KB`, `64MB` or `1GB`, in KB; a `Problem` for one that no xclbin can have."""
     if not tag or not tag.isascii() or len(tag) > _TAG_BYTES:
         raise Problem(
             f"a memory cannot be called {tag!r}",
+            id="bad-memory",
             where=where,
             why=f"its tag is 1 to {_TAG_BYTES} bytes of ASCII",
             fix="give it another name",
@@ -148,6 +151,7 @@ def memory_size(tag: str, text: str, where: str) -> int:
     if not 1 <= size <= _MOST_KB:
         raise Problem(
             f"{text!r} is no size of a memory",
+            id="bad-memory",
             where=where,
             why="a size is a whole number from 1 up and KB, MB or GB, of 64 bits in KB"
             if found
@@ -168,6 +172,7 @@ def check_banks(banks: Banks, buffers: Iterable[str], scratch: Iterable[str], st
         if tag not in tags:
             raise Problem(
                 f"there is no memory {tag!r}",
+                id="unknown-memory",
                 where=where,
                 why="the xclbin has " + ", ".join(tags),
                 fix="name one of those, or give it a size: [banks.memory] of kernel.toml, or --mem NAME=64MB",
@@ -179,29 +184,32 @@ def check_banks(banks: Banks, buffers: Iterable[str], scratch: Iterable[str], st
         if name in scratch and len(wish.banks + wish.addresses) != 1:
             raise Problem(
                 f"{name!r} is one buffer, and {len(wish.banks + wish.addresses)} places are given",
+                id="bad-place",
                 where=where,
                 why="only a fifo has several objects",
                 fix="give one",
             )
 
 
-def _check_name(name: str, known: tuple[str, ...], what: str, where: str) -> None:
+def _check_name(name: str, known: tuple[str, ...], what: str, where: Place | str) -> None:
     if name not in known:
         near = get_close_matches(name, known, n=1)
         raise Problem(
             f"{name!r} is {what}",
+            id="unknown-buffer",
             where=where,
             why="there is " + ", ".join(known),
             fix=f"did you mean {near[0]!r}?" if near else "name one of those",
         )
 
 
-def _check_place(name: str, wish: TilePlace, where: str, stack_size: int) -> None:
+def _check_place(name: str, wish: TilePlace, where: Place | str, stack_size: int) -> None:
     kind, alignment = TILE_KINDS[CORE], BUFFER_ALIGNMENT[CORE]
     for bank in wish.banks:
         if not 0 <= bank < kind.banks:
             raise Problem(
                 f"{name!r} cannot lie in bank {bank}",
+                id="bad-place",
                 where=where,
                 why=f"a core has banks 0 to {kind.banks - 1} of {kind.bank_bytes:,} bytes",
                 fix="name one of those",
@@ -210,6 +218,7 @@ def _check_place(name: str, wish: TilePlace, where: str, stack_size: int) -> Non
         if not stack_size <= address < kind.memory_bytes or address % alignment:
             raise Problem(
                 f"{name!r} cannot begin at address {address:#x}",
+                id="bad-place",
                 where=where,
                 why=f"the stack has the first {stack_size:,} of {kind.memory_bytes:,} bytes, "
                 f"and addresses are multiples of {alignment}",

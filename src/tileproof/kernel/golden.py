@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tileproof.diagnostic import Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.kernel.spec import Buffer, Case, KernelSpec, Part
 
@@ -38,7 +39,8 @@ def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
         sizes = ", ".join(f"{key} = {value}" for key, value in spec.sizes.items())
         raise Problem(
             f"{spec.name} cannot be built with these sizes and scales",
-            where=f"{spec.path}, [sizes] {sizes}",
+            id="sizes-refused",
+            where=Place.told(f"{spec.path}, [sizes] {sizes}", Place.of_file(str(spec.path))),
             why=str(error),
             fix="change them, or the --set you gave",
         ) from None
@@ -67,7 +69,8 @@ def _refuse_nan(spec: KernelSpec, case: Case, name: str, value: npt.NDArray[Any]
     if np.isnan(value).any():
         raise Problem(
             f"{spec.name}: cases.py, {case.draw} draws a NaN",
-            where=f"{spec.folder}/cases.py, {case.draw}",
+            id="nan-drawn",
+            where=_of_function(spec, f"cases.py, {case.draw}"),
             why=f"in {name}; a NaN has no integer",
             fix="draw numbers",
         )
@@ -146,11 +149,20 @@ def _checked(spec: KernelSpec, who: str, got: object, wanted: Mapping[str, tuple
         return {name: parts[name] for name in wanted}  # type: ignore[misc]
     raise Problem(
         f"{spec.name}: {who} does not return what kernel.toml says",
-        where=f"{spec.folder}/{who}",
+        id="other-shape",
+        where=_of_function(spec, who),
         why=f"wanted {dict(wanted)}, got {got if shapes is None else shapes}",
         fix="return one array per part, with the part's name and shape",
         exit_code=EXIT_KERNEL_WRONG,
     )
+
+
+def _of_function(spec: KernelSpec, who: str) -> Place:
+    """The place of `golden.py, golden`."""
+    stem, _, name = who.partition(".py, ")
+    function = getattr(_module(spec, stem), name, None)
+    code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+    return Place.told(f"{spec.folder}/{who}", Place(f"{spec.folder}/{stem}.py", code.co_firstlineno if code else 0))
 
 
 def _array(value: object) -> npt.NDArray[Any] | None:
@@ -181,7 +193,7 @@ def _module(spec: KernelSpec, stem: str) -> ModuleType | None:
         return None
     try:
         # A name of its own: two kernels' golden.py must not be one module.
-        return _load(path, f"tileproof_{stem}_{spec.name}")
+        return _load(path.absolute(), f"tileproof_{stem}_{spec.name}")
     except (Exception, SystemExit) as error:
         raise _broken(spec, stem, error) from None
 
@@ -194,7 +206,8 @@ def _function(spec: KernelSpec, module: ModuleType, name: str) -> Callable[..., 
     near = get_close_matches(name, functions, n=1)
     raise Problem(
         f"{spec.name}: there is no function {name!r}",
-        where=str(module.__file__),
+        id="no-function",
+        where=Place.of_file(str(module.__file__)),
         why="functions there: " + (", ".join(functions) or "none"),
         fix=f"did you mean {near[0]!r}?" if near else f"write `def {name}(...)`",
     )
@@ -212,11 +225,14 @@ def _broken(spec: KernelSpec, stem: str, error: BaseException) -> Problem:
     frames = [
         f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(spec.folder.absolute()))
     ]
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(spec.folder / f"{stem}.py")
+    place = Place.of_file(str(spec.folder / f"{stem}.py"))
+    if frames:
+        place = Place(frames[-1].filename, frames[-1].lineno or 0)
     if isinstance(error, SyntaxError):
-        place = f"{error.filename}:{error.lineno}"
+        place = Place(str(error.filename), error.lineno or 0)
     return Problem(
         f"{spec.name}: {stem}.py fails",
+        id="python-fails",
         where=place,
         why=f"{type(error).__name__}: {error}",
         fix="mend the kernel's Python; a test of its own finds this sooner",
@@ -227,6 +243,7 @@ def _broken(spec: KernelSpec, stem: str, error: BaseException) -> Problem:
 def _missing(spec: KernelSpec, stem: str, why: str) -> Problem:
     return Problem(
         f"{spec.name} has no {stem}.py",
+        id="no-python",
         where=str(spec.folder),
         why=why,
         fix=f"write {stem}.py; the other kernels show how",

@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.kernel.spec import Buffer, KernelSpec, Scratch
 
@@ -74,13 +75,15 @@ def _render_one(
     except jinja2.TemplateSyntaxError as error:
         raise Problem(
             f"{spec.name}: template {error.name or name} cannot be read",
-            where=f"{error.name or name}, line {error.lineno}",
+            id="template-syntax",
+            where=_line_of(error.name or name, error.lineno),
             why=error.message or "syntax error",
             fix="statements are lines that begin with %%, comments begin with %#, values are ${...}",
         ) from None
     except jinja2.UndefinedError as error:
         raise Problem(
             f"{spec.name}: template {name} uses a name that nobody defines",
+            id="undefined-name",
             where=_template_place(error, name, templates),
             why=error.message or "undefined",
             fix=_near_name(error.message or "", context),
@@ -88,6 +91,7 @@ def _render_one(
     except Exception as error:  # whatever an expression in a template raises
         raise Problem(
             f"{spec.name}: template {name} failed",
+            id="template-fails",
             where=_template_place(error, name, templates),
             why=f"{type(error).__name__}: {error}",
             fix="templates lay out text; compute the value in constants.py",
@@ -103,16 +107,20 @@ def _near_name(message: str, context: Mapping[str, Any]) -> str:
     return f"let constants.py return {quoted!r}, or use one of: " + ", ".join(sorted(context))
 
 
-def _template_place(error: BaseException, name: str, templates: Mapping[str, str]) -> str:
+def _template_place(error: BaseException, name: str, templates: Mapping[str, str]) -> Place:
     """The innermost template line in the traceback."""
-    place = name
+    place = Place.of_file(name)
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         if file in templates:
-            place = f"{file}, line {trace.tb_lineno}"
+            place = _line_of(file, trace.tb_lineno)
         trace = trace.tb_next
     return place
+
+
+def _line_of(template: str, line: int) -> Place:
+    return Place.told(f"{template}, line {line}", Place(template, line))
 
 
 def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +130,8 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
         if key in _TAKEN or (key in spec.sizes and key in constants):
             raise Problem(
                 f"{spec.name}: the name {key!r} is taken",
-                where=f"{spec.folder / 'constants.py' if key in constants else spec.path}",
+                id="name-taken",
+                where=Place.of_file(str(spec.folder / "constants.py" if key in constants else spec.path)),
                 why="a template would see two meanings of it",
                 fix="give the size or the constant another name",
             )
@@ -172,7 +181,8 @@ def _tables(spec: KernelSpec, constants: Mapping[str, Any]) -> Iterator[dict[str
         if values.typecode not in _TABLE_TYPES:
             raise Problem(
                 f"{spec.name}: the table {name!r} cannot be an array of type {values.typecode!r}",
-                where=str(spec.folder / "constants.py"),
+                id="table-type",
+                where=Place.of_file(str(spec.folder / "constants.py")),
                 why="the device has " + ", ".join(f"{code} ({cpp})" for code, cpp in _TABLE_TYPES.items()),
                 fix=f'return array("i", ...) for {name!r}, or a list, which tile code does not see',
             )
@@ -205,6 +215,7 @@ def _scratch_values(spec: KernelSpec, scratch: Scratch, constants: Mapping[str, 
     if nbytes % 4:
         raise Problem(
             f"{spec.name}: scratch {scratch.name!r} cannot be {nbytes} bytes",
+            id="buffer-not-whole-words",
             where=_shape_place(spec, scratch),
             why="a buffer of a core is a whole number of 32-bit words",
             fix="round the shape up",
@@ -227,6 +238,7 @@ def _scratch_extent(spec: KernelSpec, scratch: Scratch, extent: int | str, const
     if value is None:
         raise Problem(
             f"{spec.name}: the shape of scratch {scratch.name!r} names {extent!r}, which nobody defines",
+            id="unknown-size",
             where=_shape_place(spec, scratch),
             why="whole numbers that are defined: " + ", ".join(known),
             fix=f"return {extent!r} from constants.py, or write a number of elements",
@@ -234,6 +246,7 @@ def _scratch_extent(spec: KernelSpec, scratch: Scratch, extent: int | str, const
     if value < 1:
         raise Problem(
             f"{spec.name}: the shape of scratch {scratch.name!r} has an extent below 1",
+            id="not-positive",
             where=_shape_place(spec, scratch),
             why=f"it is {value}" if value == extent else f"{extent} is {value}",
             fix="make it positive",
@@ -241,5 +254,5 @@ def _scratch_extent(spec: KernelSpec, scratch: Scratch, extent: int | str, const
     return value
 
 
-def _shape_place(spec: KernelSpec, scratch: Scratch) -> str:
-    return f"{spec.path}, [core.scratch {scratch.name}] shape"
+def _shape_place(spec: KernelSpec, scratch: Scratch) -> Place:
+    return Place.told(f"{spec.path}, [core.scratch {scratch.name}] shape", Place.of_file(str(spec.path)))

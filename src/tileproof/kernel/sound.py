@@ -29,6 +29,7 @@ def read_sound(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
             if file.format not in ("WAV", "WAVEX") or file.subtype not in _PCM:
                 raise Problem(
                     f"{path.name} is not PCM",
+                    id="not-a-wav",
                     where=str(path),
                     why=f"it is {file.format_info}, {file.subtype_info}",
                     fix="convert it first, for instance: ffmpeg -i IN -c:a pcm_s16le OUT.wav",
@@ -38,6 +39,7 @@ def read_sound(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
     except soundfile.LibsndfileError as error:
         raise Problem(
             f"{path.name} cannot be read as a WAV",
+            id="damaged-file",
             where=str(path),
             why=str(error.error_string),
             fix="export it again",
@@ -45,16 +47,17 @@ def read_sound(path: Path, sample_rate: int) -> npt.NDArray[np.float64]:
     if rate not in _RATES:
         raise Problem(
             f"{path.name} has a sample rate of {rate:,} Hz",
+            id="no-sound",
             where=str(path),
             why=f"sound has {_RATES[0]:,} to {_RATES[-1]:,}",
             fix="export it again",
         )
     if not samples.size:
-        raise Problem(f"{path.name} holds no samples", where=str(path), fix="record something")
+        raise Problem(f"{path.name} holds no samples", id="no-sound", where=str(path), fix="record something")
     mono = samples.mean(axis=1)
     mono = mono if rate == sample_rate else np.asarray(soxr.resample(mono, rate, sample_rate), dtype=np.float64)
     if not mono.size:
-        raise Problem(f"{path.name} holds no samples", where=str(path), fix="record something longer")
+        raise Problem(f"{path.name} holds no samples", id="no-sound", where=str(path), fix="record something longer")
     return mono
 
 
@@ -77,6 +80,7 @@ def _refuse_what_is_no_wav(path: Path) -> None:
         looks = "it is empty" if not head else f"it begins with {head[:12]!r}, and a WAV begins with RIFF....WAVE"
         raise Problem(
             f"{path.name} is not a WAV",
+            id="not-a-wav",
             where=str(path),
             why=looks,
             fix="give a PCM WAV; ffmpeg converts anything else",
@@ -87,6 +91,7 @@ def _refuse_what_is_no_wav(path: Path) -> None:
     if declared > size:
         raise Problem(
             f"{path.name} is cut short",
+            id="damaged-file",
             where=str(path),
             why=f"its header declares {declared:,} bytes, and {size:,} are there",
             fix="copy or export it again",

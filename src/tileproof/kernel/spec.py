@@ -10,6 +10,7 @@ from math import prod
 from pathlib import Path
 
 from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TARGETS, TILE_KINDS
+from tileproof.diagnostic import Place
 from tileproof.dtypes import DTYPES, DType
 from tileproof.errors import Problem
 from tileproof.kernel.banks import Banks, check_banks, read_banks
@@ -186,6 +187,7 @@ def _identifier(table: Table, key: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise Problem(
             f"{name!r} cannot be a name",
+            id="bad-name",
             where=table.place(key),
             why="it becomes a name in C++ and MLIR: letters, digits and _, not beginning with a digit",
             fix=f'for instance `{key} = "{re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "kernel"}"`',
@@ -199,6 +201,7 @@ def _targets(top: Table) -> tuple[str, ...]:
         if target not in TARGETS:
             raise Problem(
                 f"there is no target {target!r}",
+                id="unknown-target",
                 where=top.place("targets"),
                 why="targets are " + " and ".join(TARGETS),
                 fix='write `targets = ["npu1", "npu2"]`, or one of them',
@@ -213,6 +216,7 @@ def _sizes(table: Table, overrides: Mapping[str, int]) -> dict[str, int]:
             near = get_close_matches(key, sizes, n=1)
             raise Problem(
                 f"there is no size {key!r} to set",
+                id="unknown-size",
                 where=f"--set {key}={value}",
                 why=f"sizes in {table.file}: " + ", ".join(sizes),
                 fix=f"did you mean `--set {near[0]}={value}`?" if near else "`tileproof show KERNEL` prints the sizes",
@@ -222,6 +226,7 @@ def _sizes(table: Table, overrides: Mapping[str, int]) -> dict[str, int]:
         if value < 1:
             raise Problem(
                 f"size {key!r} must be at least 1",
+                id="not-positive",
                 where=f"--set {key}={value}" if key in overrides else table.place(key),
                 why=f"it is {value}",
                 fix=f"give {key} a positive number",
@@ -241,6 +246,7 @@ def _buffer(table: Table, sizes: Mapping[str, int]) -> Buffer:
     if buffer.depth < 1:
         raise Problem(
             f"buffer {buffer.name!r} needs at least one object",
+            id="not-positive",
             where=table.place("depth"),
             why=f"depth is {buffer.depth}",
             fix="write `depth = 2`, so that the DMA fills one object while the core reads the other",
@@ -260,6 +266,7 @@ def _part(table: Table, sizes: Mapping[str, int]) -> Part:
     if not 0 < part.scale < float("inf"):
         raise Problem(
             f"the scale of {part.name!r} must be positive",
+            id="not-positive",
             where=table.place("scale"),
             why=f"real = scale * (integer - zero), and scale is {part.scale}",
             fix="give the size of one step, for instance 0.03125",
@@ -272,6 +279,7 @@ def _extent(table: Table, extent: str | int, sizes: Mapping[str, int]) -> int:
         near = get_close_matches(extent, sizes, n=1)
         raise Problem(
             f"the shape names {extent!r}, which is not a size",
+            id="unknown-size",
             where=table.place("shape"),
             why="[sizes] has " + (", ".join(sizes) or "nothing"),
             fix=f"did you mean {near[0]!r}?" if near else f"add `{extent} = ...` to [sizes]",
@@ -280,6 +288,7 @@ def _extent(table: Table, extent: str | int, sizes: Mapping[str, int]) -> int:
     if value < 1:
         raise Problem(
             "a shape has an extent below 1",
+            id="not-positive",
             where=table.place("shape"),
             why=f"it is {value}",
             fix="make it positive",
@@ -298,6 +307,7 @@ def _core(table: Table) -> Core:
     if not 0 < core.stack_size < memory or core.stack_size % 32:
         raise Problem(
             "the stack size cannot be used",
+            id="bad-stack-size",
             where=table.place("stack_size"),
             why=f"it is {core.stack_size} bytes; it must be a multiple of 32 above 0 and below the core's {memory:,}",
             fix="write `stack_size = 1024`, or more if the tile function's frames need it",
@@ -321,6 +331,7 @@ def _tolerance(table: Table) -> Tolerance:
     if not 0 <= tolerance.absolute < float("inf") or not tolerance.because.strip():
         raise Problem(
             "a tolerance needs a size and a reason",
+            id="bad-tolerance",
             where=table.place(),
             why=f"absolute is {tolerance.absolute}, because is {tolerance.because!r}",
             fix="give `absolute` in steps of the output's type, and say in `because` where the steps come from",
@@ -341,6 +352,7 @@ def _case(table: Table) -> Case:
         if value is not None and not least <= value <= most:
             raise Problem(
                 f"the {key} of case {case.name!r} cannot be used",
+                id="out-of-range",
                 where=table.place(key),
                 why=f"it is {value}",
                 fix="write a seed of 0 or more" if key == "seed" else "demand a correlation between -1 and 1",
@@ -359,18 +371,24 @@ def _extent_of(table: Table, key: str, sizes: Mapping[str, int]) -> int:
     return _extent(table, table.integer_or_name(key), sizes)
 
 
+def _place(spec: KernelSpec, within: str) -> Place:
+    return Place.told(f"{spec.path}, {within}", Place.of_file(str(spec.path)))
+
+
 def _check_buffers(spec: KernelSpec) -> None:
     if not spec.inputs or not spec.outputs:
         raise Problem(
             f"{spec.name} has no {'inputs' if not spec.inputs else 'outputs'}",
-            where=f"{spec.path}, [[buffers]]",
+            id="no-input-or-output",
+            where=_place(spec, "[[buffers]]"),
             why="a kernel reads at least one buffer and writes at least one",
             fix='add a [[buffers]] with `way = "in"` or `way = "out"`',
         )
     if len(spec.buffers) > MAX_BUFFERS:
         raise Problem(
             f"{spec.name} has more buffers than XRT's kernel has arguments",
-            where=f"{spec.path}, [[buffers]]",
+            id="too-many-buffers",
+            where=_place(spec, "[[buffers]]"),
             why=f"{len(spec.buffers)} buffers, and mlir-aie declares bo0 to bo{MAX_BUFFERS - 1}",
             fix="join some of them: a buffer may have several parts",
         )
@@ -378,21 +396,24 @@ def _check_buffers(spec: KernelSpec) -> None:
         if not buffer.dtype.is_integer:
             raise Problem(
                 f"buffer {buffer.name!r} cannot be {buffer.dtype.name}",
-                where=f"{spec.path}, [buffers {buffer.name}] dtype",
+                id="not-an-integer-type",
+                where=_place(spec, f"[buffers {buffer.name}] dtype"),
                 why="cases are drawn and compared in whole steps",
                 fix="use an integer type",
             )
         if buffer.nbytes % 4:
             raise Problem(
                 f"buffer {buffer.name!r} is not a whole number of 32-bit words",
-                where=f"{spec.path}, [buffers {buffer.name}]",
+                id="buffer-not-whole-words",
+                where=_place(spec, f"[buffers {buffer.name}]"),
                 why=f"it has {buffer.nbytes} bytes, and a DMA moves words of 4",
                 fix="choose sizes that make it a multiple of 4 bytes",
             )
     if not spec.cases:
         raise Problem(
             f"{spec.name} has no cases",
-            where=f"{spec.path}, [[cases]]",
+            id="no-cases",
+            where=_place(spec, "[[cases]]"),
             why="nothing would be verified",
             fix="add at least one [[cases]] with a name and a draw function",
         )
@@ -405,7 +426,8 @@ def _check_sound(spec: KernelSpec) -> None:
     if counts != [spec.sound.length] or len(spec.outputs) != 1:
         raise Problem(
             f"{spec.name} cannot take a sound",
-            where=f"{spec.path}, [sound]",
+            id="takes-no-sound",
+            where=_place(spec, "[sound]"),
             why="a kernel that does has one input of `length` samples, and one output",
             fix="remove [sound], or make length the input's size",
         )
@@ -419,7 +441,8 @@ def _check_names(spec: KernelSpec) -> None:
             f"output {name!r} has no tolerance"
             if name in outputs
             else f"a tolerance names {name!r}, which is no output",
-            where=f"{spec.path}, [tolerance.{name}]",
+            id="no-tolerance",
+            where=_place(spec, f"[tolerance.{name}]"),
             why="outputs: " + ", ".join(sorted(outputs)),
             fix=f"add [tolerance.{name}] with absolute and because"
             if name in outputs
@@ -436,6 +459,7 @@ def _check_names(spec: KernelSpec) -> None:
             if names.count(name) > 1:
                 raise Problem(
                     f"two {what} are called {name!r}",
-                    where=f"{spec.path}, [[{what}]]",
+                    id="name-taken",
+                    where=_place(spec, f"[[{what}]]"),
                     fix="give each a name of its own",
                 )

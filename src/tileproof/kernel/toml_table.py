@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem, unreadable
+from tileproof.kernel.toml_lines import TableLines
 
 _KINDS: dict[type, str] = {
     str: "text in quotes",
@@ -23,17 +26,20 @@ _TABLES = "one table or more"
 def load_toml(path: Path) -> Table:
     """The top table of `path`; a `Problem` if it is missing or not TOML."""
     try:
-        return Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        return Table(path, "", tomllib.loads(text), TableLines.of_text(text))
     except FileNotFoundError:
         raise Problem(
             f"{path.name} is missing",
-            where=str(path),
+            id="unknown-kernel",
+            where=Place.of_file(str(path)),
             fix="a kernel is a folder with a kernel.toml; copy one from another kernel and edit it",
         ) from None
     except UnicodeDecodeError as error:
         raise Problem(
             f"{path.name} is not text",
-            where=str(path),
+            id="not-text",
+            where=Place.of_file(str(path)),
             why=f"byte {error.start} is not UTF-8",
             fix="save the file as UTF-8",
         ) from None
@@ -42,15 +48,26 @@ def load_toml(path: Path) -> Table:
     except tomllib.TOMLDecodeError as error:
         raise Problem(
             f"{path.name} is not valid TOML",
-            where=str(path),
+            id="not-toml",
+            where=Place.told(str(path), Place(str(path), _line_in(str(error)))),
             why=str(error),
             fix="mend the line that is named",
         ) from None
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or brackets thousands deep: tomllib lets Python's own errors through.
         raise Problem(
-            f"{path.name} is not valid TOML", where=str(path), why=str(error), fix="shorten the value"
+            f"{path.name} is not valid TOML",
+            id="not-toml",
+            where=Place.of_file(str(path)),
+            why=str(error),
+            fix="shorten the value",
         ) from None
+
+
+def _line_in(message: str) -> int:
+    """tomllib says `Expected ... (at line 4, column 7)`."""
+    found = re.search(r"at line (\d+)", message)
+    return int(found[1]) if found else 0
 
 
 @dataclass
@@ -60,16 +77,14 @@ class Table:
     file: Path
     path: str
     values: dict[str, Any]
+    lines: TableLines
     _asked: set[str] = field(default_factory=set)
 
-    def place(self, key: str = "") -> str:
+    def place(self, key: str = "") -> Place:
         """How messages name this table or one of its keys: `kernel.toml, [core] stack_size`."""
-        table = f", [{self.path}]" if self.path else ""
-        return (
-            f"{self.file}{table}" + (f" {key}" if key else "")
-            if table
-            else f"{self.file}" + (f", {key}" if key else "")
-        )
+        within = " ".join(filter(None, (f"[{self.path}]" if self.path else "", key)))
+        line = self.lines.line_of(key) if key else self.lines.first
+        return Place.told(", ".join(filter(None, (str(self.file), within))), Place(str(self.file), line))
 
     def _get(self, key: str, kind: type, default: Any, required: bool) -> Any:
         self._asked.add(key)
@@ -83,6 +98,7 @@ class Table:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise Problem(
                 f"{key!r} has the wrong type",
+                id="wrong-type",
                 where=self.place(key),
                 why=f"it must be {_KINDS[kind]}, and is {value!r}",
                 fix=f"write {key} as {_KINDS[kind]}",
@@ -96,6 +112,7 @@ class Table:
         line = {_KINDS[dict]: f"[{path}]", _TABLES: f"[[{path}]]"}.get(kind, f"{key} = ...")
         return Problem(
             f"{key!r} is missing",
+            id="missing-key",
             where=self.place(),
             why=f"it must be {kind}" + (f"; there is {near[0]!r}, which is not known" if near else ""),
             fix=f"write {key!r} for {near[0]!r}" if near else f"add `{line}`",
@@ -126,6 +143,7 @@ class Table:
             return value
         raise Problem(
             f"{key!r} is missing" if value is None else f"{key!r} has the wrong type",
+            id="missing-key" if value is None else "wrong-type",
             where=self.place(key),
             why="it must be a whole number or the name of a size or constant"
             + ("" if value is None else f", and is {value!r}"),
@@ -141,6 +159,7 @@ class Table:
         if bad or value == []:
             raise Problem(
                 f"{key!r} has the wrong type" if bad else f"{key!r} is empty",
+                id="wrong-type" if bad else "empty-list",
                 where=self.place(key),
                 why="it must be a whole number from 0 up, or a list of them"
                 + (f", and holds {bad[0]!r}" if bad else ""),
@@ -156,6 +175,7 @@ class Table:
             near = get_close_matches(value, named, n=1)
             raise Problem(
                 f"{key} cannot be {value!r}",
+                id="wrong-value",
                 where=self.place(key),
                 why="it is one of " + ", ".join(named),
                 fix=f"did you mean {near[0]!r}?" if near else f'write `{key} = "{named[0]}"`',
@@ -176,6 +196,7 @@ class Table:
         if bad or not items:
             raise Problem(
                 f"{key!r} has the wrong type" if bad else f"{key!r} is empty",
+                id="wrong-type" if bad else "empty-list",
                 where=self.place(key),
                 why=f"it must be a list of {wanted}" + (f", and holds {bad[0]!r}" if bad else ""),
                 fix=f"write `{key} = [...]`",
@@ -185,7 +206,7 @@ class Table:
     def table(self, key: str, required: bool = True) -> Table:
         """The table at `key`; an empty one if it is optional and not there."""
         value: dict[str, Any] = self._get(key, dict, {}, required)
-        return Table(self.file, f"{self.path}.{key}" if self.path else key, value)
+        return Table(self.file, f"{self.path}.{key}" if self.path else key, value, self.lines.table(key))
 
     def tables(self, key: str, required: bool = True) -> tuple[Table, ...]:
         """The list of tables at `key`, each named by its own `name` in messages."""
@@ -197,12 +218,14 @@ class Table:
             if not isinstance(item, dict):
                 raise Problem(
                     f"{key!r} has the wrong type",
+                    id="wrong-type",
                     where=self.place(key),
                     why=f"each entry must be a table, and one is {item!r}",
                     fix=f"write each entry under its own [[{path}]]",
                 )
         return tuple(
-            Table(self.file, f"{path} {item.get('name', number)!s}", item) for number, item in enumerate(items)
+            Table(self.file, f"{path} {item.get('name', number)!s}", item, lines)
+            for number, (item, lines) in enumerate(zip(items, self.lines.tables(key, len(items)), strict=True))
         )
 
     def subtables(self) -> tuple[tuple[str, Table], ...]:
@@ -220,6 +243,7 @@ class Table:
                 near = get_close_matches(key, self._asked, n=1)
                 raise Problem(
                     f"unknown key {key!r}",
+                    id="unknown-key",
                     where=self.place(key),
                     why="keys here: " + ", ".join(sorted(self._asked)),
                     fix=f"did you mean {near[0]!r}?" if near else "remove the key, or correct its name",

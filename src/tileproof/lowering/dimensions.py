@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tileproof.device_model import CORE, MEM, TILE_KINDS
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.mlir.design import Bd, Dimensions, Fifo, Tile
-from tileproof.mlir.values import Place
 
 # The outermost possible dimension has no size field. mlir-aie checks one limit of its own for every kind of tile, so
 # that exactly 256 slips through on a core tile, as 0.
@@ -49,27 +49,27 @@ def check_bd(bd: Bd, tile: Tile) -> Iterator[Problem]:
     if bd.length < 0 or words > TILE_KINDS[tile.kind].largest_length:
         yield Problem(
             f"the BD of {bd.buffer} is too long for {tile}",
-            where=str(bd.place),
+            where=bd.place,
             why=f"{bd.length:,} elements are {words:,} words, and its length field goes to "
             f"{TILE_KINDS[tile.kind].largest_length:,}",
             fix="move it in several BDs",
-            check="TP320",
+            id="TP320",
         )
     if bd.offset * nbytes % 4 or bd.length * nbytes % 4:
         yield Problem(
             f"the BD of {bd.buffer} is not made of whole words",
-            where=str(bd.place),
+            where=bd.place,
             why=f"offset {bd.offset * nbytes:,} and length {bd.length * nbytes:,} bytes; a DMA moves words of 4",
             fix="let it begin and end at a multiple of 4 bytes",
-            check="TP318",
+            id="TP318",
         )
     if bd.offset < 0 or bd.offset + (0 if bd.sizes else bd.length) > bd.type.count:
         yield Problem(
             f"the BD of {bd.buffer} reaches beyond its buffer",
-            where=str(bd.place),
+            where=bd.place,
             why=f"it moves {bd.length:,} elements from {bd.offset:,} on, and {bd.type} has {bd.type.count:,}",
             fix="correct offset and length",
-            check="TP321",
+            id="TP321",
         )
     walk = _Walk(
         what=str(bd.buffer),
@@ -99,7 +99,7 @@ def _pad_problems(
     """The conditions of mlir-aie's DMABDOp::verify (AIEDialect.cpp), and the fields of aie-rt."""
 
     def wrong(why: str, fix: str) -> Problem:
-        return Problem(f"the padding of {what} does not fit a BD of {tile}", where=str(place), why=why, fix=fix)
+        return Problem(f"the padding of {what} does not fit a BD of {tile}", id="TP002", where=place, why=why, fix=fix)
 
     if tile.kind != MEM:
         yield wrong("only the DMA of a mem tile pads, and only what it sends", "let a mem tile hand the objects on")
@@ -159,12 +159,12 @@ def _too_long(walk: _Walk, number: int, size: int, words: int) -> Problem:
     kind = WrapsToZeroProblem if words == _CORE_WRAP + 1 else Problem
     return kind(
         f"dimension {number} of {walk.what} is too long for {walk.tile}",
-        where=str(walk.place),
+        where=walk.place,
         why=f"size {size:,} is {words:,} in the field, which holds {_CORE_WRAP}; "
         "mlir-aie lets 256 pass, and it becomes 0",
         fix=f"keep each size but the outermost of three at most {_CORE_WRAP} words, "
         "or let the mem tile's end have the dimensions",
-        check="TP316",
+        id="TP316",
     )
 
 
@@ -172,19 +172,19 @@ def _too_far(walk: _Walk, number: int, stride: int) -> Problem:
     limit = TILE_KINDS[walk.tile.kind].largest_stride
     return Problem(
         f"a step of dimension {number} of {walk.what} is too long for {walk.tile}",
-        where=str(walk.place),
+        where=walk.place,
         why=f"stride {stride:,} is {stride * walk.nbytes // 4:,} words, and the step field goes to {limit:,}; "
         "only aie-rt would say so, when the configuration is written",
         fix="lay the object out so that the steps are shorter, or let the mem tile's end have the dimensions",
-        check="TP319",
+        id="TP319",
     )
 
 
-def _misfit(walk: _Walk, asked: str, limit: str, check: str | None = None) -> Problem:
+def _misfit(walk: _Walk, asked: str, limit: str, id: str = "TP002") -> Problem:
     return Problem(
         f"the dimensions of {walk.what} do not fit a BD of {walk.tile}",
-        where=str(walk.place),
+        where=walk.place,
         why=f"{asked}; {limit}",
         fix="give sizes and strides in elements, outermost first, inside the object",
-        check=check,
+        id=id,
     )

@@ -1,4 +1,4 @@
-"""What mlir-aie makes of a design, as plain JSON values: one entry per state, as a corpus of such facts has them.
+"""What mlir-aie makes of a design, as plain JSON values: one entry per version, as a corpus of such facts has them.
 
 `address` and `bytes` are bytes; `offset`, `length`, `sizes` and `strides` are elements of the buffer's type.
 """
@@ -15,26 +15,26 @@ from tileproof.lowering.model import Bd, DmaChain, LoweredDesign
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Port
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie_states import State
+from tileproof.mlir_aie_versions import Version
 
 Facts = dict[str, Any]
 
 
-def design_facts(text: str, name: str, state: State | None, scheme: Scheme | None = None) -> Facts:
-    """What mlir-aie of `state` makes of the design in `text`, under one allocation scheme or under all of them.
+def design_facts(text: str, name: str, version: Version | None, scheme: Scheme | None = None) -> Facts:
+    """What mlir-aie of `version` makes of the design in `text`, under one allocation scheme or under all of them.
 
-    Without a state: the newest, however the design is spelled. A design that it accepts although it is wrong is
+    Without a version: the newest, however the design is spelled. A design that it accepts although it is wrong is
     accepted here too: that is what the facts are for.
     """
     try:
         design = read_design(text, name)
-        lowered = lower_design(design, state=state, scheme=scheme or "default", as_silent=True)
+        lowered = lower_design(design, version=version, scheme=scheme or "default", as_silent=True)
         sequences = [_sequence(lowered, number) for number in range(len(lowered.sequences))]
     except Problem as problem:
         return {"outcome": "rejected", "error": _error(problem)}
     facts: Facts = {
         "outcome": "accepted",
-        "schemes": {one: _scheme(design, state, one) for one in ((scheme,) if scheme else SCHEMES)},
+        "schemes": {one: _scheme(design, version, one) for one in ((scheme,) if scheme else SCHEMES)},
         "locks": [
             {"tile": list(lock.tile.at), "id": lock.id, "name": lock.name, "init": lock.init} for lock in lowered.locks
         ],
@@ -67,12 +67,12 @@ def design_facts(text: str, name: str, state: State | None, scheme: Scheme | Non
 
 
 def _error(problem: Problem) -> str:
-    return f"{problem.where}: {problem.what}" if problem.where else problem.what
+    return f"{problem.diagnostic.place}: {problem.what}" if problem.diagnostic.place else problem.what
 
 
-def _scheme(design: Design, state: State | None, scheme: Scheme) -> Facts:
+def _scheme(design: Design, version: Version | None, scheme: Scheme) -> Facts:
     try:
-        lowered = lower_design(design, state=state, scheme=scheme, as_silent=True)
+        lowered = lower_design(design, version=version, scheme=scheme, as_silent=True)
     except Problem as problem:
         return {"outcome": "rejected", "error": _error(problem)}
     asked = {buffer.name: buffer.bank for buffer in design.buffers}

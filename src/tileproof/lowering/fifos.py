@@ -18,7 +18,7 @@ from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, Sh
 from tileproof.lowering.resources import Resources, limit
 from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Tile
 from tileproof.mlir.program import Access, Acquire, Body, Call, FifoUse, For, Operation, Release, walk
-from tileproof.mlir_aie_states import NEWEST, State
+from tileproof.mlir_aie_versions import NEWEST, Version
 
 _Key = tuple[str, int]  # a fifo's name and one of its ends: 0 the producer, 1 and up the consumers
 
@@ -46,7 +46,7 @@ class FifoLowering:
 
     design: Design
     resources: Resources
-    state: State = NEWEST
+    version: Version = NEWEST
     as_silent: bool = False
     buffers: list[Buffer] = field(default_factory=list)
     locks: list[FifoLock] = field(default_factory=list)
@@ -59,10 +59,10 @@ class FifoLowering:
 
 
 def lower_fifos(
-    design: Design, resources: Resources, *, state: State = NEWEST, as_silent: bool = False
+    design: Design, resources: Resources, *, version: Version = NEWEST, as_silent: bool = False
 ) -> FifoLowering:
     """Buffers, locks, chains, flows and core ends of every fifo; a `Problem` where mlir-aie would refuse."""
-    lowering = FifoLowering(design, resources, state, as_silent)
+    lowering = FifoLowering(design, resources, version, as_silent)
     lowering.links = linked_fifos(design)
     for allocate in design.allocates:
         _check_allocate(lowering, allocate)
@@ -74,10 +74,10 @@ def lower_fifos(
         if (fifo.banks or fifo.addresses) and not made[-1]:
             raise Problem(
                 f"@{fifo.name} asks for a place in memory, and has no objects of its own",
-                where=str(fifo.place),
+                where=fifo.place,
                 why="both its ends are host memory, or the fifo that it is linked with holds the objects of both",
                 fix="ask on the fifo that has objects, or not at all",
-                check="TP102",
+                id="TP102",
             )
     # The pass inserts each fifo's buffers right behind the last tile, so a later fifo's stand before an earlier one's.
     lowering.buffers = [buffer for group in reversed(made) for buffer in group]
@@ -103,10 +103,10 @@ def _make_pools(lowering: FifoLowering, fifo: Fifo) -> None:
     if fifo.element.nbytes % 4:
         raise Problem(
             f"an object of @{fifo.name} is not a whole number of 32-bit words",
-            where=str(fifo.place),
+            where=fifo.place,
             why=f"{fifo.element} has {fifo.element.nbytes} bytes, and a DMA moves words of 4",
             fix="make the object a multiple of 4 bytes",
-            check="TP408",
+            id="TP408",
         )
     if _shares_memory(lowering, fifo):
         pool = _pool(lowering, fifo, fifo.name, _owner(lowering, fifo), fifo.depths[0], fifo.repeat_count)
@@ -172,10 +172,10 @@ def _check_allocate(lowering: FifoLowering, allocate: Allocate) -> None:
         return
     raise Problem(
         f"the objects of @{fifo.name} cannot lie on {allocate.tile}",
-        where=str(allocate.place),
+        where=allocate.place,
         why=f"@{fifo.name} goes from {fifo.producer} to {fifo.consumers[0]}; both must reach it without a DMA",
         fix="allocate on one of the two, or on a neighbour of both",
-        check="TP606",
+        id="TP606",
     )
 
 
@@ -217,10 +217,10 @@ def _wishes(fifo: Fifo, tile: Tile, count: int) -> tuple[list[int | None], list[
             named = f"{len(wishes)} {one if len(wishes) == 1 else several}"
             raise Problem(
                 f"@{fifo.name} names {named} for {count} {'object' if count == 1 else 'objects'}",
-                where=str(fifo.place),
+                where=fifo.place,
                 why=f"on {tile} it has {count}, which is what the core acquires at once and one more, or its depth",
                 fix=f"name {count}, or none",
-                check="TP102",
+                id="TP102",
             )
     return list(banks) or [None] * count, list(fifo.addresses) or [None] * count
 
@@ -326,7 +326,7 @@ def _connect(lowering: FifoLowering, fifo: Fifo, channels: dict[_Key, int]) -> N
 
 def _pinned(lowering: FifoLowering, fifo: Fifo, end: int) -> int:
     """The channel that the design asks for; mlir-aie before July 2026 did not know how to."""
-    if not lowering.state.pins_channels:
+    if not lowering.version.pins_channels:
         return -1
     if end == 0:
         return fifo.producer_channel
@@ -359,7 +359,7 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
             raise problem
     # What is sent several times is sent by several BDs, or since May 2026 by one whose task is repeated.
     times = fifo.repeat_count if end == 0 else 1
-    looped = times > 1 and len(pool.buffers) == 1 and lowering.state.repeats_in_hardware
+    looped = times > 1 and len(pool.buffers) == 1 and lowering.version.repeats_in_hardware
     moves = [(buffer, branch) for buffer in pool.buffers for _ in range(1 if looped else times) for branch in branches]
     ids = lowering.resources.bds(tile, channel, len(moves), fifo.place)
     ends = fifo.iter_count is not None and end == 0
@@ -460,10 +460,10 @@ class _Held:
     def _refusal(self, key: tuple[str, str], again: FifoUse) -> Problem:
         return Problem(
             f"the core on {self.core.tile} releases more of @{key[0]} than it holds",
-            where=str(self.wrong[key].place),
+            where=self.wrong[key].place,
             why=f"it acquires again at {again.place}, and the count is wrong by then",
             fix="release what was acquired, once",
-            check="TP405",
+            id="TP405",
         )
 
 
@@ -474,28 +474,31 @@ def _check_port(lowering: FifoLowering, core: Core, operation: FifoUse) -> None:
     if fifo is None:
         raise Problem(
             f"there is no fifo @{name}",
-            where=str(operation.place),
+            id="TP002",
+            where=operation.place,
             why="fifos here: " + (", ".join(f.name for f in lowering.design.fifos) or "none"),
             fix="correct the name",
         )
     if (name, port) not in lowering.ends[core.tile.at]:
         raise Problem(
             f"the core on {core.tile} is not the {'producing' if port == 'Produce' else 'consuming'} end of @{name}",
-            where=str(operation.place),
+            where=operation.place,
             why=f"@{name} goes from {fifo.producer} to {', '.join(map(str, fifo.consumers))}",
             fix="name a fifo that begins or ends at this core, with the port it has there",
-            check="TP601",
+            id="TP601",
         )
     if operation.count < 1:
         raise Problem(
             f"{operation.name} of {operation.count} objects",
-            where=str(operation.place),
+            id="TP002",
+            where=operation.place,
             fix="acquire and release at least one",
         )
     if isinstance(operation, Acquire) and operation.type != fifo.element:
         raise Problem(
             f"the objects of @{name} are {fifo.element}, not {operation.type}",
-            where=str(operation.place),
+            id="TP002",
+            where=operation.place,
             fix=f"write !aie.objectfifosubview<{fifo.element}>",
         )
 
@@ -505,7 +508,8 @@ def _check_access(operation: Access, acquired: dict[int, int]) -> None:
     if not 0 <= operation.index < count:
         raise Problem(
             f"an access takes object {operation.index} of {count} acquired ones",
-            where=str(operation.place),
+            id="TP002",
+            where=operation.place,
             fix="acquire more, or access a smaller index",
         )
 
@@ -516,17 +520,17 @@ def _check_call(design: Design, operation: Call) -> None:
     if declared is None:
         raise Problem(
             f"there is no function @{name}",
-            where=str(operation.place),
+            where=operation.place,
             why="functions here: " + (", ".join(function.name for function in design.functions) or "none"),
             fix="declare it with func.func private",
-            check="TP505",
+            id="TP505",
         )
     if operation.types != declared.parameters:
         raise Problem(
             f"@{name} is called with other arguments than it is declared with",
-            where=str(operation.place),
+            where=operation.place,
             why=f"called with ({', '.join(map(str, operation.types))}), "
             f"declared at {declared.place} with ({', '.join(map(str, declared.parameters))})",
             fix="make the call and the declaration agree",
-            check="TP505",
+            id="TP505",
         )

@@ -20,20 +20,20 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
-from tileproof.mlir_aie_states import LOWERED_STATES, State
+from tileproof.mlir_aie_versions import LOWERED_VERSIONS, Version
 
 
-def lowered_as(design: str, name: str, state: State) -> LoweredDesign:
-    """The design as mlir-aie of `state` lowers it under the scheme that builds ask for. Its places are those of the
+def lowered_as(design: str, name: str, version: Version) -> LoweredDesign:
+    """The design as mlir-aie of `version` lowers it under the scheme that builds ask for. Its places are those of the
     respelled text, which a build keeps as aie.mlir."""
-    # Of v1.1.x we know the spelling; what it makes of a design is closest to the oldest state whose lowering we know.
-    known = state if state.lowering_is_known else LOWERED_STATES[0]
-    return lower_design(read_design(respelled(design, name, known), "aie.mlir"), state=known, scheme="bank-aware")
+    # Of v1.1.x we know the spelling; what it makes of a design is closest to the oldest version whose lowering we know.
+    known = version if version.lowering_is_known else LOWERED_VERSIONS[0]
+    return lower_design(read_design(respelled(design, name, known), "aie.mlir"), version=known, scheme="bank-aware")
 
 
-def hold(design: str, name: str, lowered: str, lowered_name: str, state: State, banks: Banks) -> tuple[str, ...]:
+def hold(design: str, name: str, lowered: str, lowered_name: str, version: Version, banks: Banks) -> tuple[str, ...]:
     """Every difference between the two lowerings, in words. A `Problem` where a directive of `banks` was not kept."""
-    ours = lowered_as(design, name, state)
+    ours = lowered_as(design, name, version)
     theirs = their_layout(lowered, lowered_name)
     check_kept(banks, _with_addresses(ours, theirs))
     return differences(our_layout(ours), theirs)
@@ -48,9 +48,11 @@ def _with_addresses(ours: LoweredDesign, theirs: Layout) -> LoweredDesign:
     return replace(ours, buffers=tuple(buffers))
 
 
-def hold_words(design: str, name: str, lowered: str, lowered_name: str, insts: bytes, state: State) -> tuple[str, ...]:
+def hold_words(
+    design: str, name: str, lowered: str, lowered_name: str, insts: bytes, version: Version
+) -> tuple[str, ...]:
     """Every difference between mlir-aie's instructions and ours, in words. `lowered` is its layout."""
-    ours = with_their_lock_ids(lowered_as(design, name, state), their_layout(lowered, lowered_name))
+    ours = with_their_lock_ids(lowered_as(design, name, version), their_layout(lowered, lowered_name))
     return word_differences(sequence_words(ours, main_sequence(ours)), insts)
 
 
@@ -61,6 +63,7 @@ def check_same_addresses(lowered: str, lowered_name: str, built: str, built_name
     if other:
         raise Problem(
             f"aiecc gave {', '.join(sorted(other))} another address than aie-opt did",
+            id="lowered-otherwise",
             where=built_name,
             why=f"{other[0]} is at {checked[other[0]][1]} in {lowered_name} and at "
             f"{made.get(other[0], ('', None))[1]} in {built_name}",

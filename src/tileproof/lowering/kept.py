@@ -21,6 +21,7 @@ def check_kept(banks: Banks, lowered: LoweredDesign) -> None:
         if place not in _places(lowered.design, name, place):
             raise Problem(
                 f"the design does not ask for the place that [banks] gives {name!r}",
+                id="banks-not-asked",
                 where=f"{lowered.place.file}, {name} = {place}",
                 why=f"neither a fifo nor a buffer called {name} asks for it",
                 fix="write ${buffer.attributes} behind the depth of the fifo, or in the { } of the aie.buffer",
@@ -28,6 +29,7 @@ def check_kept(banks: Banks, lowered: LoweredDesign) -> None:
     if banks.scheme and any(core.core.tile.scheme != banks.scheme for core in lowered.cores):
         raise Problem(
             f"the design does not ask for the scheme {banks.scheme} that [banks] names",
+            id="banks-not-asked",
             where=f"{lowered.place.file}, scheme",
             why="the aie.tile of a core has no such allocation_scheme",
             fix="write ${tile_attributes} behind the aie.tile of the core",
@@ -36,10 +38,10 @@ def check_kept(banks: Banks, lowered: LoweredDesign) -> None:
         if not buffer.is_where_asked:
             raise Problem(
                 f"buffer {buffer.name} of {buffer.tile} does not lie where it asks to",
-                where=str(lowered.declared_at(buffer)),
+                where=lowered.declared_at(buffer),
                 why=why_elsewhere(buffer, lowered),
                 fix=_mend(buffer),
-                check="TP105",
+                id="TP105",
             )
 
 

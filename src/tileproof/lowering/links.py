@@ -36,7 +36,8 @@ def linked_fifos(design: Design) -> dict[_Key, Linked]:
             if key in found:
                 raise Problem(
                     f"@{key[0]} is in two links",
-                    where=str(link.place),
+                    id="TP002",
+                    where=link.place,
                     why="an end of a fifo hands its objects on once",
                     fix="link it once",
                 )
@@ -73,7 +74,8 @@ def _shared_tile(link: Link, inputs: list[Fifo], outputs: list[Fifo]) -> Tile:
             return tile
     raise Problem(
         "the linked fifos have no tile in common",
-        where=str(link.place),
+        id="TP002",
+        where=link.place,
         why="; ".join(
             f"@{f.name} goes from {f.producer} to {', '.join(map(str, f.consumers))}" for f in (*inputs, *outputs)
         ),
@@ -85,20 +87,22 @@ def _check_shape(link: Link, tile: Tile) -> None:
     parts = max(len(link.inputs), len(link.outputs))
     if parts == 1:
         if tile.kind not in (MEM, CORE):
-            raise Problem(f"a link cannot be on {tile}", where=str(link.place), fix="link on a mem tile")
+            raise Problem(f"a link cannot be on {tile}", id="TP002", where=link.place, fix="link on a mem tile")
         return
     offsets = link.output_offsets if len(link.outputs) > 1 else link.input_offsets
     if min(len(link.inputs), len(link.outputs)) > 1 or tile.kind != MEM:
         raise Problem(
             "a link joins or distributes on a mem tile",
-            where=str(link.place),
+            id="TP002",
+            where=link.place,
             why=f"{len(link.inputs)} inputs, {len(link.outputs)} outputs, on {tile}",
             fix="link one fifo with several, on row 1",
         )
     if len(offsets) != parts or any(a >= b for a, b in pairwise(offsets)):
         raise Problem(
             "the offsets of the link do not fit its fifos",
-            where=str(link.place),
+            id="TP002",
+            where=link.place,
             why=f"{parts} parts, offsets {list(offsets)}",
             fix="write one offset per part, in elements, rising",
         )
@@ -122,7 +126,8 @@ def _branches(link: Link, size: int) -> tuple[tuple[int, int], ...]:
     if any(offset >= size for offset in offsets):
         raise Problem(
             "a part of the link begins behind the end of the object",
-            where=str(link.place),
+            id="TP002",
+            where=link.place,
             why=f"offsets {list(offsets)}, and the object has {size:,} elements",
             fix="give offsets in elements of the larger object",
         )

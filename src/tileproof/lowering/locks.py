@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tileproof.device_model import MAX_LOCK_VALUE
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.model import PlacedLock
 from tileproof.lowering.resources import Resources
 from tileproof.mlir.design import Design, Lock, Tile
-from tileproof.mlir.values import Place
-from tileproof.mlir_aie_states import State
+from tileproof.mlir_aie_versions import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class FifoLock:
 
 
 def number_locks(
-    design: Design, fifo_locks: Sequence[FifoLock], resources: Resources, state: State
+    design: Design, fifo_locks: Sequence[FifoLock], resources: Resources, version: Version
 ) -> tuple[PlacedLock, ...]:
     """Every lock with its id: the design's own first, then those of its fifos. A `Problem` where a tile has no more."""
     ids: dict[str, int] = {}
@@ -38,16 +38,16 @@ def number_locks(
         if lock.id is not None:
             resources.this_lock(lock.tile, lock.id, lock.place)
             ids[lock.name] = lock.id
-    for one in _in_order(design, fifo_locks, state):
+    for one in _in_order(design, fifo_locks, version):
         ids[one.name] = resources.lock(one.tile, one.place)
     every: list[Lock | FifoLock] = [*design.locks, *fifo_locks]
     return tuple(PlacedLock(tile=lock.tile, id=ids[lock.name], name=lock.name, init=lock.init) for lock in every)
 
 
-def _in_order(design: Design, fifo_locks: Sequence[FifoLock], state: State) -> Iterator[Lock | FifoLock]:
+def _in_order(design: Design, fifo_locks: Sequence[FifoLock], version: Version) -> Iterator[Lock | FifoLock]:
     """Those without an id, in the order in which they get one."""
     own = [lock for lock in design.locks if lock.id is None]
-    if not state.numbers_locks_last:
+    if not version.numbers_locks_last:
         yield from own
         yield from fifo_locks
         return
@@ -61,8 +61,8 @@ def _check_init(lock: Lock) -> None:
     if not 0 <= lock.init <= MAX_LOCK_VALUE:
         raise Problem(
             f"lock {lock.name} cannot begin at {lock.init}",
-            where=str(lock.place),
+            where=lock.place,
             why=f"a lock counts from 0 to {MAX_LOCK_VALUE}",
             fix="give it an init in that range",
-            check="TP312",
+            id="TP312",
         )

@@ -17,32 +17,32 @@ from tileproof.lowering.programs import (
 from tileproof.lowering.resources import Resources
 from tileproof.lowering.traces import check_trace_channel, lower_traces
 from tileproof.mlir.design import Buffer, Core, Design, RegisteredBuffers, Tile
-from tileproof.mlir_aie_states import NEWEST, State
+from tileproof.mlir_aie_versions import NEWEST, Version
 
 
 def lower_design(
     design: Design,
     *,
-    state: State | None = None,
+    version: Version | None = None,
     scheme: Scheme = "default",
     as_silent: bool = False,
 ) -> LoweredDesign:
     """Everything the array is set up with; a `Problem` where the design cannot be.
 
-    Without a `state`, as the newest mlir-aie would, and whatever the spelling. `as_silent` lets pass what that
+    Without a `version`, as the newest mlir-aie would, and whatever the spelling. `as_silent` lets pass what that
     mlir-aie lets pass although it is wrong; nothing runs such a design.
     """
-    if state is not None:
-        _check_spelling(design, state)
-    state = state or NEWEST
-    design = lower_traces(design, state)
+    if version is not None:
+        _check_spelling(design, version)
+    version = version or NEWEST
+    design = lower_traces(design, version)
     resources = Resources()
     claim_channels(design, resources)
     programs = lower_programs(design, resources, as_silent=as_silent)
-    fifos = lower_fifos(design, resources, state=state, as_silent=as_silent)
+    fifos = lower_fifos(design, resources, version=version, as_silent=as_silent)
     if not as_silent:
         check_trace_channel(design, fifos.shim_allocations)
-    locks = number_locks(design, fifos.locks, resources, state)
+    locks = number_locks(design, fifos.locks, resources, version)
     for core in design.cores:
         _check_reach(design, core)
     for registered in design.registered:
@@ -50,7 +50,7 @@ def lower_design(
     stacks = {core.tile.at: _stack_size(core) for core in design.cores}
     early = [buffer for buffer in design.buffers if design.is_above_last_tile(buffer.place)]
     late = [buffer for buffer in design.buffers if not design.is_above_last_tile(buffer.place)]
-    placed = _place(design, [*early, *fifos.buffers, *late], stacks, state, scheme)
+    placed = _place(design, [*early, *fifos.buffers, *late], stacks, version, scheme)
     if not as_silent:
         check_overlaps(placed, design.buffers, stacks)
     chains = (*programs, *fifos.chains)
@@ -69,33 +69,34 @@ def lower_design(
         ),
         sequences=design.sequences,
         design=design,
-        state=state,
+        version=version,
     )
 
 
-def _check_spelling(design: Design, state: State) -> None:
+def _check_spelling(design: Design, version: Version) -> None:
     for note in design.notes:
-        if note.states is not None and state.name not in note.states:
+        if note.versions is not None and version.name not in note.versions:
             raise Problem(
-                f"mlir-aie of {state.name} does not read this",
-                where=str(note.place),
-                why=f"{note.what}; {note.why}",
-                fix=note.fix,
-                check="TP004",
+                f"mlir-aie of {version.name} does not read this",
+                where=note.place,
+                why=f"{note.said.what}; {note.said.why}",
+                fix=note.said.fix,
+                id="TP004",
             )
 
 
 def _no_external(registered: RegisteredBuffers) -> Problem:
     return Problem(
         f"the external buffers of @{registered.fifo} have no place in a runtime sequence",
-        where=str(registered.place),
+        id="TP002",
+        where=registered.place,
         why="an NPU's host buffers are arguments of its runtime sequence; external buffers are for other devices",
         fix="move the data with aiex.npu.dma_memcpy_nd",
     )
 
 
 def _place(
-    design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], int], state: State, scheme: Scheme
+    design: Design, buffers: list[Buffer], stacks: dict[tuple[int, int], int], version: Version, scheme: Scheme
 ) -> tuple[PlacedBuffer, ...]:
     placed: list[PlacedBuffer] = []
     # A mem tile that only took what another could not hold is not in the design's text.
@@ -103,7 +104,7 @@ def _place(
     for tile in tiles.values():
         mine = [buffer for buffer in buffers if buffer.tile.at == tile.at]
         if mine:
-            placed += place_buffers(_known(tile), mine, stacks.get(tile.at, 0), scheme=scheme, state=state)
+            placed += place_buffers(_known(tile), mine, stacks.get(tile.at, 0), scheme=scheme, version=version)
     return tuple(placed)
 
 
@@ -115,20 +116,20 @@ def _check_reach(design: Design, core: Core) -> None:
         ):
             raise Problem(
                 f"the core on {core.tile} cannot reach buffer {buffer.name} on {buffer.tile}",
-                where=str(core.place),
+                where=core.place,
                 why="a core reaches its own memory and that of its west, north and south neighbours",
                 fix="put the buffer on one of those tiles, or move the data through a fifo",
-                check="TP606",
+                id="TP606",
             )
     for lock in design.locks:
         reached = lock.tile.at in reached_by(core.tile) and lock.tile.kind == CORE
         if lock.name in core.locks.values() and not reached:
             raise Problem(
                 f"the core on {core.tile} cannot reach lock {lock.name} on {lock.tile}",
-                where=str(core.place),
+                where=core.place,
                 why="a core reaches its own locks and those of its west, north and south neighbours",
                 fix="put the lock on one of those tiles",
-                check="TP606",
+                id="TP606",
             )
 
 
@@ -136,10 +137,10 @@ def _known(tile: Tile) -> Tile:
     if TILE_KINDS[tile.kind].memory_bytes == 0:
         raise Problem(
             f"{tile} has no memory for buffers",
-            where=str(tile.place),
+            where=tile.place,
             why="a shim tile holds no data; its DMA moves host memory",
             fix="put the buffer on a mem tile or a core tile",
-            check="TP605",
+            id="TP605",
         )
     return tile
 
@@ -150,9 +151,9 @@ def _stack_size(core: Core) -> int:
     if not 0 < size <= memory:
         raise Problem(
             f"the stack of the core on {core.tile} cannot be {size:,} bytes",
-            where=str(core.place),
+            where=core.place,
             why=f"the tile's memory has {memory:,}",
             fix="give stack_size a number of bytes that the tile function's frames need, for instance 1024",
-            check="TP201",
+            id="TP201",
         )
     return size

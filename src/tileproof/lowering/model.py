@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tileproof.device_model import TILE_KINDS, Device
+from tileproof.diagnostic import Place
 from tileproof.mlir.design import Core, Design, Dimensions, Direction, Packet, Sequence, Tile
-from tileproof.mlir.values import MemRef, Place
-from tileproof.mlir_aie_states import State
+from tileproof.mlir.values import MemRef
+from tileproof.mlir_aie_versions import Version
 
 S2MM: Literal["S2MM"] = "S2MM"
 MM2S: Literal["MM2S"] = "MM2S"
@@ -171,7 +172,7 @@ class LoweredDesign:
     cores: tuple[LoweredCore, ...]
     sequences: tuple[Sequence, ...]
     design: Design
-    state: State
+    version: Version
 
     @property
     def place(self) -> Place:

@@ -32,6 +32,7 @@ def placed_objects(text: str, name: str, lowered: LoweredDesign) -> str:
     if missing:
         raise Problem(
             f"mlir-aie made no buffer {', '.join(sorted(missing))}",
+            id="lowered-otherwise",
             where=name,
             why="[banks] asks for a place for it, and tileproof lowers the design to a buffer of that name",
             fix="look at the buffers in that file; `tileproof check --against-mlir-aie` compares both lowerings",

@@ -13,7 +13,7 @@ from tileproof.device_model import BUFFER_ALIGNMENT, TILE_KINDS, Scheme
 from tileproof.errors import Problem
 from tileproof.lowering.model import DmaChain, PlacedBuffer
 from tileproof.mlir.design import Buffer, Tile
-from tileproof.mlir_aie_states import NEWEST, State
+from tileproof.mlir_aie_versions import NEWEST, Version
 
 
 class _DoesNotFitError(Exception):
@@ -26,11 +26,11 @@ def place_buffers(
     stack_size: int,
     *,
     scheme: Scheme = "default",
-    state: State = NEWEST,
+    version: Version = NEWEST,
 ) -> tuple[PlacedBuffer, ...]:
     """Addresses for the buffers of one tile, whose own scheme comes first; a `Problem` with the sum if they do not
     fit."""
-    placement = _Placement(tile, buffers, stack_size, state)
+    placement = _Placement(tile, buffers, stack_size, version)
     chosen = tile.scheme or scheme
     if chosen == "basic-sequential":
         placement.sequential()
@@ -54,10 +54,10 @@ def check_bd_addresses(chains: Iterable[DmaChain], buffers: Iterable[PlacedBuffe
             if address % 4:
                 raise Problem(
                     f"BD {bd.bd_id} of {chain.tile} begins between two words",
-                    where=str(chain.tile.place),
+                    where=chain.tile.place,
                     why=f"{buffer.name} lies at {buffer.address:,}, and the BD begins at {address:,}",
                     fix="make the sizes of the buffers before it multiples of 4 bytes",
-                    check="TP102",
+                    id="TP102",
                 )
 
 
@@ -81,10 +81,10 @@ def _check_apart(buffers: Iterable[PlacedBuffer], stacks: Mapping[tuple[int, int
             if buffer.address < other_end and begin < end:
                 raise Problem(
                     f"{other} and buffer {buffer.name} lie on each other",
-                    where=str(buffer.tile.place),
+                    where=buffer.tile.place,
                     why=f"{other} has {begin:,} to {other_end - 1:,}, {buffer.name} {buffer.address:,} to {end - 1:,}",
                     fix="give them different addresses, or make room on the tile",
-                    check="TP102",
+                    id="TP102",
                 )
         mine.append((buffer.address, end, f"buffer {buffer.name}"))
 
@@ -96,7 +96,7 @@ class _Placement:
     tile: Tile
     buffers: Sequence[Buffer]
     stack_size: int
-    state: State
+    version: Version
     placed: dict[str, PlacedBuffer] = field(default_factory=dict)
     free: list[int] = field(init=False)
 
@@ -104,12 +104,12 @@ class _Placement:
         kind = TILE_KINDS[self.tile.kind]
         starts = [bank * kind.bank_bytes for bank in range(kind.banks)]
         # March looks at the stack in bank 0 only.
-        above = [self.stack_size] + ([self.stack_size] * 8 if self.state.aligns_buffers else [0] * (kind.banks - 1))
+        above = [self.stack_size] + ([self.stack_size] * 8 if self.version.aligns_buffers else [0] * (kind.banks - 1))
         self.free = [max(start, stack) for start, stack in zip(starts, above, strict=False)]
 
     @property
     def alignment(self) -> int:
-        return BUFFER_ALIGNMENT[self.tile.kind] if self.state.aligns_buffers else 1
+        return BUFFER_ALIGNMENT[self.tile.kind] if self.version.aligns_buffers else 1
 
     def bank_aware(self) -> None:
         kind = TILE_KINDS[self.tile.kind]
@@ -129,16 +129,16 @@ class _Placement:
                     self.placed.pop(other.name, None)
                 raise _DoesNotFitError(f"no bank has {buffer.type.nbytes:,} bytes left for {buffer.name}")
         for number, end in enumerate(self.free):
-            if end > (number + 1) * kind.bank_bytes and not self.state.keeps_addresses:
+            if end > (number + 1) * kind.bank_bytes and not self.version.keeps_addresses:
                 # What is placed stays, and nothing is left for the other allocator to do.
                 raise _DoesNotFitError(
                     f"bank {number} ends at {(number + 1) * kind.bank_bytes:,}, and is full to {end:,}"
                 )
 
     def _wish(self, buffer: Buffer) -> None:
-        _check_wish(self.tile, buffer, self.stack_size, self.state)
+        _check_wish(self.tile, buffer, self.stack_size, self.version)
         bank = buffer.bank
-        if buffer.address is not None and self.state.keeps_addresses:
+        if buffer.address is not None and self.version.keeps_addresses:
             self._fix(buffer, buffer.address)
             return
         if buffer.address is not None:
@@ -173,8 +173,8 @@ class _Placement:
     def sequential(self) -> None:
         for buffer in self.buffers:
             if buffer.address is not None and buffer.name not in self.placed:
-                _check_wish(self.tile, buffer, self.stack_size, self.state)
-                if self.state.keeps_addresses:
+                _check_wish(self.tile, buffer, self.stack_size, self.version)
+                if self.version.keeps_addresses:
                     self._fix(buffer, buffer.address)
                 self._put(buffer, buffer.address, None)
         fixed = sorted((buffer.address, buffer.address + buffer.nbytes) for buffer in self.placed.values())
@@ -205,20 +205,20 @@ class _Placement:
         )
 
 
-def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, state: State) -> None:
-    kind, where = TILE_KINDS[tile.kind], str(buffer.place)
+def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, version: Version) -> None:
+    kind, where = TILE_KINDS[tile.kind], buffer.place
     if buffer.bank is not None and not 0 <= buffer.bank < kind.banks:
         raise Problem(
             f"buffer {buffer.name} asks for bank {buffer.bank}",
             where=where,
             why=f"a {tile.kind} tile has banks 0 to {kind.banks - 1}",
             fix="ask for one of those, or for none",
-            check="TP102",
+            id="TP102",
         )
     if buffer.address is None:
         return
     end = buffer.address + buffer.type.nbytes
-    alignment = BUFFER_ALIGNMENT[tile.kind] if state.aligns_buffers else 1
+    alignment = BUFFER_ALIGNMENT[tile.kind] if version.aligns_buffers else 1
     if buffer.address < stack_size or end > kind.memory_bytes or buffer.address % alignment:
         raise Problem(
             f"buffer {buffer.name} cannot lie at address {buffer.address}",
@@ -226,7 +226,7 @@ def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, state: State) -> No
             why=f"it would end at {end:,}; the stack takes the first {stack_size:,} of {kind.memory_bytes:,} bytes"
             + (f", and addresses are multiples of {alignment}" if alignment > 1 else ""),
             fix="choose an address above the stack, or leave the choice to the allocator",
-            check="TP102",
+            id="TP102",
         )
 
 
@@ -239,20 +239,20 @@ def _on_each_other(other: PlacedBuffer, buffer: Buffer, address: int) -> Problem
         why = f"{other.name} has {lies}, {buffer.name} asks for {address} to {end}"
         fix = "give them different addresses"
     what = f"buffers {other.name} and {buffer.name} lie on each other"
-    return Problem(what, where=str(buffer.place), why=why, fix=fix, check="TP102")
+    return Problem(what, where=buffer.place, why=why, fix=fix, id="TP102")
 
 
 def _no_bank(tile: Tile, buffers: Sequence[Buffer], stack_size: int, why: str) -> Problem:
     largest = _by_size(buffers)[0]
     return Problem(
         f"the buffers of {tile} do not fit its banks",
-        where=str(largest.place),
+        where=largest.place,
         why=f"{why}; a bank has {TILE_KINDS[tile.kind].bank_bytes:,} bytes, and bank-aware lets no buffer cross one\n"
         f"on the tile: {_parts(buffers, stack_size)}",
         fix="ask for a bank for each object, or make them smaller"
         if any(buffer.bank is not None for buffer in buffers)
         else "make the objects smaller, or take the scheme basic-sequential",
-        check="TP101",
+        id="TP101",
     )
 
 
@@ -260,11 +260,11 @@ def _overflow(tile: Tile, buffers: Sequence[Buffer], stack_size: int, end: int) 
     largest = _by_size(buffers)[0]
     return Problem(
         f"the buffers of {tile} do not fit in its memory",
-        where=str(largest.place),
+        where=largest.place,
         why=f"{_parts(buffers, stack_size)} need {end:,} bytes with alignment, "
         f"and the tile has {TILE_KINDS[tile.kind].memory_bytes:,}",
         fix=f"make the objects smaller ([sizes], --set), or lower the depth of what is behind {largest.name!r}",
-        check="TP101",
+        id="TP101",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tileproof.device_model import SHIM, TILE_KINDS
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, Flow, ShimAllocation
@@ -10,7 +11,6 @@ from tileproof.lowering.resources import NEIGHBOUR_CHANNELS, Resources
 from tileproof.mlir.design import Bd as WrittenBd
 from tileproof.mlir.design import Design, Direction, DmaProgram, Port, Tile
 from tileproof.mlir.design import Flow as WrittenFlow
-from tileproof.mlir.values import Place
 
 # A start queue's repeat count has 8 bits (aie-rt MaxRepeatCount), and runs once more than it says.
 LARGEST_REPEAT = 255
@@ -33,10 +33,10 @@ def lower_programs(design: Design, resources: Resources, *, as_silent: bool = Fa
         if first is not program:
             raise Problem(
                 f"{program.direction} channel {program.channel} of {program.tile} is started twice",
-                where=str(program.place),
+                where=program.place,
                 why=f"first at {first.place}",
                 fix="put the BDs of both into one chain, or use another channel",
-                check="TP312",
+                id="TP312",
             )
         for bd in program.bds:
             if bd.bd_id is not None:
@@ -81,10 +81,10 @@ def _check_program(design: Design, program: DmaProgram, as_silent: bool) -> None
     if not 0 <= program.channel < channels:
         raise Problem(
             f"there is no {program.direction} channel {program.channel} on {tile}",
-            where=str(program.place),
+            where=program.place,
             why=f"a {tile.kind} tile has {program.direction} channels 0 to {channels - 1}",
             fix="use one of those",
-            check="TP312",
+            id="TP312",
         )
     if not 0 <= program.repeat_count <= LARGEST_REPEAT:
         raise repeated_too_often(program.repeat_count, program.place)
@@ -105,10 +105,10 @@ def _check_program(design: Design, program: DmaProgram, as_silent: bool) -> None
 def repeated_too_often(count: int, place: Place) -> Problem:
     return Problem(
         f"a repeat count of {count} does not fit the queue",
-        where=str(place),
+        where=place,
         why=f"its field goes from 0 to {LARGEST_REPEAT}, and runs once more than it says",
         fix="repeat less often, or in two tasks",
-        check="TP322",
+        id="TP322",
     )
 
 
@@ -125,10 +125,10 @@ def _reaches(program: DmaProgram, other: Tile) -> bool:
 def _out_of_reach(program: DmaProgram, what: str, bd: WrittenBd) -> Problem:
     return Problem(
         f"{program.direction} channel {program.channel} of {program.tile} does not reach {what}",
-        where=str(bd.place),
+        where=bd.place,
         why="a DMA has the memory and the locks of its own tile; channels 0 to 3 of a mem tile also its neighbours'",
         fix="put both on one tile",
-        check="TP606",
+        id="TP606",
     )
 
 
@@ -160,10 +160,10 @@ def _check_port(flow: WrittenFlow, port: Port, direction: Direction) -> None:
     if port.bundle == "DMA" and not 0 <= port.channel < channels:
         raise Problem(
             f"there is no {direction} channel {port.channel} on {port.tile}",
-            where=str(flow.place),
+            where=flow.place,
             why=f"a {port.tile.kind} tile has channels 0 to {channels - 1}, and a flow names this one",
             fix="use one of those",
-            check="TP312",
+            id="TP312",
         )
 
 
@@ -173,10 +173,10 @@ def lower_allocations(design: Design) -> list[ShimAllocation]:
         if not 0 <= allocation.channel < limit:
             raise Problem(
                 f"there is no {allocation.direction} channel {allocation.channel} on {allocation.tile}",
-                where=str(allocation.place),
+                where=allocation.place,
                 why=f"a shim tile has {allocation.direction} channels 0 to {limit - 1}",
                 fix="use one of those",
-                check="TP312",
+                id="TP312",
             )
     return [
         ShimAllocation(

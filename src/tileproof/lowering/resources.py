@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tileproof.device_model import MEM, TILE_KINDS
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.model import MM2S
 from tileproof.mlir.design import Direction, Tile
-from tileproof.mlir.values import Place
 
 # Channels of a mem tile that reach its neighbours' memory (getMaxChannelNumForAdjacentMemTile).
 NEIGHBOUR_CHANNELS = 4
@@ -52,10 +52,10 @@ class Resources:
         if number not in allowed:
             raise Problem(
                 f"channel {channel} of {tile} does not reach buffer descriptor {number}",
-                where=str(place),
+                where=place,
                 why=f"on a mem tile its channels of that parity have {allowed.start} to {allowed.stop - 1}",
                 fix="leave bd_id out, or choose one of those",
-                check="TP312",
+                id="TP312",
             )
 
     def channel(self, tile: Tile, direction: Direction, pinned: int, place: Place, *, near: bool = False) -> int:
@@ -68,10 +68,10 @@ class Resources:
         if number in taken:
             raise Problem(
                 f"{direction} channel {number} of {tile} is taken",
-                where=str(place),
+                where=place,
                 why="an earlier fifo, a DMA program or a shim allocation has it",
                 fix="pin another channel, or leave the choice to the compiler",
-                check="TP312",
+                id="TP312",
             )
         taken.add(number)
         return number
@@ -84,18 +84,18 @@ class Resources:
         if not 0 <= number < total:
             raise Problem(
                 f"there is no {what} {number} on {tile}",
-                where=str(place),
+                where=place,
                 why=f"a {tile.kind} tile has {what}s 0 to {total - 1}",
                 fix="choose one of those, or leave the number out",
-                check="TP312",
+                id="TP312",
             )
         if number in taken:
             raise Problem(
                 f"{what} {number} of {tile} is taken",
-                where=str(place),
+                where=place,
                 why="another one has the same number",
                 fix="choose another number, or leave it out",
-                check="TP312",
+                id="TP312",
             )
         taken.add(number)
 
@@ -112,10 +112,10 @@ def limit(wanted: int, limit: int, what: str, tile: Tile, place: Place) -> None:
     if wanted > limit:
         raise Problem(
             f"tile {tile} needs more {what} than it has",
-            where=str(place),
+            where=place,
             why=f"with this one, {wanted} are needed, and a {tile.kind} tile has {limit}",
             fix="join fifos, lower their depth, or move one to another tile",
-            check="TP312",
+            id="TP312",
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE, MAX_LOCK_VALUE, SHIM, TILE_KINDS
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.insts import (
     SHIM_CONTROLLER_ID,
@@ -49,7 +50,6 @@ from tileproof.mlir.design import (
     Wait,
 )
 from tileproof.mlir.design import Packet as PacketHeader
-from tileproof.mlir.values import Place
 
 _WORD = 1 << 32
 _WORD_BYTES = 4
@@ -71,7 +71,8 @@ def main_sequence(design: LoweredDesign) -> Sequence:
     if not design.sequences:
         raise Problem(
             "the design has no runtime sequence",
-            where=str(design.place),
+            id="TP002",
+            where=design.place,
             why="nothing would move data between the host and the array",
             fix="add an aie.runtime_sequence",
         )
@@ -108,10 +109,10 @@ class _Writer:
         if kind is None:
             raise Problem(
                 f"there is no tile ({column}, {row})",
-                where=str(place),
+                where=place,
                 why=f"{self.design.device.name} has columns 0 to {self.design.device.columns - 1} and rows 0 to 5",
                 fix="name a tile of the device",
-                check="TP602",
+                id="TP602",
             )
         return kind
 
@@ -142,13 +143,16 @@ class _Writer:
         return self._located(transfer.place, lambda: self._written(request, transfer_operations))
 
     def _written(self, request: ShimTransfer, write: Callable[..., tuple[Operation, ...]]) -> tuple[Operation, ...]:
-        return write(request, generation=self.design.device.generation, mlir_aie_state=self.design.state)
+        return write(request, generation=self.design.device.generation, mlir_aie_version=self.design.version)
 
     def _located(self, place: Place, write: Callable[[], tuple[Operation, ...]]) -> tuple[Operation, ...]:
         try:
             return write()
         except Problem as problem:
-            problem.where = f"{place}, {problem.where}" if problem.where else str(place)
+            said = problem.diagnostic
+            problem.diagnostic = replace(
+                said, place=Place.told(f"{place}, {said.place}", place) if said.place else place
+            )
             raise
 
     def _wait(self, wait: Wait) -> tuple[Operation, ...]:
@@ -192,18 +196,18 @@ class _Writer:
         if number in owners:
             raise Problem(
                 f"BD {number} is in use",
-                where=str(bd.place),
+                where=bd.place,
                 why=f"task {owners[number]} of the sequence has it, and is neither awaited nor freed before",
                 fix="leave bd_id out, or await the other task first",
-                check="TP310",
+                id="TP310",
             )
         if bd.acquire is not None or bd.release is not None:
             raise Problem(
                 "a BD of a task uses a lock",
-                where=str(bd.place),
+                where=bd.place,
                 why="tileproof writes no locks into the BDs of a runtime sequence",
                 fix="let tokens keep the order: issue_token and dma_await_task",
-                check="TP313",
+                id="TP313",
             )
 
     def _end_of(self, task: ConfigureTask) -> ShimAllocation:
@@ -215,10 +219,10 @@ class _Writer:
         if tile.kind != SHIM:
             raise Problem(
                 f"a task on {tile} is not written by this version of tileproof",
-                where=str(task.place),
+                where=task.place,
                 why="it knows the registers of a shim tile's DMA",
                 fix="let aie.mem or aie.memtile_dma start that channel",
-                check="TP313",
+                id="TP313",
             )
         return ShimAllocation(
             fifo="", symbol="", tile=tile, direction=task.channel.direction, channel=task.channel.channel
@@ -229,10 +233,10 @@ class _Writer:
         if not isinstance(bd.buffer, int):
             raise Problem(
                 f"a shim tile's BD cannot move buffer {bd.buffer}",
-                where=str(bd.place),
+                where=bd.place,
                 why="a shim tile has no memory of its own; its DMA moves arguments of the sequence",
                 fix="name an argument",
-                check="TP313",
+                id="TP313",
             )
         sizes, strides = _walk(bd)
         return ShimTransfer(
@@ -273,10 +277,10 @@ class _Writer:
         if not task.configured.issue_token:
             raise Problem(
                 "a task is awaited that issues no token",
-                where=str(use.place),
+                where=use.place,
                 why=f"it is configured at {task.configured.place} without issue_token",
                 fix="write {issue_token = true} behind its configuration",
-                check="TP309",
+                id="TP309",
             )
         return (wait_operation(shim.tile.column, shim.channel, shim.direction),)
 
@@ -293,10 +297,10 @@ class _Writer:
         if not 0 <= index <= words - count:
             raise Problem(
                 f"there is no word {index + count - 1} in {buffer.name}",
-                where=str(place),
+                where=place,
                 why=f"{buffer.type} has {words} words",
                 fix="correct the index",
-                check="TP302",
+                id="TP302",
             )
         return _address(buffer, index * _WORD_BYTES)
 
@@ -307,10 +311,10 @@ class _Writer:
         if not 0 <= write.value <= MAX_LOCK_VALUE:
             raise Problem(
                 f"lock {write.lock} cannot be set to {write.value}",
-                where=str(write.place),
+                where=write.place,
                 why=f"a lock counts from 0 to {MAX_LOCK_VALUE}",
                 fix="give it a value in that range",
-                check="TP312",
+                id="TP312",
             )
         lock = next(lock for lock in self.design.locks if lock.name == write.lock)
         offset = LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id
@@ -339,19 +343,19 @@ class _Writer:
         ):
             raise Problem(
                 f"there are no {wait.columns} x {wait.rows} tiles from ({wait.column}, {wait.row}) on",
-                where=str(wait.place),
+                where=wait.place,
                 why=f"{self.design.device.name} has {self.design.device.columns} columns and 6 rows",
                 fix="wait for tiles of the device",
-                check="TP313",
+                id="TP313",
             )
         channels = TILE_KINDS[self._tile(wait.column, wait.row, wait.place)].channels
         if not 0 <= wait.channel < channels and not self.as_silent:
             raise Problem(
                 f"there is no {wait.direction} channel {wait.channel} on tile ({wait.column}, {wait.row})",
-                where=str(wait.place),
+                where=wait.place,
                 why=f"it has channels 0 to {channels - 1}",
                 fix="wait for one of those",
-                check="TP312",
+                id="TP312",
             )
         return (
             Sync(
@@ -369,10 +373,10 @@ class _Writer:
         if push.row != 0 or not 0 <= push.channel < TILE_KINDS[SHIM].channels:
             raise Problem(
                 f"a push to channel {push.channel} of tile ({push.column}, {push.row}) is not written by this version",
-                where=str(push.place),
+                where=push.place,
                 why="tileproof knows the registers of a shim tile's two channels per direction",
                 fix="use a channel of a tile on row 0",
-                check="TP313",
+                id="TP313",
             )
         _check_bd_id(push.bd_id, push.place, as_silent=self.as_silent)
         if not 0 <= push.repeat_count <= LARGEST_REPEAT:
@@ -388,7 +392,7 @@ class _Writer:
         )
 
     def _patch(self, patch: AddressPatch) -> tuple[Operation, ...]:
-        offset = (patch.byte_offset + aperture(patch.argument, self.design.state)) % _WORD
+        offset = (patch.byte_offset + aperture(patch.argument, self.design.version)) % _WORD
         return (DdrPatch(address=patch.address, argument=patch.argument, byte_offset=offset),)
 
 
@@ -411,10 +415,10 @@ def _check_bd_id(number: int, place: Place, *, as_silent: bool) -> None:
     if not 0 <= number < _SHIM_BDS + as_silent:
         raise Problem(
             f"there is no BD {number} on a shim tile",
-            where=str(place),
+            where=place,
             why="it has BDs 0 to 15; mlir-aie lets this pass, and the write lands on the channels' registers",
             fix="give the transfer an id that no transfer under way has",
-            check="TP301",
+            id="TP301",
         )
 
 
@@ -425,10 +429,10 @@ def _check_numbers(transfer: Transfer) -> None:
         if not all(0 <= value < _WORD for value in values) or prod(transfer.sizes) >= _WORD:
             raise Problem(
                 f"the {name} of the transfer cannot be written",
-                where=str(transfer.place),
+                where=transfer.place,
                 why=f"{name} {list(values)}, sizes {list(transfer.sizes)}: each, and their product, is below 2^32",
                 fix="split the transfer, or correct the numbers",
-                check="TP313",
+                id="TP313",
             )
 
 
@@ -441,11 +445,11 @@ def _walk(bd: Bd) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
     if missing < 0 or prod(sizes[1:]) != bd.length:
         raise Problem(
             "the sizes of the BD do not make its length",
-            where=str(bd.place),
+            where=bd.place,
             why=f"sizes {list(bd.sizes)}, length {bd.length:,}: the inner three multiply to the length, "
             "and the outermost repeats",
             fix="let both say the same",
-            check="TP317",
+            id="TP317",
         )
     return _four(sizes), _four(strides)
 
@@ -453,30 +457,30 @@ def _walk(bd: Bd) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
 def _no_word(place: Place) -> Problem:
     return Problem(
         "a number of the operation cannot be written",
-        where=str(place),
+        where=place,
         why="one of the instruction words would have more than 32 bits, or be below 0",
         fix="correct its addresses, offsets and indices",
-        check="TP313",
+        id="TP313",
     )
 
 
 def _no_channel(channel: Channel, place: Place) -> Problem:
     return Problem(
         f"there is no {channel.direction} channel {channel.channel} on {channel.tile}",
-        where=str(place),
+        where=place,
         why=f"a shim tile has {channel.direction} channels 0 to {TILE_KINDS[SHIM].channels - 1}",
         fix="use one of those",
-        check="TP312",
+        id="TP312",
     )
 
 
 def _no_bd_left(task: ConfigureTask, shim: ShimAllocation) -> Problem:
     return Problem(
         f"the tasks of {shim.tile} need more BDs than it has",
-        where=str(task.place),
+        where=task.place,
         why=f"it has {TILE_KINDS[SHIM].bds}, and none of those in use is awaited or freed before this task",
         fix="write aiex.dma_await_task or aiex.dma_free_task for earlier tasks first",
-        check="TP312",
+        id="TP312",
     )
 
 
@@ -494,10 +498,10 @@ def _allocation(design: LoweredDesign, name: str, place: Place) -> ShimAllocatio
             return allocation
     raise Problem(
         f"@{name} does not end at a shim tile",
-        where=str(place),
+        where=place,
         why="a runtime sequence moves data between host memory and the shim end of a fifo",
         fix="name a fifo with one end on row 0",
-        check="TP608",
+        id="TP608",
     )
 
 

@@ -11,14 +11,14 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from tileproof import device_model, dtypes, mlir_aie_states
+from tileproof import device_model, dtypes, mlir_aie_versions
+from tileproof.diagnostic import diagnostic, place
 from tileproof.lowering import model
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir import design, program, values
 
-_MODULES = {
-    module.__name__: module for module in (design, program, values, model, device_model, dtypes, mlir_aie_states)
-}
+_PARTS = (design, program, values, model, device_model, dtypes, mlir_aie_versions, diagnostic, place)
+_MODULES = {module.__name__: module for module in _PARTS}
 _KEY_BYTES = hashlib.sha256().digest_size
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.trace_config import module_of
 from tileproof.lowering.trace_events import ENUMS, enums_of
@@ -19,7 +20,6 @@ from tileproof.mlir.design import (
     TracePort,
     TraceSwitch,
 )
-from tileproof.mlir.values import Place
 
 MOST_EVENTS = 8
 PACKET_IDS = range(1, 32)
@@ -38,7 +38,8 @@ def check_trace(trace: Trace, generation: str) -> None:
     if len(events) > MOST_EVENTS:
         raise Problem(
             f"@{trace.name} has {len(events)} events",
-            where=str(events[MOST_EVENTS].place),
+            id="TP002",
+            where=events[MOST_EVENTS].place,
             why=f"a trace unit has room for {MOST_EVENTS}",
             fix="leave some away, or trace them in another run",
         )
@@ -56,7 +57,8 @@ def _check_slot(line: TracePort | TraceCombo | TraceEdge, taken: dict[tuple[type
     if not 0 <= line.slot < count:
         raise Problem(
             f"there is no slot {line.slot} for {what}",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why=f"a trace unit has slots 0 to {count - 1}",
             fix="use one of those",
         )
@@ -64,7 +66,8 @@ def _check_slot(line: TracePort | TraceCombo | TraceEdge, taken: dict[tuple[type
     if first is not line.place:
         raise Problem(
             f"slot {line.slot} for {what} is taken",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why=f"first at {first}",
             fix="use another slot",
         )
@@ -75,7 +78,8 @@ def _check_port(trace: Trace, line: TracePort, generation: str) -> None:
     if number is None or line.bundle not in _NAMED_PORTS:
         raise Problem(
             f"{trace.tile} has no {line.direction} port {line.bundle}:{line.channel} to trace",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why="S2MM are the ports where a stream leaves the tile's switch, MM2S those where it enters",
             fix="name a port of that tile's stream switch",
         )
@@ -85,7 +89,8 @@ def _check_packet(trace: Trace, line: TracePacket, generation: str) -> None:
     if line.id is not None and line.id not in PACKET_IDS:
         raise Problem(
             f"there is no packet id {line.id} for a trace",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why=f"traces have ids {PACKET_IDS.start} to {PACKET_IDS.stop - 1}",
             fix="use one of those, or leave id away",
         )
@@ -95,14 +100,16 @@ def _check_switch(trace: Trace, line: TraceSwitch, generation: str) -> None:
     if (line.broadcast is None) is (line.event is None):
         raise Problem(
             f"aie.trace.{line.at} names {'nothing' if line.event is None else 'a broadcast channel and an event'}",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why=f"a trace {line.at}s by one of the two",
             fix=f"write `broadcast = 15`, or `event = <...>`: aie.trace.{line.at} broadcast = 15",
         )
     if line.broadcast is not None and not 0 <= line.broadcast < BROADCASTS:
         raise Problem(
             f"there is no broadcast channel {line.broadcast}",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why=f"events are broadcast on channels 0 to {BROADCASTS - 1}",
             fix="use one of those",
         )
@@ -114,7 +121,8 @@ def _check_case(event: EventName, place: Place) -> None:
     if event.enum is not None and event.name not in ENUMS.get(event.enum, ()):
         raise Problem(
             f"there is no event {event}",
-            where=str(place),
+            id="TP002",
+            where=place,
             why=f"{event.enum} has no such name"
             if event.enum in ENUMS
             else f"there is no enum {event.enum}, only {', '.join(ENUMS)}",
@@ -128,7 +136,8 @@ def _check_of_tile(trace: Trace, event: EventName, place: Place, generation: str
     if event.enum not in (None, *enums):
         raise Problem(
             f"{trace.tile} has no event {event}",
-            where=str(place),
+            id="TP002",
+            where=place,
             why=f"on {generation} its events are in {' and '.join(enums)}",
             fix="take the enum of the tile and of the device",
         )
@@ -149,7 +158,8 @@ def _check_combo(trace: Trace, line: TraceCombo, generation: str) -> None:
     if wrong:
         raise Problem(
             f"combo event {line.slot} cannot be made of {names[0]} and {names[1]}",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why="0 and 1 are made of other events than combinations, and 2 of COMBO_EVENT_0 and COMBO_EVENT_1",
             fix="combine others, or use another slot",
         )
@@ -160,7 +170,8 @@ def _check_edge(trace: Trace, line: TraceEdge, generation: str) -> None:
     if any(made in line.event.name for made in ("EDGE_DETECTION_EVENT", "COMBO_EVENT")):
         raise Problem(
             f"an edge detector cannot listen to {line.event.name}",
-            where=str(line.place),
+            id="TP002",
+            where=line.place,
             why="it listens to events that are not made of others",
             fix="detect the edge of the event itself",
         )

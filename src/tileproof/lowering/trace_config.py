@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from tileproof.device_model import MEM
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.trace_events import CORE, EVENTS, MEM_TILE, MEMORY, SHIM
 from tileproof.lowering.trace_registers import REGISTERS, stream_port
@@ -22,8 +23,7 @@ from tileproof.mlir.design import (
     TraceSwitch,
     TraceUnit,
 )
-from tileproof.mlir.values import Place
-from tileproof.mlir_aie_states import State
+from tileproof.mlir_aie_versions import Version
 
 # The numbers of packet types (AIETraceAttrs.td): who reads a trace knows the unit by them.
 UNITS: dict[TraceUnit, int] = {"core": 0, "mem": 1, "shimtile": 2, "memtile": 3}
@@ -54,7 +54,8 @@ def event_number(module: str, event: EventName, place: Place) -> int:
         near = get_close_matches(name, known, n=1)
         raise Problem(
             f"there is no event {event} to trace",
-            where=str(place),
+            id="TP002",
+            where=place,
             why=f"aie-rt names {len(known)} events of {_OF[module]}, and none of them so",
             fix=f"did you mean {near[0]}?" if near else "name one of those",
         )
@@ -69,12 +70,12 @@ def broadcast_event(module: str, channel: int) -> EventName:
     return EventName(name=f"BROADCAST_{'A_' if module == SHIM else ''}{channel}")
 
 
-def register_writes(trace: Trace, state: State) -> tuple[tuple[int, int], ...]:
+def register_writes(trace: Trace, version: Version) -> tuple[tuple[int, int], ...]:
     """(byte offset in the tile, value), in the order of writing."""
     module = module_of(trace)
     values: dict[str, int] = {}
     masks: dict[str, int] = {}
-    for write in _field_writes(trace, module, state):
+    for write in _field_writes(trace, module, version):
         low, bits = _field(module, write)
         mask = (1 << bits) - 1 << low
         if masks.get(write.register, 0) & mask:
@@ -98,7 +99,8 @@ def _field(module: str, write: _FieldWrite) -> tuple[int, int]:
     if register is None or write.field not in register.fields:
         raise Problem(
             f"the event unit of {_OF[module]} has no {write.field}",
-            where=str(write.place),
+            id="TP002",
+            where=write.place,
             why="its registers have no such field"
             if register is not None
             else f"only the other units have {write.register}",
@@ -110,13 +112,14 @@ def _field(module: str, write: _FieldWrite) -> tuple[int, int]:
 def _written_twice(trace: Trace, write: _FieldWrite) -> Problem:
     return Problem(
         f"@{trace.name} sets {write.field} of {write.register} twice",
-        where=str(write.place),
+        id="TP002",
+        where=write.place,
         why="a field has one value; combo events 0 and 2 take their inputs from the same fields",
         fix="keep one of the lines",
     )
 
 
-def _field_writes(trace: Trace, module: str, state: State) -> Iterator[_FieldWrite]:
+def _field_writes(trace: Trace, module: str, version: Version) -> Iterator[_FieldWrite]:
     """Combinations and edges first, then control in the order of the lines, ports, and events at last."""
     for line in trace.lines:
         if isinstance(line, TraceCombo):
@@ -124,7 +127,7 @@ def _field_writes(trace: Trace, module: str, state: State) -> Iterator[_FieldWri
     for line in trace.lines:
         if isinstance(line, TraceEdge):
             yield from _edge(line, module)
-    yield from _control(trace, module, state)
+    yield from _control(trace, module, version)
     for line in trace.lines:
         if isinstance(line, TracePort):
             yield from _port(trace, line)
@@ -155,15 +158,15 @@ def _edge(line: TraceEdge, module: str) -> Iterator[_FieldWrite]:
         yield _FieldWrite(register="Edge_Detection_event_control", field=field, value=value, place=line.place)
 
 
-def _control(trace: Trace, module: str, state: State) -> Iterator[_FieldWrite]:
+def _control(trace: Trace, module: str, version: Version) -> Iterator[_FieldWrite]:
     packet = packet_of(trace)
     unit = "core" if packet is None else packet.unit
-    has_mode = unit == "core" if state.routes_traces else unit != "mem"
+    has_mode = unit == "core" if version.routes_traces else unit != "mem"
     for line in trace.lines:
         match line:
             case TraceSwitch():
                 field = f"Trace_{line.at.capitalize()}_Event"
-                value = _switch(line, module, state)
+                value = _switch(line, module, version)
                 yield _FieldWrite(register="Trace_Control0", field=field, value=value, place=line.place)
             case TraceMode() if has_mode:
                 yield _FieldWrite(register="Trace_Control0", field="Mode", value=line.number, place=line.place)
@@ -173,11 +176,11 @@ def _control(trace: Trace, module: str, state: State) -> Iterator[_FieldWrite]:
                     yield _FieldWrite(register="Trace_Control1", field=field, value=value, place=line.place)
 
 
-def _switch(line: TraceSwitch, module: str, state: State) -> int:
+def _switch(line: TraceSwitch, module: str, version: Version) -> int:
     if line.event is not None:
         return event_number(module, line.event, line.place)
     assert line.broadcast is not None
-    if not state.routes_traces:
+    if not version.routes_traces:
         return line.broadcast
     return event_number(module, broadcast_event(module, line.broadcast), line.place)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tileproof.device_model import SHIM, TILE_KINDS
+from tileproof.diagnostic import Place
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.insts import tile_address
@@ -55,8 +56,8 @@ from tileproof.mlir.design import (
     TraceSwitch,
     TraceUnit,
 )
-from tileproof.mlir.values import MemRef, Place
-from tileproof.mlir_aie_states import State
+from tileproof.mlir.values import MemRef
+from tileproof.mlir_aie_versions import Version
 
 # The defaults of aie-insert-trace-flows (AIEPasses.td); its burst of 64 bytes is the shortest, code 0.
 _CHANNEL, TRACE_BD = 1, 15
@@ -65,39 +66,39 @@ _SHIM_CHANNELS = TILE_KINDS[SHIM].channels
 _OWN_EVENT = {"start": "USER_EVENT_1", "stop": "USER_EVENT_0"}
 
 
-def lower_traces(design: Design, state: State) -> Design:
+def lower_traces(design: Design, version: Version) -> Design:
     """The design with packet flows, an argument and register writes where it had traces; a `Problem` where mlir-aie
     would refuse them."""
-    _check_known(design, state)
+    _check_known(design, version)
     for trace in design.traces:
         check_trace(trace, design.device.generation)
-        if not state.routes_traces:
+        if not version.routes_traces:
             _check_has_id(trace)
-    if design.traces and state.routes_traces:
-        design = _routed(design, state)
-    writes = {trace.name: _register_writes(trace, state) for trace in design.traces}
+    if design.traces and version.routes_traces:
+        design = _routed(design, version)
+    writes = {trace.name: _register_writes(trace, version) for trace in design.traces}
     sequences = tuple(_without_traces(sequence, writes) for sequence in design.sequences)
     return replace(design, sequences=sequences, traces=())
 
 
-def _check_known(design: Design, state: State) -> None:
+def _check_known(design: Design, version: Version) -> None:
     used = [
-        *(trace.place for trace in design.traces if not state.has_traces),
+        *(trace.place for trace in design.traces if not version.has_traces),
         *(
             operation.place
             for sequence in design.sequences
             for operation in sequence.operations
-            if (isinstance(operation, TraceHostConfig) and not state.routes_traces)
-            or (isinstance(operation, StartTrace) and not state.has_traces)
+            if (isinstance(operation, TraceHostConfig) and not version.routes_traces)
+            or (isinstance(operation, StartTrace) and not version.has_traces)
         ),
     ]
     if used:
         raise Problem(
-            f"mlir-aie of {state.name} does not read this",
-            where=str(used[0]),
+            f"mlir-aie of {version.name} does not read this",
+            where=used[0],
             why="aie.trace came in March 2026, and aie.trace.host_config at the end of that month",
             fix="leave the traces away, or take a newer mlir-aie",
-            check="TP004",
+            id="TP004",
         )
 
 
@@ -106,15 +107,15 @@ def _check_has_id(trace: Trace) -> None:
     if packet is not None and packet.id is None:
         raise Problem(
             f"the packets of @{trace.name} have no id",
-            where=str(packet.place),
+            where=packet.place,
             why="mlir-aie gives traces their ids since the end of March 2026 only",
             fix="write id = 1, or another number up to 31",
-            check="TP004",
+            id="TP004",
         )
 
 
-def _register_writes(trace: Trace, state: State) -> tuple[RegisterWrite, ...]:
-    return tuple(_write(trace.tile, offset, value, trace.place) for offset, value in register_writes(trace, state))
+def _register_writes(trace: Trace, version: Version) -> tuple[RegisterWrite, ...]:
+    return tuple(_write(trace.tile, offset, value, trace.place) for offset, value in register_writes(trace, version))
 
 
 def _without_traces(sequence: Sequence, writes: dict[str, tuple[RegisterWrite, ...]]) -> Sequence:
@@ -125,7 +126,8 @@ def _without_traces(sequence: Sequence, writes: dict[str, tuple[RegisterWrite, .
             if operation.trace not in writes:
                 raise Problem(
                     f"there is no trace @{operation.trace}",
-                    where=str(operation.place),
+                    id="TP002",
+                    where=operation.place,
                     why="traces here: " + (", ".join(f"@{name}" for name in writes) or "none"),
                     fix="name one of those",
                 )
@@ -154,14 +156,14 @@ class _Egress:
     place: Place
 
 
-def _routed(design: Design, state: State) -> Design:
+def _routed(design: Design, version: Version) -> Design:
     """With flows, and the operations in its first sequence that lead them into host memory."""
     sequence, config = _host_config(design)
     traces = _with_packets(design.traces)
     for trace in traces:
-        _check_unit(trace, traces, state)
+        _check_unit(trace, traces, version)
     shim = _shim(design, config)
-    sequence, buffer = _with_buffer(sequence, config, state)
+    sequence, buffer = _with_buffer(sequence, config, version)
     egress = _Egress(
         shim=shim,
         channel=_free_channel(design, shim, config),
@@ -186,7 +188,8 @@ def _host_config(design: Design) -> tuple[Sequence, TraceHostConfig]:
     if not design.sequences:
         raise Problem(
             f"@{trace.name} is traced, and the design has no runtime sequence",
-            where=str(trace.place),
+            id="TP002",
+            where=trace.place,
             why="a trace leaves the array through a buffer of the runtime sequence",
             fix="add an aie.runtime_sequence with an aie.trace.host_config",
         )
@@ -195,7 +198,8 @@ def _host_config(design: Design) -> tuple[Sequence, TraceHostConfig]:
     if config is None:
         raise Problem(
             f"@{sequence.name} says nothing of the buffer for traces",
-            where=str(sequence.place),
+            id="TP002",
+            where=sequence.place,
             why=f"the design has a trace at {trace.place}, and the first sequence has no aie.trace.host_config",
             fix="write `aie.trace.host_config {buffer_size = 8192 : i32}` into it",
         )
@@ -217,7 +221,8 @@ def _with_packets(traces: tuple[Trace, ...]) -> tuple[Trace, ...]:
         if number is None:
             raise Problem(
                 f"there is no packet id left for @{trace.name}",
-                where=str(trace.place),
+                id="TP002",
+                where=trace.place,
                 why=f"traces have ids {PACKET_IDS.start} to {PACKET_IDS.stop - 1}, {len(written)} of which the "
                 "design gives away itself",
                 fix="trace fewer units in one run",
@@ -230,7 +235,8 @@ def _take(written: dict[int, Place], number: int, place: Place) -> None:
     if number in written:
         raise Problem(
             f"packet id {number} of a trace is taken",
-            where=str(place),
+            id="TP002",
+            where=place,
             why=f"first at {written[number]}; whoever reads the traces tells them apart by it",
             fix="use another id, or leave id away",
         )
@@ -249,14 +255,15 @@ def _with_packet(trace: Trace, number: int) -> Trace:
     return replace(trace, lines=lines)
 
 
-def _check_unit(trace: Trace, traces: tuple[Trace, ...], state: State) -> None:
+def _check_unit(trace: Trace, traces: tuple[Trace, ...], version: Version) -> None:
     packet = packet_of(trace)
     assert packet is not None
     first = next(other for other in traces if _unit(other) == _unit(trace))
-    if first is not trace and state.traces_units_once:
+    if first is not trace and version.traces_units_once:
         raise Problem(
             f"a unit of {trace.tile} is traced twice",
-            where=str(trace.place),
+            id="TP002",
+            where=trace.place,
             why=f"first by @{first.name} at {first.place}; a trace unit sends one stream of packets",
             fix="put the events of both into one trace",
         )
@@ -264,14 +271,16 @@ def _check_unit(trace: Trace, traces: tuple[Trace, ...], state: State) -> None:
         if not any(isinstance(line, TraceSwitch) and line.at == at for line in trace.lines):
             raise Problem(
                 f"@{trace.name} does not say when it {at}s",
-                where=str(trace.place),
+                id="TP002",
+                where=trace.place,
                 why="a trace unit begins and ends with an event",
                 fix=f"write `aie.trace.{at} broadcast = {15 if at == 'start' else 14}` into it",
             )
     if _port(trace).channel >= trace_ports(trace.tile.kind):
         raise Problem(
             f"{trace.tile} has no trace unit of its memory",
-            where=str(packet.place),
+            id="TP002",
+            where=packet.place,
             why="only a core tile has two of them",
             fix=f"write type = {_UNIT_OF[trace.tile.kind]}",
         )
@@ -308,7 +317,8 @@ def _shim(design: Design, config: TraceHostConfig) -> Tile:
     if config.column >= design.device.columns:
         raise Problem(
             f"there is no shim tile in column {config.column}",
-            where=str(config.place),
+            id="TP002",
+            where=config.place,
             why=f"{design.device.name} has columns 0 to {design.device.columns - 1}",
             fix="let egress_shim_col be one of those",
         )
@@ -329,7 +339,8 @@ def _free_channel(design: Design, shim: Tile, config: TraceHostConfig) -> int:
     if len(used) >= _SHIM_CHANNELS:
         raise Problem(
             f"{shim} has no input left for traces",
-            where=str(config.place),
+            id="TP002",
+            where=config.place,
             why="flows and allocations of the design have both of its S2MM channels",
             fix="let egress_shim_col name a column whose shim tile has one left",
         )
@@ -358,11 +369,11 @@ def check_trace_channel(design: Design, allocations: Iterable[ShimAllocation]) -
                 if flow.sources[0].bundle == "Trace" and _ends_in(one, port):
                     raise Problem(
                         f"traces and @{one.fifo} end in the same channel",
-                        where=str(flow.place),
+                        where=flow.place,
                         why=f"both go to S2MM channel {port.channel} of {port.tile}, and mlir-aie gives fifos theirs "
                         "without a look at traces",
                         fix="let egress_shim_col of aie.trace.host_config name another column",
-                        check="TP312",
+                        id="TP312",
                     )
 
 
@@ -374,21 +385,22 @@ def _ends_in(allocation: ShimAllocation, port: Port) -> bool:
 # The buffer, and what the first sequence does for traces
 
 
-def _with_buffer(sequence: Sequence, config: TraceHostConfig, state: State) -> tuple[Sequence, TraceBuffer]:
+def _with_buffer(sequence: Sequence, config: TraceHostConfig, version: Version) -> tuple[Sequence, TraceBuffer]:
     """The sequence with an argument more for traces, or as it was: they may lie behind the data of its last one."""
     count, nbytes = len(sequence.arguments), config.nbytes
     if config.reuses_last:
         if not count:
             raise Problem(
                 f"@{sequence.name} has no argument to put traces behind",
-                where=str(config.place),
+                id="TP002",
+                where=config.place,
                 why="reuse_output_buffer puts them behind the data of the last argument",
                 fix="leave reuse_output_buffer away",
             )
         buffer = TraceBuffer(
             argument=count - 1, byte_offset=sequence.arguments[-1].nbytes, nbytes=nbytes, is_appended=False
         )
-    elif state.appends_trace_buffer:
+    elif version.appends_trace_buffer:
         type_ = MemRef((nbytes,), DTYPES["i8"])
         sequence = replace(sequence, arguments=(*sequence.arguments, type_))
         buffer = TraceBuffer(argument=count, byte_offset=0, nbytes=nbytes, is_appended=True)

@@ -229,7 +229,7 @@ class EndOp(LooseOp):
 
 @irdl_op_definition
 class UseLockOp(LooseOp):
-    """Operands: the lock, and where a state of mlir-aie wants it so, the value."""
+    """Operands: the lock, and where a version of mlir-aie wants it so, the value."""
 
     name = "aie.use_lock"
 

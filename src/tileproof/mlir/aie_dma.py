@@ -40,8 +40,8 @@ from tileproof.mlir.syntax import (
     print_values,
     refuse_text,
     scalar,
-    state_of,
     tile_with_region,
+    version_of,
     word,
 )
 
@@ -170,7 +170,7 @@ class DmaBdOp(LooseOp):
         printer.print_ssa_value(self.ins[0])
         printer.print_string(" : ")
         printer.print_attribute(self.ins[0].type)
-        if state_of(printer).numbers_are_values:
+        if version_of(printer).numbers_are_values:
             _print_named_bd(printer, self.attributes)
         else:
             _print_positional_bd(printer, self.attributes, self.ins[0].type)
@@ -394,7 +394,7 @@ class ShimAllocationOp(LooseOp):
         printer.print_string(" ")
         printer.print_symbol_name(data(attrs["sym_name"]))
         printer.print_string("(")
-        if state_of(printer).allocates_by_tile and self.ins:
+        if version_of(printer).allocates_by_tile and self.ins:
             printer.print_ssa_value(self.ins[0])
             printer.print_string(f", {end}")
         else:

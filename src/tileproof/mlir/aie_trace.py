@@ -16,7 +16,7 @@ from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
 
 from tileproof.mlir.lines import rest_of_line
-from tileproof.mlir.syntax import LooseOp, data, handle, integer, merge, number, print_rest, state_of
+from tileproof.mlir.syntax import LooseOp, data, handle, integer, merge, number, print_rest, version_of
 
 
 @irdl_op_definition
@@ -43,7 +43,7 @@ class TraceOp(LooseOp):
         printer.print_string("(")
         printer.print_ssa_value(self.ins[0])
         printer.print_string(") ")
-        if "buffer_size" in self.attributes and not state_of(printer).routes_traces:
+        if "buffer_size" in self.attributes and not version_of(printer).routes_traces:
             printer.print_string(f"buffer_size = {number(self.attributes['buffer_size'])} ")
         printer.print_region(self.bodies[0])
         print_rest(printer, self, "sym_name", "buffer_size")
@@ -84,10 +84,10 @@ class HostConfigOp(TraceLineOp):
         return values if readable and "buffer_size" in values else None
 
     def print(self, printer: Printer) -> None:
-        values, state = self.values(), state_of(printer)
-        if values is None or not state.routes_traces or self.is_old() is not state.appends_trace_buffer:
+        values, version = self.values(), version_of(printer)
+        if values is None or not version.routes_traces or self.is_old() is not version.appends_trace_buffer:
             printer.print_string(data(self.attributes["text"]))
-        elif state.appends_trace_buffer:
+        elif version.appends_trace_buffer:
             printer.print_string(f" {{{', '.join(self._new(values))}}}")
         else:
             printer.print_string(f" {' '.join(self._old(values))}")

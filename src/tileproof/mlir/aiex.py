@@ -291,7 +291,7 @@ class SyncOp(ScalarOp):
 
 @irdl_op_definition
 class AddressPatchOp(LooseOp):
-    """Operands: the offset, where a state of mlir-aie wants it so."""
+    """Operands: the offset, where a version of mlir-aie wants it so."""
 
     name = "aiex.npu.address_patch"
 
@@ -326,7 +326,7 @@ class AddressPatchOp(LooseOp):
 
 @irdl_op_definition
 class RtpWriteOp(LooseOp):
-    """Operands: the value, where a state of mlir-aie wants it so."""
+    """Operands: the value, where a version of mlir-aie wants it so."""
 
     name = "aiex.npu.rtp_write"
 
@@ -361,7 +361,7 @@ class RtpWriteOp(LooseOp):
 
 @irdl_op_definition
 class PushQueueOp(LooseOp):
-    """Operands: BD id and repeat count, where a state of mlir-aie wants them so."""
+    """Operands: BD id and repeat count, where a version of mlir-aie wants them so."""
 
     name = "aiex.npu.push_queue"
 

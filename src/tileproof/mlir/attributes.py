@@ -27,6 +27,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.diagnostic import Diagnostic
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.mlir.aie_fifos import SubviewType
@@ -37,8 +38,8 @@ from tileproof.mlir.syntax import OLD_SPELLING, UNROLLED, PacketInfo
 from tileproof.mlir.values import MemRef
 
 
-def refuse(op: XdslOperation, what: str, fix: str, why: str | None = None, check: str | None = None) -> NoReturn:
-    raise Problem(what, where=str(place_of(op)), why=why, fix=fix, check=check)
+def refuse(op: XdslOperation, what: str, fix: str, why: str | None = None, id: str = "TP001") -> NoReturn:
+    raise Problem(what, where=place_of(op), why=why, fix=fix, id=id)
 
 
 def unknown_attributes(op: XdslOperation, known: Iterable[str]) -> list[Note]:
@@ -56,8 +57,8 @@ def _unknown(op: XdslOperation, key: str, known: tuple[str, ...]) -> Note:
     near = get_close_matches(key, known, n=1, cutoff=0.7)
     near = near or get_close_matches(key.removeprefix("tileproof."), known, n=1, cutoff=0.7)
     listed = "it knows " + ", ".join(known)
-    return Note(
-        about="attribute",
+    said = Diagnostic(
+        id="TP003",
         what=f"{op.name} has an attribute {key!r} that " + ("does not exist" if near else "tileproof does not know"),
         why=f"mlir-aie ignores it without a word, and so does tileproof; {listed}"
         if near
@@ -65,6 +66,7 @@ def _unknown(op: XdslOperation, key: str, known: tuple[str, ...]) -> Note:
         fix=f"did you mean {near[0]!r}?" if near else "remove it, or correct its name",
         place=place_of(op),
     )
+    return Note(said=said)
 
 
 def string(op: XdslOperation, key: str) -> str:

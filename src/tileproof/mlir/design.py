@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tileproof.device_model import Device
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.mlir.program import Body
-from tileproof.mlir.values import MemRef, Place
+from tileproof.mlir.values import MemRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -551,15 +552,15 @@ class Sequence:
 class Note:
     """What the reader has to say: an attribute that mlir-aie ignores too, a trace, an old spelling.
 
-    `states` are the states of mlir-aie that read the operation as it is spelled; None for all of them.
+    `versions` are the versions of mlir-aie that read the operation as it is spelled; None for all of them.
     """
 
-    about: Literal["attribute", "trace", "spelling"]
-    what: str
-    why: str
-    fix: str
-    place: Place
-    states: tuple[str, ...] | None = None
+    said: Diagnostic
+    versions: tuple[str, ...] | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.said.place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

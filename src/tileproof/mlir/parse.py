@@ -13,6 +13,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 from xdsl.utils.lexer import Span
 
+from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.mlir.aie import Aie, DeviceOp
 from tileproof.mlir.aiex import Aiex
@@ -24,7 +25,6 @@ from tileproof.mlir.loops import UnrollingParser
 from tileproof.mlir.memref import MemRef
 from tileproof.mlir.opaque import OPAQUE_DIALECTS, Head, OpaqueParser, opaque_operation
 from tileproof.mlir.syntax import LooseOp
-from tileproof.mlir.values import Place
 
 # Deeper nesting than this is no design; Python's own limit would end in a traceback.
 _MAX_NESTING = 50
@@ -104,6 +104,7 @@ def parse_module(text: str, name: str) -> ModuleOp:
         # xDSL refuses some malformed attributes with the exceptions of its own constructors.
         raise Problem(
             f"{name} cannot be read",
+            id="TP001",
             where=name,
             why=f"{type(error).__name__}: {error}".splitlines()[0],
             fix="compare with the syntax that mlir-aie prints; `aie-opt` names the place if you have it",
@@ -138,10 +139,10 @@ def _verify(module: ModuleOp, name: str) -> None:
         except Exception as error:  # xDSL's operations raise of every kind
             raise Problem(
                 f"{operation.name} is not well formed",
-                where=str(place_of(operation)) if operation.parent_op() else name,
+                where=place_of(operation) if operation.parent_op() else Place.of_file(name),
                 why=str(error).splitlines()[0],
                 fix="compare with the syntax that mlir-aie prints",
-                check="TP505" if isinstance(operation, func.CallOp) else None,
+                id="TP505" if isinstance(operation, func.CallOp) else "TP001",
             ) from None
 
 
@@ -166,13 +167,15 @@ def _unreadable(error: ParseError, text: str, name: str) -> Problem:
     if not text[error.span.start :].strip():
         return Problem(
             f"{name} cannot be read: it ends too early",
-            where=f"{name}:{location.line}:{location.col}",
+            id="TP001",
+            where=Place(name, location.line, location.col),
             why="a bracket is not closed, or its last lines are missing" if text.strip() else "there is nothing in it",
             fix="let one `module { ... }` with an aie.device be the whole file",
         )
     return Problem(
         f"{name} cannot be read: {error.msg.strip()}",
-        where=f"{name}:{location.line}:{location.col}",
+        id="TP001",
+        where=Place(name, location.line, location.col),
         why=underlined(text.split("\n")[location.line - 1], location.col, error.span.len),
         fix=_fix(error.msg),
     )
@@ -198,7 +201,8 @@ def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
         if column:
             raise Problem(
                 f"{name} cannot be read: a text in quotes does not end on its line",
-                where=f"{name}:{number}:{column}",
+                id="TP001",
+                where=Place(name, number, column),
                 why=underlined(line, column, len(line)),
                 fix="close the quotes",
             )
@@ -206,7 +210,8 @@ def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
         if wide is not None:
             raise Problem(
                 f"{name} cannot be read: there is no type {wide[0]}",
-                where=f"{name}:{number}:{wide.start() + 1}",
+                id="TP001",
+                where=Place(name, number, wide.start() + 1),
                 why=underlined(line, wide.start() + 1, wide.end()),
                 fix=f"MLIR's integers have at most {_MAX_BITS:,} bits, and those of a design 64",
             )
@@ -214,7 +219,8 @@ def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
         if depth > _MAX_NESTING:
             raise Problem(
                 f"{name} is nested too deeply",
-                where=f"{name}:{number}",
+                id="TP001",
+                where=Place(name, number),
                 why=f"more than {_MAX_NESTING} brackets are open",
                 fix="close the brackets; no design needs so many",
             )

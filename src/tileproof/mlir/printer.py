@@ -1,4 +1,4 @@
-"""A design as text again, in the spelling of one state of mlir-aie."""
+"""A design as text again, in the spelling of one version of mlir-aie."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tileproof.mlir.aie_dma import ShimAllocationOp
 from tileproof.mlir.aiex import SSA_SCALARS
 from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.syntax import HANDLE, DialectPrinter, LooseOp, number
-from tileproof.mlir_aie_states import NEWEST, State
+from tileproof.mlir_aie_versions import NEWEST, Version
 
 
-def respelled(text: str, name: str, state: State = NEWEST) -> str:
-    """The design in `text` as mlir-aie of `state` writes it, without its comments.
+def respelled(text: str, name: str, version: Version = NEWEST) -> str:
+    """The design in `text` as mlir-aie of `version` writes it, without its comments.
 
-    `name` is what messages call the text. Raises `Problem` if it cannot be read, or if that state has no word for
+    `name` is what messages call the text. Raises `Problem` if it cannot be read, or if that version has no word for
     what it says.
     """
     module = parse_module(text, name)
-    _Respeller(state).respell(module)
+    _Respeller(version).respell(module)
     stream = StringIO()
     printer = DialectPrinter(stream)
-    printer.state = state
+    printer.version = version
     for device in module.ops:
         printer.keep_names(device)
     printer.print_op(module)
@@ -41,13 +41,13 @@ def respelled(text: str, name: str, state: State = NEWEST) -> str:
 class _Respeller:
     """Changes what the spellings say with other operations; the rest is the printing of each operation."""
 
-    state: State
+    version: Version
     # One constant per value and block, in the order of their use, as a person would write it.
     _constants: dict[Block, dict[int, ConstantOp]] = field(default_factory=dict)
 
     def respell(self, module: ModuleOp) -> None:
         operations = list(module.walk())
-        if not self.state.links_by_function:
+        if not self.version.links_by_function:
             _link_with_on_cores(operations)
         for operation in operations:
             self._one(operation)
@@ -56,25 +56,27 @@ class _Respeller:
         match operation:
             case OldSequenceOp():
                 _rename(operation)
-            case ShimAllocationOp() if self.state.allocates_by_tile and not operation.ins:
+            case ShimAllocationOp() if self.version.allocates_by_tile and not operation.ins:
                 operation.operands = [_shim_tile(operation).outs[0]]
-            case ShimAllocationOp() if not self.state.allocates_by_tile and operation.column() is None:
+            case ShimAllocationOp() if not self.version.allocates_by_tile and operation.column() is None:
                 raise Problem(
                     "aie.shim_dma_allocation wants a tile here",
-                    where=str(place_of(operation)),
+                    id="not-spelled",
+                    where=place_of(operation),
                     why="mlir-aie of November 2025 wants its column",
                     fix="name the result of an aie.tile operation",
                 )
-            case LogicalTileOp() if not self.state.has_logical_tiles:
+            case LogicalTileOp() if not self.version.has_logical_tiles:
                 raise Problem(
                     "a tile without a place cannot be spelled for mlir-aie of November 2025",
-                    where=str(place_of(operation)),
+                    id="not-spelled",
+                    where=place_of(operation),
                     why="aie.logical_tile came in March 2026",
                     fix="give the tile its column and row with aie.tile",
                 )
-            case UseLockOp() if self.state.numbers_are_values and "value" in operation.attributes:
+            case UseLockOp() if self.version.numbers_are_values and "value" in operation.attributes:
                 self._with_operands(operation, ("value",))
-            case LooseOp() if self.state.numbers_are_values and type(operation) in SSA_SCALARS:
+            case LooseOp() if self.version.numbers_are_values and type(operation) in SSA_SCALARS:
                 self._with_operands(operation, SSA_SCALARS[type(operation)])
 
     def _with_operands(self, operation: LooseOp, keys: Sequence[str]) -> None:
@@ -158,7 +160,8 @@ def _link_with_on_cores(operations: Sequence[Operation]) -> None:
         if len(objects) > 1:
             raise Problem(
                 "a core with several object files cannot be spelled for mlir-aie of November 2025",
-                where=str(place_of(core)),
+                id="not-spelled",
+                where=place_of(core),
                 why=f"its functions are in {', '.join(objects)}, and link_with stood on the core until March 2026",
                 fix="put the tile functions of this core into one file",
             )

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tileproof.mlir.values import Place, Type
+from tileproof.diagnostic import Place
+from tileproof.mlir.values import Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
 from tileproof.device_model import MEM, SHIM, TILE_KINDS, TILE_SCHEMES, Device, device_named
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
 from tileproof.kernel.banks import FIFO_ADDRESSES, FIFO_BANKS
 from tileproof.mlir import spelling
@@ -88,7 +89,7 @@ from tileproof.mlir.parse import parse_module, place_of
 from tileproof.mlir.sequences import SequenceReader
 from tileproof.mlir.syntax import UNROLLED, PadLayout, pairs
 from tileproof.mlir.trace_lines import trace_line
-from tileproof.mlir.values import MemRef, Place
+from tileproof.mlir.values import MemRef
 
 
 def read_design(text: str, name: str) -> Design:
@@ -101,7 +102,8 @@ def read_design(text: str, name: str) -> Design:
     if len(devices) != 1:
         raise Problem(
             f"{name} has {len(devices)} devices, and a design is one",
-            where=str(place_of(devices[1])) if devices else name,
+            id="TP001",
+            where=place_of(devices[1]) if devices else Place.of_file(name),
             fix="put one `aie.device(npu1) { ... }` into the module",
         )
     return _Reader(devices[0]).read()
@@ -156,7 +158,7 @@ class _Reader:
     written: set[str] = field(init=False)
 
     def read(self) -> Design:
-        self.device = device_named(string(self.op, "device"), where=str(place_of(self.op)))
+        self.device = device_named(string(self.op, "device"), where=place_of(self.op))
         operations = list(_operations(self.op))
         self.logical = place_logical_tiles(self.device, operations)
         self.written = {text.data for op in operations if isinstance(text := op.attributes.get("sym_name"), StringAttr)}
@@ -203,7 +205,7 @@ class _Reader:
                 f"the name @{name} is taken",
                 "give one of the two another name",
                 f"first at {self.symbols[name]}",
-                check="TP604",
+                id="TP604",
             )
         self.symbols[name] = place_of(op)
         return name
@@ -240,7 +242,7 @@ class _Reader:
                 f"there is no tile ({column}, {row})",
                 "use row 0 for the shim, 1 for the mem tile, 2 to 5 for cores",
                 f"{self.device.name} has columns 0 to {self.device.columns - 1} and rows 0 to 5",
-                check="TP602",
+                id="TP602",
             )
         scheme = optional_string(op, "allocation_scheme")
         if isinstance(op, LogicalTileOp) and KINDS[string(op, "tile_type")] != kind:
@@ -255,7 +257,7 @@ class _Reader:
                 "a tile is declared after a core",
                 "move all aie.tile operations above the first aie.core",
                 "mlir-aie puts buffers and locks behind the last tile, where the core above does not see them",
-                check="TP603",
+                id="TP603",
             )
         if isinstance(op, LogicalTileOp):
             self.notes.append(spelling.without_a_place(op, column, row))
@@ -277,7 +279,7 @@ class _Reader:
                 f"there are two {what} at {earlier[0].at}",
                 "keep one of them",
                 f"first at {earlier[0].place}",
-                check="TP604",
+                id="TP604",
             )
 
     def _tile_of(self, op: XdslOperation, value: SSAValue) -> Tile:
@@ -431,7 +433,7 @@ class _Reader:
         self._known(op, *_CORE_ATTRIBUTES)
         tile = self._tile_of(op, op.operands[0])
         if tile.kind != "core":
-            refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", check="TP605")
+            refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", id="TP605")
         self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
         body = BodyReader(self.buffers, self.locks)
         if any(isinstance(inner, AcquireOp) and inner.gives_objects() for inner in op.walk()):
@@ -460,7 +462,7 @@ class _Reader:
         tile = self._tile_of(op, op.operands[0])
         kind = "mem" if isinstance(op, MemTileDmaOp) else "core"
         if tile.kind != kind:
-            refuse(op, f"{op.name} cannot be on {tile}", f"it is the DMA of a {kind} tile", check="TP605")
+            refuse(op, f"{op.name} cannot be on {tile}", f"it is the DMA of a {kind} tile", id="TP605")
         reader = DmaReader({value: buffer.name for value, buffer in self.buffers.items()}, self.locks)
         self.programs += reader.programs(op, tile)
         self.notes += reader.notes
@@ -532,7 +534,7 @@ class _Reader:
                 f"there is no cascade from {source} to {destination}",
                 "let it go from a core to its south or east neighbour",
                 "the cascade wires run from north to south and from west to east",
-                check="TP606",
+                id="TP606",
             )
         self.cascade_flows.append(CascadeFlow(source=source, destination=destination, place=place_of(op)))
 
@@ -559,7 +561,7 @@ class _Reader:
             self.notes.append(spelling.old_allocation(op))
         known = next((tile for tile in self.tiles.values() if tile.at == (column, 0)), None)
         if op.ins and self._tile_of(op, op.ins[0]).kind != "shim":
-            refuse(op, f"{self._tile_of(op, op.ins[0])} is no shim tile", "name a tile of row 0", check="TP605")
+            refuse(op, f"{self._tile_of(op, op.ins[0])} is no shim tile", "name a tile of row 0", id="TP605")
         self.allocations.append(
             ShimAllocation(
                 name=self._symbol(op, string(op, "sym_name")),
@@ -625,13 +627,14 @@ def _operations(op: DeviceOp) -> Iterator[XdslOperation]:
 
 
 def _trace_note(op: XdslOperation, name: str, tile: Tile) -> Note:
-    return Note(
-        about="trace",
+    said = Diagnostic(
+        id="TP005",
         what=f"@{name} traces {tile}, and the emulator writes no trace",
         why="it is lowered as mlir-aie does, and tileproof does not model what the array's event units see",
         fix="read the trace of a run on the device; a trace buffer that is emulated stays as it is",
         place=place_of(op),
     )
+    return Note(said=said)
 
 
 def _pads(op: XdslOperation) -> tuple[tuple[int, int], ...]:

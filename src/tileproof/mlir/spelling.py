@@ -1,13 +1,14 @@
-"""What a design says in words that not every mlir-aie reads: a note for each, with the states that do."""
+"""What a design says in words that not every mlir-aie reads: a note for each, with the versions that do."""
 
 from __future__ import annotations
 
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.diagnostic import Diagnostic
 from tileproof.mlir.design import Note
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.syntax import OLD_SPELLING
-from tileproof.mlir_aie_states import states_that
+from tileproof.mlir_aie_versions import versions_that
 
 
 def without_a_place(op: XdslOperation, column: int, row: int) -> Note:
@@ -16,7 +17,7 @@ def without_a_place(op: XdslOperation, column: int, row: int) -> Note:
         what=f"a tile without a place goes to ({column}, {row})",
         why="aie-place-tiles of mlir-aie would put it there; there was no such pass before April 2026",
         fix="write aie.tile with column and row for an older mlir-aie",
-        states=states_that(lambda state: state.places_tiles),
+        versions=versions_that(lambda version: version.places_tiles),
     )
 
 
@@ -26,7 +27,7 @@ def old_sequence(op: XdslOperation) -> Note:
         what="aiex.runtime_sequence is what mlir-aie called it until November 2025",
         why="it is aie.runtime_sequence since, and the old name is an unknown operation",
         fix="write aie.runtime_sequence, or print the design with `tileproof inspect FILE --print`",
-        states=(),
+        versions=(),
     )
 
 
@@ -36,7 +37,7 @@ def loops(op: XdslOperation) -> Note:
         what="the sequence has loops, and they are written out",
         why="aie-unroll-runtime-sequence-loops of mlir-aie does so; there was no such pass before July 2026",
         fix="print the design with `tileproof inspect FILE --print` for an older mlir-aie",
-        states=states_that(lambda state: state.unrolls_sequences),
+        versions=versions_that(lambda version: version.unrolls_sequences),
     )
 
 
@@ -46,7 +47,7 @@ def objects_by_themselves(op: XdslOperation) -> Note:
         what="the core acquires objects by themselves",
         why="until August 2026 an acquire gave a subview, and aie.objectfifo.subview.access an object of it",
         fix="write the subview and its accesses for an mlir-aie of that time",
-        states=(),
+        versions=(),
     )
 
 
@@ -56,7 +57,7 @@ def old_allocation(op: XdslOperation) -> Note:
         what="aie.shim_dma_allocation names a column, as until December 2025",
         why="it is aie.shim_dma_allocation @name(%tile, MM2S, 0) since",
         fix="name the shim tile, or print the design with `tileproof inspect FILE --print`",
-        states=states_that(lambda state: not state.allocates_by_tile),
+        versions=versions_that(lambda version: not version.allocates_by_tile),
     )
 
 
@@ -66,7 +67,7 @@ def old_host_config(op: XdslOperation) -> Note:
         what=f"{op.name} is spelled as mlir-aie did until July 2026",
         why=f"it is {op.name} {{buffer_size = ... : i32}} since, and names no argument",
         fix="print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
-        states=states_that(lambda state: state.routes_traces and not state.appends_trace_buffer),
+        versions=versions_that(lambda version: version.routes_traces and not version.appends_trace_buffer),
     )
 
 
@@ -76,7 +77,7 @@ def trace_with_buffer(op: XdslOperation) -> Note:
         what="aie.trace has a buffer_size, as in March 2026",
         why="it is buffer_size of aie.trace.host_config since",
         fix="leave buffer_size away, and write an aie.trace.host_config into the sequence",
-        states=states_that(lambda state: state.has_traces and not state.routes_traces),
+        versions=versions_that(lambda version: version.has_traces and not version.routes_traces),
     )
 
 
@@ -90,10 +91,11 @@ def before_july(op: XdslOperation, new: str) -> list[Note]:
             what=f"{op.name} is spelled as mlir-aie did until July 2026",
             why=f"it is {new} since",
             fix="print the design with `tileproof inspect FILE --print` for the mlir-aie that is to read it",
-            states=states_that(lambda state: not state.numbers_are_values),
+            versions=versions_that(lambda version: not version.numbers_are_values),
         )
     ]
 
 
-def _note(op: XdslOperation, *, what: str, why: str, fix: str, states: tuple[str, ...]) -> Note:
-    return Note(about="spelling", what=what, why=why, fix=fix, place=place_of(op), states=states)
+def _note(op: XdslOperation, *, what: str, why: str, fix: str, versions: tuple[str, ...]) -> Note:
+    said = Diagnostic(id="TP004", what=what, why=why, fix=fix, place=place_of(op))
+    return Note(said=said, versions=versions)

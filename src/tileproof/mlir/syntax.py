@@ -1,6 +1,6 @@
 """What the operations of both dialects share: how their parts are parsed and printed.
 
-An operation prints itself in the spelling of one state of mlir-aie, which the printer carries.
+An operation prints itself in the spelling of one version of mlir-aie, which the printer carries.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from xdsl.irdl import (
 from xdsl.parser import AttrParser, Parser
 from xdsl.printer import Printer
 
-from tileproof.mlir_aie_states import NEWEST, State
+from tileproof.mlir_aie_versions import NEWEST, Version
 
 _T = TypeVar("_T", bound=Attribute)
 
@@ -144,9 +144,9 @@ UNROLLED = "tileproof.unrolled"
 
 
 class DialectPrinter(Printer):
-    """xDSL's printer, which knows the state of mlir-aie that is to read the text."""
+    """xDSL's printer, which knows the version of mlir-aie that is to read the text."""
 
-    state: State = NEWEST
+    version: Version = NEWEST
 
     def keep_names(self, device: Operation) -> None:
         """Values keep the names that the text gave them; those without one are called as their operation.
@@ -187,9 +187,9 @@ def _values_of(op: Operation) -> Iterator[SSAValue]:
     yield from (argument for region in op.regions for block in region.blocks for argument in block.args)
 
 
-def state_of(printer: Printer) -> State:
+def version_of(printer: Printer) -> Version:
     """Which mlir-aie is to read what is printed."""
-    return printer.state if isinstance(printer, DialectPrinter) else NEWEST
+    return printer.version if isinstance(printer, DialectPrinter) else NEWEST
 
 
 # Parsing

@@ -9,6 +9,7 @@ from typing import Literal, NoReturn, cast
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.diagnostic import Place
 from tileproof.mlir.aie_trace import HostConfigOp
 from tileproof.mlir.attributes import refuse
 from tileproof.mlir.design import (
@@ -27,7 +28,6 @@ from tileproof.mlir.design import (
     TraceUnit,
 )
 from tileproof.mlir.parse import place_of
-from tileproof.mlir.values import Place
 
 
 def trace_line(op: XdslOperation) -> TraceLine:

@@ -50,6 +50,7 @@ def _lowered(xclbin: Xclbin, path: Path) -> LoweredDesign:
     if lowered is None:
         raise Problem(
             f"{path.name} holds no lowered design",
+            id="other-emulator",
             where=str(path),
             why="only a build for the emulator, by this tileproof, can be read back",
             fix="build it again",
@@ -85,6 +86,7 @@ def _hold(path: Path, what: str, found: object, wanted: object) -> None:
     if wanted not in (None, found):
         raise Problem(
             f"{what} is not as [banks] asks",
+            id="bug",
             where=str(path),
             why=f"it asks for {wanted}, and the xclbin has {found}",
             fix="this is a bug of tileproof: please report it",

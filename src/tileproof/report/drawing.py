@@ -49,7 +49,7 @@ def design_text(design: Design, lowered: LoweredDesign | None, name: str) -> str
 def lowered_text(lowered: LoweredDesign, name: str) -> str:
     """`tileproof inspect --lowered`: memory maps with their banks, locks, DMA chains and circuits."""
     sections = [
-        [f"{name}: as mlir-aie of {lowered.state.name} lowers it"],
+        [f"{name}: as mlir-aie of {lowered.version.name} lowers it"],
         *(list(memory_map(lowered, tile)) for tile in _tiles_with_memory(lowered)),
         ["locks", *(f"  {x.tile!s:<14} {x.id:>2}  begins at {x.init:<3} {x.name}" for x in lowered.locks)],
         ["DMA chains", *(line for chain in lowered.chains for line in _chain(chain))],

@@ -25,6 +25,7 @@ def save(emulation: Emulation, files: Mapping[int, Path]) -> dict[int, Path]:
         if number >= len(emulation.arguments):
             raise Problem(
                 f"there is no argument {number}",
+                id="unknown-argument",
                 where=where,
                 why=f"@{emulation.sequence} has {len(emulation.arguments)}",
                 fix="save one of those",
@@ -41,7 +42,7 @@ def write_pictures(emulation: Emulation, name: str, *, trace: Path | None, dot: 
     if trace is not None:
         timelines = [report.timeline for report in emulation.reports if report.timeline is not None]
         write_output(trace, trace_json(timelines, name).encode(), what="file", where=f"--trace {trace}")
-    graphs = [fault.graph for fault in emulation.faults if fault.graph]
+    graphs = [report.graph for report in emulation.reports if report.graph]
     if dot is not None and graphs:
         write_output(dot, graphs[0].encode(), what="file", where=f"--dot {dot}")
 
@@ -52,7 +53,7 @@ def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
     ended = "ran to the end" if emulation.state == COMPLETED else f"ended in {state_name(emulation.state)}"
     times = f"{runs} runs, " if runs > 1 else ""
     lines = [
-        *(f"fault: {fault}" for fault in emulation.faults),
+        *(f"fault: {fault.paragraph}" for fault in emulation.faults),
         f"{name}: @{emulation.sequence} {ended} on the emulated {emulation.device}"
         f" ({times}{calls:,} {'call' if calls == 1 else 'calls'} of tile functions)",
         *(f"  {timeline}" for timeline in [emulation.reports[-1].timeline] if timeline is not None),
@@ -86,7 +87,7 @@ def as_json(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
             "state": state_name(emulation.state),
             "runs": len(emulation.reports),
             "calls": sum(report.calls for report in emulation.reports),
-            "faults": [asdict(fault) for fault in emulation.faults],
+            "faults": [fault.as_json() for fault in emulation.faults],
             "modelled": [_modelled(report.timeline) for report in emulation.reports if report.timeline is not None],
             "arguments": [
                 {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from types import MappingProxyType
 from xml.etree import ElementTree
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from tileproof.device import NPU, RECORDED
 from tileproof.device.times import PHASES, RunTime, percentiles, run_seconds
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
 from tileproof.verify.compare import Comparison
 from tileproof.verify.verdict import FAIL, NOT_RUN, PASS, Verdict
@@ -133,14 +135,15 @@ def _optional(value: float | None, form: str) -> str:
 
 def _explanations(verdicts: Sequence[Verdict]) -> dict[str, str]:
     """Text to outcome for everything that did not pass; cases that failed alike are told once."""
-    cases: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = {}
+    cases: dict[tuple[str, str, str, tuple[Diagnostic, ...]], list[str]] = {}
     for v in verdicts:
         if v.outcome != PASS:
             cases.setdefault((v.kernel, v.outcome, v.reason, v.faults), []).append(v.case)
     return {
         "\n".join(
             [f"\n{kernel}, {', '.join(names)}: {outcome}: {reason}"]
-            + ["  " + fault.replace("\n", "\n  ") for fault in faults]
+            + ["  " + fault.paragraph.replace("\n", "\n  ") for fault in faults]
+            + ([f"  {_WRONG_ANSWER.more.strip()}"] if outcome == FAIL and not _is_told(faults) else [])
         ): outcome
         for (kernel, outcome, reason, faults), names in cases.items()
     }
@@ -238,6 +241,25 @@ def _db_line(comparison: Comparison) -> str:
     return f"  {comparison.name}: dB error " + ", ".join(f"{name} {value:.2f}" for name, value in error.items())
 
 
+def diagnostics_of(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})) -> tuple[Diagnostic, ...]:
+    """What is wrong in all of them, each once; of a failure in which nothing but the numbers is, that they are."""
+    found: list[Diagnostic] = []
+    for verdict in verdicts:
+        found += verdict.faults
+        if verdict.outcome == FAIL and not _is_told(verdict.faults):
+            place = Place.told(f"{verdict.kernel}, case {verdict.case}")
+            found.append(replace(_WRONG_ANSWER, what=verdict.reason, place=place))
+    return tuple(dict.fromkeys([*found, *(problem.diagnostic for problem in refused.values())]))
+
+
+_WRONG_ANSWER = Diagnostic(id="wrong-answer", what="")
+
+
+def _is_told(faults: Sequence[Diagnostic]) -> bool:
+    """Whether they say what is wrong, and not only whose fault it is."""
+    return any(fault.is_error for fault in faults)
+
+
 def as_junit(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})) -> str:
     """JUnit XML: a suite per kernel, a test per case; "not run" is skipped, never passed; a refusal is an error."""
     suites = ElementTree.Element("testsuites")
@@ -273,12 +295,14 @@ def _junit_case(suite: ElementTree.Element, verdict: Verdict) -> None:
     result = ElementTree.SubElement(
         case, "failure" if verdict.outcome == FAIL else "skipped", message=_xml(verdict.reason)
     )
-    result.text = _xml("\n".join(verdict.faults))
+    result.set("type", next((fault.id for fault in verdict.faults if fault.is_error), _WRONG_ANSWER.id))
+    result.text = _xml("\n".join(fault.paragraph for fault in verdict.faults))
 
 
 def _junit_error(suite: ElementTree.Element, kernel: str, problem: Problem) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=_xml(kernel), name="what was asked for")
-    ElementTree.SubElement(case, "error", message=_xml(problem.what)).text = _xml(problem.text)
+    said = problem.diagnostic
+    ElementTree.SubElement(case, "error", message=_xml(said.what), type=said.id).text = _xml(said.paragraph)
 
 
 def _xml(text: str) -> str:

@@ -1,7 +1,7 @@
 """What aie-opt is asked for: the passes by which aiecc gives a design its addresses, as far as this aie-opt has them.
 
 Facts: python/compiler/aiecc/main.py of v1.1.x, tools/aiecc/aiecc.cpp of March and June, IRTransforms.h of August 2026.
-Passes come and go between states, so they are chosen by what `aie-opt --help` lists, in the order in which aiecc runs
+Passes come and go between versions, so they are chosen by what `aie-opt --help` lists, in the order in which aiecc runs
 them.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from tileproof.mlir_aie_states import STATES, State
+from tileproof.mlir_aie_versions import VERSIONS, Version
 from tileproof.toolchain.tool import Tool, ask
 
 _UNROLLS = "aie-objectFifo-unroll"
@@ -40,13 +40,13 @@ def passes_of(aie_opt: Tool, environ: Mapping[str, str]) -> frozenset[str]:
     return passes_in(ask([*aie_opt.command, "--help"], environ).text)
 
 
-def passes_of_state(state: State) -> frozenset[str]:
+def passes_of_version(version: Version) -> frozenset[str]:
     """Those that a pipeline could use of an aie-opt that is not here."""
-    marks = {older.mark for older in STATES[: STATES.index(state) + 1] if older.mark}
+    marks = {older.mark for older in VERSIONS[: VERSIONS.index(version) + 1] if older.mark}
     found = {*_ALWAYS, *marks}
-    found |= {*_if(_PLACES, state.places_tiles), *_if(_TRACES[:1], state.routes_traces)}
-    found |= {*_if(_TRACES[1:], state.has_traces)}
-    return frozenset(found if state.numbers_are_values else found | {"aie-register-objectFifos"})
+    found |= {*_if(_PLACES, version.places_tiles), *_if(_TRACES[:1], version.routes_traces)}
+    found |= {*_if(_TRACES[1:], version.has_traces)}
+    return frozenset(found if version.numbers_are_values else found | {"aie-register-objectFifos"})
 
 
 def pipeline(passes: Set[str], design: str, *, objects: bool, addresses: bool) -> str:

@@ -1,8 +1,8 @@
-"""The four dialects of aiecc as data: which flags ask for what, and how one is told from another.
+"""The four kinds of aiecc as data: which flags ask for what, and how one is told from another.
 
 Facts: mlir-aie's python/compiler/aiecc/cl_arguments.py (v1.1.x), tools/aiecc/CommandLineOptions.h (2026). A: the Python
 aiecc.py up to 2026-02-23, with v1.1.x; B: the C++ aiecc up to 2026-07-20, with A's flags; C1: `--get-*`, chess by
-default, up to 2026-08-04; C2: Peano by default, and `--no-xchesscc` refused. Within a dialect flags come and go; what
+default, up to 2026-08-04; C2: Peano by default, and `--no-xchesscc` refused. Within a kind flags come and go; what
 is asked for is what its `--help` lists.
 """
 
@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Literal
 
 from tileproof.errors import Problem
-from tileproof.mlir_aie_states import State, state_named
+from tileproof.mlir_aie_versions import Version, version_named
 
-Dialect = Literal["A", "B", "C1", "C2"]
-DIALECTS: tuple[Dialect, ...] = ("A", "B", "C1", "C2")
+AieccKind = Literal["A", "B", "C1", "C2"]
+DIALECTS: tuple[AieccKind, ...] = ("A", "B", "C1", "C2")
 
-# The newest state with each of them, for a plan of tools that are not here.
-STATE_OF: Mapping[Dialect, State] = {
-    "A": state_named("2025-11"),
-    "B": state_named("2026-06"),
-    "C1": state_named("2026-08"),
-    "C2": state_named("2026-08-14"),
+# The newest version with each of them, for a plan of tools that are not here.
+VERSION_OF: Mapping[AieccKind, Version] = {
+    "A": version_named("2025-11"),
+    "B": version_named("2026-06"),
+    "C1": version_named("2026-08"),
+    "C2": version_named("2026-08-14"),
 }
 
 # What aiecc calls the design with addresses: a stage below the folder that --tmpdir names, or an output.
@@ -41,33 +41,33 @@ _LAYOUT = "--get-input-with-addresses"
 class Driver:
     """An aiecc by what its `--help` says of it."""
 
-    dialect: Dialect
+    kind: AieccKind
     flags: frozenset[str]
 
     @property
     def prints_layout(self) -> bool:
         """Whether it gives the design with addresses without compiling a core."""
-        return self.dialect in ("C1", "C2")
+        return self.kind in ("C1", "C2")
 
     @property
     def takes_xclbinutil(self) -> bool:
         return _XCLBINUTIL in self.flags
 
 
-def assumed_driver(dialect: Dialect) -> Driver:
-    """One that is not here, of the last days of its dialect."""
-    own = ("--no-progress", _XCLBINUTIL) if dialect in ("C1", "C2") else ()
-    return Driver(dialect=dialect, flags=frozenset({"--sequence-name", *own}))
+def assumed_driver(kind: AieccKind) -> Driver:
+    """One that is not here, of the last days of its kind."""
+    own = ("--no-progress", _XCLBINUTIL) if kind in ("C1", "C2") else ()
+    return Driver(kind=kind, flags=frozenset({"--sequence-name", *own}))
 
 
 def driver_of(help_text: str, *, is_python: bool) -> Driver | None:
     """From what `--help` prints; None for a program that is no aiecc."""
     flags = frozenset(re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", help_text))
-    dialect = _dialect(flags, is_python)
-    return None if dialect is None else Driver(dialect=dialect, flags=flags)
+    kind = _kind(flags, is_python)
+    return None if kind is None else Driver(kind=kind, flags=flags)
 
 
-def _dialect(flags: frozenset[str], is_python: bool) -> Dialect | None:
+def _kind(flags: frozenset[str], is_python: bool) -> AieccKind | None:
     if "--get-xclbin" in flags or "--get" in flags:
         return "C1" if "--no-xchesscc" in flags else "C2"
     if "--aie-generate-xclbin" in flags:
@@ -93,7 +93,7 @@ class AieccCall:
 
 
 def aiecc_flags(driver: Driver, call: AieccCall) -> tuple[str, ...]:
-    """The arguments for a pair, with an explicit value for every option whose default has changed between dialects.
+    """The arguments for a pair, with an explicit value for every option whose default has changed between kinds.
 
     bank-aware without the fallback, which places without banks and says nothing; a tile's own allocation_scheme goes
     before it.
@@ -127,7 +127,7 @@ def _common(driver: Driver, call: AieccCall, folder: str) -> Iterator[str]:
         "--no-unified",
         f"--tmpdir={call.tmpdir}",
     )
-    yield from _OWN[driver.dialect]
+    yield from _OWN[driver.kind]
     if driver.prints_layout:
         yield f"--output-dir={folder}"
     if call.peano is not None:
@@ -141,7 +141,7 @@ def _common(driver: Driver, call: AieccCall, folder: str) -> Iterator[str]:
 
 
 # A's --dynamic-objFifos is a switch that is off; later ones take a value, and have it on.
-_OWN: Mapping[Dialect, tuple[str, ...]] = {
+_OWN: Mapping[AieccKind, tuple[str, ...]] = {
     "A": ("--no-compile-host", "--no-xchesscc", "--no-xbridge"),
     "B": ("--no-compile-host", "--no-xchesscc", "--no-xbridge", "--dynamic-objFifos=false", "--dump-intermediates"),
     "C1": ("--no-xchesscc", "--dynamic-objFifos=false"),
@@ -165,6 +165,7 @@ def refuse_unlinkable(folder: Path) -> None:
     if odd:
         raise Problem(
             f"nothing can be linked for an NPU in a folder with {odd[0]!r} in its path",
+            id="unlinkable-path",
             where=str(folder.resolve()),
             why="aiecc writes the path of each object file into a linker script without quotes",
             fix="choose a path of ASCII letters, digits, `_`, `-` and `.` with --build-dir",

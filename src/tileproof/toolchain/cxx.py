@@ -86,6 +86,7 @@ def find_cxx() -> CxxCompiler:
         if origin == "$CXX":
             raise Problem(
                 "the C++ compiler that $CXX names does not run",
+                id="no-compiler",
                 where=f"CXX={os.environ['CXX']}",
                 why="; ".join(tried),
                 fix="correct CXX, or unset it to use the machine's c++, g++ or clang++",
@@ -93,6 +94,7 @@ def find_cxx() -> CxxCompiler:
             )
     raise Problem(
         "there is no C++ compiler",
+        id="no-compiler",
         where="$CXX, then c++, g++, clang++ on PATH, then the ziglang package",
         why="; ".join(tried) or "none of them is there, and the emulator runs the tile code as native code",
         fix=f"install one (Debian, Ubuntu: apt-get install g++), or `{sys.executable} -m pip install ziglang`",

@@ -18,9 +18,10 @@ from tileproof.toolchain.complaint import Complaint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """`what` is one sentence, `more` what tileproof knows beside the tool's own words, `fix` how to mend it. `name` is
-    what to look for in the design."""
+    """`id` is an entry of the catalogue, `what` one sentence, `more` what tileproof knows beside the tool's own words,
+    `fix` how to mend it. `name` is what to look for in the design."""
 
+    id: str
     what: str
     fix: str
     more: str = ""
@@ -42,6 +43,7 @@ def meaning_of(complaint: Complaint, folder: Path, peano_root: Path | None = Non
 def killed(step: str, code: int) -> Meaning:
     """Of a step that a signal ended; shells add 128 to its number."""
     return Meaning(
+        id="step-killed",
         what=f"{step} was killed by signal {code - 128}",
         more="the kernel ends a process that way when the machine has no memory left" if code == 137 else "",
         fix="build with fewer jobs at once (-j 1), or on a machine with more memory" if code == 137 else "run it again",
@@ -50,6 +52,7 @@ def killed(step: str, code: int) -> Meaning:
 
 def _program_too_large(found: re.Match[str], folder: Path) -> Meaning:
     return Meaning(
+        id="program-too-large",
         what="the program of a core does not fit its memory",
         more=f"a core holds {PROGRAM_MEMORY_BYTES:,} bytes of program, with start-up code and the design's own loop",
         fix="make the tile functions smaller: fewer unrolled or inlined loops, fewer templates; or spread them over "
@@ -63,6 +66,7 @@ def _undefined(found: re.Match[str], folder: Path) -> Meaning:
     defined = sorted(set(re.findall(r'extern\s+"C"\s+[\w\s*]*?\b(\w+)\s*\(', text)))
     near = get_close_matches(name, defined, n=1)
     return Meaning(
+        id="link-failed",
         what=f"no object file has the function {name}",
         more="the tile code defines " + ", ".join(defined) if defined else "",
         fix=f"did you mean {near[0]}? the design and the tile code must agree"
@@ -76,6 +80,7 @@ def _no_object(found: re.Match[str], folder: Path) -> Meaning:
     name = Path(found["name"]).name
     objects = ", ".join(sorted(path.name for path in folder.glob("*.o")))
     return Meaning(
+        id="link-failed",
         what=f"the design links {name}, and there is no such file",
         more=f"object files here: {objects or 'none'}",
         fix="let link_with of the function in the design name one of them",
@@ -85,6 +90,7 @@ def _no_object(found: re.Match[str], folder: Path) -> Meaning:
 
 def _no_route(found: re.Match[str], folder: Path) -> Meaning:
     return Meaning(
+        id="no-routing",
         what="the stream switches have no room for all flows of the design",
         fix="use fewer fifos through one column: join or distribute them in a mem tile, move cores nearer to their mem "
         "tile, or enter through the shim tiles of other columns",
@@ -93,6 +99,7 @@ def _no_route(found: re.Match[str], folder: Path) -> Meaning:
 
 def _no_room(found: re.Match[str], folder: Path) -> Meaning:
     return Meaning(
+        id="TP101",
         what="the buffers of a tile do not fit its memory",
         more=_memory_map(folder),
         fix="make the objects smaller ([sizes], --set), lower a depth, or give the objects banks ([banks])",
@@ -102,12 +109,12 @@ def _no_room(found: re.Match[str], folder: Path) -> Meaning:
 def _memory_map(folder: Path) -> str:
     """What tileproof's own allocator says of the same design; empty where it finds room, or cannot read it."""
     from tileproof.lowering.held import lowered_as
-    from tileproof.mlir_aie_states import NEWEST
+    from tileproof.mlir_aie_versions import NEWEST
 
     try:
         lowered_as((folder / "design.mlir").read_text(), "design.mlir", NEWEST)
     except Problem as problem:
-        return problem.why or "" if problem.check == "TP101" else ""
+        return problem.why if problem.diagnostic.id == "TP101" else ""
     except OSError:
         return ""
     return ""
@@ -135,6 +142,7 @@ def _is_another_compiler(complaint: Complaint, peano_root: Path | None) -> bool:
 def _not_peano(complaint: Complaint) -> Meaning:
     tool = complaint.failed_tool or complaint.tool
     return Meaning(
+        id="not-peano",
         what=f"aiecc took {tool}, which is not Peano's",
         more=f"Peano has no {Path(str(tool)).name} where aiecc looks for it, and aiecc then takes what is on PATH; an "
         "LLVM that is newer or older does not read what it is given",

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_NOT_HERE, Problem
-from tileproof.mlir_aie_states import State, state_of
-from tileproof.toolchain.aie_opt import passes_of, passes_of_state
-from tileproof.toolchain.aiecc import STATE_OF, Dialect, Driver, assumed_driver, driver_of
-from tileproof.toolchain.tool import Absence, Answer, Tool, ask, executable, executables, first_line, search_path
+from tileproof.mlir_aie_versions import Version, version_of
+from tileproof.toolchain.aie_opt import passes_of, passes_of_version
+from tileproof.toolchain.aiecc import VERSION_OF, AieccKind, Driver, assumed_driver, driver_of
+from tileproof.toolchain.tool import Answer, Tool, absent, ask, broken, executable, executables, first_line, search_path
 from tileproof.xclbin import read_xclbin
 
 _XRT = "/opt/xilinx/xrt"  # where AMD's packages put XRT; $XILINX_XRT names another place
@@ -32,7 +33,7 @@ INSTALL_PEANO = f"pip install llvm-aie -f {_PEANO_WHEELS}"
 class MlirAie:
     """Everything that a build for an NPU runs. `root` holds bin and include; `bootgen` is None where aiecc has its own.
 
-    A dialect that is only assumed, for a plan to look at, has tools that were not run.
+    A kind that is only assumed, for a plan to look at, has tools that were not run.
     """
 
     driver: Driver
@@ -47,12 +48,12 @@ class MlirAie:
     is_assumed: bool = False
 
     @property
-    def dialect(self) -> Dialect:
-        return self.driver.dialect
+    def aiecc_kind(self) -> AieccKind:
+        return self.driver.kind
 
     @property
-    def state(self) -> State:
-        return state_of(self.passes)
+    def version(self) -> Version:
+        return version_of(self.passes)
 
     @property
     def tools(self) -> dict[str, Tool]:
@@ -60,16 +61,16 @@ class MlirAie:
         return found | ({"bootgen": self.bootgen} if self.bootgen else {})
 
 
-def assumed(dialect: Dialect) -> MlirAie:
-    """The tools of a dialect by the names that a person would type, none of which was run."""
+def assumed(kind: AieccKind) -> MlirAie:
+    """The tools of a kind of aiecc by the names that a person would type, none of which was run."""
     root, peano = Path("$MLIR_AIE_INSTALL_DIR"), Path("$PEANO_INSTALL_DIR")
-    aiecc = "aiecc.py" if dialect == "A" else "aiecc"
+    aiecc = "aiecc.py" if kind == "A" else "aiecc"
     return MlirAie(
-        driver=assumed_driver(dialect),
+        driver=assumed_driver(kind),
         root=root,
         aiecc=Tool("aiecc", (str(root / "bin" / aiecc),), "assumed"),
         aie_opt=Tool("aie-opt", (str(root / "bin" / "aie-opt"),), "assumed"),
-        passes=passes_of_state(STATE_OF[dialect]),
+        passes=passes_of_version(VERSION_OF[kind]),
         peano=Tool("peano", (str(peano / "bin" / "clang++"),), "assumed"),
         peano_root=peano,
         xclbinutil=Tool("xclbinutil", ("xclbinutil",), "assumed"),
@@ -82,14 +83,14 @@ def find_mlir_aie(environ: Mapping[str, str] = os.environ) -> MlirAie:
     """All tools, or one `Problem` that says of each what is missing and how to get it."""
     found = probe(environ)
     del found["aie-translate"]  # no step of a build runs it
-    missing = [tool for tool in found.values() if isinstance(tool, Absence)]
+    missing = [tool for tool in found.values() if isinstance(tool, Diagnostic)]
     aiecc, aie_opt, peano, xclbinutil, bootgen = found.values()
-    if isinstance(aiecc, Absence) or isinstance(aie_opt, Absence) or isinstance(peano, Absence):
+    if isinstance(aiecc, Diagnostic) or isinstance(aie_opt, Diagnostic) or isinstance(peano, Diagnostic):
         raise _not_here(missing)
-    if isinstance(xclbinutil, Absence):
+    if isinstance(xclbinutil, Diagnostic):
         raise _not_here(missing)
     driver = driver_of_tool(aiecc, environ)
-    if isinstance(bootgen, Absence) and not driver.prints_layout:
+    if isinstance(bootgen, Diagnostic) and not driver.prints_layout:
         raise _not_here(missing)
     return MlirAie(
         driver=driver,
@@ -104,17 +105,18 @@ def find_mlir_aie(environ: Mapping[str, str] = os.environ) -> MlirAie:
     )
 
 
-def _not_here(missing: list[Absence]) -> Problem:
+def _not_here(missing: list[Diagnostic]) -> Problem:
     return Problem(
-        "nothing can be built for an NPU here: " + ", ".join(tool.name for tool in missing) + " cannot be used",
+        "nothing can be built for an NPU here: " + ", ".join(str(tool.place) for tool in missing) + " cannot be used",
+        id="no-mlir-aie",
         where="--toolchain mlir-aie",
-        why="\n".join(f"{tool.name} is {'broken' if tool.present else 'absent'}: {tool.why}" for tool in missing),
+        why="\n".join(f"{tool.what}: {tool.why}" for tool in missing),
         fix="\n".join(dict.fromkeys(tool.fix for tool in missing)),
         exit_code=EXIT_NOT_HERE,
     )
 
 
-def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
+def probe(environ: Mapping[str, str]) -> dict[str, Tool | Diagnostic]:
     """Each tool by name, as a program that ran or as what is wrong with it."""
     aiecc = _aiecc(environ)
     root = root_of(aiecc) if isinstance(aiecc, Tool) else None
@@ -122,7 +124,7 @@ def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
         "aiecc": aiecc,
         "aie-opt": _versioned(
             *("aie-opt", "aie-opt", _bins(environ, root), environ),
-            absent="it is beside no aiecc, and not on PATH",
+            missing="it is beside no aiecc, and not on PATH",
             fix=INSTALL_MLIR_AIE,
         ),
         "peano": _peano(environ, root),
@@ -130,7 +132,7 @@ def probe(environ: Mapping[str, str]) -> dict[str, Tool | Absence]:
         "bootgen": _bootgen(environ, root),
         "aie-translate": _versioned(
             *("aie-translate", "aie-translate", _bins(environ, root), environ),
-            absent="it is beside no aiecc, and not on PATH; no build needs it",
+            missing="it is beside no aiecc, and not on PATH; no build needs it",
             fix=INSTALL_MLIR_AIE,
         ),
     }
@@ -165,7 +167,7 @@ def _installed(distribution: str, folder: str, environ: Mapping[str, str]) -> It
 # aiecc
 
 
-def _aiecc(environ: Mapping[str, str]) -> Tool | Absence:
+def _aiecc(environ: Mapping[str, str]) -> Tool | Diagnostic:
     """The C++ program before the Python one, which later releases only kept as a way to it."""
     seen = []
     for name in ("aiecc", "aiecc.py"):
@@ -178,15 +180,13 @@ def _aiecc(environ: Mapping[str, str]) -> Tool | Absence:
                 return Tool("aiecc", command, _version_of(command, environ))
             seen.append(f"`{' '.join(command)} --help`: {first_line(answer.text)}")
     if seen:
-        return Absence(
-            name="aiecc",
-            present=True,
+        return broken(
+            "aiecc",
             why="it is there and is none of the four that tileproof knows: " + "; ".join(seen),
             fix=f"install a release of mlir-aie whole: {INSTALL_MLIR_AIE}",
         )
-    return Absence(
-        name="aiecc",
-        present=False,
+    return absent(
+        "aiecc",
         why="it is neither below $MLIR_AIE_INSTALL_DIR nor in this Python's packages nor on PATH",
         fix=INSTALL_MLIR_AIE,
     )
@@ -218,28 +218,28 @@ def _version_of(command: tuple[str, ...], environ: Mapping[str, str]) -> str:
 
 
 def _versioned(
-    name: str, program: str, folders: Sequence[Path | str | None], environ: Mapping[str, str], absent: str, fix: str
-) -> Tool | Absence:
+    name: str, program: str, folders: Sequence[Path | str | None], environ: Mapping[str, str], missing: str, fix: str
+) -> Tool | Diagnostic:
     path = executable(program, folders)
     if path is None:
-        return Absence(name=name, present=False, why=absent, fix=fix)
+        return absent(name, missing, fix)
     answer = ask([str(path), "--version"], environ)
     if answer.code != 0:
         why = f"`{path} --version` failed: {first_line(answer.text)}"
-        return Absence(name=name, present=True, why=why, fix=f"install it again: {fix}")
+        return broken(name, why=why, fix=f"install it again: {fix}")
     # LLVM's own tools say who they are before they say which.
     version = next((line.strip() for line in answer.text.splitlines() if "version" in line), first_line(answer.text))
     return Tool(name, (str(path),), version)
 
 
-def _peano(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
+def _peano(environ: Mapping[str, str], root: Path | None) -> Tool | Diagnostic:
     """Where aiecc looks itself, in its order."""
     named = environ.get("PEANO_INSTALL_DIR")
     roots = [Path(named)] if named else [root / "peano", root.parent / "peano"] if root else []
     roots += [] if named else list(_installed("llvm-aie", "llvm-aie", environ))
     return _versioned(
         *("Peano", "clang++", [folder / "bin" for folder in roots], environ),
-        absent="its clang++ is neither below $PEANO_INSTALL_DIR nor beside mlir-aie nor in this Python's packages",
+        missing="its clang++ is neither below $PEANO_INSTALL_DIR nor beside mlir-aie nor in this Python's packages",
         fix=INSTALL_PEANO,
     )
 
@@ -257,18 +257,17 @@ def compile_trial(peano: Tool, arch: str, environ: Mapping[str, str]) -> str:
         return "" if made.is_file() and made.read_bytes()[:4] == b"\x7fELF" else "it made no object"
 
 
-def _bootgen(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
+def _bootgen(environ: Mapping[str, str], root: Path | None) -> Tool | Diagnostic:
     path = executable("bootgen", _bins(environ, root))
     if path is None:
-        return Absence(
-            name="bootgen",
-            present=False,
+        return absent(
+            "bootgen",
             why="aiecc of July 2026 and before packs the PDI with it",
             fix=INSTALL_MLIR_AIE,
         )
     answer = ask([str(path), "-help"], environ)
     if answer.code is None:
-        return Absence(name="bootgen", present=True, why=answer.text, fix=f"install it again: {INSTALL_MLIR_AIE}")
+        return broken("bootgen", why=answer.text, fix=f"install it again: {INSTALL_MLIR_AIE}")
     return Tool("bootgen", (str(path),), first_line(answer.text))
 
 
@@ -293,7 +292,7 @@ _XCLBINUTIL_FIX = (
 )
 
 
-def _xclbinutil(environ: Mapping[str, str], root: Path | None) -> Tool | Absence:
+def _xclbinutil(environ: Mapping[str, str], root: Path | None) -> Tool | Diagnostic:
     """The first that does its work: Debian's is a wrapper of a program that is not there, and exits 0.
 
     mlir-aie may have one of its own beside aiecc, and takes a bare name in AIE_XCLBINUTIL for one on PATH.
@@ -312,7 +311,7 @@ def _xclbinutil(environ: Mapping[str, str], root: Path | None) -> Tool | Absence
     why = first or "it is neither on PATH nor below XRT's folder nor beside aiecc"
     if named and not is_there:
         why = f"$AIE_XCLBINUTIL names {named}: {why}"
-    return Absence(name="xclbinutil", present=is_there, why=why, fix=_XCLBINUTIL_FIX)
+    return (broken if is_there else absent)("xclbinutil", why, _XCLBINUTIL_FIX)
 
 
 def _does_not_pack(path: Path, environ: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ def find_ninja() -> Path:
     if found is None:
         raise Problem(
             "there is no ninja",
+            id="no-ninja",
             where=f"{bundled}, then PATH",
             why="ninja runs the build's steps",
             fix="reinstall tileproof's dependencies: pip install ninja",

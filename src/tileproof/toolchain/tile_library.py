@@ -33,25 +33,37 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
         flags = (*TILE_CODE_FLAGS, *cxx.check_flags, f"-D__AIE_ARCH__={aie_arch}", "-I", str(library.include_dir()))
         objects = [f"{number}.o" for number in range(len(files))]
         for file, made in zip(files, objects, strict=True):
-            _run((*cxx.command, *flags, "-c", str(file.resolve()), "-o", made), folder, f"{file} does not compile")
+            _run(
+                (*cxx.command, *flags, "-c", str(file.resolve()), "-o", made),
+                folder,
+                "compile-failed",
+                f"{file} does not compile",
+            )
         checks = ("tileproof_checks.cc", "-o", "tileproof_checks.o")
-        _run((*cxx.command, *RUNTIME_FLAGS, "-c", *checks), folder, "tileproof's own checks do not compile")
+        _run(
+            (*cxx.command, *RUNTIME_FLAGS, "-c", *checks),
+            folder,
+            "compile-failed",
+            "tileproof's own checks do not compile",
+        )
         # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.
         linking = ("-shared", "-Wl,-z,defs", "-o", "tile.so", *objects, "tileproof_checks.o", *cxx.link_flags)
-        _run((*cxx.command, *linking), folder, "the tile code cannot be linked")
+        _run((*cxx.command, *linking), folder, "link-failed", "the tile code cannot be linked")
         graphs = tuple(path.read_text(errors="replace") for path in sorted(folder.glob("[0-9]*.ci")))
         return CompiledTileCode((folder / "tile.so").read_bytes(), graphs)
 
 
-def _run(command: Sequence[str], folder: Path, what: str) -> None:
+def _run(command: Sequence[str], folder: Path, id: str, what: str) -> None:
     try:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise Problem(what, why=f"the compiler was still at it after {_TIMEOUT_S:g} s", fix="simplify it") from None
+        raise Problem(
+            what, id=id, why=f"the compiler was still at it after {_TIMEOUT_S:g} s", fix="simplify it"
+        ) from None
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise Problem(
-            what, why="\n".join(lines[:30]), fix="correct what the compiler says", exit_code=EXIT_KERNEL_WRONG
+            what, id=id, why="\n".join(lines[:30]), fix="correct what the compiler says", exit_code=EXIT_KERNEL_WRONG
         )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tileproof.diagnostic import Diagnostic, Place
+
 _TIMEOUT_S = 60.0
 
 
@@ -29,14 +31,14 @@ class Tool:
         return f"{self.version} sha256:{digest}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """A program that cannot be used: `present` says whether it is there and broken; `why` and `fix` are for people."""
+def absent(thing: str, why: str, fix: str = "") -> Diagnostic:
+    """Of a program, a device or what belongs to one that is not here."""
+    return Diagnostic(id="absent", what=f"{thing} is absent", place=Place.told(thing), why=why, fix=fix)
 
-    name: str
-    present: bool
-    why: str
-    fix: str
+
+def broken(thing: str, why: str, fix: str = "") -> Diagnostic:
+    """Of one that is here and cannot be used."""
+    return Diagnostic(id="broken", what=f"{thing} is broken", place=Place.told(thing), why=why, fix=fix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tileproof import __version__
 from tileproof.build.prepare import Rendered
 from tileproof.device import NPU
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.files import write_output
 from tileproof.kernel.spec import Case, KernelSpec
@@ -99,7 +100,10 @@ class Bench:
         if not verdict.passed and self.canary is not None:
             blame, said = self._whose(case.name)
             if blame == KERNEL and verdict.outcome == NOT_RUN:
-                blame, said = UNKNOWN, "the canary runs before and after it: the device is good"
+                blame, said = (
+                    UNKNOWN,
+                    Diagnostic(id="device-good", what="the canary runs before and after it: the device is good"),
+                )
             verdict = replace(verdict, blame=blame, faults=(*verdict.faults, said))
         if verdict.blame in ("", KERNEL):  # what a dirty device answers is not the kernel's
             self._record(proof.take_answers())
@@ -138,26 +142,26 @@ class Bench:
         self.is_checked = True
         return canary.wrong()
 
-    def _whose(self, case: str) -> tuple[str, str]:
+    def _whose(self, case: str) -> tuple[str, Diagnostic]:
         from tileproof.verify.verdict import DEVICE, KERNEL, UNKNOWN
 
         if not isinstance(self.canary, Canary):
-            return UNKNOWN, (
-                "whether it is the kernel or the device is not known: there is no canary to ask "
-                f"({self.canary}; --canary takes one that was built elsewhere)"
+            return UNKNOWN, _unknown(
+                f"there is no canary to ask ({self.canary}; --canary takes one that was built elsewhere)"
             )
         when = f"after the case {case!r}"
         try:
             wrong = self._asked(self.canary, when)
         except Problem as problem:  # the canary itself has gone: the verdict stays
-            return UNKNOWN, f"whether it is the kernel or the device is not known: {problem.text}"
+            return UNKNOWN, _unknown(problem.text)
         if wrong:
             self.dirty = dirty(wrong, when)
             left_so = "before the case it did: this kernel has left the device so, or the device went wrong by itself"
-            return DEVICE, dirty(wrong, when, left_so, f"{RESET}; then run it alone: --case {case!r}").text
-        return KERNEL, (
-            "the canary runs before and after it: the device is good, and the kernel is wrong; "
-            f"`tileproof check {self.rendered.spec.name}` and --device emulator look for the cause"
+            return DEVICE, dirty(wrong, when, left_so, f"{RESET}; then run it alone: --case {case!r}").diagnostic
+        return KERNEL, Diagnostic(
+            id="kernel-blamed",
+            what="the canary runs before and after it: the device is good, and the kernel is wrong; "
+            f"`tileproof check {self.rendered.spec.name}` and --device emulator look for the cause",
         )
 
     def _not_loaded(self, cases: Sequence[Case], problem: Problem) -> Iterator[Verdict]:
@@ -171,10 +175,8 @@ class Bench:
             return
         blame, said = self._whose(cases[0].name)
         if blame == KERNEL and any(words in problem.text for words in _SHORT_OF):
-            blame, said = (
-                UNKNOWN,
-                "the canary is taken, which needs less: the machine may be short of what this kernel needs",
-            )
+            what = "the canary is taken, which needs less: the machine may be short of what this kernel needs"
+            blame, said = UNKNOWN, Diagnostic(id="blame-unknown", what=what)
         for one in verdicts:
             outcome = FAIL if blame == KERNEL else one.outcome
             yield replace(one, outcome=outcome, blame=blame, faults=(*one.faults, said))
@@ -216,6 +218,10 @@ class Bench:
             self.say(f"{spec.name}: {len(answers)} answers recorded in {path}")
 
 
+def _unknown(why: str) -> Diagnostic:
+    return Diagnostic(id="blame-unknown", what=f"whether it is the kernel or the device is not known: {why}")
+
+
 def _with_earlier(path: Path, recording: Recording) -> Recording:
     """With the answers of cases that were left out this time, or cut short, if the file there is of the same build."""
     from tileproof.device.recorded import complete_cases, read_recording
@@ -239,6 +245,7 @@ def _folder_for(recordings: Path) -> None:
     except OSError as error:
         raise Problem(
             "the recording cannot be written",
+            id="output-not-written",
             where=f"--recordings {recordings}",
             why=error.strerror or str(error),
             fix="choose another folder",
@@ -247,11 +254,10 @@ def _folder_for(recordings: Path) -> None:
 
 def _with_findings(verdict: Verdict, rendered: Rendered) -> Verdict:
     """A failure, with what the static checks find: often they name the cause where the numbers only show it."""
-    from tileproof.check.report import paragraph
     from tileproof.check.run import check_design
 
     findings = check_design(rendered.texts["design.mlir"], "design.mlir", rendered.tile_code, headers=rendered.headers)
-    return replace(verdict, faults=(*verdict.faults, *map(paragraph, findings)))
+    return replace(verdict, faults=(*verdict.faults, *map(rendered.located, findings)))
 
 
 def unjudged(
@@ -273,6 +279,6 @@ def unjudged(
             seed=case.seed,
             outcome=outcome_of(problem),
             reason=problem.what,
-            faults=(problem.text,),
+            faults=(problem.diagnostic,),
             machine=source.machine if source else {},
         )

@@ -79,7 +79,11 @@ class Canary:
             verdict = proof.case(self.rendered.spec.cases[0], lambda _: None)
         finally:
             proof.close()
-        return "" if verdict.passed else "; ".join(dict.fromkeys([verdict.reason, *verdict.faults]))
+        return (
+            ""
+            if verdict.passed
+            else "; ".join(dict.fromkeys([verdict.reason, *(fault.text for fault in verdict.faults)]))
+        )
 
 
 def find_canary(request: VerifyRequest, say: Callable[[str], None]) -> Canary | str:
@@ -111,6 +115,7 @@ def dirty(
     """The device does not run the canary: nothing that runs on it proves anything."""
     return Problem(
         f"the NPU does not run a known-good kernel {when}",
+        id="canary-wrong",
         where=f"the kernel {NAME!r}",
         why=f"it runs where the NPU, its driver and XRT are in order; here: {wrong}\n{meaning}",
         fix=fix,

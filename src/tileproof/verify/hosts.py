@@ -84,6 +84,7 @@ def _client(scheduler: str) -> Client:
     except ImportError:
         raise Problem(
             "there is no Dask here",
+            id="no-worker",
             where=f"--hosts {scheduler}",
             why="dask.distributed is an extra",
             fix="pip install 'tileproof[hosts]', here and on every worker",
@@ -94,6 +95,7 @@ def _client(scheduler: str) -> Client:
     except (OSError, ValueError) as error:
         raise Problem(
             f"there is no Dask scheduler at {scheduler}",
+            id="no-worker",
             where=f"--hosts {scheduler}",
             why=str(error).strip() or type(error).__name__,
             fix="start one (`dask scheduler`), and give its address, for instance tcp://192.168.1.2:8786",
@@ -104,6 +106,7 @@ def _client(scheduler: str) -> Client:
         client.close()
         raise Problem(
             f"no worker of {scheduler} has an NPU",
+            id="no-worker",
             where=f"--hosts {scheduler}",
             why=f"of its {len(workers)} workers none was started with the resource {RESOURCE}=1",
             fix=f"on each machine with an NPU: dask worker {scheduler} --resources {RESOURCE}=1 --nthreads 1",
@@ -169,6 +172,7 @@ def prove_here(parcel: Parcel, request: VerifyRequest) -> list[Verdict]:
     if parcel.tileproof != __version__:
         raise Problem(
             f"{socket.gethostname()} has another tileproof",
+            id="other-tileproof",
             where=f"--hosts, the worker on {socket.gethostname()}",
             why=f"it has {__version__}, and this is {parcel.tileproof}",
             fix="install the same one on every machine",
@@ -190,13 +194,8 @@ def prove_here(parcel: Parcel, request: VerifyRequest) -> list[Verdict]:
         try:
             verdicts = list(prove_kernel(parcel.kernel, unpacked, lambda _: None))
         except Problem as problem:  # what is wrong for one machine is not for all
-            raise Problem(
-                f"{socket.gethostname()}: {problem.what}",
-                where=problem.where,
-                why=problem.why,
-                fix=problem.fix,
-                exit_code=EXIT_NOT_HERE,
-            ) from None
+            said = replace(problem.diagnostic, what=f"{socket.gethostname()}: {problem.what}")
+            raise Problem.of(said, EXIT_NOT_HERE) from None
     return [replace(one, machine={"host": socket.gethostname(), **one.machine}) for one in verdicts]
 
 
@@ -260,6 +259,7 @@ def _verdict(task: _Task, rendered: Rendered, request: VerifyRequest, source: So
 def _lost(error: Exception) -> Problem:
     return Problem(
         "the worker that was given the case came to no verdict",
+        id="worker-lost",
         where="--hosts",
         why=f"{type(error).__name__}: {error}",
         fix="look at the worker's log, start a worker again, and run what is left with --out and --resume",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tileproof.device import EMULATOR, RECORDED
 from tileproof.device.times import LEAST_RUNS, PHASES, RunTime, When
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
 from tileproof.kernel import golden
 from tileproof.kernel.spec import Case
-from tileproof.xrt import COMPLETED
+from tileproof.xrt import COMPLETED, FIRST_BUFFER
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -204,8 +205,8 @@ class Proof:
         from tileproof.verify.verdict import Verdict, judge
 
         spec = self.rendered.spec
-        unwritten = tuple(f"no byte of {spec.buffers[number].name} was written" for number in result.untouched)
-        faults = (*result.faults, *unwritten)
+        unwritten = tuple(_untouched(spec.buffers[number].name, number) for number in result.untouched)
+        faults = (*map(self.rendered.located, result.faults), *unwritten)
         outcome, reason = judge(comparisons, result.state, result.state_name, faults)
         return Verdict(
             kernel=spec.name,
@@ -270,3 +271,13 @@ class Proof:
             None if np.ptp(textbook) == 0 else correlation,
             spec.db_per_step(output),
         )
+
+
+def _untouched(name: str, number: int) -> Diagnostic:
+    return Diagnostic(
+        id="untouched",
+        what=f"no byte of {name} was written",
+        place=Place(buffer=name, argument=FIRST_BUFFER + number, text=f"argument {FIRST_BUFFER + number}, {name}"),
+        why="it holds after the run what it was filled with before",
+        fix="let the runtime sequence move it and the core fill it",
+    )

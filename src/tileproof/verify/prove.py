@@ -95,6 +95,7 @@ def npu_machine(target: str) -> dict[str, str]:
     if found.generation not in (None, target):
         raise Problem(
             f"the NPU of this machine is {found.generation}, and {target} was asked for",
+            id="other-npu",
             where=f"--target {target}",
             why=f"xrt-smi lists {found.npu}; what is built for {target} runs there without an error and answers zeros",
             fix=f"--target {found.generation}",
@@ -108,6 +109,7 @@ def chosen_cases(spec: KernelSpec, request: VerifyRequest) -> tuple[Case, ...]:
         if name not in known:
             raise Problem(
                 f"{spec.name} has no case {name!r}",
+                id="unknown-case",
                 where=f"--case {name!r}",
                 why="its cases: " + ", ".join(known),
                 fix="name one of them; without --case all are run",
@@ -120,6 +122,7 @@ def _wav_case(spec: KernelSpec, request: VerifyRequest, wav: Path) -> tuple[Case
     if request.cases.names or request.cases.seed is not None:
         raise Problem(
             "--wav takes no --case and no --seed",
+            id="option-conflict",
             where="--case" if request.cases.names else "--seed",
             why="the sound is the input",
             fix="leave it out, or leave --wav out",
@@ -145,6 +148,7 @@ def _sound_of(spec: KernelSpec) -> Sound:
     if spec.sound is None:
         raise Problem(
             f"{spec.name} does not take a sound",
+            id="takes-no-sound",
             where="--wav",
             why=f"{spec.path} has no [sound]",
             fix="use --wav with the mel kernel",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.files import write_output
 from tileproof.kernel.spec import Case
@@ -30,7 +31,7 @@ class Session:
         self._verdicts: dict[tuple[str, str, bool], Verdict] = {}
         self.lost: Problem | None = None  # why something could not be kept
         self.reused = 0  # verdicts that were there before
-        self._told: tuple[str, ...] = ()
+        self._told: tuple[Diagnostic, ...] = ()
         self._log = _log_of(folder)
         try:
             if resume:
@@ -55,6 +56,7 @@ class Session:
         except (OSError, ValueError) as error:
             raise Problem(
                 "the session cannot be resumed",
+                id="damaged-file",
                 where=str(self._path),
                 why=str(error),
                 fix="leave --resume out: the file is put aside, and all cases are run",
@@ -92,7 +94,9 @@ class Session:
         self._write({})
         line = f"{verdict.kernel}: {verdict.case}: {verdict.outcome}{verdict.reason and ': '}{verdict.reason}"
         # Cases that met the same, one after the other, tell it once.
-        self.say("\n".join([line, *(() if verdict.faults == self._told else verdict.faults)]))
+        self.say(
+            "\n".join([line, *(() if verdict.faults == self._told else [fault.paragraph for fault in verdict.faults])])
+        )
         self._told = verdict.faults
 
     def _keep(self, verdict: Verdict) -> None:
@@ -142,6 +146,7 @@ def _log_of(folder: Path) -> TextIO:
         log.close()
         raise Problem(
             "another session writes there",
+            id="session-in-use",
             where=f"--out {folder}",
             why=f"{folder / LOG} is locked; its last line that says `begin` names the process",
             fix="wait for its end, or choose another folder",
@@ -155,6 +160,7 @@ def _log_of(folder: Path) -> TextIO:
 def _not_kept(folder: Path, error: OSError) -> Problem:
     return Problem(
         "the session cannot be kept there",
+        id="output-not-written",
         where=f"--out {folder}",
         why=error.strerror or str(error),
         fix="make room, or choose another folder",

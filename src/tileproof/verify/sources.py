@@ -93,6 +93,7 @@ class Snapshot:
         except OSError as error:
             raise Problem(
                 "there is no room for a copy of what is to run",
+                id="no-room",
                 where=tempfile.gettempdir(),
                 why=error.strerror or str(error),
                 fix="make room there, or name another folder in TMPDIR",
@@ -115,6 +116,7 @@ def _given_pair(request: VerifyRequest) -> tuple[Path, Path] | None:
     if (request.run.xclbin is None) != (request.run.insts is None):
         raise Problem(
             "--xclbin and --insts go together",
+            id="missing-option",
             where="--xclbin" if request.run.xclbin else "--insts",
             why="a host loads the pair that one build made",
             fix="give both, or none of them",
@@ -134,6 +136,7 @@ def _refuse_another(variant: str, provenance: Provenance | None, xclbin: Path) -
     if provenance is not None and provenance.variant != variant:
         raise Problem(
             f"{xclbin.name} is not what was asked for",
+            id="other-variant",
             where=str(xclbin),
             why=f"it was built as {provenance.variant}, and {variant} is to be verified",
             fix="give the same kernel, --target and --set that it was built with",
@@ -146,6 +149,7 @@ def _refuse_another_npu(words: bytes, insts: Path, target: str) -> None:
     if found != target:
         raise Problem(
             f"{insts.name} is for {found}, and {target} was asked for",
+            id="other-npu",
             where=str(insts),
             why=f"its header names {found}; on another NPU such a pair runs without an error and answers zeros",
             fix=f"--target {found}, on a machine that has one",
@@ -158,6 +162,7 @@ def _device_of(container: Xclbin, request: VerifyRequest, xclbin: Path) -> str:
         if request.run.device == EMULATOR:
             raise Problem(
                 f"{xclbin.name} was packed for an NPU",
+                id="other-device",
                 where="--device emulator",
                 why="it holds machine code for an NPU, and nothing that the emulator could run",
                 fix="use --device npu, or build for the emulator: leave --xclbin and --toolchain mlir-aie out",
@@ -166,6 +171,7 @@ def _device_of(container: Xclbin, request: VerifyRequest, xclbin: Path) -> str:
     if request.run.device == NPU:
         raise Problem(
             f"{xclbin.name} was packed for the emulator",
+            id="other-device",
             where="--device npu",
             why="it holds no machine code for an NPU",
             fix="use --device emulator, or give a pair that aiecc made",
@@ -201,6 +207,7 @@ def _recorded(rendered: Rendered, request: VerifyRequest) -> Source:
     if recording.texts != rendered.digest:
         raise Problem(
             f"{path.name} is of another state of {spec.name}",
+            id="not-recorded",
             where=str(path),
             why=f"since {recording.date} the kernel has changed: what it renders has another digest",
             fix="record again on an NPU, or use --device emulator",

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tileproof.device.times import RunTime
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.verify.compare import Comparison
 from tileproof.xrt import COMPLETED, NO_STATE
@@ -34,7 +35,7 @@ class Verdict:
     state: str = ""
     artifacts: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)  # build, load, and the phases of the run that was judged
-    faults: tuple[str, ...] = ()
+    faults: tuple[Diagnostic, ...] = ()
     cycles: int | None = None  # as the emulator's model counts them
     modelled: str = ""
     runs: tuple[RunTime, ...] = ()  # of every run of the case
@@ -46,11 +47,13 @@ class Verdict:
         return self.outcome == PASS
 
 
-def judge(comparisons: Sequence[Comparison], state: int, state_name: str, faults: Sequence[str]) -> tuple[str, str]:
+def judge(
+    comparisons: Sequence[Comparison], state: int, state_name: str, faults: Sequence[Diagnostic]
+) -> tuple[str, str]:
     """The outcome of a run and its reason. A state other than COMPLETED, or any fault, is never a pass."""
     reasons = []
     if faults:
-        reasons.append((faults[0].splitlines() or ["the device found a fault"])[0])
+        reasons.append((faults[0].what.splitlines() or ["the device found a fault"])[0])
     if state == NO_STATE:
         reasons.append("the run came to no end")
     elif state != COMPLETED:

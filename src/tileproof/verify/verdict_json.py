@@ -10,6 +10,7 @@ from typing import Any
 
 from tileproof import __version__
 from tileproof.device.times import PHASES, WHENS, RunTime, spreads
+from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.verify.compare import Comparison
 from tileproof.verify.verdict import Verdict
@@ -25,16 +26,14 @@ def as_json(verdicts: Sequence[Verdict], refused: Refused = MappingProxyType({})
     """
     listed = []
     for verdict in verdicts:
-        fields = {**asdict(verdict), "times": spreads(verdict.runs)}
+        told = {"times": spreads(verdict.runs), "faults": [fault.as_json() for fault in verdict.faults]}
+        fields = {**asdict(verdict), **told}
         for comparison in fields["outputs"]:
             comparison.pop("reason")
             if comparison["max_abs_error"] == float("inf"):
                 comparison["max_abs_error"] = None
         listed.append(fields)
-    errors = [
-        {"kernel": kernel, "what": problem.what, "where": problem.where, "why": problem.why, "fix": problem.fix}
-        for kernel, problem in refused.items()
-    ]
+    errors = [{"kernel": kernel, **problem.diagnostic.as_json()} for kernel, problem in refused.items()]
     answer = {"tileproof": __version__, "verdicts": listed, "errors": errors}
     return json.dumps(answer, indent=1, allow_nan=False) + "\n"
 
@@ -83,11 +82,12 @@ _RUN = {"seconds": dict}
 def _verdict_from(fields: dict[str, Any]) -> Verdict:
     _check(fields, _VERDICT)
     _check(fields["seconds"], {}, else_=_NUMBER)
-    for told in (fields["artifacts"], fields["machine"], dict(enumerate(fields["faults"]))):
+    for told in (fields["artifacts"], fields["machine"]):
         _check(told, {})
     fields.pop("times")
+    faults = tuple(map(Diagnostic.from_json, fields["faults"]))
     outputs, runs = tuple(map(_output_from, fields.pop("outputs"))), tuple(map(_run_from, fields.pop("runs")))
-    return Verdict(**{**fields, "outputs": outputs, "runs": runs, "faults": tuple(fields["faults"])})
+    return Verdict(**{**fields, "outputs": outputs, "runs": runs, "faults": faults})
 
 
 def _output_from(output: dict[str, Any]) -> Comparison:

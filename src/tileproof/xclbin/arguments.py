@@ -64,6 +64,7 @@ def read_kernels(xclbin: Xclbin, name: str) -> tuple[Kernel, ...]:
     if metadata is None:
         raise Problem(
             f"{name} has no kernel to call",
+            id="TP705",
             where=name,
             why="it has no section EMBEDDED_METADATA; XRT answers `No valid DPU kernel found in xclbin`",
             fix="package with aiecc, or `xclbinutil --add-kernel kernels.json`, rather than by hand",
@@ -84,6 +85,7 @@ def read_arguments(xclbin: Xclbin, name: str, kernel: str | None = None) -> tupl
     names = ", ".join(k.name for k in kernels) or "none"
     raise Problem(
         f"{name} has no kernel {kernel!r}" if kernel is not None else f"{name} does not have exactly one kernel",
+        id="no-such-kernel",
         where=name,
         why=f"its kernels: {names}",
         fix="name one of them" if kernels else "package with aiecc, or `xclbinutil --add-kernel kernels.json`",

@@ -103,12 +103,14 @@ def _refuse_unpackable(request: PackageRequest) -> None:
     if not 0 <= request.buffers <= MOST_BUFFERS:
         raise Problem(
             f"{request.kernel_name}: {request.buffers} buffers cannot be passed to one kernel",
+            id="too-many-buffers",
             why=f"the runtime sequence takes {request.buffers}, and aiecc packages at most {MOST_BUFFERS}",
             fix="pack several inputs into one buffer and give each its offset in the runtime sequence",
         )
     if not 0 <= request.kernel_id <= IP_KERNEL_ID_MASK:
         raise Problem(
             f"{request.kernel_name}: kernel id 0x{request.kernel_id:x} does not fit in an xclbin",
+            id="not-in-an-xclbin",
             why="IP_LAYOUT has 12 bits for it",
             fix="take an id up to 0xfff; aiecc's own is 0x901",
         )

@@ -68,6 +68,7 @@ def read_xclbin(data: bytes, name: str) -> Xclbin:
     if data[:8] != layout.MAGIC:
         raise Problem(
             f"{name} is not an xclbin",
+            id="not-an-xclbin",
             where=file.where(0),
             why=_appearance(data),
             fix="name the .xclbin that the build wrote; `tileproof build` says where it is",
@@ -153,6 +154,7 @@ def _refuse_short(file: Window, length: int) -> None:
     if length > len(file.data):
         raise Problem(
             f"{file.name} is cut short",
+            id="damaged-file",
             where=file.where(len(file.data)),
             why=f"its header declares {length:,} bytes, and the file has {len(file.data):,}",
             fix=DAMAGED,

@@ -190,6 +190,7 @@ def section_text(data: bytes, name: str, kind: str) -> str:
     if not found:
         raise Problem(
             f"{name} has no section {kind}",
+            id="no-section",
             where=f"--section {kind}",
             why="it has " + ", ".join(section.kind_name for section in xclbin.sections),
             fix="name one of those",

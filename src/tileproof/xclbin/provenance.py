@@ -46,6 +46,7 @@ def check_pair(provenance: Provenance, insts: bytes, xclbin_name: str, insts_nam
     if found != provenance.insts_sha256:
         raise Problem(
             f"{insts_name} was not built together with {xclbin_name}",
+            id="TP703",
             where=f"{xclbin_name} (build {provenance.digest[:12]} of {provenance.variant})",
             why=f"its instructions have SHA-256 {provenance.insts_sha256[:12]}..., and these have {found[:12]}...",
             fix="take both files from one build; `tileproof build KERNEL` makes a pair",

@@ -81,6 +81,7 @@ def _tables(xclbin: Xclbin, name: str) -> tuple[tuple[MemData, ...], tuple[Conne
     if topology is None or connectivity is None:
         raise Problem(
             f"{name} has no banks to change",
+            id="no-section",
             where=name,
             why="it has no section " + ("MEM_TOPOLOGY" if topology is None else "CONNECTIVITY"),
             fix="package with aiecc, or xclbinutil with --add-kernel and a mem_topology.json",
@@ -120,6 +121,7 @@ def _with_arguments(
         if tag not in tags:
             raise Problem(
                 f"there is no bank {tag!r}",
+                id="unknown-memory",
                 where=f"--arg {key}={tag}",
                 why="the xclbin has " + ", ".join(tags),
                 fix=f"name one of those, or add it with --mem {tag}=65536KB",
@@ -135,6 +137,7 @@ def _argument(key: str, arguments: tuple[Argument, ...]) -> Argument:
     if not found:
         raise Problem(
             f"the kernel has no argument {key!r}",
+            id="unknown-argument",
             where=f"--arg {key}",
             why=f"it has {listed}",
             fix="name one of them, or give its number; a kernel's buffers are bo0 and up in its xclbin",
@@ -142,6 +145,7 @@ def _argument(key: str, arguments: tuple[Argument, ...]) -> Argument:
     if found[0].kind == "scalar":
         raise Problem(
             f"argument {found[0].index} ({found[0].name}) is a number, and lies in no bank",
+            id="scalar-in-no-bank",
             where=f"--arg {key}",
             why="XRT writes its value into the command; a buffer there is the mistake behind `bank 131071`",
             fix="leave it as it is",
@@ -153,7 +157,11 @@ def _narrowed(xclbin: Xclbin, name: str, columns: int) -> bytes:
     section = xclbin.section("AIE_PARTITION")
     if section is None:
         raise Problem(
-            f"{name} has no partition", where=name, why="AIE_PARTITION is missing", fix="package it with aiecc"
+            f"{name} has no partition",
+            id="no-section",
+            where=name,
+            why="AIE_PARTITION is missing",
+            fix="package it with aiecc",
         )
     partition = parse_aie_partition(section, name)
     # As many columns as any place of the old partition shows the array to have.
@@ -161,6 +169,7 @@ def _narrowed(xclbin: Xclbin, name: str, columns: int) -> bytes:
     if not 1 <= columns <= array:
         raise Problem(
             f"a partition of {columns} columns does not fit",
+            id="out-of-range",
             where=f"--columns {columns}",
             why=f"the file's partition of {partition.column_width} reaches {array} columns",
             fix=f"give 1 to {array}",

@@ -24,7 +24,9 @@ class Window:
         return f"{self.name}, byte {self.start + offset:,} (0x{self.start + offset:x})"
 
     def refusal(self, offset: int, why: str, *, fix: str = DAMAGED) -> Problem:
-        return Problem(f"{self.name}: {self.subject} cannot be read", where=self.where(offset), why=why, fix=fix)
+        return Problem(
+            f"{self.name}: {self.subject} cannot be read", id="damaged-file", where=self.where(offset), why=why, fix=fix
+        )
 
     def require(self, offset: int, size: int, what: str) -> None:
         if offset < 0 or size < 0 or offset + size > len(self.data):
@@ -57,12 +59,14 @@ def field_of(text: str, size: int, what: str) -> bytes:
     except UnicodeEncodeError as error:
         raise Problem(
             f"{what} {text!r} cannot be written into an xclbin",
+            id="not-in-an-xclbin",
             why=f"{text[error.start]!r} is outside latin-1, one byte a character",
             fix="use plain ASCII letters, digits and _",
         ) from None
     if len(data) > size:
         raise Problem(
             f"{what} {text!r} does not fit in an xclbin",
+            id="not-in-an-xclbin",
             why=f"it has {len(data):,} bytes, and the field has {size}",
             fix=f"shorten it to {size} bytes",
         )

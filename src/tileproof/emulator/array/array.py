@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tileproof.device_model import SHIM
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.cascade import Cascade, CascadeEnds
 from tileproof.emulator.array.controller import ChannelKey, Controller
 from tileproof.emulator.array.cores import CoreProgram, refuse_what_is_not_executed
 from tileproof.emulator.array.deadlock import CONTROLLER, deadlock
 from tileproof.emulator.array.dma import ChainProgram, Outlet, ShimChannel
 from tileproof.emulator.array.engine import Adversary, Engine, LockState, StreamEnd, Task, Tokens
-from tileproof.emulator.array.faults import SILENT, Fault, RunReport
+from tileproof.emulator.array.faults import SILENT, RunReport, sort_of
 from tileproof.emulator.array.memory import Bytes, TileMemories
 from tileproof.emulator.array.races import Races, unguarded
 from tileproof.emulator.array.registers import TileRegisters
@@ -44,8 +46,9 @@ class Array:
         self.design = design
         self.manner = manner or Manner()
         self.engine = Engine(Adversary(self.manner.seed) if self.manner.seed is not None else None)
-        self.faults: list[Fault] = []
-        self._ended: Fault | None = None
+        self.faults: list[Diagnostic] = []
+        self._graph = ""
+        self._ended: Diagnostic | None = None
         self.memories = TileMemories(design.design.tiles, design.buffers)
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
@@ -79,7 +82,8 @@ class Array:
             if packets.keep_header and ends and any(port.bundle == "DMA" for port in packets.sources):
                 raise Problem(
                     "the emulator does not hand packet headers on",
-                    where=str(packets.place),
+                    id="not-executed",
+                    where=packets.place,
                     why="the header's bits are not in the facts that it is built on",
                     fix="leave keep_pkt_header away, or run the design on the device",
                 )
@@ -196,6 +200,7 @@ class Array:
         at = (shim.tile.at, shim.channel)
         return ShimChannel(
             name=name,
+            tile=shim.tile.at,
             direction=shim.direction,
             engine=self.engine,
             outlet=self._outlet(shim.tile, shim.channel) if shim.direction == MM2S else Outlet(""),
@@ -205,18 +210,22 @@ class Array:
             of_traces=shim.direction == S2MM and at in self._traced,
         )
 
-    def _report(self, fault: Fault) -> None:
-        if self.manner.as_hardware and fault.kind in SILENT:
+    def _reports_of(self, tile: Tile) -> Callable[[Diagnostic], None]:
+        """What reports the faults of a core, each with its tile."""
+        return lambda fault: self._report(replace(fault, place=replace(fault.place, tile=tile.at)))
+
+    def _report(self, fault: Diagnostic) -> None:
+        if self.manner.as_hardware and fault.id in SILENT:
             return
         # A fault of every call is one finding.
-        if len(self.faults) < MAX_FAULTS and all(fault.sort != known.sort for known in self.faults):
+        if len(self.faults) < MAX_FAULTS and all(sort_of(fault) != sort_of(known) for known in self.faults):
             self.faults.append(fault)
 
     # Runs
 
     def run(self, instructions: bytes, buffers: Mapping[int, Bytes]) -> RunReport:
         """Execute an instruction stream on `buffers` (by sequence argument), which it reads and writes in place."""
-        self.faults = []
+        self.faults, self._graph = [], ""
         if self._ended is not None:
             return RunReport(state=ERROR, faults=(self._ended,))
         calls = sum(core.calls for core in self.cores)
@@ -242,7 +251,7 @@ class Array:
                 state = self._outcome(task, controller, begun.moved, still=True)
             else:
                 # Whatever else was found, this is what ended it.
-                self.faults.append(Fault.of(problem))
+                self.faults.append(problem.diagnostic)
                 state = ERROR
         finally:
             if task in self.engine.tasks:
@@ -252,6 +261,7 @@ class Array:
             state=state,
             faults=tuple(self.faults),
             calls=sum(core.calls for core in self.cores) - calls,
+            graph=self._graph,
             timeline=begun.timeline(self, task) if self.manner.seed is None else None,
         )
 
@@ -262,7 +272,8 @@ class Array:
     def _outcome(self, task: Task, controller: Controller, before: Mapping[ChannelKey, int], *, still: bool) -> int:
         if not task.finished:
             # Whatever else was found, this is what ended it.
-            self.faults.append(deadlock(self, controller, before, still=still))
+            fault, self._graph = deadlock(self, controller, before, still=still)
+            self.faults.append(fault)
             return TIMEOUT
         for channel in self.channels.values():
             for unfinished in channel.unfinished():
@@ -273,12 +284,12 @@ class Array:
             channel.tokens.tasks.clear()
         return COMPLETED
 
-    def _unfinished(self, channel: ShimChannel, moves: str) -> Fault:
+    def _unfinished(self, channel: ShimChannel, moves: str) -> Diagnostic:
         blocked = next((t.blocked for t in self.engine.tasks if t.name == channel.name), None)
-        return Fault(
-            kind="unfinished",
+        return Diagnostic(
+            id="unfinished",
             what=f"{channel.name} has not finished when the run ends",
-            where=moves,
+            place=Place.told(moves, channel.place),
             why="the sequence waits for no token of it, and it "
             + (blocked.text if blocked is not None else "is still queued"),
             fix="make what the sequence moves equal to what the cores take and give",
@@ -323,23 +334,26 @@ class _Begun:
         )
 
 
-def _ended(problem: Problem) -> Fault:
+def _ended(problem: Problem) -> Diagnostic:
     """What every later run of the context is told: the array does not go on after that."""
-    return Fault(
-        kind="ended",
+    return Diagnostic(
+        id="ended",
         what=f"an earlier run of this context ended the array: {problem.what}",
-        where=problem.where or "",
-        why=problem.why or "",
-        fix=problem.fix or "",
+        place=problem.diagnostic.place,
+        why=problem.why,
+        fix=problem.fix,
     )
 
 
-def _no_sync(channel: ShimChannel) -> Fault:
+def _no_sync(channel: ShimChannel) -> Diagnostic:
     missing = channel.pushed - channel.covered
-    return Fault(
-        kind="no-sync",
+    return Diagnostic(
+        id="no-sync",
         what=f"the run ends without waiting for {channel.name}",
-        where=f"no token that was waited for covers its last {missing} {'transfer' if missing == 1 else 'transfers'}",
+        place=Place.told(
+            f"no token that was waited for covers its last {missing} {'transfer' if missing == 1 else 'transfers'}",
+            channel.place,
+        ),
         why="here the data has arrived; on the device the host may read the buffer before it has",
         fix="end the runtime sequence with an aiex.npu.dma_wait for every transfer to the host",
     )

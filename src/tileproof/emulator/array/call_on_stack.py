@@ -20,6 +20,7 @@ def call_on_stack(library: ctypes.CDLL, function: Any, values: Sequence[int | fl
     if len(single) > _FLOAT_REGISTERS:
         raise Problem(
             "a function whose stack is too small takes more floats than can be passed to it here",
+            id="not-passed",
             why=f"it takes {len(single)}, and {_FLOAT_REGISTERS} are passed in registers",
             fix="give the core a larger stack_size first, or pass the floats through a buffer",
         )

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tileproof.diagnostic import Place
 from tileproof.emulator.array.engine import Blocked, Engine, Spend, Task, Work
 from tileproof.errors import Problem
 
@@ -35,7 +36,7 @@ class CascadeEnds:
     incoming: Cascade | None = None
     outgoing: Cascade | None = None
 
-    def put(self, value: Any, place: str) -> Work:
+    def put(self, value: Any, place: Place) -> Work:
         to = self._connected(self.outgoing, "puts onto", "from", place)
         while len(to.words) >= _DEPTH:
             yield Blocked(to, f"waits to put onto {to.name}: nobody gets what is there", place)
@@ -43,7 +44,7 @@ class CascadeEnds:
         to.engine.wake(to)
         yield Spend(1, "", 1)
 
-    def get(self, place: str) -> Generator[Blocked | Spend, None, Any]:
+    def get(self, place: Place) -> Generator[Blocked | Spend, None, Any]:
         of = self._connected(self.incoming, "gets from", "to", place)
         while not of.words:
             yield Blocked(of, f"waits to get from {of.name}: nobody puts anything", place)
@@ -53,10 +54,11 @@ class CascadeEnds:
         yield Spend(1, "", 1)
         return value
 
-    def _connected(self, cascade: Cascade | None, verb: str, way: str, place: str) -> Cascade:
+    def _connected(self, cascade: Cascade | None, verb: str, way: str, place: Place) -> Cascade:
         if cascade is None:
             raise Problem(
                 f"{self.core} {verb} the cascade, and no cascade leads {way} it",
+                id="no-cascade",
                 where=place,
                 fix="write an aie.cascade_flow between the two cores",
             )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.dma import ShimChannel, ShimTask, Words
 from tileproof.emulator.array.engine import Blocked, Engine, Spend, Work
-from tileproof.emulator.array.faults import Fault
 from tileproof.emulator.array.memory import Bytes
 from tileproof.emulator.array.registers import TileRegisters
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES, INSTRUCTION_CYCLES, PUSH_CYCLES
@@ -41,7 +41,7 @@ class Controller:
     channels: Mapping[ChannelKey, ShimChannel]
     tiles: TileRegisters
     engine: Engine
-    report: Callable[[Fault], None]
+    report: Callable[[Diagnostic], None]
     begun: Callable[[], None]  # called when the first instruction is due
     ahead: deque[Action] = field(default_factory=deque)  # the one that is executed, and those behind it
     registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Controller:
             self.ahead.popleft()
 
     def _one(self, action: Action) -> Work:
-        place = f"insts word {action.word}"
+        place = Place.told(f"insts word {action.word}", Place(instruction=action.word))
         cycles = PUSH_CYCLES if isinstance(action, Push) else INSTRUCTION_CYCLES
         yield Spend(cycles, f"{type(action).__name__}, {place}", cycles)
         match action:
@@ -79,49 +79,52 @@ class Controller:
             case _:
                 raise Problem(
                     f"the emulator does not execute this instruction: {type(action).__name__}",
+                    id="instruction-not-executed",
                     where=place,
                     why=f"{action}",
                     fix="transfers, tasks, waits, and writes to tile memories and locks are executed",
                 )
 
-    def _registers(self, column: int, bd_id: int, place: str) -> _Registers:
+    def _registers(self, column: int, bd_id: int, place: Place) -> _Registers:
         if (column, bd_id) not in self.registers:
             raise Problem(
                 f"BD {bd_id} of shim ({column}, 0) is used before it is written",
+                id="foreign-instructions",
                 where=place,
                 fix="use the insts.bin that the build wrote",
             )
         return self.registers[column, bd_id]
 
-    def _look_for_users(self, column: int, bd_id: int, place: str) -> None:
+    def _look_for_users(self, column: int, bd_id: int, place: Place) -> None:
         """A BD is registers: who writes them while a task of it waits or runs changes that task."""
         for key, channel in self.channels.items():
             for task in channel.unfinished() if key[0] == column else ():
                 if task.bd_id == bd_id:
                     self.report(
-                        Fault(
-                            kind="bd-in-flight",
+                        Diagnostic(
+                            id="bd-in-flight",
                             what=f"BD {bd_id} of shim ({column}, 0) is written while a task of {channel.name} uses it",
-                            where=f"{place}; the task was pushed at {task.place}",
+                            place=Place.told(f"{place}; the task was pushed at {task.place}", place),
                             why=f"that task still moves {task.text}; on the device its transfer changes under way",
                             fix="wait for the transfer before its id is used again, or use another id",
                         )
                     )
 
-    def _channel(self, action: Push | Wait, place: str) -> ShimChannel:
+    def _channel(self, action: Push | Wait, place: Place) -> ShimChannel:
         key = (action.column, action.direction, action.channel)
         if key not in self.channels:
             known = ", ".join(channel.name for channel in self.channels.values())
             raise Problem(
                 f"the instructions use {action.direction} channel {action.channel} of shim ({action.column}, 0), "
                 "and no fifo of the design is there",
+                id="foreign-instructions",
                 where=place,
                 why=f"channels in use: {known or 'none'}",
                 fix="use the insts.bin of the same build as the xclbin",
             )
         return self.channels[key]
 
-    def _push(self, action: Push, place: str) -> None:
+    def _push(self, action: Push, place: Place) -> None:
         channel = self._channel(action, place)
         registers = self._registers(action.column, action.bd_id, place)
         if registers.argument is None or registers.argument not in self.buffers:
@@ -133,7 +136,7 @@ class Controller:
         registers.runs += action.runs
         end = 4 * max(_last(run) + 1 for run in runs)
         if end > len(memory):
-            self.report(_overrun(channel, end, len(memory), f"{place}, {text}"))
+            self.report(_overrun(channel, end, len(memory), _of_argument(place, text, registers.argument)))
             return
         task = ShimTask(
             memory=memory,
@@ -151,10 +154,11 @@ class Controller:
         self.asked[key] = self.asked.get(key, 0) + task.nbytes
         channel.push(task, place)
 
-    def _wait(self, action: Wait, place: str) -> Work:
+    def _wait(self, action: Wait, place: Place) -> Work:
         if action.row:
             raise Problem(
                 f"the instructions wait for a token of tile ({action.column}, {action.row})",
+                id="wait-without-end",
                 where=place,
                 why="here only shim tiles issue tokens; on the device this waits for ever if that tile issues none",
                 fix="wait for a channel of row 0",
@@ -162,6 +166,7 @@ class Controller:
         if (action.columns, action.rows) != (1, 1):
             raise Problem(
                 "the emulator does not execute a wait for several tiles",
+                id="instruction-not-executed",
                 where=place,
                 why=f"it waits for {action.columns} x {action.rows} tiles from ({action.column}, {action.row})",
                 fix="wait for each channel by itself",
@@ -174,29 +179,33 @@ class Controller:
         self.engine.passed(tokens)
 
 
-def _no_buffer(channel: ShimChannel, argument: int | None, place: str) -> Fault:
+def _no_buffer(channel: ShimChannel, argument: int | None, place: Place) -> Diagnostic:
     moved = (
         "host memory that no patch names"
         if argument is None
         else f"kernel argument {argument + FIRST_BUFFER}, and no buffer is bound there"
     )
-    return Fault(
-        kind="no-buffer",
+    return Diagnostic(
+        id="no-buffer",
         what=f"{channel.name} moves {moved}",
-        where=place,
+        place=place,
         why="the device would read or write an address that is nobody's",
         fix="bind a buffer to every argument that the runtime sequence moves",
     )
 
 
-def _overrun(channel: ShimChannel, end: int, size: int, where: str) -> Fault:
-    return Fault(
-        kind="host-overrun",
+def _overrun(channel: ShimChannel, end: int, size: int, where: Place) -> Diagnostic:
+    return Diagnostic(
+        id="host-overrun",
         what=f"{channel.name} runs past the end of a host buffer: {end:,} bytes of {size:,}",
-        where=where,
+        place=where,
         why="on the device this is an IO page fault, or someone else's memory",
         fix="allocate the buffer as large as the runtime sequence's argument",
     )
+
+
+def _of_argument(place: Place, text: str, argument: int) -> Place:
+    return replace(place, text=f"{place}, {text}", argument=argument + FIRST_BUFFER)
 
 
 def _last(run: Words) -> int:

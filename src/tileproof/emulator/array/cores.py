@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, compute, constant, vector_type
 from tileproof.emulator.array.cascade import CASCADE_BYTES, CascadeEnds
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
-from tileproof.emulator.array.faults import Fault, nothing_new
+from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Races
 from tileproof.emulator.array.tile_code import TileCode
@@ -90,7 +91,7 @@ class CoreProgram:
     cascade: CascadeEnds
     races: Races
     breadcrumb: Callable[[str], None]
-    report: Callable[[Fault], None]
+    report: Callable[[Diagnostic], None]
     calls: int = 0
     calls_since_progress: int = 0
     steps_since_progress: int = 0
@@ -139,7 +140,9 @@ class CoreProgram:
         try:
             self._values[operation.result] = compute(operation, values)
         except ZeroDivisionError:
-            problem = Problem(f"{self.name} divides by zero", where=str(operation.place), fix="guard the division")
+            problem = Problem(
+                f"{self.name} divides by zero", id="division-by-zero", where=operation.place, fix="guard the division"
+            )
             raise problem from None
         except Unsupported as type_:
             raise _not_computed(operation, type_) from None
@@ -160,7 +163,8 @@ class CoreProgram:
         if step <= 0:
             raise Problem(
                 "a loop never ends: its step is not positive",
-                where=str(loop.place),
+                id="endless-loop",
+                where=loop.place,
                 why=f"the step is {step}",
                 fix="give scf.for a positive step",
             )
@@ -219,7 +223,8 @@ class CoreProgram:
         if self.steps_since_progress > _MAX_STEPS_WITHOUT_PROGRESS:
             raise Problem(
                 f"{self.name} runs on without ever waiting",
-                where=str(operation.place),
+                id="endless-loop",
+                where=operation.place,
                 why=f"{_MAX_STEPS_WITHOUT_PROGRESS:,} turns of a loop since it last took or gave an object",
                 fix="give the loop an end, or let it wait for an object or a lock",
             )
@@ -247,7 +252,7 @@ class CoreProgram:
         if objects.end.acquire_lock is not None:
             lock = self.locks[objects.end.acquire_lock]
             text = partial(self._wait_text, objects, count, lock)
-            yield from self.engine.acquire(lock, missing * objects.end.amount, text, str(operation.place))
+            yield from self.engine.acquire(lock, missing * objects.end.amount, text, operation.place)
             yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
         view = [self.buffers[name] for name in objects.view(count)]
         self.held |= set(objects.view(count))
@@ -275,7 +280,8 @@ class CoreProgram:
         if count > objects.held:
             raise Problem(
                 f"{self.name} releases {count} of @{objects.end.fifo} and holds {objects.held}",
-                where=str(operation.place),
+                id="unheld-release",
+                where=operation.place,
                 why="mlir-aie may pass this without a word; the fifo's count is wrong from then on",
                 fix="release what was acquired, once",
             )
@@ -285,7 +291,7 @@ class CoreProgram:
         self._progress()
         if objects.end.release_lock is not None:
             lock = self.locks[objects.end.release_lock]
-            lock.release(count * objects.end.amount, self.name, str(operation.place))
+            lock.release(count * objects.end.amount, self.name, operation.place)
             self.engine.wake(lock)
 
     def _access(self, operation: Access) -> None:
@@ -300,7 +306,7 @@ class CoreProgram:
         lock, count = self.locks[self.lowered.core.locks[operation.lock]], operation.value
         self._progress()
         if operation.action == "Release":
-            lock.release(count, self.name, str(operation.place))
+            lock.release(count, self.name, operation.place)
             self.engine.wake(lock)
             yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
             return
@@ -310,7 +316,7 @@ class CoreProgram:
             wanted = f"{'exactly' if exactly else 'at least'} {count}"
             return f"waits for lock {lock.name}: wants {wanted}, it is {lock.value}"
 
-        yield from self.engine.acquire(lock, count, text, str(operation.place), exactly=exactly)
+        yield from self.engine.acquire(lock, count, text, operation.place, exactly=exactly)
 
     # Functions and memory
 
@@ -319,7 +325,8 @@ class CoreProgram:
         if self.code is None or name not in self.code.functions:
             raise Problem(
                 f"{self.name} calls {name}, and there is no such tile function",
-                where=str(operation.place),
+                id="no-tile-function",
+                where=operation.place,
                 why="no tile code was given" if self.code is None else "declared: " + ", ".join(self.code.functions),
                 fix="declare it with func.func private, and define it in the tile code",
             )
@@ -329,25 +336,27 @@ class CoreProgram:
         if self.calls_since_progress > _MAX_CALLS_WITHOUT_PROGRESS:
             raise Problem(
                 f"{self.name} runs on without ever waiting",
-                where=str(operation.place),
+                id="endless-loop",
+                where=operation.place,
                 why=f"it has called {name} {_MAX_CALLS_WITHOUT_PROGRESS:,} times since it last took or gave an object",
                 fix="release what is acquired: an acquire of what is still held waits for nothing",
             )
         who = f"{self.name}, call {self.calls} of {name}"
+        at = replace(operation.place, text=f"{who}, {operation.place}", tile=self.lowered.core.tile.at)
         self.breadcrumb(who)
         flat = [self._single(self._values[argument], operation) for argument in operation.arguments]
-        called = self.code.call(self.code.functions[name], flat, f"{who}, {operation.place}")
+        called = self.code.call(self.code.functions[name], flat, at)
         self.breadcrumb("")
         for fault in called.faults:
             self.report(fault)
         for buffer in flat:
             if isinstance(buffer, PlacedBuffer):
-                self._must_be_held(buffer, f"passes to {name}", str(operation.place))
+                self._must_be_held(buffer, f"passes to {name}", operation.place)
         for buffer in flat:
             if isinstance(buffer, PlacedBuffer) and buffer.name in self.races.watched:
-                self.races.reads(buffer.name, who)
+                self.races.reads(buffer.name, Place.told(who, at))
                 if self.memories.was_written(buffer):
-                    self.races.writes(buffer.name, who)
+                    self.races.writes(buffer.name, Place.told(who, at))
         for term, cycles in called.cycles.terms.items():
             self.spent[term] = self.spent.get(term, 0) + cycles
         yield Spend(called.cycles.total, name, called.cycles.total)
@@ -358,14 +367,15 @@ class CoreProgram:
         what = "what an acquire returned" if isinstance(argument, tuple) else "a vector"
         raise Problem(
             f"{self.name} passes {what} to a function",
-            where=str(operation.place),
+            id="not-passed",
+            where=operation.place,
             fix="pass one object of it: aie.objectfifo.subview.access"
             if isinstance(argument, tuple)
             else "pass it through a buffer",
         )
 
     def _elements(
-        self, buffer: Value, indices: tuple[int, ...], count: int, place: str
+        self, buffer: Value, indices: tuple[int, ...], count: int, place: Place
     ) -> tuple[npt.NDArray[Any], Bytes, int]:
         """A buffer's elements, what is known of their bytes, and where the `count` that an access means begin."""
         assert isinstance(buffer, PlacedBuffer)
@@ -381,26 +391,30 @@ class CoreProgram:
         known = self.memories.known_of(buffer).reshape(-1, buffer.type.dtype.nbytes)
         return memory, known, flat
 
-    def _must_be_held(self, buffer: PlacedBuffer, verb: str, place: str) -> None:
+    def _must_be_held(self, buffer: PlacedBuffer, verb: str, place: Place) -> None:
         if buffer.name in self.of_fifos and buffer.name not in self.held:
             self.report(
-                Fault(
-                    kind="not-held",
+                Diagnostic(
+                    id="not-held",
                     what=f"{self.name} {verb} {buffer.name}, which it does not hold",
-                    where=place,
+                    place=place,
                     why="it has released the object, and on the device somebody else may be at it",
                     fix="release an object after its last use",
                 )
             )
 
-    def _outside(self, buffer: PlacedBuffer, why: str, place: str) -> Problem:
+    def _outside(self, buffer: PlacedBuffer, why: str, place: Place) -> Problem:
         return Problem(
-            f"{self.name} accesses {buffer.name} outside its shape", where=place, why=why, fix="correct the loop bounds"
+            f"{self.name} accesses {buffer.name} outside its shape",
+            id="outside-shape",
+            where=place,
+            why=why,
+            fix="correct the loop bounds",
         )
 
     def _read(self, operation: Load, count: int) -> npt.NDArray[Any]:
         self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
-        placed, place = self._values[operation.buffer], str(operation.place)
+        placed, place = self._values[operation.buffer], operation.place
         elements, known, flat = self._elements(placed, operation.indices, count, place)
         assert isinstance(placed, PlacedBuffer)
         self.races.reads(placed.name, place)
@@ -412,7 +426,7 @@ class CoreProgram:
 
     def _write(self, operation: Store, count: int) -> None:
         self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
-        placed, place = self._values[operation.buffer], str(operation.place)
+        placed, place = self._values[operation.buffer], operation.place
         elements, known, flat = self._elements(placed, operation.indices, count, place)
         assert isinstance(placed, PlacedBuffer)
         self.races.writes(placed.name, place)
@@ -449,8 +463,8 @@ class CoreProgram:
         assert isinstance(buffer, PlacedBuffer)
         assert isinstance(into, PlacedBuffer)
         self.own_cycles += 2 * SCALAR_ACCESS_CYCLES * -(-buffer.nbytes // 4)
-        self.races.reads(buffer.name, str(operation.place))
-        self.races.writes(into.name, str(operation.place))
+        self.races.reads(buffer.name, operation.place)
+        self.races.writes(into.name, operation.place)
         self.memories.view(into)[:] = self.memories.view(buffer)
         self.memories.known_of(into)[:] |= self.memories.known_of(buffer)
 
@@ -462,11 +476,11 @@ class CoreProgram:
         if not isinstance(value, np.ndarray) or value.nbytes != CASCADE_BYTES:
             raise self._no_cascade_vector("puts", "onto", operation)
         self._progress()
-        yield from self.cascade.put(value, str(operation.place))
+        yield from self.cascade.put(value, operation.place)
 
     def _get_cascade(self, operation: GetCascade) -> Work:
         self._progress()
-        value = yield from self.cascade.get(str(operation.place))
+        value = yield from self.cascade.get(operation.place)
         shape, dtype = self._vector(operation, operation.type, operation.type)
         if shape[0] * dtype.itemsize != CASCADE_BYTES:
             raise self._no_cascade_vector("gets", "from", operation)
@@ -475,7 +489,8 @@ class CoreProgram:
     def _no_cascade_vector(self, verb: str, way: str, operation: PutCascade | GetCascade) -> Problem:
         return Problem(
             f"{self.name} {verb} what is not {8 * CASCADE_BYTES} bits {way} the cascade",
-            where=str(operation.place),
+            id="cascade-width",
+            where=operation.place,
             why=f"it is {operation.type}",
             fix="use a vector of 512 bits, for instance vector<16xi32>",
         )
@@ -495,7 +510,8 @@ def refuse_what_is_not_executed(body: Body) -> None:
 def _not_executed(operation: Operation, gives: Type | None = None) -> Problem:
     return Problem(
         f"the emulator does not execute {operation.name}" + (f" on {gives}" if gives is not None else ""),
-        where=str(operation.place),
+        id="not-executed",
+        where=operation.place,
         why="executed in a core: " + ", ".join(spellings(_EXECUTED - _ENDS)),
         fix="say it with those, or move it into the tile code",
     )
@@ -504,7 +520,8 @@ def _not_executed(operation: Operation, gives: Type | None = None) -> Problem:
 def _not_computed(operation: Operation, type_: Unsupported) -> Problem:
     return Problem(
         f"the emulator does not execute {operation.name} on {type_}",
-        where=str(operation.place),
+        id="not-executed",
+        where=operation.place,
         why="cores compute on integers, f32 and bf16 here, and on vectors of them",
         fix="move it into the tile code",
     )

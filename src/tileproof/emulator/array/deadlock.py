@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from tileproof.diagnostic import Diagnostic
 from tileproof.emulator.array.cascade import Cascade, CascadeEnds
 from tileproof.emulator.array.controller import ChannelKey, Controller
 from tileproof.emulator.array.cores import CoreProgram
 from tileproof.emulator.array.dma import ChainProgram, ShimChannel
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, StreamEnd, Task, Tokens
-from tileproof.emulator.array.faults import Fault
 from tileproof.emulator.array.registers import TileRegisters
 from tileproof.insts import Push, SetRegisters
 from tileproof.lowering.model import LoweredCore, LoweredDesign
@@ -35,10 +35,13 @@ class Still(Protocol):
     def moved(self, key: ChannelKey) -> int: ...
 
 
-def deadlock(array: Still, controller: Controller, before: Mapping[ChannelKey, int], *, still: bool) -> Fault:
-    """The report of a run that cannot go on; `before` are the bytes each channel had moved when it began.
+def deadlock(
+    array: Still, controller: Controller, before: Mapping[ChannelKey, int], *, still: bool
+) -> tuple[Diagnostic, str]:
+    """The report of a run that cannot go on, and a picture of it for Graphviz.
 
-    `still` is whether somebody moved to the end, without bringing anything about.
+    `before` are the bytes each channel had moved when it began, and `still` is whether somebody moved to the end,
+    without bringing anything about.
     """
     waiting = {task.name: task.blocked for task in array.engine.tasks if task.blocked and not _idle(array, task)}
     helpers = {name: tuple(_helpers(array, controller, name, blocked)) for name, blocked in waiting.items()}
@@ -53,16 +56,16 @@ def deadlock(array: Still, controller: Controller, before: Mapping[ChannelKey, i
         f"{array.channels[key].name} was asked for {asked:,} bytes and has moved {array.moved(key) - before[key]:,}"
         for key, asked in controller.asked.items()
     ]
-    return Fault(
-        kind="deadlock",
+    report = Diagnostic(
+        id="deadlock",
         what="deadlock: the run cannot finish, everyone waits for someone else"
         if not still
         else f"the run does not end: only {' and '.join(moving)} {'moves' if len(moving) == 1 else 'move'}, for ever",
-        where=str(array.design.place),
+        place=array.design.place,
         why="\n".join([*lines, *_root(waiting, helpers), *_given(array, waiting), *moved]),
         fix="compare what the runtime sequence moves with what each core acquires and releases per object",
-        graph=_graph(waiting, helpers),
     )
+    return report, _graph(waiting, helpers)
 
 
 def _given(array: Still, waiting: Mapping[str, Blocked]) -> list[str]:

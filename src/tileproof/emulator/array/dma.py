@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.device_model import TASK_QUEUE_DEPTH
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.engine import (
     STREAM_SLACK_BYTES,
     Blocked,
@@ -25,7 +26,6 @@ from tileproof.emulator.array.engine import (
     Tokens,
     Work,
 )
-from tileproof.emulator.array.faults import Fault
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Races
 from tileproof.emulator.cost.cycles import HOP_CYCLES, STREAM_BYTES_PER_CYCLE
@@ -62,15 +62,15 @@ class Outlet:
         """The ends that data with this header reach; none if the switches know nothing of it."""
         return self.packets.get(packet.id, ()) if packet is not None else self.circuits
 
-    def lost(self, packet: Packet | None, where: str) -> Fault:
+    def lost(self, packet: Packet | None, where: Place) -> Diagnostic:
         """The fault of data that no switch leads anywhere."""
         known = ", ".join(map(str, sorted(self.packets))) or "none"
         header = f"a packet header with id {packet.id}" if packet is not None else "no packet header"
         circuit = "there is a circuit" if self.circuits else "there is no circuit"
-        return Fault(
-            kind="no-route",
+        return Diagnostic(
+            id="no-route",
             what=f"{self.name} sends data with {header}, and it leads nowhere",
-            where=where,
+            place=where,
             why=f"{circuit} from that channel, and the packet flows from it have the ids: {known}",
             fix="give the BD the header of an aie.packet_flow that begins at this channel",
         )
@@ -137,18 +137,22 @@ class ChainProgram:
     outlet: Outlet  # of an MM2S channel
     inlet: StreamEnd | None  # of an S2MM channel
     races: Races
-    report: Callable[[Fault], None]
+    report: Callable[[Diagnostic], None]
 
     @property
     def name(self) -> str:
         return f"{self.chain.direction} channel {self.chain.channel} of {self.chain.tile}"
+
+    def _at(self, bd: Bd, text: str) -> Place:
+        return Place(tile=self.chain.tile.at, buffer=bd.buffer, text=text)
 
     def work(self) -> Work:
         empty = [bd for bd in self.chain.bds if bd.length < 1]
         if empty:
             raise Problem(
                 f"{self.name} has a BD that moves nothing",
-                where=f"BD {empty[0].bd_id}, {empty[0].buffer}",
+                id="empty-bd",
+                where=self._at(empty[0], f"BD {empty[0].bd_id}, {empty[0].buffer}"),
                 why="its length is 0",
                 fix="give it a length, or leave it out of the chain",
             )
@@ -172,7 +176,7 @@ class ChainProgram:
             yield from self._receive(bd, buffer)
         if bd.release is not None:
             lock = self.locks[bd.release[0]]
-            lock.release(bd.release[1], self.name, f"BD {bd.bd_id}, {bd.buffer}")
+            lock.release(bd.release[1], self.name, self._at(bd, f"BD {bd.bd_id}, {bd.buffer}"))
             self.engine.wake(lock)
 
     def _send(self, bd: Bd, buffer: PlacedBuffer) -> Work:
@@ -182,9 +186,9 @@ class ChainProgram:
             self.report(self._nothing_new(bd, ever=bool((known & EVER).any())))
         ends = self.outlet.ends(bd.packet)
         if not ends:
-            self.report(self.outlet.lost(bd.packet, f"BD {bd.bd_id}, {bd.buffer}"))
+            self.report(self.outlet.lost(bd.packet, self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")))
             yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
-        self.races.reads(bd.buffer, f"{self.name}, BD {bd.bd_id}")
+        self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"))
         if bd.pads:
             data = _padded(bd, self.memories.view(buffer).reshape(-1, width)[elements])
             yield from send(self.engine, ends, data, bd.buffer)
@@ -198,23 +202,23 @@ class ChainProgram:
         width, elements = buffer.type.dtype.nbytes, _elements(bd)
         arrived = np.empty(bd.length * width, dtype=np.uint8)
         yield from receive(self.engine, self.inlet, arrived.data, bd.buffer)
-        self.races.writes(bd.buffer, f"{self.name}, BD {bd.bd_id}")
+        self.races.writes(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"))
         self.memories.view(buffer).reshape(-1, width)[elements] = arrived.reshape(-1, width)
         self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
 
-    def _nothing_new(self, bd: Bd, *, ever: bool) -> Fault:
+    def _nothing_new(self, bd: Bd, *, ever: bool) -> Diagnostic:
         if ever:
-            return Fault(
-                kind="stale",
+            return Diagnostic(
+                id="stale",
                 what=f"an object of {self.chain.label} is handed on, and nobody has written it since it was acquired",
-                where=f"{self.name}, BD {bd.bd_id}, {bd.buffer}",
+                place=self._at(bd, f"{self.name}, BD {bd.bd_id}, {bd.buffer}"),
                 why="what arrives is an earlier object once more",
                 fix="let the core write the object between acquire and release",
             )
-        return Fault(
-            kind="unwritten",
+        return Diagnostic(
+            id="unwritten",
             what=f"an object of {self.chain.label} is handed on, and no byte of it was ever written",
-            where=f"{self.name}, BD {bd.bd_id}, {bd.buffer}",
+            place=self._at(bd, f"{self.name}, BD {bd.bd_id}, {bd.buffer}"),
             why="what arrives is what the memory held before: on the device, anything",
             fix="let the core write the object between acquire and release",
         )
@@ -266,7 +270,7 @@ class ShimTask:
     runs: tuple[Words, ...]
     issue_token: bool
     text: str
-    place: str
+    place: Place
     bd_id: int
     number: int  # of the channel's tasks, from 1
     packet: Packet | None = None
@@ -287,11 +291,12 @@ class ShimChannel:
     on the device they end when the buffer is full, and nobody waits for them."""
 
     name: str
+    tile: tuple[int, int]
     direction: str
     engine: Engine
     outlet: Outlet
     inlet: StreamEnd | None
-    report: Callable[[Fault], None]
+    report: Callable[[Diagnostic], None]
     tokens: Tokens
     of_traces: bool = False
     queue: deque[ShimTask] = field(default_factory=deque)
@@ -300,20 +305,24 @@ class ShimChannel:
     waiters: list[Task] = field(default_factory=list)
     running: ShimTask | None = None
 
+    @property
+    def place(self) -> Place:
+        return Place(tile=self.tile, text=self.name)
+
     def describe(self) -> str:
         return f"{len(self.queue)} tasks are queued on {self.name}"
 
-    def push(self, task: ShimTask, place: str) -> None:
+    def push(self, task: ShimTask, place: Place) -> None:
         """Queue a task; one that finds the queue full is dropped, as on the device."""
         if self.of_traces:
             return
         self.pushed += 1
         if len(self.unfinished()) >= TASK_QUEUE_DEPTH:
             self.report(
-                Fault(
-                    kind="queue-overrun",
+                Diagnostic(
+                    id="queue-overrun",
                     what=f"a task is pushed onto the full queue of {self.name}",
-                    where=place,
+                    place=place,
                     why=f"the queue holds {TASK_QUEUE_DEPTH}; the device drops the task without a word",
                     fix="wait for an earlier transfer of this channel before starting another",
                 )

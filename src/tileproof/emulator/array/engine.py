@@ -14,6 +14,7 @@ from itertools import count
 from typing import Protocol
 
 from tileproof.device_model import MAX_LOCK_VALUE
+from tileproof.diagnostic import NOWHERE, Place
 from tileproof.emulator.cost.cycles import STREAM_BYTES_PER_CYCLE
 from tileproof.errors import Problem
 
@@ -41,7 +42,7 @@ class Blocked:
 
     condition: Condition
     told: str | Callable[[], str]
-    place: str = ""
+    place: Place = NOWHERE
     label: str = ""
     cycles: int = 0
 
@@ -254,7 +255,7 @@ class Engine:
             condition.waiters = []
 
     def acquire(
-        self, lock: LockState, count: int, text: Callable[[], str], place: str = "", *, exactly: bool = False
+        self, lock: LockState, count: int, text: Callable[[], str], place: Place = NOWHERE, *, exactly: bool = False
     ) -> Work:
         """Wait for a lock of at least `count`, or of exactly that, and take it."""
         while lock.value != count if exactly else lock.value < count:
@@ -281,10 +282,11 @@ class LockState:
     def describe(self) -> str:
         return f"lock {self.name} is {self.value}"
 
-    def release(self, count: int, who: str, where: str) -> None:
+    def release(self, count: int, who: str, where: Place) -> None:
         if self.value + count > MAX_LOCK_VALUE:
             raise Problem(
                 f"{who} releases lock {self.name} beyond {MAX_LOCK_VALUE}",
+                id="lock-overflow",
                 where=where,
                 why=f"it is {self.value}, and {count} more do not fit its 6 bits; what the device does then is unknown",
                 fix="acquire as often as you release",

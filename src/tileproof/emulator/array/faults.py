@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.timeline import Timeline
-from tileproof.errors import Problem, told
 
 # What the device does without a word: under --as-hardware it happens here without a word too.
 SILENT = frozenset(
@@ -18,62 +17,29 @@ SILENT = frozenset(
 )
 
 
-# "call 3 of f", "element 12 of b", "b_buff_1", "address 0x00440": what changes from one time to the next.
-_COUNTED = re.compile(r"(call |element |byte |_buff_|address |BD )(?:0x)?[0-9a-f,]+")
+# "call 3 of f", "element 12 of b", "b_buff_1", "address 0x00440", "insts word 35": what changes from time to time.
+_COUNTED = re.compile(r"(call |element |byte |_buff_|address |BD |word )(?:0x)?[0-9a-f,]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One finding: a kind for programs, and what, where, why and how to mend it for people."""
-
-    kind: str
-    what: str
-    where: str = ""
-    why: str = ""
-    fix: str = ""
-    graph: str = ""  # of a deadlock: who waits for whom, for Graphviz
-
-    @property
-    def sort(self) -> tuple[str, ...]:
-        """Equal for findings that differ only in the number of a call, an object, a byte or an element."""
-        return (self.kind, *(_COUNTED.sub(r"\1", text) for text in (self.what, self.where)))
-
-    def __str__(self) -> str:
-        return told(self.what, self.where, self.why, self.fix)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Fault:
-        return cls(**json.loads(text))
-
-    @classmethod
-    def of(cls, problem: Problem) -> Fault:
-        """A problem that a design or its instructions turned out to have while they ran."""
-        return cls(
-            kind="design",
-            what=problem.what,
-            where=problem.where or "",
-            why=problem.why or "",
-            fix=problem.fix or "",
-        )
+def sort_of(fault: Diagnostic) -> tuple[str, ...]:
+    """Equal for findings that differ only in the number of a call, an object, a byte or an element."""
+    return (fault.id, *(_COUNTED.sub(r"\1", text) for text in (fault.what, str(fault.place))))
 
 
-def nothing_new(who: str, at: str, where: str, *, ever: bool) -> Fault:
+def nothing_new(who: str, at: str, where: Place, *, ever: bool) -> Diagnostic:
     """A read of memory that nobody has written: never in this context, or (`ever`) not for the present object."""
     if ever:
-        return Fault(
-            kind="stale",
+        return Diagnostic(
+            id="stale",
             what=f"{who} reads what was left from an earlier object: {at}",
-            where=where,
+            place=where,
             why="nobody has written it since this object was acquired to be filled",
             fix="write it first: an accumulation begins with zeros",
         )
-    return Fault(
-        kind="unwritten",
+    return Diagnostic(
+        id="unwritten",
         what=f"{who} reads what nobody has written: {at}",
-        where=where,
+        place=where,
         why="the device has there what the last program left, or zeros",
         fix="write it before it is read, or give the buffer an initial value",
     )
@@ -84,6 +50,7 @@ class RunReport:
     """How a run ended: the ERT state XRT would report, every fault that was found, and what the cycle model says."""
 
     state: int
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Diagnostic, ...] = ()
     calls: int = 0  # of tile functions
+    graph: str = ""  # of a deadlock: who waits for whom, for Graphviz
     timeline: Timeline | None = None

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.engine import Clocks, Engine
-from tileproof.emulator.array.faults import Fault
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir.design import RegisterWrite, RtpWrite
 
@@ -28,20 +28,20 @@ class _Touched:
 class Races:
     """Follows the running task of an engine. `watched` are names of buffers; without any it does nothing."""
 
-    def __init__(self, engine: Engine, watched: frozenset[str], report: Callable[[Fault], None]) -> None:
+    def __init__(self, engine: Engine, watched: frozenset[str], report: Callable[[Diagnostic], None]) -> None:
         self._engine = engine
         self._clocks = engine.clocks = Clocks() if watched else None
         self._report = report
         self.watched = watched
         self._touched: dict[str, _Touched] = defaultdict(_Touched)
 
-    def reads(self, buffer: str, where: str) -> None:
+    def reads(self, buffer: str, where: Place) -> None:
         if buffer in self.watched:
             touched = self._touched[buffer]
             self._compare(touched.writes, f"{buffer} is written by {{}} and read by {{}}", where)
             self._note(touched.reads)
 
-    def writes(self, buffer: str, where: str) -> None:
+    def writes(self, buffer: str, where: Place) -> None:
         if buffer in self.watched:
             touched = self._touched[buffer]
             self._compare(touched.writes, f"{buffer} is written by {{}} and by {{}}", where)
@@ -53,17 +53,17 @@ class Races:
         assert self._clocks is not None
         ticks[self._engine.running.name] = self._clocks.tick(self._engine.running.name)
 
-    def _compare(self, others: dict[str, int], what: str, where: str) -> None:
+    def _compare(self, others: dict[str, int], what: str, where: Place) -> None:
         assert self._engine.running is not None
         assert self._clocks is not None
         name = self._engine.running.name
         for other, tick in others.items():
             if other != name and self._clocks.knows(name, other) < tick:
                 self._report(
-                    Fault(
-                        kind="race",
+                    Diagnostic(
+                        id="race",
                         what=f"{what.format(other, name)}, and nothing decides who comes first",
-                        where=where,
+                        place=where,
                         why="no lock, token or stream is between the two, so the device may do them in either order, "
                         "or both at once",
                         fix="let a fifo with synchronisation or a lock hand the buffer on",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE
+from tileproof.diagnostic import Place
 from tileproof.emulator.array.engine import Engine, LockState
 from tileproof.emulator.array.memory import EVER, FRESH, TileMemories, Window
 from tileproof.emulator.array.races import Races
@@ -46,7 +47,7 @@ class TileRegisters:
         places = (action.offset + _WORD_BYTES * index for index in range(len(action.words)))
         return any(self._locks.get((*at, offset)) is lock for offset in places)
 
-    def write(self, action: SetRegisters, place: str) -> None:
+    def write(self, action: SetRegisters, place: Place) -> None:
         """Write the words; a `Problem` where there is neither memory, a lock of the design nor what traces are set up
         with."""
         at = (action.column, action.row)
@@ -67,10 +68,11 @@ class TileRegisters:
         kind = self._device.kind(*at)
         return kind is not None and is_of_event_unit(kind, offset)
 
-    def _write_memory(self, window: Window, action: SetRegisters, place: str) -> None:
+    def _write_memory(self, window: Window, action: SetRegisters, place: Place) -> None:
         if action.offset % _WORD_BYTES:
             raise Problem(
                 f"a write to {window.tile} is not aligned",
+                id="no-such-register",
                 where=place,
                 why=f"offset 0x{action.offset:05x} is no multiple of {_WORD_BYTES}",
                 fix="write whole words",
@@ -88,10 +90,11 @@ class TileRegisters:
                 self._races.writes(buffer.name, place)
 
 
-def _unknown_register(action: SetRegisters, place: str) -> Problem:
+def _unknown_register(action: SetRegisters, place: Place) -> Problem:
     return Problem(
         f"the sequence writes a register that the emulator does not have: 0x{action.offset:05x}"
         f" of tile ({action.column}, {action.row})",
+        id="no-such-register",
         where=place,
         why="it has the memories and the locks of the tiles that the design uses, and the DMA of shim tiles",
         fix="leave other registers to the device, and check the design with `tileproof check`",

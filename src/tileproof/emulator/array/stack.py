@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tileproof.device_model import TILE_KINDS, Generation
-from tileproof.emulator.array.faults import Fault
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.memory import Bytes
 from tileproof.emulator.library import StackNeed
 from tileproof.lowering.model import PlacedBuffer
@@ -40,11 +40,11 @@ class CoreStack:
         memory = TILE_KINDS[self.tile.kind].memory_bytes
         return min(memory, self.generation.entry_frame + max(need.frames, need.arrays) + 15) & ~15
 
-    def fault(self, function: Function, need: StackNeed, before: Bytes, after: Bytes, who: str) -> Fault:
+    def fault(self, function: Function, need: StackNeed, before: Bytes, after: Bytes, who: Place) -> Diagnostic:
         """What a call that overflowed did; `before` and `after` are the tile's memory as far as its locals reach."""
         return self._fault(function, need, self._damage(before, after), who)
 
-    def before_the_call(self, function: Function, need: StackNeed, who: str) -> Fault:
+    def before_the_call(self, function: Function, need: StackNeed, who: Place) -> Diagnostic:
         """What is to be said if the call does not come back: the host keeps its way back where the locals end."""
         why = (
             "above the stack lie the buffers, and on this machine also the call's own way back, so that what it ran "
@@ -52,15 +52,15 @@ class CoreStack:
         )
         return self._fault(function, need, why, who)
 
-    def _fault(self, function: Function, need: StackNeed, damage: str, who: str) -> Fault:
+    def _fault(self, function: Function, need: StackNeed, damage: str, who: Place) -> Diagnostic:
         entry = self.generation.entry_frame
         reach = entry + max(need.frames, need.arrays)
         wanted = 1 << (reach - 1).bit_length()
-        return Fault(
-            kind="stack-overflow",
+        return Diagnostic(
+            id="stack-overflow",
             what=f"{function.name} runs over the end of the stack of {self.tile}: its local arrays take "
             f"{need.arrays:,} bytes, and stack_size is {self.nbytes:,}",
-            where=who,
+            place=who,
             why=f"{need.text}, and {entry} are the core's entry; {damage}",
             fix=f"give the core stack_size = {wanted}, or keep the array in an aie.buffer"
             if wanted < TILE_KINDS[self.tile.kind].memory_bytes

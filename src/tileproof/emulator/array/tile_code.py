@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
+import json
 import os
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tileproof.device_model import Generation
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
 from tileproof.emulator.array.call_on_stack import call_on_stack
-from tileproof.emulator.array.faults import Fault
 from tileproof.emulator.array.memory import TileMemories
 from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, Window
 from tileproof.emulator.array.source_lines import source_line
@@ -50,7 +51,7 @@ class Called:
     """What came of one call."""
 
     cycles: CallCycles
-    faults: tuple[Fault, ...]
+    faults: tuple[Diagnostic, ...]
 
 
 class TileCode:
@@ -100,7 +101,8 @@ class TileCode:
         except AttributeError:
             raise Problem(
                 f"the tile code does not define {declared.name}",
-                where=str(declared.place),
+                id="no-tile-function",
+                where=declared.place,
                 why='the design declares it, and no file of the tile code has an extern "C" function of that name',
                 fix=f'define `extern "C" void {declared.name}(...)` in the tile code, or correct the name',
                 exit_code=EXIT_KERNEL_WRONG,
@@ -109,7 +111,7 @@ class TileCode:
         call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
         return TileFunction(declared, call)
 
-    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: str) -> Called:
+    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: Place) -> Called:
         """Call a tile function; the buffers among its arguments are the only tile memory it may touch."""
         buffers = [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
         need = self._needs.get(function.declared.name)
@@ -126,12 +128,14 @@ class TileCode:
             found += self._faults(function.declared, buffers, who)
         return Called(self._cycles(), tuple(found))
 
-    def _call_on_tile(self, function: TileFunction, values: Sequence[int | float], need: StackNeed, who: str) -> Fault:
+    def _call_on_tile(
+        self, function: TileFunction, values: Sequence[int | float], need: StackNeed, who: Place
+    ) -> Diagnostic:
         """Call a function whose locals do not fit: they lie where the device has them, and hit what they hit."""
         extent = self._stack.extent(need)
         with self._memories.as_stack(self._stack.tile, extent) as memory:
             before = memory.copy()
-            self._breadcrumb(self._stack.before_the_call(function.declared, need, who).to_json())
+            self._breadcrumb(json.dumps(self._stack.before_the_call(function.declared, need, who).as_json()))
             call_on_stack(self._library, function.call, values, memory.ctypes.data + extent)
             return self._stack.fault(function.declared, need, before, memory, who)
 
@@ -150,9 +154,9 @@ class TileCode:
             ctypes.memset(ctypes.byref(record), 0, ctypes.sizeof(record))
         return counted
 
-    def _faults(self, function: Function, buffers: Sequence[PlacedBuffer], who: str) -> list[Fault]:
+    def _faults(self, function: Function, buffers: Sequence[PlacedBuffer], who: Place) -> list[Diagnostic]:
         """What the call left in the fault records; both are cleared, so that the next call starts clean."""
-        found: list[Fault] = []
+        found: list[Diagnostic] = []
         bad, api = self._bad_access, self._api_fault
         if bad is not None and bad.kind:
             line = source_line(self._handle, bad.pc)
@@ -165,8 +169,9 @@ class TileCode:
         return found
 
 
-def _at(line: str, who: str) -> str:
-    return f"{line}, {who}" if line else who
+def _at(line: Place, who: Place) -> Place:
+    """The line of the tile code, where it is known, and whose call it was."""
+    return replace(line, text=f"{line}, {who}", tile=who.tile) if line else who
 
 
 def _ctype(function: Function, parameter: MemRef | str) -> type:
@@ -175,7 +180,8 @@ def _ctype(function: Function, parameter: MemRef | str) -> type:
     if parameter not in _SCALARS:
         raise Problem(
             f"{function.name} has a parameter of type {parameter}",
-            where=str(function.place),
+            id="not-passed",
+            where=function.place,
             why="tile functions take memrefs and " + ", ".join(_SCALARS),
             fix="pass the value through a buffer",
         )
@@ -199,6 +205,7 @@ def _load(library: bytes) -> tuple[int, ctypes.CDLL]:
     except OSError as error:
         raise Problem(
             "the compiled tile code cannot be loaded",
+            id="other-emulator",
             where="EMULATION_DATA of the xclbin",
             why=str(error),
             fix="remove its folder below build/ and build it again, on this machine",

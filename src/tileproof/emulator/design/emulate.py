@@ -15,8 +15,9 @@ from tileproof.check.checked import Checked
 from tileproof.check.code import parameter_count, parameter_type
 from tileproof.check.tile_code import TileCode
 from tileproof.device_model import device_named
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES
-from tileproof.emulator.array.faults import Fault, RunReport
+from tileproof.emulator.array.faults import RunReport, sort_of
 from tileproof.emulator.design.stack_needs import stack_needs
 from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.process.messages import Run
@@ -71,13 +72,13 @@ class Emulation:
     sequence: str
     reports: tuple[RunReport, ...]
     arguments: tuple[Argument, ...]
-    besides: tuple[Fault, ...] = ()
+    besides: tuple[Diagnostic, ...] = ()
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
+    def faults(self) -> tuple[Diagnostic, ...]:
         """What was found, each once."""
         found = [*(fault for report in self.reports for fault in report.faults), *self.besides]
-        return tuple({fault.sort: fault for fault in reversed(found)}.values())[::-1]
+        return tuple({sort_of(fault): fault for fault in reversed(found)}.values())[::-1]
 
     @property
     def state(self) -> int:
@@ -145,13 +146,13 @@ def emulate(
     )
 
 
-def _order(after: Sequence[Array], expected: Sequence[Array], seed: int) -> tuple[Fault, ...]:
+def _order(after: Sequence[Array], expected: Sequence[Array], seed: int) -> tuple[Diagnostic, ...]:
     """A fault for each argument that another order of events has given another value."""
     return tuple(
-        Fault(
-            kind="order",
+        Diagnostic(
+            id="order",
             what=f"argument {number} depends on the order of events",
-            where=f"--schedule adversarial --seed {seed}",
+            place=Place.told(f"--schedule adversarial --seed {seed}"),
             why=f"{changed:,} of {one.size:,} elements are others than in the cycle model's order, and both are legal",
             fix="let a lock or a fifo decide who comes first",
         )
@@ -168,7 +169,8 @@ def _sequence(design: LoweredDesign, name: str | None) -> RuntimeSequence:
             return sequence
     raise Problem(
         f"there is no runtime sequence @{name}",
-        where=str(design.place),
+        id="unknown-sequence",
+        where=design.place,
         fix="sequences here: " + (", ".join(f"@{sequence.name}" for sequence in design.sequences) or "none"),
     )
 
@@ -182,6 +184,7 @@ def _for(target: str | None, design: Design) -> Design:
         if tile.column >= device.columns:
             raise Problem(
                 f"{device.name} has no {tile}",
+                id="TP602",
                 where=f"--target {target}",
                 why=f"it has {device.columns} columns, and the design uses this tile at {tile.place}",
                 fix="name a device with more columns",
@@ -194,7 +197,9 @@ def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | No
         return tile_code if isinstance(tile_code, Library) else None
     for path in tile_code:
         if not path.is_file():
-            raise Problem(f"there is no tile code {path}", where=f"--tile-code {path}", fix="check the path")
+            raise Problem(
+                f"there is no tile code {path}", id="unreadable-file", where=f"--tile-code {path}", fix="check the path"
+            )
     compiled = compile_tile_code(tile_code, aie_arch, find_cxx())
     return Library(code=compiled.code, stacks=stack_needs(_texts(tile_code), compiled.graphs))
 
@@ -203,14 +208,14 @@ def _texts(tile_code: Sequence[Path]) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
 
 
-def _signatures(design: Design, tile_code: Sequence[Path] | Library) -> tuple[Fault, ...]:
+def _signatures(design: Design, tile_code: Sequence[Path] | Library) -> tuple[Diagnostic, ...]:
     """Functions that take other parameters than the design declares: they run all the same, on other values."""
     if isinstance(tile_code, Library):
         return ()
     code = tuple(TileCode(name, text) for name, text in _texts(tile_code).items())
     checked = Checked(design=design, lowered=None, code=code)
     return tuple(
-        Fault(kind="signature", what=found.what, where=str(found.place), why=found.why, fix=found.fix)
+        Diagnostic(id="signature", what=found.what, place=found.place, why=found.why, fix=found.fix)
         for check in (parameter_count, parameter_type)
         for found in check(checked)
     )
@@ -269,6 +274,7 @@ def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]
         if number >= len(types):
             raise Problem(
                 f"there is no argument {number}",
+                id="unknown-argument",
                 where=f"--arg {number}={given[number]}",
                 why=f"@{sequence.name} has {len(types)}: " + ", ".join(f"{k} {type_}" for k, type_ in enumerate(types)),
                 fix="give one of those",
@@ -277,7 +283,8 @@ def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]
     if missing:
         raise Problem(
             f"argument {missing[0]} of @{sequence.name} has no value",
-            where=str(sequence.place),
+            id="argument-without-value",
+            where=sequence.place,
             why=f"it is {types[missing[0]]}",
             fix=f"write --arg {missing[0]}=FILE.npy, or --arg {missing[0]}=zeros, ones or random",
         )
@@ -292,6 +299,7 @@ def _value(number: int, type_: MemRef, text: str) -> Array:
     if kind not in ("zeros", "ones", "random"):
         raise Problem(
             f"argument {number} cannot be made of {text!r}",
+            id="argument-value",
             where=where,
             why="it is neither a file that ends in .npy, nor zeros, ones or random",
             fix="write for instance zeros, zeros:4096xi8, or a file",
@@ -314,6 +322,7 @@ def _check_written(written: str, type_: MemRef, where: str) -> None:
     if name not in DTYPES or not all(extent.isdecimal() for extent in extents):
         raise Problem(
             f"{written!r} is no type",
+            id="argument-value",
             where=where,
             why="a type is its extents and one of " + ", ".join(DTYPES),
             fix="write for instance zeros:4096xi8",
@@ -331,10 +340,13 @@ def _from_file(path: Path, type_: MemRef, where: str) -> Array:
     except OSError as error:
         raise unreadable(path, error) from None
     except (ValueError, EOFError) as error:
-        raise Problem(f"{path.name} is no array", where=where, why=str(error), fix="save it with numpy.save") from None
+        raise Problem(
+            f"{path.name} is no array", id="argument-value", where=where, why=str(error), fix="save it with numpy.save"
+        ) from None
     if not isinstance(array, np.ndarray):
         raise Problem(
             f"{path.name} is no array",
+            id="argument-value",
             where=where,
             why="it is an archive of several",
             fix="save the one that is meant with numpy.save",
@@ -351,6 +363,7 @@ def _from_file(path: Path, type_: MemRef, where: str) -> Array:
 def _other_type(where: str, why: str, type_: MemRef) -> Problem:
     return Problem(
         "the argument is of another type",
+        id="argument-type",
         where=where,
         why=f"{why}, and the sequence wants {type_}",
         fix=f"give {type_.count:,} elements of {type_.dtype.name}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import signal
@@ -14,7 +15,8 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from tileproof.emulator.array.faults import Fault, RunReport
+from tileproof.diagnostic import Diagnostic, Place
+from tileproof.emulator.array.faults import RunReport
 from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.process.messages import BREADCRUMB_BYTES, Ended, Failed, Finished, Ready, Run, Setup, Start
 from tileproof.emulator.process.shared_buffers import SharedBuffers
@@ -52,7 +54,7 @@ class Child:
                 env={**python_environment(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
         self._connection = Connection(ours.detach())
-        self.death: Fault | None = None
+        self.death: Diagnostic | None = None
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._shared)
 
     def set_up(self, design: LoweredDesign, library: Library | None, manner: Manner | None = None) -> None:
@@ -69,6 +71,7 @@ class Child:
             if doing:
                 raise Problem(
                     f"the array cannot be set up: {self.death.what if self.death else f'{doing} does not end'}",
+                    id="set-up-fails",
                     where=doing,
                     why="constructors of global objects run when the tile code is loaded",
                     fix="let the core call a function that sets them up",
@@ -83,6 +86,7 @@ class Child:
         except OSError as error:
             raise Problem(
                 "there is no room for the host buffers",
+                id="no-room",
                 where="memory that the emulator's process shares",
                 why=error.strerror or str(error),
                 fix="free memory, or look at `ulimit -f`",
@@ -116,10 +120,10 @@ class Child:
         if doing.startswith("{"):
             self.death = _known(doing, f"it had not returned after {waited_s:g} s")
             return Finished(RunReport(state=TIMEOUT, faults=(self.death,)), {})
-        self.death = Fault(
-            kind="never-returns",
+        self.death = Diagnostic(
+            id="never-returns",
             what=f"{doing} never returned" if doing else "the run never ended",
-            where=doing or "the emulator's event loop",
+            place=Place.told(doing or "the emulator's event loop"),
             why=f"nothing came back for {waited_s:g} s, and the emulator's process was ended",
             fix="look for a loop without end in it; on the device the driver's watchdog ends it after 2 s"
             if doing
@@ -169,13 +173,13 @@ _CRASHES = {
 }
 
 
-def _known(doing: str, ended: str) -> Fault:
+def _known(doing: str, ended: str) -> Diagnostic:
     """The fault that was known before the call that did not come back."""
-    fault = Fault.from_json(doing)
+    fault = Diagnostic.from_json(json.loads(doing))
     return replace(fault, why=f"{fault.why}; {ended}")
 
 
-def _crash(code: int, doing: str) -> Fault:
+def _crash(code: int, doing: str) -> Diagnostic:
     """What a dead child died of; `code` is as subprocess has it."""
     if doing.startswith("{"):
         how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
@@ -183,10 +187,10 @@ def _crash(code: int, doing: str) -> Fault:
     how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
     left = ("it called exit()", "a tile function returns; it does not end the program")
     why, fix = _CRASHES.get(signal.Signals(-code), ("the process is gone", "run it again")) if code < 0 else left
-    return Fault(
-        kind="crash",
+    return Diagnostic(
+        id="crash",
         what=f"{doing} crashed: {how}" if doing else f"the emulator's process ended: {how}",
-        where=doing or "the emulator",
+        place=Place.told(doing or "the emulator"),
         why=why,
         fix=fix,
     )

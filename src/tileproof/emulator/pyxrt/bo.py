@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tileproof.diagnostic import NOWHERE, Diagnostic, Place
 from tileproof.emulator.pyxrt.device import device
 from tileproof.emulator.pyxrt.empty import refuse_empty
-from tileproof.emulator.pyxrt.journal import DECIDES, HIDES, Mistake, caller, journal
+from tileproof.emulator.pyxrt.journal import caller, journal
 from tileproof.emulator.pyxrt.raises import raised
 from tileproof.errors import Problem
 from tileproof.xclbin import NO_BANK
@@ -28,22 +29,22 @@ class User(Protocol):
 class _Mapped:
     """A memory that the host has mapped: its reads cannot be seen, only that there was nothing new to read."""
 
-    where: str = ""  # the line that mapped it
+    where: Place = NOWHERE  # the line that mapped it
     is_stale: bool = False  # whether a run has written it, and nothing was synced from the device since
 
     def told(self) -> None:
         is_open = self in journal.open
         journal.open.discard(self)
         if is_open and self.is_stale:
-            mistake = Mistake(
-                weight=HIDES,
+            mistake = Diagnostic(
+                id="mapped-not-synced",
                 what="a buffer that a run has written was mapped, and never synced from the device after it",
-                where=self.where,
+                place=self.where,
                 why="the host sees what it had before the run",
                 fix="buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE) after run.wait()",
             )
             journal.write(mistake, may_raise=False)
-        self.where = ""
+        self.where = NOWHERE
 
 
 class xclBOSyncDirection(IntEnum):
@@ -84,7 +85,7 @@ class bo:
             raise TypeError("__init__(): incompatible constructor arguments.")
         if group & NO_BANK == NO_BANK:
             journal.note(
-                DECIDES,
+                "group-of-a-scalar",
                 f"a buffer was allocated with group {group}, which is that of a scalar argument",
                 "its low 16 bits are `no bank`; whatever argument it is passed as refuses it",
                 "allocate with kernel.group_id of the buffer's own argument: 1 for instructions, 3 and on for data",
@@ -124,7 +125,7 @@ class bo:
         part = slice(skip, skip + size)
         if self._unfetched[part].any():
             journal.note(
-                DECIDES,
+                "read-not-synced",
                 "a buffer was read that a run has written, and that was not synced from the device since",
                 "the host reads what it had before the run",
                 "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE) after run.wait()",
@@ -151,7 +152,7 @@ class bo:
         user = self._in_use_by() if self._in_use_by is not None else None
         if user is not None and user._is_under_way():
             journal.note(
-                DECIDES,
+                "synced-too-early",
                 f"a buffer was synced {way} the device while a run that it is bound to had not been waited for",
                 why,
                 "run.wait() first, and look at the state that it returns",
@@ -191,6 +192,7 @@ def _zeros(size: int) -> npt.NDArray[np.uint8]:
     except (MemoryError, ValueError):
         raise Problem(
             f"there is no room for a buffer of {size:,} bytes",
+            id="no-room",
             where="pyxrt.bo",
             why="the emulator holds each buffer twice in this machine's memory: the host's view, and the device's",
             fix="allocate what the instructions move: `tileproof inspect insts.bin`",

@@ -40,6 +40,7 @@ class hw_context:
         if section is None:
             raise Problem(
                 f"{file._name} has nothing that the emulator can run",
+                id="other-device",
                 where=f"{file._name}, section EMULATION_DATA",
                 why="it was built for the NPU: it holds AIE machine code, which tileproof does not execute",
                 fix="build it for the emulator (`tileproof build KERNEL --toolchain host`), or use --device npu",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tileproof.device_model import GENERATIONS, TARGETS
 from tileproof.emulator.pyxrt.empty import unset
-from tileproof.emulator.pyxrt.journal import DECIDES, journal
+from tileproof.emulator.pyxrt.journal import journal
 from tileproof.emulator.pyxrt.raises import raised
 from tileproof.emulator.pyxrt.xclbin import uuid, xclbin
 from tileproof.errors import Problem
@@ -75,7 +75,7 @@ class device:
 
     def load_xclbin(self, file: xclbin | str) -> uuid:
         journal.note(
-            DECIDES,
+            "load-xclbin",
             "device.load_xclbin was called",
             "an NPU has none: its kernels live in hardware contexts",
             "device.register_xclbin(xclbin), then pyxrt.hw_context(device, xclbin.get_uuid())",
@@ -95,6 +95,7 @@ class device:
         if key != xrt_info_device.name:
             raise Problem(
                 f"the emulator has no answer to device.get_info({key.name})",
+                id="not-emulated",
                 where="device.get_info",
                 why="it is no device with clocks, sensors and a bus; it answers bdf and name",
                 fix="ask for it on an NPU only",

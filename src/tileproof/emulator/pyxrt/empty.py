@@ -29,6 +29,7 @@ def refuse_empty(handle: object) -> None:
     kind = type(handle).__name__
     raise Problem(
         f"an empty {kind} was used",
+        id="empty-handle",
         where=f"pyxrt.{kind}()",
         why="without arguments it is a handle of nothing, and the real process dies of a segmentation fault",
         fix=_MADE_BY[kind],

@@ -38,6 +38,7 @@ class bo(plain_bo):
 def _no_elf(what: str) -> Problem:
     return Problem(
         f"the emulator runs no {what}",
+        id="not-emulated",
         where=f"pyxrt.{what}",
         why="in the ELF flow the file holds AIE machine code and control code, which tileproof does not execute",
         fix="use an xclbin and insts.bin (`tileproof build KERNEL`), or --device npu",

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Protocol
 
-from tileproof.errors import Problem, told
+from tileproof.diagnostic import NOWHERE, Diagnostic, Place
+from tileproof.errors import Problem
 from tileproof.library import package_dir
 
 _PACKAGE = str(package_dir())
 
-# How much a mistake matters: it makes the run do something else, it hides that, or it would have hidden it.
-DECIDES, HIDES, RISKS = 0, 1, 2
+# An error makes the run do something else, a warning hides that, a note would have hidden it.
+_WEIGHTS = ("error", "warning", "note")
 
 
 class Open(Protocol):
@@ -22,54 +23,40 @@ class Open(Protocol):
     def told(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
-    """One thing a host did wrong. `weight` is DECIDES, HIDES or RISKS; `where` the line of its program."""
-
-    weight: int
-    what: str
-    where: str
-    why: str
-    fix: str
-
-    def __str__(self) -> str:
-        return told(self.what, self.where, self.why, self.fix)
-
-
 @dataclass
 class Journal:
     """The mistakes of one process, each line's once. `strict` raises them where they are made."""
 
     strict: bool = False
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[Diagnostic] = field(default_factory=list)
     open: set[Open] = field(default_factory=set)
 
-    def note(self, weight: int, what: str, why: str, fix: str) -> None:
+    def note(self, id_: str, what: str, why: str, fix: str) -> None:
         """Write down a mistake of the line of the program that is running."""
-        self.write(Mistake(weight=weight, what=what, where=caller(), why=why, fix=fix))
+        self.write(Diagnostic(id=id_, what=what, place=caller(), why=why, fix=fix))
 
-    def write(self, mistake: Mistake, *, may_raise: bool = True) -> None:
+    def write(self, mistake: Diagnostic, *, may_raise: bool = True) -> None:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
         if self.strict and may_raise:
-            raise Problem(mistake.what, where=mistake.where, why=mistake.why, fix=mistake.fix)
+            raise Problem.of(mistake)
 
-    def close(self) -> list[Mistake]:
+    def close(self) -> list[Diagnostic]:
         """All of them, at the end of the program. The ones that decide come first; of the same weight, the first that
         was made."""
         for one in list(self.open):
             one.told()
-        return sorted(self.mistakes, key=lambda mistake: mistake.weight)
+        return sorted(self.mistakes, key=lambda mistake: _WEIGHTS.index(mistake.severity))
 
 
-def caller() -> str:
+def caller() -> Place:
     """The nearest line that is not tileproof's."""
     frame = sys._getframe(1)
     while is_ours(frame):
         if frame.f_back is None:
-            return ""
+            return NOWHERE
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return Place(frame.f_code.co_filename, frame.f_lineno)
 
 
 def is_ours(frame: FrameType) -> bool:

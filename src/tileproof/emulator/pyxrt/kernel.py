@@ -7,7 +7,7 @@ from enum import IntEnum
 from tileproof.emulator.pyxrt.bo import bo
 from tileproof.emulator.pyxrt.context import ComputeUnit, hw_context
 from tileproof.emulator.pyxrt.device import device
-from tileproof.emulator.pyxrt.journal import DECIDES, journal
+from tileproof.emulator.pyxrt.journal import journal
 from tileproof.emulator.pyxrt.mistakes import CALL
 from tileproof.emulator.pyxrt.raises import raised
 from tileproof.emulator.pyxrt.run import range_check, run, shown
@@ -70,7 +70,7 @@ class kernel(ComputeUnit):
         else:
             takes = f"{index} ({self._arguments[index].name}), which takes {self._arguments[index].kind}s"
         journal.note(
-            DECIDES,
+            "argument-swallowed",
             f"kernel(...) was called with {given} as argument {takes}; it ran without it",
             f"the binding swallows the error: {type(error).__name__}: {error}",
             fix,

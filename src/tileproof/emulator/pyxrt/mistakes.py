@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tileproof.emulator.pyxrt.bo import bo
 from tileproof.emulator.pyxrt.context import ComputeUnit
-from tileproof.emulator.pyxrt.journal import DECIDES, RISKS, journal
+from tileproof.emulator.pyxrt.journal import journal
 from tileproof.errors import Problem
 from tileproof.insts.listing import Moved, list_instructions
 from tileproof.xrt import CALL_ARGUMENTS
@@ -59,7 +59,7 @@ def _note_unsynced(starting: Starting, moved: tuple[Moved, ...]) -> None:
         begin, end = (0, None) if index == _INSTR else read.get(index, (0, 0))
         if isinstance(value, bo) and index in starting._own and value._is_unsynced(begin, end):
             journal.note(
-                DECIDES,
+                "written-not-synced",
                 f"{_named(starting, index)} was written and not synced before the run",
                 "the device sees what was synced, not what was written",
                 "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE) after the last write",
@@ -71,7 +71,7 @@ def _note_left_over(starting: Starting, moved: tuple[Moved, ...]) -> None:
     used = {0, _INSTR} | {one.argument for one in moved}
     for index in sorted((starting._values.keys() - starting._own) & used):
         journal.note(
-            DECIDES,
+            "argument-left-over",
             f"{_named(starting, index)} was not set, and its register still holds what an earlier run left there",
             "XRT takes the command of an ended run for the next, and clears none of its registers",
             f"{CALL}; set every argument of every run",
@@ -84,7 +84,7 @@ def _note_other_build(starting: Starting, instructions: bytes) -> None:
     found = hashlib.sha256(instructions).hexdigest()
     if context._insts_sha256 not in (None, found):
         journal.note(
-            DECIDES,
+            "other-build",
             "the instructions are not those that were built with the xclbin",
             f"they have SHA-256 {found[:12]}..., and {context._file._name} goes with {context._insts_sha256[:12]}...",
             "take both files from one build; `tileproof build KERNEL` makes a pair",
@@ -95,7 +95,7 @@ def _note_count(starting: Starting, instructions: bytes) -> None:
     count, words = starting._values.get(_COUNT), len(instructions) // 4
     if count not in (words, len(instructions)):
         journal.note(
-            RISKS,
+            "other-count",
             f"{_named(starting, _COUNT)} is {'not set' if count is None else count}, and there are {words} words of "
             "instructions",
             "the emulator reads their number from the stream; what the firmware makes of another one is not known",

@@ -9,11 +9,12 @@ import weakref
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Never
 
-from tileproof.emulator.array.faults import Fault, RunReport
+from tileproof.diagnostic import Diagnostic
+from tileproof.emulator.array.faults import RunReport
 from tileproof.emulator.process.messages import Finished, Run
 from tileproof.emulator.pyxrt.bo import bo
 from tileproof.emulator.pyxrt.empty import refuse_empty, unset
-from tileproof.emulator.pyxrt.journal import DECIDES, journal
+from tileproof.emulator.pyxrt.journal import journal
 from tileproof.emulator.pyxrt.mistakes import moved_by, note_before
 from tileproof.emulator.pyxrt.raises import raised
 from tileproof.emulator.pyxrt.settings import settings
@@ -138,26 +139,26 @@ class run:
         context._child.send(Run(self._sent_words, {k: copies[id(b)] for k, b in self._bound.items()}))
         context._running, self._sent = self, time.monotonic()
 
-    def _unable(self) -> Fault | None:
+    def _unable(self) -> Diagnostic | None:
         """Why the command cannot even begin, as the firmware would find it."""
         instructions = self._values.get(1)
         if self._values.get(0) != OPCODE_TRANSACTION:
-            return Fault(
-                kind="opcode",
+            return Diagnostic(
+                id="opcode",
                 what=f"argument 0 (opcode) is {shown(self._values.get(0))}, and must be {OPCODE_TRANSACTION}",
                 why="the firmware executes an instruction stream in transaction format for opcode 3 only",
                 fix="call kernel(3, bo_instr, ninstr, bo0, ...)",
             )
         if not isinstance(instructions, bo):
-            return Fault(
-                kind="instructions",
+            return Diagnostic(
+                id="instructions",
                 what="argument 1 (instr) has no buffer",
                 why="there is nothing to execute",
                 fix="allocate it with kernel.group_id(1) and bo.cacheable, write insts.bin into it, and sync it",
             )
         if not instructions._device_copy.any():
-            return Fault(
-                kind="instructions",
+            return Diagnostic(
+                id="instructions",
                 what="argument 1 (instr) holds no instructions: every byte of it is 0 on the device",
                 why="insts.bin was not written into it, or not synced",
                 fix="instr.write(words, 0), then instr.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE)",
@@ -207,7 +208,7 @@ class run:
         try:
             answer = child.receive(max(0.0, left if asked is None else min(asked, left)))
         except Problem as problem:
-            return Finished(RunReport(state=ERROR, faults=(Fault.of(problem),)), {})
+            return Finished(RunReport(state=ERROR, faults=(problem.diagnostic,)), {})
         except BaseException:  # Ctrl-C, or a bug of ours: the run is over for whoever holds it
             self._finish(RunReport(state=ERROR), {})
             raise
@@ -223,7 +224,7 @@ class run:
         self.report = report
         self._state = ert_cmd_state(report.state)
         for fault in report.faults:
-            journal.note(DECIDES, fault.what, f"{fault.where}: {fault.why}" if fault.where else fault.why, fault.fix)
+            journal.note(fault.id, fault.what, f"{fault.place}: {fault.why}" if fault.place else fault.why, fault.fix)
         if self._kernel._context._running is self:
             self._kernel._context._running = None
 
@@ -310,6 +311,7 @@ def _give_back(commands: list[dict[int, bo | int]], registers: dict[int, bo | in
 def _crash(index: int, count: int) -> Problem:
     return Problem(
         f"a buffer was passed as argument {index}, and the kernel has {count}",
+        id="beyond-arguments",
         where=f"argument {index}",
         why="XRT looks beyond the end of a table there, and the real process dies of a segmentation fault",
         fix="pass the opcode, the instructions, their count, and as many buffers as the runtime sequence has arguments",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
 
-from tileproof.emulator.pyxrt.journal import HIDES, RISKS, Mistake, caller, is_ours, journal
+from tileproof.diagnostic import NOWHERE, Diagnostic, Place
+from tileproof.emulator.pyxrt.journal import caller, is_ours, journal
 from tileproof.xrt import COMPLETED, state_name
 
 
@@ -16,8 +17,8 @@ from tileproof.xrt import COMPLETED, state_name
 class Watch:
     """One run as its program treats it, from a start until `told`."""
 
-    started: str = ""  # the line that started it, while the program does not know that it has ended
-    unseen: str = ""  # the line that threw away how it ended
+    started: Place = NOWHERE  # the line that started it, while the program does not know that it has ended
+    unseen: Place = NOWHERE  # the line that threw away how it ended
     state: int = 0
 
     def starts(self) -> None:
@@ -29,11 +30,11 @@ class Watch:
         """wait gives a state back: does the line of the program use it?"""
         if not has_ended:
             return
-        self.started = ""
+        self.started = NOWHERE
         # Only where the program itself asked; what a library between makes of a state is its own affair.
         frame = sys._getframe(2)
         if is_ours(frame) or not _drops_what_returns(frame.f_code, frame.f_lasti):
-            self.unseen = ""
+            self.unseen = NOWHERE
             return
         self.unseen, self.state = caller(), state
         if journal.strict:
@@ -41,31 +42,31 @@ class Watch:
 
     def looked_at(self, *, has_ended: bool) -> None:
         if has_ended:
-            self.started = self.unseen = ""
+            self.started = self.unseen = NOWHERE
 
     def told(self, *, may_raise: bool = False) -> None:
         """Write down what the program has not looked at; a finalizer that calls this must not raise."""
         mistake = self._mistake() if self in journal.open else None
-        self.started = self.unseen = ""
+        self.started = self.unseen = NOWHERE
         journal.open.discard(self)
         if mistake is not None:
             journal.write(mistake, may_raise=may_raise)
 
-    def _mistake(self) -> Mistake | None:
+    def _mistake(self) -> Diagnostic | None:
         fix = "assert run.wait() == pyxrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED, or run.wait2(), which raises"
         if self.started:
-            return Mistake(
-                weight=HIDES,
+            return Diagnostic(
+                id="never-waited",
                 what="a run was started and never waited for",
-                where=self.started,
+                place=self.started,
                 why="nobody knows how it ended",
                 fix=fix,
             )
         if self.unseen:
-            return Mistake(
-                weight=RISKS if self.state == COMPLETED else HIDES,
+            return Diagnostic(
+                id="state-unseen" if self.state == COMPLETED else "failure-unseen",
                 what="nobody looked at the state that run.wait() returned",
-                where=self.unseen,
+                place=self.unseen,
                 why=f"it was {state_name(self.state)}; wait returns ERROR, ABORT and TIMEOUT in the same way, and "
                 "raises nothing",
                 fix=fix,

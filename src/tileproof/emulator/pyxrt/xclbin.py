@@ -91,6 +91,7 @@ class xclbin:
     def get_axlf(self) -> Never:
         raise Problem(
             f"the emulator cannot give the axlf of {self._name}",
+            id="not-emulated",
             where="xclbin.get_axlf",
             why="it is a pointer into XRT's memory, of which Python can make nothing",
             fix="`tileproof inspect FILE.xclbin` shows what the file holds",

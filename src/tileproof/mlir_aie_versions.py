@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class Version:
     """One mlir-aie. Between `since` and `until`, both included, every field below holds; `until` is None for the
     newest.
 
-    `mark` is a pass of its aie-opt that no earlier state has.
+    `mark` is a pass of its aie-opt that no earlier version has.
     """
 
     name: str
@@ -52,7 +52,7 @@ class State:
 
 
 # Each says what came with it.
-_2025_11 = State(
+_2025_11 = Version(
     name="2025-11",
     release="v1.1.x",
     commit="ddf9453dc",
@@ -118,25 +118,25 @@ _2026_08_14 = replace(
 )
 
 # From the oldest to the newest.
-STATES = (_2025_11, _2026_03, _2026_06, _2026_08, _2026_08_14)
-NEWEST = STATES[-1]
+VERSIONS = (_2025_11, _2026_03, _2026_06, _2026_08, _2026_08_14)
+NEWEST = VERSIONS[-1]
 # Those whose buffers, locks, BDs and words the lowering reproduces; of v1.1.x we know the spelling only.
-LOWERED_STATES = tuple(state for state in STATES if state.lowering_is_known)
+LOWERED_VERSIONS = tuple(version for version in VERSIONS if version.lowering_is_known)
 
 
-def state_named(name: str) -> State:
-    """The state of that name; `KeyError` where there is none."""
-    return {state.name: state for state in STATES}[name]
+def version_named(name: str) -> Version:
+    """The version of that name; `KeyError` where there is none."""
+    return {version.name: version for version in VERSIONS}[name]
 
 
-def states_that(holds: Callable[[State], bool]) -> tuple[str, ...]:
-    """The names of the states of which that is true."""
-    return tuple(state.name for state in STATES if holds(state))
+def versions_that(holds: Callable[[Version], bool]) -> tuple[str, ...]:
+    """The names of the versions of which that is true."""
+    return tuple(version.name for version in VERSIONS if holds(version))
 
 
-def state_of(passes: Collection[str]) -> State:
-    """The state of an aie-opt with these passes: the newest whose mark it has.
+def version_of(passes: Collection[str]) -> Version:
+    """The version of an aie-opt with these passes: the newest whose mark it has.
 
-    A tool of a day between two states is taken for the older one.
+    A tool of a day between two versions is taken for the older one.
     """
-    return next(state for state in reversed(STATES) if state.mark is None or state.mark in passes)
+    return next(version for version in reversed(VERSIONS) if version.mark is None or version.mark in passes)

@@ -1,0 +1,127 @@
+"""Builds, and the tools that they take."""
+
+from __future__ import annotations
+
+from tileproof.diagnostic.entry import Change, Entry, Example
+
+_BUILD = "tileproof build double --kernels kernels"
+
+
+def _tool(id_: str, sentence: str, fix: str, cause: str, example: Example | None = None) -> Entry:
+    return Entry(id=id_, name=id_, severity="error", sentence=sentence, fix=fix, cause=cause, example=example)
+
+
+def _tile_code(right: str, wrong: str) -> Example:
+    return Example(command=_BUILD, changes=(Change("kernels/double/tile.cc", right, wrong),))
+
+
+TOOLS = (
+    _tool(
+        "compile-failed",
+        "A compiler refuses the tile code.",
+        "correct what the compiler says",
+        "Its own words stand under `why`, with the line that it names.",
+        _tile_code("y[i] =", "z[i] ="),
+    ),
+    _tool(
+        "link-failed",
+        "The tile code cannot be linked.",
+        'define the function that is named, with extern "C" if the design calls it; or correct link_with',
+        "A function is called, or an object file named, that is not there. The linker is the first to see all of them "
+        "together.",
+        _tile_code(
+            'extern "C" void double_tile(int32_t *x, int32_t *y) {',
+            "int32_t doubled(int32_t x);\n"
+            'extern "C" void double_tile(int32_t *x, int32_t *y) {\n    y[0] = doubled(x[0]);',
+        ),
+    ),
+    _tool(
+        "program-too-large",
+        "The program of a core does not fit its memory.",
+        "make the tile functions smaller, with fewer unrolled or inlined loops; or spread them over several cores",
+        "A core has 16 KiB of program memory, for the tile functions, start-up code and the design's own loop.",
+    ),
+    _tool(
+        "no-routing",
+        "The stream switches have no room for all flows of the design.",
+        "use fewer fifos through one column: join them in a mem tile, or enter through the shim tiles of other columns",
+        "Each switch has a few channels to each neighbour, and a flow takes one all the way.",
+    ),
+    _tool(
+        "not-peano",
+        "A compiler that is not Peano's was taken for the device.",
+        "install llvm-aie whole, and let PEANO_INSTALL_DIR name its folder",
+        "For opt, llc and clang aiecc looks in Peano's folder first, and takes what is on PATH for those that are not "
+        "there. Another LLVM does not read what it is given.",
+    ),
+    _tool(
+        "tool-failed",
+        "A step of a build failed.",
+        "look at what the tool says; the log that is named has all of it",
+        "The tool's own words stand under `why`. tileproof knows no more of this failure than they say.",
+    ),
+    _tool(
+        "step-killed",
+        "A step of a build was killed by a signal.",
+        "build with fewer jobs at once (-j 1), or on a machine with more memory",
+        "The kernel ends a process with signal 9 when the machine has no memory left. With other signals the tool has "
+        "crashed.",
+    ),
+    _tool(
+        "nothing-made",
+        "A step of a build reported success and made no file.",
+        "run the command that is named by hand",
+        "A wrapper around a compiler may swallow its exit code. What an earlier build left there would have been taken "
+        "for the new one.",
+    ),
+    _tool(
+        "build-folder",
+        "The build folder cannot be used.",
+        "make room, check the path, or choose another with --build-dir",
+        "It cannot be made or written to: it is no folder, the disk is full, or it belongs to somebody else.",
+        Example(command=_BUILD, changes=(Change("build", "", "a file of that name\n"),)),
+    ),
+    _tool(
+        "unlinkable-path",
+        "Nothing can be linked for an NPU in a folder of such a name.",
+        "choose a path of ASCII letters, digits, `_`, `-` and `.` with --build-dir",
+        "In the linker script that aiecc writes, the path of each object file stands without quotes, and the linker "
+        "takes a blank or a bracket there for something else.",
+    ),
+    _tool(
+        "no-compiler",
+        "There is no C++ compiler, or the one that $CXX names does not run.",
+        "install g++ or clang++, or `pip install ziglang`; correct CXX, or unset it",
+        "The emulator runs tile code as native code of this machine, and takes its compiler for that.",
+    ),
+    _tool(
+        "no-ninja",
+        "There is no ninja.",
+        "reinstall tileproof's dependencies: pip install ninja",
+        "The steps of a build are run by ninja, which comes with tileproof as a package of its own.",
+    ),
+    _tool(
+        "no-mlir-aie",
+        "Tools of mlir-aie that this takes are not here.",
+        "`tileproof doctor` says what is missing and how to get it",
+        "An xclbin for an NPU is made by aiecc, aie-opt, Peano and xclbinutil. Without them everything else works: the "
+        "emulator takes only a C++ compiler.",
+    ),
+    _tool(
+        "lowered-otherwise",
+        "A design is lowered otherwise by mlir-aie than by tileproof, or not at all.",
+        "take aie-opt and aiecc of one installation; `tileproof check --against-mlir-aie` shows where they differ",
+        "Each build holds what mlir-aie makes against tileproof's own lowering. Where they differ, what was proved on "
+        "the emulator is not what would run.",
+    ),
+    _tool(
+        "not-spelled",
+        "A design cannot be spelled for an older mlir-aie.",
+        "give the tile a place or the core one object file, or take a newer mlir-aie",
+        "The mlir-aie of November 2025 has no words for tiles without a place, nor for two object files of one core.",
+        Example(
+            command="tileproof inspect design.mlir --print --mlir-aie 2025-11",
+            changes=(Change("design.mlir", "aie.tile(0, 3)", "aie.logical_tile<CoreTile>(?, ?)"),),
+        ),
+    ),
+)
