@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 from fake_npu import npu_file
+from hypothesis import settings
 from npu_world import Npu, World
 from small_kernel import build_small
 
 from tileproof.build.prepare import build_kernel, render_kernel
 from tileproof.build.request import BuildRequest
+
+# How long a drawn example takes says something of the machine, and nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Files whose tests build, start processes or draw thousands of texts: `make quick` leaves them out.
 SLOW = {

@@ -146,10 +146,13 @@ def test_only_render_imports_jinja() -> None:
     assert importers_of("jinja2") == {"kernel/render.py"}
 
 
-def test_only_build_toolchain_device_and_the_emulator_start_processes() -> None:
+def test_only_build_toolchain_device_the_emulator_and_a_kernels_python_start_processes() -> None:
     starters = callers_of("subprocess.run", "subprocess.Popen", "subprocess.check_call", "os.fork", "os.system")
 
-    assert {of_file(name).split("/")[0] for name in starters} == {"build", "toolchain", "device", "emulator"}
+    assert {of_file(name).split("/")[0] for name in starters} == {
+        *("build", "toolchain", "device", "emulator", "kernel"),
+    }
+    assert {name for name in starters if of_file(name) == "kernel"} == {"kernel/apart.py"}
 
 
 def test_only_device_imports_pyxrt() -> None:

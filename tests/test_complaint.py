@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tileproof.errors import EXIT_NOT_HERE
 from tileproof.toolchain.complaint import complaint_in
 from tileproof.toolchain.meaning import Meaning, killed, meaning_of
 
@@ -141,7 +142,33 @@ def test_a_step_that_was_killed_is_told_with_its_likely_cause() -> None:
         what="run aiecc was killed by signal 9",
         more="the kernel ends a process that way when the machine has no memory left",
         fix="build with fewer jobs at once (-j 1), or on a machine with more memory",
+        exit_code=EXIT_NOT_HERE,
     )
     assert killed("run aiecc", 139) == Meaning(
-        id="step-killed", what="run aiecc was killed by signal 11", fix="run it again"
+        id="step-killed", what="run aiecc was killed by signal 11", fix="run it again", exit_code=EXIT_NOT_HERE
     )
+
+
+SHORT = {
+    "g++: fatal error: Killed signal terminated program": "the compiler was ended, or broke, before it was done",
+    "tile.cc:3:1: internal compiler error: in f, at g.c:5": "the compiler was ended, or broke, before it was done",
+    "cc1plus: out of memory allocating 65536 bytes": "there was not enough memory for the compiler",
+    "virtual memory exhausted: Cannot allocate memory": "there was not enough memory for the compiler",
+    "collect2: fatal error: cannot find 'ld'": "the compiler does not find its own parts, such as its linker",
+    "g++: fatal error: cannot execute 'cc1plus': execvp: No such file or directory":
+    "the compiler does not find its own parts, such as its linker",
+    "cc1plus: fatal error: tile.cc: Too many open files": "no more files may be opened",
+    "Cannot create temporary file in /nowhere/: No such file or directory":
+    "a file cannot be written or read where it should be",
+    "Fatal error: can't create tile.o: Read-only file system": "a file cannot be written or read where it should be",
+    "cc1plus: fatal error: tile.cc: Permission denied": "a file cannot be written or read where it should be",
+    "as: tile.o: No space left on device": "the disk is full",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", SHORT)
+def test_what_the_machine_is_short_of_is_not_the_kernels_fault(said: str, tmp_path: Path) -> None:
+    found = meaning(said + "\n", tmp_path)
+
+    assert found is not None
+    assert (found.id, found.what, found.exit_code) == ("machine-short", SHORT[said], EXIT_NOT_HERE)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import struct
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,23 @@ from tileproof.check.built import check_built
 from tileproof.check.checked import BuiltFile
 from tileproof.cli import main
 from tileproof.errors import Problem
+from tileproof.insts import (
+    BlockWrite,
+    DdrPatch,
+    MaskWrite,
+    Operation,
+    ShimTransfer,
+    Sync,
+    Verbatim,
+    Write,
+    encode,
+    push_operations,
+    stream_for,
+    task_bd_operations,
+    tile_address,
+    transfer_operations,
+)
+from tileproof.insts.difference import compare_instructions, instructions_text
 from tileproof.insts.listing import list_instructions, listing_text
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
@@ -20,7 +39,9 @@ from tileproof.mlir.reader import read_design
 from tileproof.xclbin import PackageRequest, Section, build_xclbin, read_arguments, read_xclbin, write_xclbin
 from tileproof.xclbin.description import describe, description_text, host_call
 from tileproof.xclbin.difference import compare, comparison_text
+from tileproof.xclbin.provenance import Provenance, with_provenance
 from tileproof.xclbin.rebank import Directives, rebank
+from tileproof.xclbin.sections import parse_aie_partition, serialise_aie_partition
 
 # Of aiecc's designs of the mission: 800 bytes in on channel 0 with BD 1, 80 bytes out with BD 0, then a token.
 MEL = """\
@@ -87,6 +108,133 @@ def test_repeated_and_strided_transfers_count_every_byte_and_span_their_extent()
     assert listing.moved[0].nbytes == 800
     assert (listing.moved[0].begin, listing.moved[0].end) == (0, 700)
     assert "words 4 by 50, 25 by 1" in next(line.text for line in listing.lines if line.kind == "BD")
+
+
+def stream(*operations: Operation, columns: int | None = None) -> bytes:
+    return encode(stream_for("npu1", operations, columns=columns))
+
+
+def transfer(argument: int = 0, **changes: Any) -> ShimTransfer:
+    plain = {"sizes": (1, 1, 1, 16), "strides": (0, 0, 0, 1), "element_bytes": 4, "byte_offset": 0}
+    return ShimTransfer(
+        **{"column": 0, "direction": "MM2S", "channel": 0, "bd_id": 0, "argument": argument} | plain | changes
+    )
+
+
+def test_every_operation_has_its_line() -> None:
+    core = tile_address(1, 2, 0x400)
+    late = transfer(5, sizes=(2, 1, 2, 16), strides=(64, 0, 32, 1), byte_offset=1024)
+    data = stream(
+        *transfer_operations(late, generation="npu1"),
+        Write(address=core, value=9),
+        MaskWrite(address=core, value=2, mask=3),
+        BlockWrite(address=core, words=tuple(range(8))),
+        BlockWrite(address=core, words=tuple(range(9))),
+        DdrPatch(address=core, argument=1, byte_offset=4096),
+        Sync(column=0, row=0, direction="MM2S", channel=1, columns=2),
+        Sync(column=0, row=0, direction="S2MM", channel=0, rows=3),
+        Verbatim(words=(0x06,)),
+        Verbatim(words=(0x83, 12, 77)),
+        columns=1,
+    )
+
+    first = " ".join(f"0x0000000{number}" for number in range(8))
+    assert listing_text(list_instructions(data, "a.bin"), "a.bin").splitlines() == [
+        "a.bin: 96 words, 12 operations, for npu1 with 1 column",
+        "  word    4  BD            shim (0, 0) BD 0: 128 B, words 2 by 32, 16 by 1, 2 iterations by 64",
+        "  word   16  patch         shim (0, 0) BD 0: address of kernel argument 8, byte 1,024, with the DDR aperture",
+        "  word   28  push          shim (0, 0) MM2S channel 0: BD 0, 2 times",
+        "  word   34  write         tile (1, 2) at 0x00400: 0x00000009",
+        "  word   40  write         tile (1, 2) at 0x00400: 0x00000002 under mask 0x00000003",
+        f"  word   47  write         tile (1, 2) at 0x00400: {first}",
+        f"  word   59  write         tile (1, 2) at 0x00400: {first} and 1 more",
+        "  word   72  patch         tile (1, 2) at 0x00400, no shim BD: address of kernel argument 4, byte 4,096",
+        "  word   84  sync          a token of MM2S channel 1 of (0, 0), and 2 x 1 tiles",
+        "  word   88  sync          a token of S2MM channel 0 of (0, 0), and 1 x 3 tiles",
+        "  word   92  preempt       1 word, not interpreted",
+        "  word   93  record_timer  3 words, not interpreted",
+        "",
+        "moved",
+        "  argument 8        256 B to the array, bytes 1,024 to 1,471, MM2S channel 0 of shim (0, 0)",
+    ]
+
+
+def test_a_stream_that_moves_nothing_says_so() -> None:
+    assert listing_text(list_instructions(stream(), "a.bin"), "a.bin") == (
+        "a.bin: 4 words, 0 operations, for npu1 with 4 columns\n\nmoved\n  nothing\n"
+    )
+
+
+def test_each_push_of_a_bd_goes_on_where_the_one_before_it_ended() -> None:
+    walk = transfer(sizes=(4, 1, 1, 16), strides=(64, 0, 0, 1), byte_offset=1024)
+    data = stream(*task_bd_operations(walk, generation="npu1"), *push_operations(0, 0, "MM2S", 0) * 3)
+
+    (moved,) = list_instructions(data, "a.bin").moved
+
+    assert (moved.nbytes, moved.begin, moved.end) == (3 * 64, 1024, 1024 + 2 * 256 + 64)
+
+
+def test_a_chain_is_followed_once_round_and_to_the_last_bd_that_is_set() -> None:
+    ring = [transfer(bd_id=0, next_bd=1), transfer(bd_id=1, byte_offset=64, next_bd=0)]
+    open_end = [transfer(bd_id=2, argument=1, next_bd=9)]
+    operations = [operation for one in (*ring, *open_end) for operation in task_bd_operations(one, generation="npu1")]
+    pushes = [*push_operations(0, 0, "MM2S", 0), *push_operations(0, 0, "MM2S", 2)]
+
+    moved = list_instructions(stream(*operations, *pushes), "a.bin").moved
+
+    assert [(one.argument, one.nbytes, one.begin, one.end) for one in moved] == [(3, 128, 0, 128), (4, 64, 0, 64)]
+
+
+def test_a_row_alone_is_told_as_its_bytes() -> None:
+    row = transfer(sizes=(1, 1, 1, 16), strides=(0, 0, 0, 1))
+    (write, _) = task_bd_operations(row, generation="npu1")
+    assert isinstance(write, BlockWrite)
+    as_dimension = BlockWrite(address=write.address, words=(*write.words[:3], 16 << 20, *write.words[4:]))
+
+    assert [line.text for line in list_instructions(stream(write, as_dimension), "a.bin").lines] == [
+        "shim (0, 0) BD 0: 64 B"
+    ] * 2
+
+
+def test_two_streams_differ_in_operations_and_in_what_they_move() -> None:
+    kept = transfer(bd_id=1, argument=1, direction="S2MM")
+    before = stream(
+        *transfer_operations(transfer(), generation="npu1"),
+        *transfer_operations(kept, generation="npu1"),
+        Write(address=0x500, value=1),
+    )
+    after = stream(*transfer_operations(kept, generation="npu1"), Write(address=0x500, value=2), columns=1)
+
+    found = compare_instructions(before, after, "a.bin", "b.bin")
+    back = compare_instructions(after, before, "b.bin", "a.bin")
+
+    assert instructions_text(found).splitlines() == [
+        "a.bin against b.bin",
+        "  columns: 4 -> 1",
+        "  - word    4  BD  shim (0, 0) BD 0: 64 B",
+        "  - word   16  patch  shim (0, 0) BD 0: address of kernel argument 3, byte 0",
+        "  - word   28  push  shim (0, 0) MM2S channel 0: BD 0",
+        "  - word   71  write  tile (0, 0) at 0x00500: 0x00000001",
+        "  + word   41  write  tile (0, 0) at 0x00500: 0x00000002",
+        "moved",
+        "  argument 3, to the array: 64 B of bytes 0 to 63 -> nothing",
+    ]
+    assert [line.text for line in back.added] == [line.text for line in found.removed]
+    assert back.moved == ("argument 3, to the array: nothing -> 64 B of bytes 0 to 63",)
+
+
+def test_one_operation_before_hundreds_alike_is_the_only_difference() -> None:
+    alike = [Write(address=0x500, value=1)] * 300
+    one, other = (stream(Write(address=0x500, value=value), *alike) for value in (2, 3))
+    found = compare_instructions(one, other, "a", "b")
+
+    assert (len(found.removed), len(found.added)) == (1, 1)
+
+
+def test_another_register_value_moves_the_same() -> None:
+    one, other = (stream(Write(address=0x500, value=value)) for value in (1, 2))
+
+    assert instructions_text(compare_instructions(one, other, "a", "b")).splitlines()[-1] == "the same is moved"
 
 
 # inspect an xclbin
@@ -177,6 +325,124 @@ def test_another_uuid_explains_nothing() -> None:
     assert text.splitlines()[-1] == "nothing of this can make XRT or a host behave differently"
 
 
+def test_every_part_that_differs_has_its_line_and_what_it_decides() -> None:
+    def sections(*contents: tuple[int, bytes]) -> tuple[Section, ...]:
+        return tuple(Section(kind=kind, name="x", data=data) for kind, data in contents)
+
+    one = package(extra_sections=sections((0x77, b"abc"), (21, b"abc")))
+    other = package(
+        columns=2,
+        start_columns=(0, 1),
+        kernel_id=0x902,
+        instance="I",
+        mode="PR",
+        platform_vbnv="p",
+        version=(1, 2, 3),
+        pdi_uuid=bytes(16),
+        extra_sections=sections((0x77, b"abcd"), (21, b"abd"), (0x78, b"")),
+    )
+
+    assert comparison_text(compare(one, other, "a", "b")).splitlines() == [
+        "a against b",
+        "  MLIR_AIE, instances: MLIRAIE -> I",
+        "  MLIR_AIE, id: 0x901 -> 0x902",
+        "      it decides which PDI the driver loads for it",
+        "  partition, columns: 4 -> 2",
+        "      it decides how many contexts fit on the device",
+        "  partition, start columns: 0 -> 0, 1",
+        "      it decides where the driver may put it",
+        "  PDI 0, uuid: 00010203-0405-0607-0809-0a0b0c0d0e0f -> 00000000-0000-0000-0000-000000000000",
+        "  PDI 0, kernel ids: 0x901 -> 0x902",
+        "      it decides which kernel it is loaded for",
+        "  mode: FLAT -> PR",
+        "  platform: none -> p",
+        "  version: 0.0.0 -> 1.2.3",
+        "  section 0x77, contents: 3 B -> 4 B of others",
+        "  section EMULATION_DATA, contents: 3 B -> 3 B of others",
+        "      it decides what the array computes; XRT knows nothing of it",
+        "  section 0x78: missing -> there",
+        "the same: banks, origin",
+        "at XRT's level they differ: MLIR_AIE, id; partition, columns; partition, start columns; PDI 0, kernel ids",
+    ]
+
+
+def test_other_banks_are_told_by_number_size_and_argument() -> None:
+    directives = Directives(arguments={"bo1": "DDR"}, memories={"SRAM": 65536, "DDR": 1024})
+
+    told = comparison_text(compare(package(), rebank(package(), "a", directives), "a", "b")).splitlines()
+
+    assert [line for line in told if " -> " in line][:3] == [
+        "  number of banks: 2 -> 3",
+        "  bank 1, size: 49,152 KB -> 65,536 KB",
+        "  MLIR_AIE, argument 4 (bo1), bank: HOST -> DDR",
+    ]
+    assert told[-1] == "at XRT's level they differ: number of banks; MLIR_AIE, argument 4 (bo1), bank"
+
+
+def test_files_are_told_apart_by_what_they_were_built_from() -> None:
+    plain = read_xclbin(package(), "a")
+    origin = Provenance(
+        tileproof="1", variant="mel", target="npu1", toolchain="host", digest="a" * 64, insts_sha256="b" * 64
+    )
+    one, other = (
+        write_xclbin(with_provenance(plain, replace(origin, digest=digest))) for digest in ("a" * 64, "c" * 64)
+    )
+
+    assert "  origin: unknown -> tileproof\n" in comparison_text(compare(package(), one, "a", "b"))
+    assert "  origin: tileproof -> unknown\n" in comparison_text(compare(one, package(), "a", "b"))
+    assert f"  build: {'a' * 12} -> {'c' * 12}\n" in comparison_text(compare(one, other, "a", "b"))
+
+
+def without(data: bytes, *kinds: str) -> bytes:
+    xclbin = read_xclbin(data, "a")
+    return write_xclbin(replace(xclbin, sections=tuple(s for s in xclbin.sections if s.kind_name not in kinds)))
+
+
+def test_banks_are_changed_where_only_one_of_both_tables_is_there() -> None:
+    directives = Directives(arguments={"bo1": "SRAM"})
+
+    for kinds in (("GROUP_TOPOLOGY", "GROUP_CONNECTIVITY"), ("MEM_TOPOLOGY", "CONNECTIVITY")):
+        assert banks_of(rebank(without(package(), *kinds), "a", directives))["bo1"] == "SRAM"
+
+
+def test_without_a_table_of_units_there_is_one() -> None:
+    assert banks_of(without(package(), "IP_LAYOUT")) == banks_of(package())
+
+
+def test_a_pdi_more_is_told() -> None:
+    one = read_xclbin(package(), "a")
+    section = one.section("AIE_PARTITION")
+    assert section is not None
+    partition = parse_aie_partition(section, "a")
+    twice = serialise_aie_partition(replace(partition, pdis=partition.pdis * 2))
+    sections = tuple(replace(s, data=twice) if s.kind == section.kind else s for s in one.sections)
+
+    told = comparison_text(compare(package(), write_xclbin(replace(one, sections=sections)), "a", "b"))
+
+    assert "  number of PDIs: 1 -> 2\n" in told
+
+
+def test_a_partition_without_a_place_is_as_wide_as_the_array() -> None:
+    with pytest.raises(Problem, match="a partition of 5 columns does not fit"):
+        rebank(package(start_columns=()), "a", Directives(columns=5))
+
+
+@pytest.mark.parametrize("missing", ["TOPOLOGY", "CONNECTIVITY"])
+def test_a_file_without_a_table_has_no_banks_to_change(missing: str) -> None:
+    plain = {"TOPOLOGY": "MEM_TOPOLOGY"}.get(missing, missing)
+    with pytest.raises(Problem, match="has no banks to change") as caught:
+        rebank(without(package(), plain, f"GROUP_{missing}"), "a", Directives(arguments={"bo1": "SRAM"}))
+
+    assert caught.value.why == f"it has no section {plain}"
+
+
+def test_a_kernel_of_another_name_is_another_kernel() -> None:
+    told = comparison_text(compare(package(kernel_name="A"), package(kernel_name="B"), "a", "b"))
+
+    assert "  kernel A: there -> not there\n      it decides which name pyxrt.kernel takes\n" in told
+    assert "  kernel B: not there -> there\n" in told
+
+
 def test_columns_and_arguments_are_named() -> None:
     text = comparison_text(compare(package(), package(columns=1, buffers=6), "a", "b"))
 
@@ -261,6 +527,26 @@ def test_memories_are_resized_and_added() -> None:
         ("DDR", 1024),
     ]
     assert banks_of(after)["bo4"] == "DDR"
+    assert len({bank.base_address for bank in describe(after, "a").banks}) == 1
+
+
+@pytest.mark.parametrize(("columns", "starts"), [(1, (0, 1, 2, 3)), (2, (0, 1, 2)), (4, (0,))])
+def test_a_partition_of_other_columns_may_lie_wherever_the_array_has_as_many(
+    columns: int, starts: tuple[int, ...]
+) -> None:
+    narrow = package(columns=2, start_columns=(0, 1, 2))
+    after = describe(rebank(narrow, "a", Directives(columns=columns)), "b")
+
+    assert (after.columns, after.start_columns) == (columns, starts)
+
+
+def test_rows_of_arguments_that_this_kernel_does_not_have_are_not_taken() -> None:
+    many = rebank(package(buffers=7), "a", Directives(arguments={"bo6": "SRAM", "bo0": "SRAM"}))
+    after = rebank(package(), "b", Directives(like=("a", many)))
+
+    assert set(banks_of(after)) == set(banks_of(package()))
+    rows = next(s.data for s in read_xclbin(after, "b").sections if s.kind_name == "CONNECTIVITY")
+    assert struct.unpack_from("<i", rows)[0] == 6  # instr and five buffers
 
 
 def test_a_file_takes_the_banks_of_another() -> None:

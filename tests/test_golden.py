@@ -156,7 +156,7 @@ def test_splitting_loses_no_bit_of_any_byte() -> None:
 
 def test_inputs_are_drawn_and_rounded_to_their_steps(tmp_path: Path) -> None:
     spec = kernel(tmp_path)
-    inputs = draw_inputs(spec, spec.cases[0], 5)
+    inputs = draw_inputs(spec, spec.cases[0].draw, 5)
     expected = np.rint(np.random.default_rng(5).uniform(-9, 9, 4) / 2) + 3
 
     assert list(inputs) == ["a", "b"]
@@ -167,7 +167,7 @@ def test_inputs_are_drawn_and_rounded_to_their_steps(tmp_path: Path) -> None:
 
 def test_equal_seeds_draw_equal_inputs_and_others_do_not(tmp_path: Path) -> None:
     spec = kernel(tmp_path)
-    first, again, other = (draw_inputs(spec, spec.cases[0], seed)["b"].tolist() for seed in (1, 1, 1001))
+    first, again, other = (draw_inputs(spec, spec.cases[0].draw, seed)["b"].tolist() for seed in (1, 1, 1001))
 
     assert first == again
     assert first != other
@@ -241,7 +241,7 @@ def test_every_case_of_a_shipped_kernel_draws_and_agrees_with_its_own_integer_sp
     spec = load_spec(KERNELS / name)
     constants = kernel_constants(spec)
     for case in spec.cases:
-        inputs = draw_inputs(spec, case, case.seed)
+        inputs = draw_inputs(spec, case.draw, case.seed)
         exact, textbook = integer_outputs(spec, inputs, constants), golden_steps(spec, inputs)
 
         assert exact is not None
@@ -292,7 +292,7 @@ def test_whatever_a_kernels_python_raises_is_a_problem_with_file_and_line(
     uses = {
         "golden": lambda: golden_steps(spec, INPUTS),
         "constants": lambda: kernel_constants(spec),
-        "cases": lambda: draw_inputs(spec, spec.cases[0], 1),
+        "cases": lambda: draw_inputs(spec, spec.cases[0].draw, 1),
         "integer": lambda: integer_outputs(spec, INPUTS, {}),
     }
     with pytest.raises(Problem) as refused:
@@ -359,7 +359,7 @@ error: double: there is no function 'golden'
         (
             "cases",
             "def rump(rng, sizes): ...\ndef noise(rng, sizes): ...\n",
-            lambda spec: draw_inputs(spec, spec.cases[0], 1),
+            lambda spec: draw_inputs(spec, spec.cases[0].draw, 1),
             """\
 error: double: there is no function 'ramp'
   where: KERNEL/cases.py
@@ -400,7 +400,7 @@ def test_a_function_that_is_missing_is_named_with_its_nearest(tmp_path, stem, te
     ("stem", "use", "why"),
     [
         ("golden", lambda spec: golden_steps(spec, INPUTS), "it is what every output is compared with"),
-        ("cases", lambda spec: draw_inputs(spec, spec.cases[0], 1), "it draws the inputs of every case"),
+        ("cases", lambda spec: draw_inputs(spec, spec.cases[0].draw, 1), "it draws the inputs of every case"),
     ],
     ids=["golden", "cases"],
 )
@@ -456,7 +456,7 @@ def test_drawn_inputs_of_another_shape_are_refused(tmp_path: Path) -> None:
     spec = kernel(tmp_path, cases="def ramp(rng, sizes): return {'a': rng.random((2, 4))}")
 
     with pytest.raises(Problem) as refused:
-        draw_inputs(spec, spec.cases[0], 1)
+        draw_inputs(spec, spec.cases[0].draw, 1)
 
     assert (
         whole(refused.value, tmp_path)
@@ -476,7 +476,7 @@ def test_drawn_inputs_that_are_no_numbers_are_refused(tmp_path: Path, value: str
     spec = kernel(tmp_path, cases=text)
 
     with pytest.raises(Problem, match=r"double: cases\.py"):
-        draw_inputs(spec, spec.cases[0], 1)
+        draw_inputs(spec, spec.cases[0].draw, 1)
 
 
 def test_a_golden_that_answers_with_text_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
+from tileproof.mlir_aie_versions import version_named
 from tileproof.xrt import COMPLETED
 
 FRAME = """\
@@ -107,6 +108,29 @@ def test_a_join_puts_the_parts_one_behind_the_other() -> None:
     assert joined[:, 48:].ravel().tolist() == q.tolist()
 
 
+VALUES = " = [dense<1> : memref<64xi32>, dense<2> : memref<64xi32>]"
+
+
+@pytest.mark.parametrize(
+    ("body", "owner"),
+    [
+        (fifo("a", "%shim", "%mem", 64) + fifo("b", "%mem", "%side", 64), "a_cons"),
+        (fifo("a", "%shim", "%mem", 64) + fifo("b", "%mem", "%side", 32), "a_cons"),
+        (fifo("a", "%shim", "%mem", 32) + fifo("b", "%mem", "%side", 64), "b"),
+        (fifo("a", "%shim", "%mem", 64) + fifo("b", "%mem", "%side", 64, init=VALUES), "b"),
+        (fifo("a", "%shim", "%core, %mem", 64) + fifo("b", "%mem", "%side", 64), "a_1_cons"),
+    ],
+)
+def test_the_objects_of_a_forward_are_those_of_one_of_its_fifos(body: str, owner: str) -> None:
+    """The larger one's, of two equal ones the input's, unless the output has values to begin with."""
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n", {}, "")
+
+    assert [buffer.name for buffer in lowered.buffers if buffer.tile.at == (0, 1)] == [
+        f"{owner}_buff_0",
+        f"{owner}_buff_1",
+    ]
+
+
 TRANSPOSE = "[<size = 8, stride = 1>, <size = 8, stride = 8>]"
 
 
@@ -128,6 +152,22 @@ def test_dimensions_from_the_stream_transpose_on_the_way_in() -> None:
     assert moved(lowered, {0: DATA[:128]}, sizes)[1].tolist() == wanted.ravel().tolist()
 
 
+def test_each_consumer_has_its_own_layout() -> None:
+    lowered = design(fifo("a", "%shim", f"%core, %next dimensionsFromStream {TRANSPOSE}", 64), {}, "")
+
+    assert {chain.tile.at: chain.bds[0].sizes for chain in lowered.chains} == {(0, 2): (), (0, 3): (8, 8)}
+
+
+def test_a_part_may_be_taken_from_anywhere_in_the_object_that_the_link_holds() -> None:
+    spread = "[<size = 4, stride = 16>, <size = 8, stride = 1>]"
+    parts = fifo("p", f"%mem dimensionsToStream {spread}", "%core", 32) + fifo("q", "%mem", "%next", 32)
+    body = fifo("a", "%shim", "%mem", 64) + parts + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n"
+
+    (chain,) = [chain for chain in design(body, {}, "").chains if chain.fifo == "p" and chain.direction == "MM2S"]
+
+    assert chain.bds[0].sizes == (4, 8)
+
+
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_repeat_count_sends_every_object_so_often(depth: int) -> None:
     sizes = {"a": 32, "b": 96}
@@ -137,6 +177,35 @@ def test_a_repeat_count_sends_every_object_so_often(depth: int) -> None:
     wanted = np.repeat(DATA[:32].reshape(2, 16), 3, axis=0)
 
     assert moved(lowered, {0: DATA[:32]}, sizes)[1].tolist() == wanted.ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    ("times", "version", "bds", "repeat_count"),
+    [(1, "2026-08", 1, None), (2, "2026-08", 1, 1), (3, "2026-08", 1, 2), (2, "2026-03", 2, None)],
+)
+def test_a_lone_object_is_repeated_by_its_task_or_by_several_bds(
+    times: int, version: str, bds: int, repeat_count: int | None
+) -> None:
+    body = fifo("b", "%mem", "%shim", 16, "1 : i32", f"{{repeat_count = {times} : i32}} ")
+    text = FRAME.format(body=body, arguments="", moves="")
+
+    (chain,) = lower_design(read_design(text, "d.mlir"), version=version_named(version)).chains
+
+    assert (len(chain.bds), chain.repeat_count) == (bds, repeat_count)
+
+
+@pytest.mark.parametrize(("after", "fits"), [(4, True), (5, False)])
+def test_what_a_fifo_pads_must_fit_its_object(after: int, fits: bool) -> None:
+    pads = f"<const_pad_before = 1, const_pad_after = 0>, <const_pad_before = 2, const_pad_after = {after}>"
+    layout = "[<size = 2, stride = 16>, <size = 6, stride = 1>]"
+    more = f"{{padDimensions = #aie<bd_pad_layout_array[{pads}]>}} "
+    body = fifo("a", f"%mem dimensionsToStream {layout}", "%shim", 36, more=more)
+
+    if fits:
+        assert design(body, {}, "").chains[0].bds[0].pads == ((1, 0), (2, 4))
+    else:
+        with pytest.raises(Problem, match="the padding of @a does not fit a BD of mem"):
+            design(body, {}, "")
 
 
 def test_initial_values_are_there_before_anybody_writes() -> None:
@@ -198,6 +267,14 @@ def test_channels_may_be_pinned() -> None:
     assert [(flow.source_channel, flow.destination_channel) for flow in lowered.flows] == [(1, 1)]
 
 
+def test_a_channel_cannot_be_pinned_twice_not_even_the_first() -> None:
+    pins = "{prod_dma_channel = 0 : i32} "
+    body = fifo("a", "%shim", "%core", 16, more=pins) + fifo("b", "%shim", "%next", 16, more=pins)
+
+    with pytest.raises(Problem, match=r"MM2S channel 0 of .* is taken"):
+        design(body, {}, "")
+
+
 def test_neighbours_go_by_dma_if_they_ask_for_it() -> None:
     shared = design(fifo("a", "%core", "%next", 16), {}, "")
     by_dma = design(fifo("a", "%core", "%next", 16, more="{via_DMA = true} "), {}, "")
@@ -221,6 +298,20 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
     [
         (LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [])\n", "the offsets of the link do not fit its fifos"),
         (LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [32, 0])\n", "the offsets of the link do not fit"),
+        (LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 0])\n", "the offsets of the link do not fit"),
+        (
+            LINKED
+            + fifo("b", "%side", "%mem", 64)
+            + "    aie.objectfifo.link [@a, @b] -> [@p, @q] ([0, 32] [0, 32])\n",
+            "a link joins or distributes on a mem tile",
+        ),
+        (
+            fifo("a", "%shim", "%core", 64)
+            + fifo("p", "%core", "%next", 32)
+            + fifo("q", "%core", "%shim", 32)
+            + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n",
+            "a link joins or distributes on a mem tile",
+        ),
         (LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 64])\n", "begins behind the end of the object"),
         (LINKED + "    aie.objectfifo.link [@p] -> [@a] ([] [])\n", "the linked fifos have no tile in common"),
         (LINKED + "    aie.objectfifo.link [@a] -> [@z] ([] [])\n", "there is no fifo @z"),

@@ -403,6 +403,77 @@ def test_an_acquire_of_another_type_than_the_fifos_is_refused():
     assert "the objects of @in are memref<64xi32>, not memref<64xi16>" in refusal(fifo("in", "shim", "t2"), body)
 
 
+VIEW = "!aie.objectfifosubview<memref<64xi32>>"
+LOOP = "%from = arith.constant 0 : index\n%step = arith.constant 1 : index\n%to = arith.constant 4 : index\n"
+
+
+def program(*uses: str) -> str:
+    """A core of `acquire`s and `release`s of @in, with loops and branches around them."""
+    words = {
+        "loop {": LOOP + "scf.for %turn = %from to %to step %step {",
+        "if {": "%yes = arith.constant true\nscf.if %yes {",
+        "release": "aie.objectfifo.release @in(Consume, 1)",
+        "release 2": "aie.objectfifo.release @in(Consume, 2)",
+    }
+    acquire = "%v{} = aie.objectfifo.acquire @in(Consume, 1) : " + VIEW
+    lines = [acquire.format(number) if use == "acquire" else words.get(use, use) for number, use in enumerate(uses)]
+    return "\n".join(["%c = aie.core(%t2) {", *lines, "aie.end", "}"])
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        ("acquire", "release 2", "acquire"),
+        ("acquire", "release", "release", "acquire"),
+        ("loop {", "acquire", "release 2", "}"),
+        ("if {", "acquire", "release", "}", "release", "acquire"),
+    ],
+)
+def test_a_core_that_gives_back_more_than_it_holds_and_acquires_again_is_refused(uses):
+    text = refusal(fifo("in", "shim", "t2"), program(*uses))
+
+    assert text.startswith("error: the core on core (0, 2) releases more of @in than it holds\n")
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        ("acquire", "release 2"),
+        ("acquire", "release", "acquire", "release"),
+        ("loop {", "acquire", "release", "}"),
+        # It may hold one after the branch.
+        ("acquire", "if {", "release", "}", "release", "acquire"),
+        ("if {", "acquire", "}", "release", "acquire"),
+    ],
+)
+def test_a_core_that_may_hold_what_it_gives_back_is_taken(uses):
+    assert lowered(fifo("in", "shim", "t2"), program(*uses)).cores
+
+
+@pytest.mark.parametrize(
+    ("producer", "consumer", "owner"), [("t2", "e2", "t2"), ("t3", "t2", "t2"), ("t2", "t3", "t3"), ("t3", "t2", "t3")]
+)
+def test_shared_objects_lie_where_they_are_allocated_if_both_ends_reach_it(producer, consumer, owner):
+    design = lowered(fifo("f", producer, consumer), f"aie.objectfifo.allocate @f(%{owner})")
+
+    assert {buffer.tile.at for buffer in design.buffers} == {TILES[owner]}
+
+
+@pytest.mark.parametrize(
+    ("producer", "consumer", "owner"), [("t2", "e2", "e2"), ("t2", "t3", "e2"), ("t2", "t3", "t4")]
+)
+def test_objects_that_one_end_does_not_reach_cannot_be_shared(producer, consumer, owner):
+    text = refusal(fifo("f", producer, consumer), f"aie.objectfifo.allocate @f(%{owner})")
+
+    assert text.startswith("error: the objects of @f cannot lie on core ")
+
+
+def test_the_first_of_the_acquired_objects_may_be_accessed():
+    access = f"%e = aie.objectfifo.subview.access %v0[0] : {VIEW} -> memref<64xi32>"
+
+    assert lowered(fifo("in", "shim", "t2"), program("acquire", access)).cores
+
+
 # The sequence
 
 FIFOS = (fifo("in", "shim", "t2"), fifo("out", "t2", "shim"))

@@ -6,7 +6,7 @@ kernel."""
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -125,9 +125,10 @@ def test_a_second_stamp_takes_the_place_of_the_first() -> None:
         START + b"{" * 100_000 + END,
         START + b"[" * 100_000 + END,
         END + START,
+        START + json.dumps({"tileproof": {"provenance": asdict(PROVENANCE)}}).encode() + b"\n",
         b"\xff\xfe" + START + b"\xff" + END,
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_a_mirror_that_is_none_is_no_stamp_and_no_traceback(trailer: bytes) -> None:
     xclbin = replace(read_xclbin(PACKED, "a.xclbin"), trailer=trailer)

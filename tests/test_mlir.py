@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import resource
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
@@ -15,6 +21,7 @@ from tileproof.mlir.design import Design
 from tileproof.mlir.reader import read_design
 
 MOST_SECONDS = 2.0
+MOST_BYTES = 1 << 30
 
 VALID = """\
 module {
@@ -85,6 +92,18 @@ def deadline(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+
+
+@contextmanager
+def fence(nbytes: int) -> Iterator[None]:
+    """More memory than this process has now, and no more than that."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + nbytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def test_every_operation_of_the_device_keeps_its_line_and_column():
@@ -198,7 +217,12 @@ def test_a_misspelt_attribute_is_noted_with_the_name_that_was_meant():
     ("text", "place", "why"),
     [
         ("", "1:1", "there is nothing in it"),
-        ("module {\n  aie.device(npu1) {\n", "3:1", "a bracket is not closed, or its last lines are missing"),
+        ("module {\n  aie.device(npu1) {\n", "3:1", "the { at 2:20 is not closed, or its last lines are missing"),
+        (
+            "module {\n  aie.device(npu1) {\n    %a = aie.tile(0, 2) {b = 1\n  }\n}\n",
+            "6:1",
+            "the { at 3:25 is not closed, or its last lines are missing",
+        ),
     ],
 )
 def test_a_text_that_ends_too_early_says_so(text, place, why):
@@ -334,8 +358,9 @@ def test_deep_nesting_is_refused_instead_of_ending_in_pythons_own_limit():
     text = "module {\n" + "(" * 5000
     assert refusal(text) == (
         "error: d.mlir is nested too deeply\n"
-        "  where: d.mlir:2\n"
-        "  why:   more than 50 brackets are open\n"
+        "  where: d.mlir:2:50\n"
+        "  why:   at most 50 brackets inside each other: they are read one inside the other, and the deepest "
+        "design of the field has 7\n"
         "  fix:   close the brackets; no design needs so many"
     )
 
@@ -483,3 +508,283 @@ def test_an_operation_in_generic_form_with_parts_missing_is_refused(what):
 def test_a_generic_operation_with_all_its_parts_is_refused_or_read_but_never_breaks():
     with pytest.raises(Problem):
         read_design('module { "aie.device"() : () -> () }', "d.mlir")
+
+
+# What is missing, and values that are not there
+
+
+@pytest.mark.parametrize(
+    ("line", "missing", "said"),
+    [
+        (4, ")", "')' expected"),
+        (8, ">", "Expected '>' after builtin parameter list"),
+        (10, " {", "Expected region!"),
+        (25, " : memref<64xi32>", "Expected ':'"),
+    ],
+)
+def test_what_is_missing_at_the_end_of_a_line_is_marked_there(line, missing, said):
+    lines = VALID.split("\n")
+    lines[line - 1] = lines[line - 1].removesuffix(missing)
+    lines.insert(line, "    // and not here")
+    text = "\n".join(lines)
+    assert refusal(text) == (
+        f"error: d.mlir cannot be read: {said}\n"
+        f"  where: d.mlir:{line}:{len(lines[line - 1]) + 1}\n"
+        f"  why:   {lines[line - 1]}\n"
+        f"         {' ' * len(lines[line - 1])}^\n"
+        "  fix:   correct the text at the mark"
+    )
+
+
+def test_a_bracket_too_many_is_marked_where_the_text_goes_on_behind_it():
+    assert refusal(VALID.replace("      aie.end\n", "      aie.end }\n", 1)) == (
+        "error: d.mlir cannot be read: there is more behind its end\n"
+        "  where: d.mlir:29:1\n"
+        "  why:   }\n"
+        "         ^\n"
+        "  fix:   correct the text at the mark"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "used", "name", "fix"),
+    [
+        (7, "%shim", "%shmi", "did you mean %shim?"),
+        (8, "%tile", "%zz", "correct its name, or define it above"),
+        (14, "%view", "%veiw", "did you mean %view?"),
+        (18, "%x", "%unheard", "correct its name, or define it above"),
+        (24, "%b", "%zz", "correct its name, or define it above"),
+    ],
+    ids=["in a device", "in a device, like none", "in a core", "in a core, like none", "in a sequence"],
+)
+def test_a_value_that_is_not_there_is_named_with_the_one_that_was_meant(line, used, name, fix):
+    lines = VALID.split("\n")
+    column = lines[line - 1].rindex(used) + 1
+    lines[line - 1] = lines[line - 1][: column - 1] + name + lines[line - 1][column - 1 + len(used) :]
+    assert refusal("\n".join(lines)) == (
+        f"error: there is no value {name} here\n"
+        f"  where: d.mlir:{line}:{column}\n"
+        f"  why:   {lines[line - 1]}\n"
+        f"         {' ' * (column - 1)}{'^' * len(name)}\n"
+        f"  fix:   {fix}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "line", "column", "defined"),
+    [
+        (("%b = aie.buffer(%t) : memref<4xi32>", "%t = aie.tile(0, 2)"), "%t", 3, 17, 4),
+        (
+            (
+                "%t = aie.tile(0, 2)",
+                "%core = aie.core(%t) {",
+                "  %sum = arith.addi %one, %one : i32",
+                "  %one = arith.constant 1 : i32",
+                "  aie.end",
+                "}",
+            ),
+            "%one",
+            5,
+            21,
+            6,
+        ),
+        (
+            (
+                "%t = aie.tile(0, 2)",
+                "%core = aie.core(%t) {",
+                "  %sum = arith.addi %one, %one : i32",
+                "  %yes = arith.constant true",
+                "  scf.if %yes {",
+                "    %one = arith.constant 1 : i32",
+                "  }",
+                "  aie.end",
+                "}",
+            ),
+            "%one",
+            5,
+            21,
+            8,
+        ),
+        (("aie.runtime_sequence() {", "aiex.dma_start_task(%a)", "%a = arith.constant 1 : index", "}"), "%a", 4, 21, 5),
+    ],
+    ids=["in a device", "in a core", "in front of the braces that hide it", "with another type in a sequence"],
+)
+def test_a_value_that_is_used_before_it_is_defined_says_where_it_is(lines, name, line, column, defined):
+    text = device(*lines)
+    assert refusal(text) == (
+        f"error: {name} is used before it is defined at line {defined}\n"
+        f"  where: d.mlir:{line}:{column}\n"
+        f"  why:   {text.splitlines()[line - 1]}\n"
+        f"         {' ' * (column - 1)}{'^' * len(name)}\n"
+        "  fix:   move its definition up, out of any braces, in front of what uses it"
+    )
+
+
+def test_a_value_behind_the_braces_that_hide_it_says_so():
+    core = ["%t = aie.tile(0, 2)", "%core = aie.core(%t) {", "%yes = arith.constant true", "scf.if %yes {"]
+    text = device(*core, "%one = arith.constant 1 : i32", "}", "%sum = arith.addi %one, %one : i32", "aie.end", "}")
+    assert refusal(text) == (
+        "error: there is no value %one here\n"
+        "  where: d.mlir:9:19\n"
+        "  why:   %sum = arith.addi %one, %one : i32\n"
+        "                           ^^^^\n"
+        "  fix:   define it out here: that of line 7 is seen only inside the braces around it"
+    )
+
+
+def test_blocks_may_stand_in_any_order():
+    """What a block defines is seen in those that it leads to, wherever they stand in the text."""
+    core = ["%t = aie.tile(0, 2)", "%core = aie.core(%t) {", "cf.br ^first", "^second:"]
+    core += [
+        "%sum = arith.addi %one, %one : i32",
+        "aie.end",
+        "^first:",
+        "%one = arith.constant 1 : i32",
+        "cf.br ^second",
+        "}",
+    ]
+    assert len(read_design(device(*core), "d.mlir").cores) == 1
+
+
+def test_a_block_that_is_not_there_is_named_where_it_is_meant():
+    text = refusal(
+        device(
+            "%t = aie.tile(0, 2)", "%m = aie.mem(%t) {", "%s = aie.dma_start(S2MM, 0, ^a, ^b)", "^a:", "aie.end", "}"
+        )
+    )
+    assert text.startswith("error: there is no block ^b here\n  where: d.mlir:5:33\n")
+
+
+def test_of_a_very_long_line_the_part_near_the_mark_is_shown():
+    text = refusal(device('%t = aie.tile(0, 2) {a = "' + "x" * 5000 + '"} !'))
+    assert max(len(line) for line in text.splitlines()) < 300
+
+
+# Numbers without a bound
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("1.0e300 : f32", "1.0e300 is beyond f32"),
+        ("-1.0e300 : f32", "-1.0e300 is beyond f32"),
+        ("3.4028236e38 : f32", "3.4028236e38 is beyond f32"),
+        ("1.0e300 : bf16", "1.0e300 is beyond bf16"),
+        ("65520.0 : f16", "65520.0 is beyond f16"),
+        ("1.0e400 : f64", "1.0e400 is beyond f64"),
+        ("0xFFFFFFFFFF : f32", "0xFFFFFFFFFF has more bits than f32"),
+        ("300 : i8", "300 is beyond i8"),
+        ("-129 : i8", "-129 is beyond i8"),
+        ("2 : i1", "2 is beyond i1"),
+        ("18446744073709551616 : index", "18446744073709551616 is beyond index"),
+        ("1.5 : i32", "1.5 is no i32"),
+        ("1.5 : f80", "there are no numbers of type f80 here"),
+    ],
+)
+def test_a_number_beyond_its_type_is_refused_at_its_place(number, said):
+    literal = number.split(" ")[0]
+    line = f"    %c = arith.constant {number}"
+    assert refusal(device(line)) == (
+        f"error: d.mlir cannot be read: {said}\n"
+        "  where: d.mlir:3:25\n"
+        f"  why:   {line}\n"
+        f"         {' ' * 24}{'^' * len(literal)}\n"
+        "  fix:   correct the text at the mark"
+    )
+
+
+@pytest.mark.parametrize("number", ["3.4028235e38 : f32", "3.38e38 : bf16", "65504.0 : f16", "255 : i8", "-128 : i8"])
+def test_the_largest_numbers_of_a_type_are_read(number):
+    core = ["%t = aie.tile(0, 2)", "%core = aie.core(%t) {", f"%c = arith.constant {number}", "aie.end", "}"]
+    assert read_design(device(*core), "d.mlir").cores
+
+
+MANY = 2**31 - 1
+OBJECTS_WHY = (
+    "at most 65,536 objects of a fifo: a core tile has 65,536 bytes, and the other tiles a BD for each "
+    "object, of which the most have 48"
+)
+BOUNDS = {
+    "an acquire": (
+        ("acquire @in(Consume, 1)", f"acquire @in(Consume, {MANY})"),
+        "an aie.objectfifo.acquire of 2,147,483,647 objects",
+        "13:7",
+        OBJECTS_WHY,
+        "acquire as many as the fifo has",
+    ),
+    "a depth": (
+        ("2 : i32)", f"{MANY} : i32)"),
+        "a fifo of 2,147,483,647 objects",
+        "7:5",
+        OBJECTS_WHY,
+        "lower its depth",
+    ),
+    "a memref": (
+        ("memref<4x8xi16>", f"memref<{MANY}x{MANY}x{MANY}xi16>"),
+        "a memref of more than 10^18 bytes",
+        "8:5",
+        "at most 4,294,967,296 bytes of a memref: what an instruction adds to the address of a buffer has 32 "
+        "bits (AddressPatch, arg_plus)",
+        "make it smaller",
+    ),
+    "dimensions": (
+        ("memref<4x8xi16>", "memref<" + "1x" * 65 + "i16>"),
+        "a memref of 65 dimensions",
+        "8:5",
+        "at most 64 dimensions of a memref: a BD has five at the most, and the arrays of numpy have 64",
+        "use fewer",
+    ),
+    "digits": (
+        ("2048 : i32", "9" * 5000 + " : i32"),
+        "a number of 5,000 digits",
+        "22:21",
+        "at most 400 digits of a number: the widest of a design has 64 bits, and the longest float 309 digits",
+        "correct it",
+    ),
+    "results": (
+        ("%less = arith", f"%less:{MANY} = arith"),
+        "an operation of 2,147,483,647 results",
+        "16:7",
+        "at most 1,024 results of an operation: those of the field have one, or one for each object that is acquired",
+        "name those that there are",
+    ),
+    "a memref in a memref": (
+        ("memref<4x8xi16>", "memref<" * 150 + "4xi16" + ">" * 150),
+        "d.mlir is nested too deeply",
+        f"8:{72 + 7 * 49}",
+        "at most 50 brackets inside each other: they are read one inside the other, and the deepest design of "
+        "the field has 7",
+        "close the brackets; no design needs so many",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BOUNDS)
+def test_what_no_device_has_is_refused_at_once_with_the_bound(what):
+    (before, after), said, place, why, fix = BOUNDS[what]
+    with deadline(MOST_SECONDS):
+        assert refusal(VALID.replace(before, after, 1)) == (
+            f"error: {said}\n  where: d.mlir:{place}\n  why:   {why}\n  fix:   {fix}"
+        )
+
+
+WILD = (0, 1, -1, 48, 255, 65_536, 2**31 - 1, 2**31, 2**63 - 1, 2**64, 10**30, 10**5000)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_wild_numbers_never_hang_nor_break_a_design(data):
+    """Any number of a design may be any other; the text is refused or lowered, in a second of the processor and half a
+    gigabyte."""
+    numbers = list(re.finditer(r"(?<![\w.])\d+", VALID))
+    chosen = data.draw(st.sets(st.sampled_from(range(len(numbers))), min_size=1, max_size=4))
+    text = VALID
+    sys.set_int_max_str_digits(0)
+    try:
+        for index in sorted(chosen, reverse=True):
+            found = numbers[index]
+            text = text[: found.start()] + str(data.draw(st.sampled_from(WILD))) + text[found.end() :]
+    finally:
+        sys.set_int_max_str_digits(4300)
+    with fence(MOST_BYTES), deadline(MOST_SECONDS), suppress(Problem):
+        all_of_it(text)

@@ -189,6 +189,23 @@ def test_an_address_inside_two_banks_takes_room_from_both():
     assert placed(buffers, AUGUST) == {"a": (BANK - 256, 0), "b0": (BANK + 256, 1), "b1": (32768, 2)}
 
 
+def test_one_byte_in_the_next_bank_takes_room_there():
+    assert addresses([buffer("a", 4097, address=12_288), buffer("b", 8, bank=1)]) == [12_288, 16_416]
+
+
+@every_scheme
+def test_an_address_may_reach_to_the_end_of_the_tile(scheme):
+    assert addresses([buffer("a", 64, address=65_472)], AUGUST, scheme) == [65_472]
+
+
+@every_scheme
+@pytest.mark.parametrize("asked", [[4096, 4352], [4352, 4096]])
+def test_two_addresses_may_lie_side_by_side(scheme, asked):
+    buffers = [buffer(f"b{address}", 256, address=address) for address in asked]
+
+    assert addresses(buffers, AUGUST, scheme) == asked
+
+
 @pytest.mark.parametrize("address", [50_000, 4_100])
 @every_scheme
 def test_august_refuses_an_address_that_is_no_multiple_of_32(address, scheme):
@@ -208,6 +225,27 @@ def test_march_takes_an_address_that_is_no_multiple_of_32(scheme, found):
     assert addresses([buffer("a", 64, address=50_000)], MARCH, scheme) == [found]
 
 
+def test_march_takes_an_odd_address():
+    assert addresses([buffer("a", 64, address=50_001)], MARCH, "basic-sequential") == [50_001]
+
+
+def test_march_puts_a_buffer_behind_the_room_that_the_one_before_it_has_taken():
+    buffers = [buffer("a", 64, address=4096), buffer("b", 64, address=4096 + 128)]
+
+    assert addresses(buffers, MARCH, "bank-aware") == [4096 + 64, 4096 + 192]
+
+
+@both_states
+def test_basic_sequential_fills_the_room_below_an_address_to_its_last_byte(version):
+    buffers = [buffer("a", 64, address=4096), buffer("b", 4096 - STACK)]
+
+    assert addresses(buffers, version, "basic-sequential") == [4096, STACK]
+
+
+def test_an_address_may_be_the_first_above_the_stack():
+    assert addresses([buffer("a", 64, address=STACK)]) == [STACK]
+
+
 def test_an_address_in_a_mem_tile_is_a_multiple_of_4():
     assert addresses([buffer("a", 64, address=100_004, tile=MEM)], AUGUST) == [100_004]
     assert "and addresses are multiples of 4\n" in refusal([buffer("a", 64, address=100_002, tile=MEM)], AUGUST)
@@ -220,6 +258,7 @@ def test_an_address_on_the_stack_or_outside_the_tile_is_refused(version, scheme,
     assert refusal([buffer("a", 64, address=address)], version, scheme).startswith(
         f"error: buffer a cannot lie at address {address}\n  where: d.mlir:5:1\n"
         f"  why:   it would end at {address + 64:,}; the stack takes the first 1,024 of 65,536 bytes"
+        + ("\n" if version == MARCH else ", and addresses are multiples of 32\n")
     )
 
 
@@ -346,11 +385,10 @@ def test_bank_aware_refuses_a_fifth_buffer_of_which_a_bank_holds_one(version):
 
 @both_states
 def test_bank_aware_refuses_a_bank_that_is_asked_for_and_full(version):
-    buffers = [buffer("a", 12_288, bank=2), buffer("b", 12_288, bank=2)]
+    told = refusal([buffer("a", 12_288, bank=2), buffer("b", 12_288, bank=2)], version, "bank-aware")
 
-    assert "why:   bank 2 has no 12,288 bytes left for b; a bank has 16,384 bytes" in refusal(
-        buffers, version, "bank-aware"
-    )
+    assert "why:   bank 2 has no 12,288 bytes left for b; a bank has 16,384 bytes" in told
+    assert told.endswith("fix:   ask for a bank for each object, or make them smaller")
 
 
 @both_states
@@ -648,6 +686,15 @@ def test_a_buffer_on_the_stack_is_refused_whatever_march_lets_pass(scheme):
 
     with pytest.raises(Problem):
         lowered(text, MARCH, scheme)
+
+
+def test_what_lies_on_the_stack_is_told_with_both_extents():
+    stack = "%k = aie.core(%core) {\naie.end\n} {stack_size = 20000 : i32}"
+    text = design('%b = aie.buffer(%core) {sym_name = "b"} : memref<64xi32>', stack)
+
+    with pytest.raises(Problem, match="the stack and buffer b lie on each other") as caught:
+        lowered(text, MARCH)
+    assert caught.value.why == "the stack has 0 to 19,999, b 16,384 to 16,639"
 
 
 @every_scheme

@@ -477,6 +477,15 @@ def test_a_bd_that_just_fits_is_taken(tile, type_, layout):
         (
             "t2",
             "64xi32",
+            " len = -4",
+            "the BD of b is too long for core (0, 2)\n"
+            "  where: d.mlir:16:1\n"
+            "  why:   -4 elements are -4 words, and its length field goes to 16,383\n"
+            "  fix:   move it in several BDs",
+        ),
+        (
+            "t2",
+            "64xi32",
             " offset = -1 len = 4",
             "the BD of b reaches beyond its buffer\n"
             "  where: d.mlir:16:1\n"
@@ -506,6 +515,16 @@ def test_a_bd_that_just_fits_is_taken(tile, type_, layout):
             "t2",
             "512xi32",
             " len = 512 sizes = [256, 2] strides = [2, 1]",
+            "dimension 1 of b is too long for core (0, 2)\n"
+            "  where: d.mlir:16:1\n"
+            "  why:   size 256 is 256 in the field, which holds 255; mlir-aie lets 256 pass, and it becomes 0\n"
+            "  fix:   keep each size but the outermost of three at most 255 words, "
+            "or let the mem tile's end have the dimensions",
+        ),
+        (
+            "t2",
+            "1024xi8",
+            " len = 1024 sizes = [256, 4] strides = [4, 1]",
             "dimension 1 of b is too long for core (0, 2)\n"
             "  where: d.mlir:16:1\n"
             "  why:   size 256 is 256 in the field, which holds 255; mlir-aie lets 256 pass, and it becomes 0\n"
@@ -574,6 +593,113 @@ def test_a_bd_that_its_fields_cannot_hold_is_refused(tile, type_, layout, told):
     parts = (buffer("b", tile, type_), program(tile, channel("S2MM", 0, move("b", type_, layout))))
 
     assert refusal(*parts) == f"error: {told}"
+
+
+def padded(*pads: tuple[int, int]) -> str:
+    written = [f"<const_pad_before = {before}, const_pad_after = {after}>" for before, after in pads]
+    return f" pad [{', '.join(written)}]"
+
+
+def sends_padded(tile: str, type_: str, layout: str) -> tuple[str, str]:
+    return buffer("b", tile, type_), program(tile, channel("MM2S", 0, move("b", type_, layout)))
+
+
+@pytest.mark.parametrize(
+    ("type_", "layout"),
+    [
+        ("64xi32", " len = 36 sizes = [2, 6] strides = [16, 1]" + padded((1, 0), (2, 4))),
+        ("128xi32", " len = 128 sizes = [1, 2] strides = [1, 1]" + padded((0, 0), (63, 63))),
+        ("508xi8", " len = 508 sizes = [1, 4] strides = [4, 1]" + padded((0, 0), (252, 252))),
+        ("64xi32", " len = 64 sizes = [2, 1] strides = [1, 1]" + padded((31, 31), (0, 0))),
+        ("32xi32", " len = 32 sizes = [2, 1, 1] strides = [1, 1, 1]" + padded((15, 15), (0, 0), (0, 0))),
+        ("32xi32", " len = 4 sizes = [2, 1, 1, 1] strides = [1, 1, 1, 1]" + padded((0, 0), (0, 0), (1, 0), (0, 0))),
+    ],
+)
+def test_padding_that_just_fits_is_taken(type_, layout):
+    (bd,) = only_bds(*sends_padded("mem", type_, layout))
+
+    assert bd.pads
+
+
+@pytest.mark.parametrize(
+    ("tile", "type_", "layout", "why"),
+    [
+        (
+            "t2",
+            "64xi32",
+            " len = 36 sizes = [2, 6] strides = [16, 1]" + padded((1, 0), (2, 4)),
+            "only the DMA of a mem tile pads, and only what it sends",
+        ),
+        (
+            "mem",
+            "64xi32",
+            " len = 36 sizes = [2, 6] strides = [16, 1]" + padded((2, 4)),
+            "1 pads and 2 dimensions",
+        ),
+        (
+            "mem",
+            "64xi32",
+            " len = 35 sizes = [2, 6] strides = [16, 1]" + padded((1, 0), (2, 4)),
+            "36 elements with their padding, and an object has 35",
+        ),
+        (
+            "mem",
+            "64xi8",
+            " len = 60 sizes = [2, 6] strides = [16, 1]" + padded((4, 0), (0, 2)),
+            "the innermost pads are (0, 2) elements of 1 bytes",
+        ),
+        (
+            "mem",
+            "64xi8",
+            " len = 64 sizes = [1, 2, 4] strides = [4, 4, 1]" + padded((0, 0), (0, 0), (2, 0)),
+            "the innermost pads are (2, 0) elements of 1 bytes",
+        ),
+        (
+            "mem",
+            "256xi8",
+            " len = 256 sizes = [2, 4] strides = [4, 1]" + padded((32, 0), (0, 0)),
+            "dimension 1 is padded by (32, 0); its field goes from 0 to 31",
+        ),
+        (
+            "mem",
+            "64xi32",
+            " len = 64 sizes = [2, 6] strides = [16, 1]" + padded((0, 0), (-1, 0)),
+            "dimension 0 is padded by (-1, 0); its field goes from 0 to 63",
+        ),
+        (
+            "mem",
+            "256xi32",
+            " len = 256 sizes = [1, 2] strides = [1, 1]" + padded((0, 0), (0, 64)),
+            "dimension 0 is padded by (0, 64); its field goes from 0 to 63",
+        ),
+        (
+            "mem",
+            "1024xi8",
+            " len = 1024 sizes = [1, 4] strides = [4, 1]" + padded((0, 0), (256, 0)),
+            "dimension 0 is padded by (256, 0); its field goes from 0 to 63",
+        ),
+        (
+            "mem",
+            "64xi32",
+            " len = 64 sizes = [2, 1] strides = [1, 1]" + padded((32, 0), (0, 0)),
+            "dimension 1 is padded by (32, 0); its field goes from 0 to 31",
+        ),
+        (
+            "mem",
+            "64xi32",
+            " len = 64 sizes = [2, 1, 1] strides = [1, 1, 1]" + padded((0, 16), (0, 0), (0, 0)),
+            "dimension 2 is padded by (0, 16); its field goes from 0 to 15",
+        ),
+        (
+            "mem",
+            "64xi32",
+            " len = 64 sizes = [2, 1, 1, 1] strides = [1, 1, 1, 1]" + padded((1, 0), (0, 0), (0, 0), (0, 0)),
+            "dimension 3 is padded by (1, 0); its field goes from 0 to 0",
+        ),
+    ],
+)
+def test_padding_that_its_fields_cannot_hold_is_refused(tile, type_, layout, why):
+    assert f"\n  why:   {why}\n" in refusal(*sends_padded(tile, type_, layout))
 
 
 WRAPS_TO_0 = (

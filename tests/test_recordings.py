@@ -50,7 +50,7 @@ def disagreements(recording: Recording, request: BuildRequest) -> Iterator[str]:
     kernel = LoadedKernel(open_device("emulator"), built.xclbin, built.insts, sizes)
     cases = {case.name: case for case in rendered.spec.cases}
     for answer in recording.answers:
-        parts = golden.draw_inputs(rendered.spec, cases[answer.case], answer.seed)
+        parts = golden.draw_inputs(rendered.spec, cases[answer.case].draw, answer.seed)
         inputs = {n: golden.joined(buffer, parts) for n, buffer in buffers.items() if buffer.way == "in"}
         assert inputs_digest(inputs) == answer.inputs, f"case {answer.case} draws other inputs by now"
         result = kernel.run(inputs)

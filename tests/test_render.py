@@ -244,7 +244,7 @@ def test_a_template_whose_name_no_command_line_can_hold_is_refused(tmp_path: Pat
 error: the file {name!r} needs a plainer name
   where: {tmp_path / name}
   why:   its name becomes a file of the build, and a word of a command line
-  fix:   use letters, digits, _ - and ."""
+  fix:   use letters, digits, _ - and ., and no - at its beginning"""
     )
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from tileproof import __version__
+from tileproof.device.times import PHASES, RunTime
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.errors import Problem
 from tileproof.kernel.spec import Tolerance
 from tileproof.report.verdicts import EMULATOR_NOTE, as_junit, as_text
 from tileproof.verify.compare import Comparison, compare
 from tileproof.verify.verdict import FAIL, NOT_RUN, PASS, Verdict
-from tileproof.verify.verdict_json import as_json
+from tileproof.verify.verdict_json import as_json, from_json
 
 ONE = Tolerance(absolute=1.0, because="a test")
 
@@ -260,6 +262,82 @@ def test_json_keeps_any_text() -> None:
     reason = "\x00\x1b[2J \ud800 ü \n"
 
     assert strict(as_json([verdict(FAIL, reason=reason)]))["verdicts"][0]["reason"] == reason
+
+
+def whole() -> Verdict:
+    """With something in every field, and the reason of an output left out as JSON leaves it out."""
+    times = dict.fromkeys(PHASES, 0.25)
+    out = replace(comparison(1), reason="", db_error={"mean": 0.5, "p95": 1.0, "max": 2.0})
+    far = replace(out, max_abs_error=float("inf"), correlation=None, mismatched=None, db_error=None)
+    return verdict(
+        FAIL,
+        outputs=(out, far),
+        faults=(Diagnostic(id="out-of-bounds", what="f reads outside its buffers", place=Place("tile.cc", 7)),),
+        cycles=1234,
+        runs=(RunTime("first", times), RunTime("steady", {**times, "build": 1})),
+        machine={"device": "npu", "ninstr": "words"},
+        blame="kernel",
+    )
+
+
+def test_a_verdict_comes_back_from_json_as_it_went() -> None:
+    told = as_json([whole(), verdict(NOT_RUN)])
+
+    assert from_json(told) == [whole(), verdict(NOT_RUN)]
+    assert [*strict(told)["verdicts"][0]["times"]] == ["first", "steady"]
+
+
+# What is in a verdict, and something that none of them is.
+LISTS = ("faults", "outputs", "runs", "outputs.0.worst_index")
+TABLES = ("artifacts", "seconds", "machine", "outputs.0.db_error", "runs.0.seconds", "faults.0", "outputs.0", "runs.0")
+NUMBERS = (
+    *("seed", "cycles", "seconds.wait", "runs.0.seconds.wait"),
+    *("outputs.0.compared", "outputs.0.mismatched", "outputs.0.max_abs_error", "outputs.0.max_abs_allowed"),
+    *("outputs.0.correlation", "outputs.0.cosine", "outputs.0.snr_db", "outputs.0.db_error.mean"),
+)
+TEXTS = ("kernel", "outcome", "artifacts.xclbin", "machine.device", "outputs.0.name", "runs.0.when")
+
+
+@pytest.mark.parametrize(
+    ("place", "odd"),
+    [
+        *((place, {"another": 1}) for place in LISTS),
+        *((place, [1]) for place in TABLES),
+        *((place, "another") for place in NUMBERS),
+        *((place, 1) for place in TEXTS),
+        ("runs.0.when", "another"),
+    ],
+)
+def test_a_field_that_holds_something_else_is_no_verdict(place: str, odd: object) -> None:
+    told = json.loads(as_json([whole()]))
+    *path, last = place.split(".")
+    holder = told["verdicts"][0]
+    for step in path:
+        holder = holder[int(step) if isinstance(holder, list) else step]
+    holder[int(last) if isinstance(holder, list) else last] = odd
+
+    with pytest.raises(ValueError, match="it is not what tileproof writes: "):
+        from_json(json.dumps(told))
+
+
+def test_a_run_without_one_of_its_phases_is_no_verdict() -> None:
+    told = json.loads(as_json([whole()]))
+    del told["verdicts"][0]["runs"][0]["seconds"]["wait"]
+
+    with pytest.raises(ValueError, match="runs has "):
+        from_json(json.dumps(told))
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"verdicts": {}}', '{"verdicts": [1]}', '{"verdicts": [{}]}'])
+def test_another_text_is_no_verdict(text: str) -> None:
+    with pytest.raises(ValueError, match="it is not what tileproof writes: "):
+        from_json(text)
+
+
+def test_a_refused_kernel_is_told_beside_the_verdicts() -> None:
+    (error,) = strict(as_json([], {"mel": Problem("it is wrong", id="stale", why="so", fix="mend it")}))["errors"]
+
+    assert (error["kernel"], error["what"], error["why"], error["fix"]) == ("mel", "it is wrong", "so", "mend it")
 
 
 # JUnit

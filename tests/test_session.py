@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import fake_npu
 import pytest
@@ -20,7 +21,8 @@ from tileproof.device.recorded import (
     read_recording,
 )
 from tileproof.device.turn import npu_turn
-from tileproof.errors import Problem
+from tileproof.diagnostic import Diagnostic
+from tileproof.errors import EXIT_BUG, Problem
 from tileproof.library import python_environment
 from tileproof.verify import session
 from tileproof.verify.verdict import Verdict
@@ -66,6 +68,31 @@ def test_a_session_keeps_verdicts_and_a_log_and_goes_on_where_it_was(
     ]
     assert log[-1].endswith("Z end: exit code 0")
     capsys.readouterr()
+
+
+CONTRADICTIONS = {
+    "no outputs": {"outputs": []},
+    "nothing compared": {"outputs": [{"compared": 0}]},
+    "elements that differ": {"outputs": [{"mismatched": 3}]},
+    "an error beyond what is allowed": {"outputs": [{"max_abs_error": 7.0}]},
+    "a run that was thrown away": {"state": "ERT_CMD_STATE_ABORT"},
+    "a fault": {"faults": [Diagnostic(id="stale", what="x").as_json()]},
+    "a reason": {"reason": "because"},
+}
+
+
+@pytest.mark.parametrize("contradiction", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_pass_that_its_own_evidence_contradicts_is_run_again(npu: Npu, contradiction: dict[str, Any]) -> None:
+    out = npu.folder / "out"
+    assert npu.verify("--out", str(out)) == 0
+    kept = json.loads((out / "verdicts.json").read_text())
+    for verdict in kept["verdicts"]:
+        outputs = [{**verdict["outputs"][0], **output} for output in contradiction.get("outputs", verdict["outputs"])]
+        verdict.update({**contradiction, "outputs": outputs})
+    (out / "verdicts.json").write_text(json.dumps(kept))
+
+    assert npu.verify("--out", str(out), "--resume") == 0
+    assert npu.remembered(f"contexts {MACHINE}") == 2
 
 
 def test_another_build_or_more_runs_are_not_left_out(npu: Npu, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,9 +171,9 @@ def test_a_mistake_of_ours_in_one_kernel_gives_the_npu_back_and_is_in_the_log(
 
     monkeypatch.setattr(session.Session, "add", broken)
     out = npu.folder / "out"
-    assert npu.verify("--out", str(out)) == 1
+    assert npu.verify("--out", str(out)) == EXIT_BUG
     captured = capsys.readouterr()
-    assert "error: double: tileproof itself has failed" in captured.err
+    assert "error: double: this is a bug of tileproof: KeyError: 'a bug'" in captured.err
     assert "KeyError: 'a bug'" in (out / "verify.log").read_text()
     with npu_turn("the next", lambda text: pytest.fail(text)):
         pass

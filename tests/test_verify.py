@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.kernel.golden import draw_inputs, golden_steps, integer_outputs, kernel_constants
 from tileproof.kernel.spec import Tolerance, load_spec
 from tileproof.verify.compare import Comparison, compare
 from tileproof.verify.likeness import left_over, shifted, stale
-from tileproof.verify.verdict import FAIL, PASS, judge
+from tileproof.verify.verdict import DEVICE, FAIL, KERNEL, NOT_RUN, PASS, UNKNOWN, Verdict, exit_code, judge, outcome_of
 from tileproof.xrt import COMPLETED, NO_STATE
 
 KERNELS = Path(__file__).parents[1] / "kernels"
@@ -43,7 +44,7 @@ class Right:
 def right_output(kernel: str, case_name: str, tile: int) -> Right:
     spec = load_spec(KERNELS / kernel)
     case = next(case for case in spec.cases if case.name == case_name)
-    inputs = draw_inputs(spec, case, case.seed)
+    inputs = draw_inputs(spec, case.draw, case.seed)
     exact = integer_outputs(spec, inputs, kernel_constants(spec))
     assert exact is not None
     assert case.correlation is not None
@@ -98,6 +99,9 @@ def test_a_stretch_of_the_fill_is_named_and_a_few_bytes_are_data() -> None:
     assert left_over(wrong, fills) == "bytes 1 to 9 are 0xC3, as somebody filled it: it seems that nothing wrote them"
     assert left_over(wrong[3:], fills).startswith("bytes 9 to 16 are 0xC3")
     assert left_over(wrong[3:12], fills) == ""
+    assert left_over(np.arange(9, dtype=np.int8), fills) == ""
+    longest = np.array([*[-61] * 12, *[0x55] * 9], np.int8)
+    assert left_over(longest, {**fills, 0x55: "another did"}).startswith("bytes 0 to 11 are 0xC3, as somebody")
 
 
 def test_a_shifted_answer_is_told_by_how_much_and_in_which_direction() -> None:
@@ -129,6 +133,29 @@ def test_a_shift_is_looked_for_up_to_64_elements_and_by_whole_rows_beyond() -> N
     assert shifted(np.roll(rows, 80), rows) == "it is what was expected, 80 elements late"
 
 
+@pytest.mark.parametrize(
+    ("shape", "by", "words"),
+    [
+        ((16,), 8, "8 elements late"),  # half of the elements is the furthest, and eight are no chance
+        ((17,), 9, ""),
+        ((14,), 7, ""),
+        ((4, 50), 100, "100 elements late"),
+        ((4, 50), 99, ""),
+        ((10, 20), 101, ""),
+        ((2, 200), 200, "200 elements late"),
+        ((400,), 80, ""),
+        ((5, 42), 84, "84 elements late"),
+        ((5, 42), 85, ""),
+        ((3, 5, 14), 84, "84 elements late"),
+    ],
+)
+def test_a_shift_is_looked_for_up_to_half_of_the_elements(shape: tuple[int, ...], by: int, words: str) -> None:
+    expected = np.arange(np.prod(shape)).reshape(shape)
+    late = np.concatenate([np.full(by, -1), expected.ravel()[:-by]]).reshape(shape)
+
+    assert shifted(late, expected) == (f"it is what was expected, {words}" if words else "")
+
+
 def test_the_answer_to_the_run_before_is_told_whole_or_in_part() -> None:
     rng = np.random.default_rng(6)
     before, expected = rng.integers(0, 1000, 64), rng.integers(2000, 3000, 64)
@@ -137,7 +164,9 @@ def test_the_answer_to_the_run_before_is_told_whole_or_in_part() -> None:
     assert stale(before, expected, before) == "it is the answer to the run before"
     assert stale(half, expected, before) == "elements 24 to 63 are the answer to the run before"
     assert stale(expected + 1, expected, before) == ""
-    assert stale(np.concatenate([before[:7], expected[7:]]), expected, before) == ""  # seven may be chance
+    assert stale(np.concatenate([expected[:57], before[57:]]), expected, before) == ""  # seven may be chance
+    assert stale(np.concatenate([expected[:56], before[56:]]), expected, before).startswith("elements 56 to 63 are")
+    assert stale(before[:3], expected[:3], before[:3]) == "it is the answer to the run before"
 
 
 def test_the_right_output_verifies(right: Right) -> None:
@@ -443,7 +472,39 @@ def test_it_passes_exactly_when_all_is_equal_and_within(data: st.DataObject, abs
     assert (verdict(comparison) == PASS) == comparison.passed
 
 
-# Judging a run
+# Judging a run, and all of them
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([], 3),
+        ([PASS, PASS], 0),
+        ([PASS, FAIL, NOT_RUN], 1),
+        ([PASS, NOT_RUN], 3),
+        ([PASS, DEVICE], 3),
+        ([DEVICE, KERNEL], 1),
+        ([UNKNOWN], 1),
+    ],
+)
+def test_the_exit_code_says_whether_the_kernel_is_wrong_or_something_was_not_here(
+    outcomes: list[str], code: int
+) -> None:
+    """Whose a failure is stands for a failure that is theirs."""
+    plain = Verdict(
+        kernel="k", variant="k", target="npu1", toolchain="host", device="npu", case="c", seed=1, outcome=FAIL
+    )
+    verdicts = [
+        replace(plain, outcome=one) if one in (PASS, FAIL, NOT_RUN) else replace(plain, blame=one) for one in outcomes
+    ]
+
+    assert exit_code(verdicts) == code
+
+
+def test_a_problem_is_a_failure_only_where_the_kernel_is_wrong() -> None:
+    codes = {EXIT_KERNEL_WRONG: FAIL, EXIT_NOT_HERE: NOT_RUN, EXIT_REQUEST_WRONG: NOT_RUN}
+
+    assert {code: outcome_of(Problem("x", id="stale", exit_code=code)) for code in codes} == codes
 
 
 def good_comparison() -> Comparison:

@@ -162,6 +162,28 @@ def test_a_name_that_does_not_fit_is_refused():
         build_xclbin(request(kernel_name="MLIR_AIE_" + "a" * 60))
 
 
+def test_a_name_and_a_kernel_id_may_fill_their_fields():
+    name = "a" * (63 - len("MLIRAIE"))
+
+    for kernel_id in (0, 0xFFF):
+        (unit,) = parse_ip_layout(section_of(package(kernel_name=name, kernel_id=kernel_id), "IP_LAYOUT"), "a.xclbin")
+        assert (unit.name, len(unit.name)) == (f"{name}:MLIRAIE", 64)
+    with pytest.raises(Problem, match="does not fit in an xclbin"):
+        build_xclbin(request(kernel_id=0x1000))
+
+
+def test_everything_lies_at_multiples_of_eight_whatever_is_before_it():
+    odd = tuple(Section(kind=0x70 + size, data=bytes(size)) for size in (1, 3, 5, 8))
+    data = package(extra_sections=odd, pdi=b"p" * 301)
+    partition = section_of(data, "AIE_PARTITION").data
+    count, pdi_at = struct.unpack_from("<II", partition, 120)
+    image_size, image_at, groups, group_at = struct.unpack_from("<IIII", partition, pdi_at + 16)
+
+    assert {section.offset % 8 for section in read_xclbin(data, "a.xclbin").sections} == {0}
+    assert (count, image_size, groups) == (1, 301, 1)
+    assert {pdi_at % 8, image_at % 8, group_at % 8} == {0}
+
+
 def test_what_was_written_is_read_back_and_written_again_to_the_same_bytes():
     extra = Section(kind=0x7F, name="tileproof", data=b"odd size")
     asked = build_xclbin(request(extra_sections=(extra,), mode="SW_EMU", platform_vbnv="tileproof_emu"))
@@ -212,8 +234,11 @@ def test_a_partition_with_several_pdis_survives_writing_and_reading():
     partition = AiePartition(column_width=8, start_columns=(0, 3, 5), pdis=pdis, kernel_commit_id="abc")
 
     section = Section(kind=32, data=serialise_aie_partition(partition))
+    (pdi_at,) = struct.unpack_from("<I", section.data, 124)
+    arrays = [struct.unpack_from("<IIII", section.data, pdi_at + 96 * number + 16) for number in range(2)]
 
     assert parse_aie_partition(section, "a.xclbin") == partition
+    assert {pdi_at % 8, *(at % 8 for _, image_at, _, group_at in arrays for at in (image_at, group_at))} == {0}
 
 
 def test_the_ip_layout_ties_the_compute_unit_to_the_pdi():
@@ -272,14 +297,20 @@ def test_a_bank_without_an_entry_in_the_topology_has_no_tag():
     ]
 
 
+ONE_NUMBER = KernelArgument(name="n", qualifier="SCALAR", index=0, size=4, offset=0, type="int")
+
+
 def test_of_two_kernels_one_must_be_named():
     kernels = [
-        KernelMetadata(name=name, instances=("i",), arguments=(), kernel_id=None) for name in ("first", "second")
+        KernelMetadata(name=name, instances=("i",), arguments=arguments, kernel_id=None)
+        for name, arguments in (("first", (ONE_NUMBER,)), ("second", ()))
     ]
     data = with_section(package(), "EMBEDDED_METADATA", serialise_embedded_metadata(kernels))
     xclbin = read_xclbin(data, "a.xclbin")
 
     assert read_arguments(xclbin, "a.xclbin", "second") == ()
+    with pytest.raises(Problem, match="has no kernel 'third'"):
+        read_arguments(xclbin, "a.xclbin", "third")
     with pytest.raises(Problem, match="does not have exactly one kernel") as caught:
         read_arguments(xclbin, "a.xclbin")
     assert caught.value.why == "its kernels: first, second"
@@ -346,6 +377,7 @@ def test_more_section_headers_than_bytes_are_refused():
 def test_a_section_beyond_the_end_is_refused_with_its_name():
     problem = refusal(overwrite(package(), TABLE_AT + HEADER_BYTES + 32, "<Q", 1 << 62))
 
+    assert problem.where.startswith("a.xclbin, byte ")
     assert "section AIE_PARTITION (number 1) takes 4,611,686,018,427,387,904 bytes" in problem.why
 
 
@@ -353,6 +385,8 @@ def test_sections_that_overlap_are_refused():
     first = struct.unpack_from("<Q", package(), TABLE_AT + 24)[0]
     problem = refusal(overwrite(package(), TABLE_AT + HEADER_BYTES + 24, "<Q", first + 8))
 
+    end = first + len(section_of(package(), "MEM_TOPOLOGY").data)
+    assert f"section MEM_TOPOLOGY ends at byte {end:,}, " in problem.why
     assert f"section AIE_PARTITION begins before that, at byte {first + 8:,}" in problem.why
 
 

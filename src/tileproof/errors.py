@@ -1,4 +1,4 @@
-"""The one exception that a person is meant to read; every other exception is our bug and keeps its traceback."""
+"""The one exception that a person is meant to read; every other exception is our bug, and `cli` says so."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from tileproof.diagnostic import NOWHERE, Diagnostic, Place
 EXIT_KERNEL_WRONG = 1
 EXIT_REQUEST_WRONG = 2
 EXIT_NOT_HERE = 3
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 
 
 class Problem(Exception):  # noqa: N818  a problem is what the person has
     """Something a person can put right, raised: the diagnostic that says so, and how the process is to end.
 
-    `exit_code` is the process's: 1 a kernel is wrong, 2 the request or the spec is, 3 a tool or a device is not here.
+    `exit_code` is the process's: 1 a kernel is wrong, 2 the request or the spec is, 3 a tool or a device is not here,
+    70 it is a mistake of ours.
     """
 
     def __init__(

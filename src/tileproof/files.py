@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import tempfile
 import time
 from pathlib import Path
 
@@ -59,3 +60,11 @@ def write_output(path: Path, data: bytes, *, what: str, where: str) -> None:
             why=error.strerror or str(error),
             fix="choose another path",
         ) from None
+
+
+def write_scratch(text: str, *, prefix: str) -> Path:
+    """A new file of the temporary folder, which is left there. Raises `OSError`."""
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return Path(name)

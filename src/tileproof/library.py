@@ -70,13 +70,13 @@ def kernel_dir(name: str, kernels: Path | None = None) -> Path:
 
 
 def _refuse_odd_name(path: Path) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", path.name):
+    if not re.fullmatch(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*", path.name):
         raise Problem(
             f"the file {path.name!r} needs a plainer name",
             id="bad-name",
             where=str(path),
             why="its name becomes a file of the build, and a word of a command line",
-            fix="use letters, digits, _ - and .",
+            fix="use letters, digits, _ - and ., and no - at its beginning",
         )
 
 
@@ -114,6 +114,18 @@ def source_texts(kernel: Path) -> dict[str, str]:
 
 def _text_of(path: Path) -> str:
     _refuse_odd_name(path)
+    if not path.is_file():
+        raise Problem(
+            f"{path.name} is no file",
+            id="not-a-file",
+            where=str(path),
+            why="it is a folder"
+            if path.is_dir()
+            else "a link to a device or a pipe would be read without an end"
+            if path.exists()
+            else "its link leads nowhere",
+            fix="put the text there, or remove it",
+        )
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -15,7 +15,7 @@ from tileproof import library
 from tileproof.build.plan import Plan, headers_in
 from tileproof.build.plan_host import plan_host_build
 from tileproof.build.request import BuildRequest
-from tileproof.build.run import Artifacts, build
+from tileproof.build.run import OWN_FILES, Artifacts, build
 from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.kernel import golden
@@ -109,8 +109,23 @@ def _in_its_folder(said: Diagnostic, spec: KernelSpec) -> Diagnostic:
 def plan_kernel(rendered: Rendered, request: BuildRequest) -> Plan:
     """The build of a rendered kernel, as data."""
     plan = _npu_plan(rendered, request) if request.is_for_npu else _host_plan(rendered, request)
+    _refuse_products(rendered, plan)
     # Beside what kernel.toml alone says, so that the two can be compared.
     return replace(plan, folder=f"{plan.folder}.{request.banks.digest}") if request.banks else plan
+
+
+def _refuse_products(rendered: Rendered, plan: Plan) -> None:
+    """A text of the kernel by the name of what the build makes or writes itself: one would be taken for the other."""
+    made = {output for step in plan.steps for output in step.outputs} | OWN_FILES
+    for name, text in rendered.texts.items():
+        if name in made or plan.files[name] != text:
+            raise Problem(
+                f"{rendered.spec.name}: {name} is a name of the build's own",
+                id="name-of-a-product",
+                where=str(library.source_path(name, rendered.spec.folder)),
+                why="the build makes or writes a file of that name, and one would be taken for the other",
+                fix="give the file another name",
+            )
 
 
 def _host_plan(rendered: Rendered, request: BuildRequest) -> Plan:

@@ -29,6 +29,8 @@ _MARK = "tileproof-problem: "
 # The names of the files that the last build here wrote.
 _RENDERED = "rendered.txt"
 _COMMANDS = "compile_commands.json"
+# What is written into a build's folder and is no file of its plan, nor made by a step of it.
+OWN_FILES = frozenset({"build.ninja", "build.log", ".ninja_log", ".ninja_deps", ".lock", _RENDERED, _COMMANDS})
 
 
 def marked(problem: Problem) -> str:
@@ -216,7 +218,7 @@ def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
         where=where,
         why="\n".join(filter(None, said)),
         fix=f"{meaning.fix}\n{log}" if meaning else log,
-        exit_code=EXIT_KERNEL_WRONG,
+        exit_code=meaning.exit_code if meaning else EXIT_KERNEL_WRONG,
     )
 
 

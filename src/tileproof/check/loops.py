@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from tileproof.mlir.budget import Steps
 from tileproof.mlir.program import Acquire, Body, Constant, FifoUse, For, If, Operation, Release, While, walk
 
 ENDLESS = 1 << 30  # nobody means a loop of so many passes to end
@@ -54,12 +55,13 @@ def _total(body: Body, kind: type[FifoUse], known: Mapping[int, int]) -> Counter
 def unheld_releases(body: Body) -> Iterator[tuple[Release, int]]:
     """Releases of more than is held, with what is held. Where paths differ, the one that holds more counts."""
     found: dict[int, tuple[Release, int]] = {}
-    _hold(body, Counter(), found)
+    _hold(body, Counter(), found, Steps())
     yield from found.values()
 
 
-def _hold(body: Body, held: Counter[_End], found: dict[int, tuple[Release, int]]) -> Counter[_End]:
+def _hold(body: Body, held: Counter[_End], found: dict[int, tuple[Release, int]], steps: Steps) -> Counter[_End]:
     for operation in body:
+        steps.take(operation.place)
         if isinstance(operation, Acquire):
             held[operation.end] = max(held[operation.end], operation.count)
         elif isinstance(operation, Release):
@@ -67,18 +69,20 @@ def _hold(body: Body, held: Counter[_End], found: dict[int, tuple[Release, int]]
                 found.setdefault(id(operation), (operation, held[operation.end]))
             held[operation.end] = max(0, held[operation.end] - operation.count)
         elif operation.regions:
-            held = _through(operation, held, found)
+            held = _through(operation, held, found, steps)
     return held
 
 
-def _through(operation: Operation, held: Counter[_End], found: dict[int, tuple[Release, int]]) -> Counter[_End]:
+def _through(
+    operation: Operation, held: Counter[_End], found: dict[int, tuple[Release, int]], steps: Steps
+) -> Counter[_End]:
     """What is held behind an operation with regions: the most that any way through it leaves."""
     ways = [held.copy()]
     for region in operation.regions:
-        after = _hold(region, held.copy(), found)
-        if not isinstance(operation, If):
+        after = _hold(region, held.copy(), found, steps)
+        if not isinstance(operation, If) and after != held:
             # Behind the first pass; a release is wrong only if it is also wrong with what later passes hold.
-            after = _hold(region, after.copy(), found)
+            after = _hold(region, after.copy(), found, steps)
         ways.append(after)
     return Counter({end: max(way[end] for way in ways) for way in ways for end in way})
 

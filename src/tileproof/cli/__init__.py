@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from tileproof import __version__
 from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps, verify
+from tileproof.cli.bug import bug, kept
 from tileproof.cli.shared import Parser, say
 from tileproof.errors import EXIT_INTERRUPTED, Problem
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Exit code 0, 1: a kernel is wrong, 2: the request is wrong, 3: something is not here."""
+    """Run one command. Exit code 0, 1: a kernel is wrong, 2: the request is, 3: something is not here, 70: a bug."""
     if sys.stdout is None:  # closed by the shell (`>&-`): nobody wants the answer
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     arguments = _parser().parse_args(argv)
@@ -27,11 +29,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # who was told has gone
+        raise
+    except Exception as error:  # whatever is no Problem is a mistake of ours
+        if arguments.traceback:
+            say(traceback.format_exc())
+        details = (
+            "its traceback is above" if arguments.traceback else kept(error, sys.argv[1:] if argv is None else argv)
+        )
+        ours = bug(error, details)
+        say(ours.paragraph)
+        return ours.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="tileproof", description="Builds NPU kernels and proves each one against a golden model.")
     parser.add_argument("--version", action="version", version=f"tileproof {__version__}")
+    parser.add_argument(
+        "--traceback", action="store_true", help="in front of a command: show where a bug of ours came from"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     for room in (kernels, verify, designs, contract, rebank, steps, npu_steps):
         room.add_commands(commands)

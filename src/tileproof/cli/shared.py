@@ -19,15 +19,19 @@ from tileproof.device.request import RunRequest
 from tileproof.device.times import LEAST_RUNS
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem
 from tileproof.mlir_aie_versions import VERSIONS, Version, version_named
+from tileproof.printable import printable
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def answer(text: str) -> None:
-    """Print to standard output. A reader that has left (`| head`) has seen what it wanted; the exit code counts."""
+def answer(text: str, *, is_styled: bool = False) -> None:
+    """Print to standard output. A reader that has left (`| head`) has seen what it wanted; the exit code counts.
+
+    A text that `is_styled` has colours of ours, and nothing else that a terminal obeys.
+    """
     try:
-        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+        print(text if is_styled else printable(text), end="" if text.endswith("\n") else "\n", flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
@@ -38,7 +42,7 @@ def answer(text: str) -> None:
 
 def say(text: str) -> None:
     """Print to standard error: what is not the answer."""
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 _Request = TypeVar("_Request")

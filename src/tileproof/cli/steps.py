@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tileproof.cli.bug import bug, kept
 from tileproof.cli.shared import add_command, answer
 from tileproof.errors import EXIT_NOT_HERE, Problem
 
@@ -63,6 +65,12 @@ def step(
         except Problem as problem:
             answer(marked(problem))
             return problem.exit_code
+        except OSError:
+            raise  # a full disk is told by the build
+        except Exception as error:  # a mistake of ours
+            ours = bug(error, kept(error, sys.argv[1:]), of=f"the step {name}: ")
+            answer(marked(ours))
+            return ours.exit_code
         return 0
 
     parser: argparse.ArgumentParser = commands.add_parser(name)
@@ -113,8 +121,10 @@ def _package(arguments: argparse.Namespace) -> None:
     from tileproof.build.package import Interface, package_for_emulator
     from tileproof.emulator.design.stack_needs import stack_needs
     from tileproof.emulator.library import Library
+    from tileproof.emulator.symbols import refuse_symbols
     from tileproof.files import sha256_of, write_atomically
 
+    refuse_symbols(arguments.library.read_bytes(), ", ".join(path.name for path in arguments.tile_code))
     texts = {path.name: path.read_text() for path in arguments.tile_code}
     headers = {path.name: path.read_text() for path in arguments.header}
     library = Library(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import library
+from tileproof.cli.bug import bug
 from tileproof.cli.shared import (
     add_command,
     answer,
@@ -31,13 +32,23 @@ from tileproof.cli.shared import (
 )
 from tileproof.cli.verify_requests import refuse_odd
 from tileproof.device.request import RunRequest
-from tileproof.errors import EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, Problem
+from tileproof.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_KERNEL_WRONG,
+    EXIT_NOT_HERE,
+    EXIT_REQUEST_WRONG,
+    Problem,
+)
 from tileproof.verify.request import CaseRequest, VerifyRequest
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
     from tileproof.verify.session import Session
     from tileproof.verify.verdict import Verdict
+
+# Each outweighs those behind it.
+_OUTWEIGHING = (EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, EXIT_BUG, EXIT_REQUEST_WRONG, EXIT_NOT_HERE)
 
 _RUN, _CASES = RunRequest(), CaseRequest()  # for their defaults
 
@@ -135,9 +146,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     with _session(arguments, request) as session:
         with _ended_as_by_hand() if session else nullcontext():
             verdicts, refused = _prove_all(names, request, arguments, session)
-        # A wrong kernel outweighs a wrong request, which outweighs what is not here.
         codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
-        code = EXIT_INTERRUPTED if EXIT_INTERRUPTED in codes else min([code for code in codes if code], default=0)
+        code = next((code for code in _OUTWEIGHING if code in codes), 0)
         if session is not None:
             if session.reused:
                 say(f"{session.reused} of {len(verdicts)} cases were decided before, in {arguments.out}")
@@ -167,7 +177,8 @@ def _tell(arguments: argparse.Namespace, verdicts: Sequence[Verdict], refused: M
     elif verdicts:
         terminal = sys.stdout.isatty()
         width = os.get_terminal_size().columns if terminal else 120
-        answer(report.as_text(verdicts, refused, width=width, colour=terminal and "NO_COLOR" not in os.environ))
+        colour = terminal and "NO_COLOR" not in os.environ
+        answer(report.as_text(verdicts, refused, width=width, colour=colour), is_styled=True)
 
 
 def _session(
@@ -199,7 +210,8 @@ def _prove_all(
     with progress() as now:
         for name, asked in _shared_out(names, request).items():
             try:
-                for verdict in _prove(name, asked, arguments, session, now):
+                made = asked if arguments.kernel else _as_made(name, asked)
+                for verdict in _prove(name, made, arguments, session, now):
                     verdicts.append(verdict)
             except KeyboardInterrupt:
                 if session is None:
@@ -210,12 +222,24 @@ def _prove_all(
             except Problem as problem:
                 say(problem.paragraph)
                 refused[name] = problem.with_traceback(None)  # it would keep what it came from, and that a device
-            except Exception:  # a bug of ours
+            except Exception as error:  # a mistake of ours ends a kernel, and no session that nobody watches
                 if session is None:
                     raise
-                refused[name] = _bug(name, session)
+                session.say(traceback.format_exc())
+                refused[name] = bug(error, "verify.log of --out has its traceback", of=f"{name}: ")
                 say(refused[name].paragraph)
     return verdicts, refused
+
+
+def _as_made(name: str, request: VerifyRequest) -> VerifyRequest:
+    """The request for a kernel that nobody has named: one that is not made for the target is verified for its own."""
+    from tileproof.build.prepare import load_kernel
+
+    targets = load_kernel(name, request.build.kernels, request.build.sizes).targets
+    if request.build.target in targets:
+        return request
+    say(f"{name}: not made for {request.build.target}: verified for {targets[0]}")
+    return replace(request, build=replace(request.build, target=targets[0]))
 
 
 def _shared_out(names: Sequence[str], request: VerifyRequest) -> dict[str, VerifyRequest]:
@@ -254,19 +278,6 @@ def _interrupted(out: Path) -> Problem:
         why="the cases that are not listed were not run",
         fix="the same command with --resume goes on",
         exit_code=EXIT_INTERRUPTED,
-    )
-
-
-def _bug(name: str, session: Session) -> Problem:
-    """A mistake of ours ends a kernel, and not a session that nobody watches: the others are still to be proved."""
-    session.say(traceback.format_exc())
-    return Problem(
-        f"{name}: tileproof itself has failed",
-        id="bug",
-        where="verify.log of --out",
-        why="this is a bug; the log has its traceback",
-        fix="send it to us, with the kernel",
-        exit_code=EXIT_KERNEL_WRONG,
     )
 
 

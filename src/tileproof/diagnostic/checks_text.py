@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tileproof.diagnostic.checks_examples import SEQUENCE, in_design
+from tileproof.diagnostic.checks_examples import FIFO_X, SEQUENCE, in_design
 from tileproof.diagnostic.entry import Entry
 
 _ACCESS = "%xo = aie.objectfifo.subview.access %xv[0] : !aie.objectfifosubview<memref<64xi32>> -> memref<64xi32>"
@@ -73,5 +73,28 @@ TEXT = (
                 "      aie.trace.host_config {buffer_size = 8192 : i32}",
             )
         ),
+    ),
+    Entry(
+        id="TP006",
+        name="too-much",
+        severity="error",
+        sentence="The design asks for more than any device has, and more than is written out for it.",
+        cause="A count takes ten digits in the text, and whoever writes out what it counts the memory of the machine: "
+        "objects of a fifo, iterations of a loop in a runtime sequence, bytes of a memref, brackets inside each other. "
+        "Each has a bound far beyond what designs have, and the message says where the bound comes from. Loops inside "
+        "each other are decided by the product of their counts.",
+        fix="correct the number, or make the design smaller",
+        example=in_design((FIFO_X, FIFO_X.replace("2 : i32", "2147483647 : i32"))),
+    ),
+    Entry(
+        id="TP007",
+        name="no-value",
+        severity="error",
+        sentence="A value is used that is not there, or not yet.",
+        cause="A name behind % is that of a result or an argument, is seen from its definition on, and only inside the "
+        "braces around it. mlir-aie refuses it: `use of undeclared SSA value name`, or `operand #0 does not dominate "
+        "this use`.",
+        fix="correct its name, or define it above, outside of any braces that are closed again",
+        example=in_design(("func.call @step(%xo, %yo, %scratch)", "func.call @step(%xo, %yp, %scratch)")),
     ),
 )

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tileproof.diagnostic.catalogue import entry_of
-from tileproof.diagnostic.entry import Severity
+from tileproof.diagnostic.entry import Entry, Severity
 from tileproof.diagnostic.place import NOWHERE, Place
 
 
@@ -22,8 +21,14 @@ class Diagnostic:
     fix: str = ""
 
     @property
+    def _entry(self) -> Entry:
+        from tileproof.diagnostic.catalogue import entry_of  # late: it is long, and most processes say nothing wrong
+
+        return entry_of(self.id)
+
+    @property
     def severity(self) -> Severity:
-        return entry_of(self.id).severity
+        return self._entry.severity
 
     @property
     def where(self) -> str:
@@ -51,7 +56,7 @@ class Diagnostic:
     def paragraph(self) -> str:
         """As reports have it, with the id that `tileproof explain` takes: at its head if that is a number, which needs
         its name beside it, and at its end otherwise."""
-        entry = entry_of(self.id)
+        entry = self._entry
         if entry.name != entry.id:
             return self.headed(f"{entry.severity} {entry.id} ({entry.name}): {self.what}")
         return self.text + self.more

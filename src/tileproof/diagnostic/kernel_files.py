@@ -268,6 +268,68 @@ PYTHON = (
         _file("golden.py", "2 * x + 1", "2 * x[1:] + 1", _VERIFY),
     ),
     _refusal(
+        "golden-not-finite",
+        "A golden model says an infinity or a NaN.",
+        "let golden say what is right there, or let cases.py draw other inputs",
+        "It is mostly a division by zero or the logarithm of zero. Cut to the range of the output's type it would be "
+        "the type's end, and a kernel that always answers that would be right.",
+        _file("golden.py", "2 * x + 1", '2 * x + float("inf")', _VERIFY),
+    ),
+    _refusal(
+        "python-ends",
+        "A kernel's Python ended the process that it runs in.",
+        "let it return what it is asked for",
+        "Cases, golden model and integer specification run in a process of their own, before anything runs on a "
+        "device. `os._exit`, a signal or a crash of a library ends it, and then nobody knows what is right.",
+        _file("golden.py", '    return {"y": 2 * x + 1}', "    import os\n\n    os._exit(0)", _VERIFY),
+    ),
+    _refusal(
+        "name-of-a-product",
+        "A file of the kernel has the name of one that the build makes.",
+        "give the file another name",
+        "All of them lie in one folder. What is rendered would be taken for what is compiled, or the other way round, "
+        "and no build would come to an end.",
+        _file("cxx.txt.j2", "", "mine\n", "tileproof build double --kernels kernels"),
+    ),
+    _refusal(
+        "not-a-file",
+        "A file of the kernel is none.",
+        "put the text there, or remove it",
+        "It is a folder, a link to a device or a pipe, which would be read without an end, or a link to nothing.",
+        _file("table.hpp/readme.txt", "", "table.hpp is a folder\n"),
+    ),
+    _refusal(
+        "not-plain",
+        "A kernel's Python returns what cannot be passed on.",
+        "return numbers, texts, lists, dicts and arrays of numbers",
+        "It runs in a process of its own, and only plain values leave that. Templates and integer.py need no others.",
+        _file("constants.py", "", 'def constants(sizes, scales):\n    return {"table": object()}\n'),
+    ),
+    _refusal(
+        "cannot-refuse",
+        "The cases that were asked for would pass a kernel that computes nothing.",
+        "run a case with them that draws varied inputs, lower the tolerance, or give the output a scale whose steps "
+        "golden's answer spans",
+        "Before a run, zeros, constants, what outputs are filled with, the inputs, the answer of the run before and "
+        "another case's answer are held against what each run expects. One of them would pass every run, so a pass "
+        "would say nothing, and the kernel is not run.",
+        Example(
+            command=_VERIFY,
+            changes=(
+                Change(
+                    "kernels/double/cases.py",
+                    '    return {"x": np.arange(sizes["count"]) - 20.0}',
+                    '    return {"x": np.zeros(sizes["count"])}',
+                ),
+                Change(
+                    "kernels/double/cases.py",
+                    '    return {"x": rng.integers(-1000, 1000, sizes["count"]).astype(float)}',
+                    '    return {"x": np.zeros(sizes["count"])}',
+                ),
+            ),
+        ),
+    ),
+    _refusal(
         "nan-drawn",
         "A case draws a NaN.",
         "draw numbers",

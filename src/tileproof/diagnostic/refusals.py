@@ -159,10 +159,6 @@ REFUSALS = (
         "A file cannot be read.",
         "check the path",
         "It is not there, is a folder, or belongs to somebody else.",
-        Example(
-            command="tileproof render double --kernels kernels",
-            changes=(Change("kernels/double/table.hpp/readme.txt", "", "table.hpp is a folder\n"),),
-        ),
     ),
     _refusal(
         "output-not-written",

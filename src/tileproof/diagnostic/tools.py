@@ -36,6 +36,29 @@ TOOLS = (
         ),
     ),
     _tool(
+        "foreign-function",
+        "The tile code calls a function that no core has.",
+        "leave it out of tile code",
+        "On this machine the C library would answer: with a heap, threads, files, exceptions, a clock, arithmetic in "
+        "double or 128 bits. A core has none of these, and Peano's linker would be the first to say so. Memory "
+        "functions, single-precision mathematics and assertions are allowed.",
+        Example(
+            command=_BUILD,
+            changes=(
+                Change("kernels/double/tile.cc", "#include <cstdint>\n", "#include <cstdint>\n#include <cstdio>\n"),
+                Change("kernels/double/tile.cc", "2 * x[i] + 1;", '2 * x[i] + 1, std::printf("%d\\n", y[i]);'),
+            ),
+        ),
+    ),
+    _tool(
+        "shared-between-cores",
+        "Compiled tile code keeps a value once for all cores.",
+        "build it again",
+        "GCC makes statics of inline and template functions unique in a process, unless it is told not to. Here "
+        "all cores live in one process, so that one core would see what another has written; on the device each has "
+        "its own.",
+    ),
+    _tool(
         "program-too-large",
         "The program of a core does not fit its memory.",
         "make the tile functions smaller, with fewer unrolled or inlined loops; or spread them over several cores",
@@ -66,6 +89,13 @@ TOOLS = (
         "build with fewer jobs at once (-j 1), or on a machine with more memory",
         "The kernel ends a process with signal 9 when the machine has no memory left. With other signals the tool has "
         "crashed.",
+    ),
+    _tool(
+        "machine-short",
+        "A step of a build failed for want of something that the machine should have.",
+        "give it what is named, and build again",
+        "A compiler without memory, without its linker, without a folder to write to or files to open says nothing of "
+        "the kernel. So the kernel is not called wrong: the exit code is 3.",
     ),
     _tool(
         "nothing-made",

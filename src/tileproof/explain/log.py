@@ -10,7 +10,7 @@ from tileproof.explain.messages import MESSAGES, Hit
 from tileproof.explain.numbers import explain_bank, explain_number, explain_state
 from tileproof.xrt import STATE_NAMES
 
-_NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|\d+)")
+_NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]{1,32}|[0-9]{1,32})")  # XRT has none of more digits
 _LABELLED = re.compile(
     rf"\b(?P<label>bank|group[ _]?id(?:\(\d+\))?)\s*(?:[=:]|is)?\s*(?P<number>{_NUMBER.pattern})\b", re.I
 )

@@ -1,6 +1,7 @@
 """A kernel's own Python: its constants, the inputs of its cases, its golden model and its integer specification.
 
-The only module that imports a kernel's files. numpy comes late, because a build with nothing to do needs none.
+The only module that imports a kernel's files, and always in a process of their own (`kernel/apart`). numpy comes late,
+because a build with nothing to do needs none.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from tileproof.diagnostic import Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
-from tileproof.kernel.spec import Buffer, Case, KernelSpec, Part
+from tileproof.kernel.apart import once
+from tileproof.kernel.spec import Buffer, KernelSpec, Part
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     Parts = dict[str, npt.NDArray[Any]]
@@ -29,6 +32,14 @@ if TYPE_CHECKING:
 
 def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
     """The numbers that the kernel's constants.py makes of its sizes and scales; none if it has no such file."""
+    if not (spec.folder / "constants.py").is_file():
+        return {}
+    found: dict[str, Any] = once(spec.name, f"{spec.folder}/constants.py", lambda: constants_of(spec))
+    return found
+
+
+def constants_of(spec: KernelSpec) -> dict[str, Any]:
+    """The same, in this process."""
     module = _module(spec, "constants")
     if module is None:
         return {}
@@ -44,33 +55,33 @@ def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
             why=str(error),
             fix="change them, or the --set you gave",
         ) from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _broken(spec, "constants", error) from None
 
 
-def draw_inputs(spec: KernelSpec, case: Case, seed: int) -> Parts:
-    """Integer inputs by part name: the case's real numbers, rounded to each part's steps and clipped to its type."""
+def draw_inputs(spec: KernelSpec, draw: str, seed: int) -> Parts:
+    """Integer inputs by part name: the real numbers, rounded to each part's steps and clipped to its type."""
     import numpy as np
 
     module = _module(spec, "cases")
     if module is None:
         raise _missing(spec, "cases", "it draws the inputs of every case")
-    drawn = _call(spec, "cases", _function(spec, module, case.draw), np.random.default_rng(seed), dict(spec.sizes))
+    drawn = _call(spec, "cases", _function(spec, module, draw), np.random.default_rng(seed), dict(spec.sizes))
     parts = {part.name: (buffer, part) for buffer in spec.inputs for part in buffer.parts}
-    drawn = _checked(spec, f"cases.py, {case.draw}", drawn, {name: part.shape for name, (_, part) in parts.items()})
+    drawn = _checked(spec, f"cases.py, {draw}", drawn, {name: part.shape for name, (_, part) in parts.items()})
     for name, value in drawn.items():
-        _refuse_nan(spec, case, name, value)
+        _refuse_nan(spec, draw, name, value)
     return {name: quantised(drawn[name], buffer, part) for name, (buffer, part) in parts.items()}
 
 
-def _refuse_nan(spec: KernelSpec, case: Case, name: str, value: npt.NDArray[Any]) -> None:
+def _refuse_nan(spec: KernelSpec, draw: str, name: str, value: npt.NDArray[Any]) -> None:
     import numpy as np
 
     if np.isnan(value).any():
         raise Problem(
-            f"{spec.name}: cases.py, {case.draw} draws a NaN",
+            f"{spec.name}: cases.py, {draw} draws a NaN",
             id="nan-drawn",
-            where=_of_function(spec, f"cases.py, {case.draw}"),
+            where=_of_function(spec, f"cases.py, {draw}"),
             why=f"in {name}; a NaN has no integer",
             fix="draw numbers",
         )
@@ -100,7 +111,7 @@ def golden_steps(spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]]) -> Pa
     real = {n: (a.astype(np.float64) - scales[n].zero) * scales[n].scale for n, a in inputs.items()}
     function = _function(spec, module, "golden")
     # A golden model may also ask for sizes, by name.
-    sizes = {key: spec.sizes[key] for key in inspect.signature(function).parameters if key in spec.sizes}
+    sizes = {key: spec.sizes[key] for key in _parameters(spec, function) if key in spec.sizes}
     outputs = _call(spec, "golden", function, **{**sizes, **real})
     parts = {part.name: (buffer, part) for buffer in spec.outputs for part in buffer.parts}
     outputs = _checked(spec, "golden.py, golden", outputs, {name: part.shape for name, (_, part) in parts.items()})
@@ -108,8 +119,24 @@ def golden_steps(spec: KernelSpec, inputs: Mapping[str, npt.NDArray[Any]]) -> Pa
     for name, (buffer, part) in parts.items():
         limits = np.iinfo(buffer.dtype.numpy)
         value = np.asarray(outputs[name], dtype=np.float64) / part.scale + part.zero
+        if not np.isfinite(value).all():
+            raise _not_finite(spec, name, value)
         steps[name] = np.clip(value, limits.min, limits.max)
     return steps
+
+
+def _not_finite(spec: KernelSpec, name: str, value: npt.NDArray[np.float64]) -> Problem:
+    import numpy as np
+
+    first = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+    return Problem(
+        f"{spec.name}: golden.py says {value[first]} for {name}",
+        id="golden-not-finite",
+        where=_of_function(spec, "golden.py, golden"),
+        why=f"the first is element {list(first)}; no integer is near it, and cut to the type it would look like one",
+        fix="let golden say what is right there, or let cases.py draw other inputs",
+        exit_code=EXIT_KERNEL_WRONG,
+    )
 
 
 def integer_outputs(
@@ -194,7 +221,7 @@ def _module(spec: KernelSpec, stem: str) -> ModuleType | None:
     try:
         # A name of its own: two kernels' golden.py must not be one module.
         return _load(path.absolute(), f"tileproof_{stem}_{spec.name}")
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _broken(spec, stem, error) from None
 
 
@@ -213,11 +240,18 @@ def _function(spec: KernelSpec, module: ModuleType, name: str) -> Callable[..., 
     )
 
 
+def _parameters(spec: KernelSpec, function: Callable[..., Any]) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError) as error:  # of what Python cannot look into
+        raise _broken(spec, "golden", error) from None
+
+
 def _call(spec: KernelSpec, stem: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         with redirect_stdout(sys.stderr):  # standard output is the answer
             return function(*args, **kwargs)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _broken(spec, stem, error) from None
 
 

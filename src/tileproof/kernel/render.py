@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
@@ -47,7 +48,7 @@ def render(spec: KernelSpec, target: str, constants: Mapping[str, Any], sources:
 
     `constants` are the numbers that the kernel's constants.py made from its sizes and scales.
     """
-    environment = jinja2.Environment(
+    environment = SandboxedEnvironment(  # a template lays out text, and has no business with Python's insides
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FunctionLoader(lambda name: (sources[name], name, None) if name in sources else None),
         autoescape=False,  # MLIR and C++ are no HTML

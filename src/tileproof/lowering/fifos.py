@@ -16,8 +16,9 @@ from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.locks import FifoLock
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
 from tileproof.lowering.resources import Resources, limit
+from tileproof.mlir.budget import Steps
 from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Tile
-from tileproof.mlir.program import Access, Acquire, Body, Call, FifoUse, For, Operation, Release, walk
+from tileproof.mlir.program import Access, Acquire, Body, FifoUse, For, Operation, Release, walk
 from tileproof.mlir_aie_versions import NEWEST, Version
 
 _Key = tuple[str, int]  # a fifo's name and one of its ends: 0 the producer, 1 and up the consumers
@@ -415,8 +416,6 @@ def _check_cores(lowering: FifoLowering) -> None:
                 _check_port(lowering, core, operation)
                 if isinstance(operation, Acquire):
                     acquired[operation.view] = operation.count
-            elif isinstance(operation, Call):
-                _check_call(lowering.design, operation)
 
 
 @dataclass
@@ -426,12 +425,16 @@ class _Held:
     core: Core
     held: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     wrong: dict[tuple[str, str], Release] = field(default_factory=dict)
+    steps: Steps = field(default_factory=Steps)
 
     def run(self, body: Body) -> None:
         for operation in body:
+            self.steps.take(operation.place)
             if isinstance(operation, For):
-                # Twice, so that its second pass meets what the first has left.
-                for _ in range(2):
+                before = dict(self.held), len(self.wrong)
+                self.run(operation.body)
+                # Again where its second pass meets something else than the first: passes inside each other multiply.
+                if (dict(self.held), len(self.wrong)) != before:
                     self.run(operation.body)
             elif operation.regions:
                 self._branches(operation)
@@ -443,7 +446,7 @@ class _Held:
         for region in operation.regions:
             self.held = defaultdict(int, before)
             self.run(region)
-            after = {key: max(count, after.get(key, 0)) for key, count in self.held.items()}
+            after |= {key: max(count, after.get(key, 0)) for key, count in self.held.items()}
         self.held = defaultdict(int, after)
 
     def _one(self, operation: FifoUse) -> None:
@@ -511,26 +514,4 @@ def _check_access(operation: Access, acquired: dict[int, int]) -> None:
             id="TP002",
             where=operation.place,
             fix="acquire more, or access a smaller index",
-        )
-
-
-def _check_call(design: Design, operation: Call) -> None:
-    name = operation.callee
-    declared = next((function for function in design.functions if function.name == name), None)
-    if declared is None:
-        raise Problem(
-            f"there is no function @{name}",
-            where=operation.place,
-            why="functions here: " + (", ".join(function.name for function in design.functions) or "none"),
-            fix="declare it with func.func private",
-            id="TP505",
-        )
-    if operation.types != declared.parameters:
-        raise Problem(
-            f"@{name} is called with other arguments than it is declared with",
-            where=operation.place,
-            why=f"called with ({', '.join(map(str, operation.types))}), "
-            f"declared at {declared.place} with ({', '.join(map(str, declared.parameters))})",
-            fix="make the call and the declaration agree",
-            id="TP505",
         )

@@ -58,7 +58,7 @@ class Resources:
                 id="TP312",
             )
 
-    def channel(self, tile: Tile, direction: Direction, pinned: int, place: Place, *, near: bool = False) -> int:
+    def channel(self, tile: Tile, direction: Direction, pinned: int, place: Place, *, near: bool) -> int:
         """The first free channel, or the one asked for (-1 for none); `near` ones reach neighbour mem tiles."""
         taken = self._channels[tile.at, direction]
         total = min(NEIGHBOUR_CHANNELS, TILE_KINDS[tile.kind].channels) if near else TILE_KINDS[tile.kind].channels

@@ -31,6 +31,7 @@ from tileproof.diagnostic import Diagnostic
 from tileproof.dtypes import DTYPES
 from tileproof.errors import Problem
 from tileproof.mlir.aie_fifos import SubviewType
+from tileproof.mlir.budget import BYTES, DIMENSIONS, shown
 from tileproof.mlir.design import Note, Packet
 from tileproof.mlir.opaque import OpaqueType
 from tileproof.mlir.parse import place_of
@@ -176,7 +177,10 @@ def type_of(op: XdslOperation, type_: Attribute) -> MemRef | str:
                 refuse(op, f"{type_} has no fixed size", known)
             if name not in DTYPES:
                 refuse(op, f"{type_} has elements that tileproof does not know", known)
-            return MemRef(shape, DTYPES[name])
+            DIMENSIONS.check(len(shape), f"a memref of {len(shape):,} dimensions", place_of(op), "use fewer")
+            read = MemRef(shape, DTYPES[name])
+            BYTES.check(read.nbytes, f"a memref of {shown(read.nbytes)} bytes", place_of(op), "make it smaller")
+            return read
         case OpaqueType():
             return "a type that no operation here says"
         case SubviewType():

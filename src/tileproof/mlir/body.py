@@ -13,7 +13,8 @@ from xdsl.ir import Operation as XdslOperation
 from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp, PutCascadeOp, TileOp, UseLockOp
 from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp
 from tileproof.mlir.aiex import Aiex
-from tileproof.mlir.attributes import plain, refuse, type_of
+from tileproof.mlir.attributes import integer, plain, refuse, type_of
+from tileproof.mlir.budget import OBJECTS
 from tileproof.mlir.design import Buffer, Lock
 from tileproof.mlir.operations import LABEL, meant
 from tileproof.mlir.parse import place_of
@@ -98,6 +99,12 @@ class BodyReader:
     def _operation(self, op: XdslOperation, starts: dict[Block, int]) -> Kept:
         if isinstance(op, _NOT_IN_CORES):
             refuse(op, f"{op.name} cannot stand in a core", "move it out, directly into the device")
+        if isinstance(op, AcquireOp | ReleaseOp):
+            objects = integer(op, "count")
+            verb = op.name.split(".")[-1]
+            OBJECTS.check(
+                objects, f"an {op.name} of {objects:,} objects", place_of(op), f"{verb} as many as the fifo has"
+            )
         blocks = tuple(
             tuple(self._number(argument) for block in region.blocks for argument in block.args)
             if len(region.blocks) == 1

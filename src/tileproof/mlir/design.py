@@ -1,4 +1,4 @@
-"""A design as plain data: what the reader hands on. Nothing here knows MLIR's syntax, and all of it pickles."""
+"""A design as plain data: what the reader hands on. Nothing here knows MLIR's syntax, and all of it can be stored."""
 
 from __future__ import annotations
 

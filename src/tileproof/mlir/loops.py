@@ -14,23 +14,26 @@ from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.parser import Parser, UnresolvedOperand
+from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
+from tileproof.mlir.budget import ITERATIONS, OPERATIONS, shown
+from tileproof.mlir.refused import RefusedText
 from tileproof.mlir.syntax import FoldingParser, constant_of, made_of
 
 _LOOP = re.compile(r"(%[\w$.-]+(:\d+)?(\s*,\s*%[\w$.-]+(:\d+)?)*\s*=\s*)?scf\.for\b")
 _YIELD = re.compile(r"scf\.yield\b")
-# No insts.bin of the field has more; a count like 10^9 is a mistake, and would fill the memory of the host.
-_MOST_ITERATIONS = 1 << 16
 
 
 class UnrollingParser(FoldingParser):
     """Reads the body of a loop in a sequence once per iteration, with a constant for the induction variable."""
 
-    # How many iterations were written out.
+    # How many iterations were written out, and how many operations were read.
     unrolled = 0
+    read = 0
     _unrolls = False
     _iterations = 0
+    _around = 1  # the product of the counts of all loops around
 
     def parse_sequence_region(self, arguments: Sequence[Parser.Argument]) -> Region:
         self._unrolls = True
@@ -55,7 +58,7 @@ class UnrollingParser(FoldingParser):
         return pattern.match(self.lexer.input.content, self.pos) is not None
 
     def _unroll(self, block: Block) -> None:
-        start = self.pos
+        start, content = self.pos, self.lexer.input.content
         results = self._results()
         self._parse_token(MLIRTokenKind.BARE_IDENT, "a word expected")
         variable = self.parse_unresolved_operand()
@@ -72,27 +75,55 @@ class UnrollingParser(FoldingParser):
             if not isinstance(written, IntegerType):
                 self.raise_error("a loop counts in index or an integer type", start, self.pos)
             type_ = written
-        limits = [self.resolve_operand(value, type_) for value in (low, high, step)]
+        limits = [self.resolve_known(value, type_) for value in (low, high, step)]
         bounds = [constant_of(limit) for limit in limits]
         self.folded += (op for limit in limits for op in made_of(limit))
         if None in bounds or bounds[2] == 0:
             self.raise_error("a loop whose count is known only at run time is not read", start, self.pos)
         values = [self._value(first) for _, first in carried]
-        counts = range(*(bound for bound in bounds if bound is not None))
-        self.unrolled += max(1, len(counts))
-        if self.unrolled > _MOST_ITERATIONS:
-            self.raise_error(f"the loops have more than {_MOST_ITERATIONS:,} iterations", start, self.pos)
-        body = self.pos
+        first, last, stride = (bound for bound in bounds if bound is not None)
+        around = self._around
+        # Of a loop that never runs, the body is read all the same, to go on behind it.
+        count = _count(first, last, stride) if around else 0
+        self._around = around * count
+        head = Span(start, start + len(content[start : self.pos].rstrip()), self.lexer.input)
+        self._check_iterations(head, count)
+        body, before = self.pos, self.read
         names = [name for name, _ in carried]
-        for number in counts or (0,):
+        for turn in range(max(1, count)):
             self._resume_from(body)
-            # Of a loop that never runs, the body is read all the same, to go on behind it.
-            values = self._iteration(block if counts else Block(), (variable, number, type_), names, values)
+            number = first + turn * stride
+            values = self._iteration(block if count else Block(), (variable, number, type_), names, values)
+            if turn == 0:
+                self._check_operations(head, self.read - before)
+        self._around = around
         if sum(size for _, size in results) not in (0, len(values)):
             self.raise_error(f"the loop has {len(values)} results", start, body)
         for name, size in results:
             self.ssa_values[name.operand_name] = tuple(values[:size])
             values = values[size:]
+
+    def _check_iterations(self, head: Span[str], count: int) -> None:
+        """By the product of all counts, before anything is written out."""
+        self.unrolled += max(1, count)
+        iterations = max(self._around, self.unrolled)
+        if iterations > ITERATIONS.most:
+            raise RefusedText.beyond(
+                ITERATIONS,
+                head,
+                f"with this loop, those of the runtime sequences have {shown(iterations)} iterations",
+                fix="let a transfer repeat, by its outermost size, instead of writing it in a loop",
+            )
+
+    def _check_operations(self, head: Span[str], each: int) -> None:
+        """Of a loop whose iterations have so many operations each."""
+        if each * self._around > OPERATIONS.most:
+            raise RefusedText.beyond(
+                OPERATIONS,
+                head,
+                f"this loop has {shown(each * self._around)} operations when it is written out",
+                fix="let a transfer repeat, by its outermost size, instead of writing it in a loop",
+            )
 
     def _results(self) -> list[tuple[UnresolvedOperand, int]]:
         """`%a, %b =` or `%r:2 =`: the names, and how many values each stands for."""
@@ -111,7 +142,7 @@ class UnrollingParser(FoldingParser):
         """A value that exists already, of whatever type: mlir-aie writes `index` for a task."""
         values = self.ssa_values.get(operand.operand_name, ())
         if operand.index >= len(values):
-            self.raise_error(f"there is no %{operand.operand_name} here", operand.span)
+            self.refuse_unknown(operand)
         return values[operand.index]
 
     def _carried(self) -> list[tuple[UnresolvedOperand, UnresolvedOperand]]:
@@ -174,3 +205,8 @@ class UnrollingParser(FoldingParser):
         if len(values) != count:
             self.raise_error(f"the loop carries {count} values, and its body yields {len(values)}", start, self.pos)
         return values
+
+
+def _count(low: int, high: int, step: int) -> int:
+    """`len(range(low, high, step))`, which has no more than 63 bits."""
+    return max(0, -((low - high) // step))

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import NoReturn
 
 from xdsl.context import Context
 from xdsl.dialects import affine, arith, builtin, cf, func, math, scf, vector
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.exceptions import DiagnosticException, MultipleSpansParseError, ParseError
 from xdsl.utils.lexer import Span
+from xdsl.utils.mlir_lexer import MLIRTokenKind
 
-from tileproof.diagnostic import Place
+from tileproof.diagnostic import NOWHERE, Place
 from tileproof.errors import Problem
 from tileproof.mlir.aie import Aie, DeviceOp
 from tileproof.mlir.aiex import Aiex
+from tileproof.mlir.brackets import opened, unclosed
+from tileproof.mlir.budget import BLOCKS, DIGITS, NESTING, OPERATIONS, RESULTS
 from tileproof.mlir.completed import completed
 from tileproof.mlir.dense import DenseParser
 from tileproof.mlir.index import Index
@@ -24,15 +28,15 @@ from tileproof.mlir.locations import without_locations
 from tileproof.mlir.loops import UnrollingParser
 from tileproof.mlir.memref import MemRef
 from tileproof.mlir.opaque import OPAQUE_DIALECTS, Head, OpaqueParser, opaque_operation
+from tileproof.mlir.refused import RefusedText
 from tileproof.mlir.syntax import LooseOp
-
-# Deeper nesting than this is no design; Python's own limit would end in a traceback.
-_MAX_NESTING = 50
-
 
 # MLIR's IntegerType::kMaxWidth. A value's name may look like a type.
 _MAX_BITS = (1 << 24) - 1
 _INTEGER_TYPE = re.compile(r"(?<![\w.$%@#!^])(?:si|ui|i)(?P<bits>\d{8,})\b")
+
+# How xDSL says it.
+_BEHIND = "Could not parse entire input!"
 
 _DIALECTS = (
     *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, affine.Affine, math.Math, Index, Aie, Aiex),
@@ -50,17 +54,70 @@ class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
         # xDSL counts newlines from the top for every location; a table keeps long designs linear.
         self._line_starts = [0, *(number + 1 for number, character in enumerate(text) if character == "\n")]
 
+    def parse_all(self) -> ModuleOp:
+        """The module, with every value where it is used. Raises ParseError, never anything else."""
+        try:
+            module = self.parse_module()
+        except ParseError as error:
+            if error.msg.startswith("values used but not defined"):
+                self.refuse_undefined()
+            raise
+        except (DiagnosticException, ValueError, OverflowError, RecursionError) as error:
+            # In front of all operations, where names are given to attributes and types.
+            raise ParseError(self._line_from(self.pos), str(error).split("\n")[0]) from None
+        self.refuse_early()
+        _erase_unused(self.folded)
+        return module
+
     def parse_operation(self) -> Operation:
         start = self._current_token.span.start
         if self._current_token.text.startswith('"aie'):
             # Its parts could be missing in any number, and no tool of the field writes designs like that.
-            self.raise_error("tileproof reads this operation in mlir-aie's own syntax, not in generic form")
+            what = "tileproof reads this operation in mlir-aie's own syntax, not in generic form"
+            self.raise_error(what, start, self._current_token.span.end)
         self.head = Head.at(self.lexer.input.content, start)
-        operation = super().parse_operation()
+        self._check_counts(start)
+        try:
+            operation = super().parse_operation()
+        except RecursionError:
+            raise RefusedText.beyond(
+                NESTING, self._line_from(start), "this operation is nested too deeply", fix="no design needs so much"
+            ) from None
+        except (DiagnosticException, ValueError, OverflowError) as error:
+            # xDSL refuses some malformed attributes with the exceptions of its own constructors.
+            raise ParseError(self._line_from(start), str(error).split("\n")[0]) from None
         line = bisect_right(self._line_starts, start)
         column = start - self._line_starts[line - 1] + 1
         operation.location = FileLineColLoc(self._name, IntAttr(line), IntAttr(column))
         return operation
+
+    def _check_counts(self, start: int) -> None:
+        self.read += 1
+        if self.read > OPERATIONS.most:
+            raise RefusedText.beyond(
+                OPERATIONS, self._line_from(start), "the design has too many operations", fix="write it in several"
+            )
+        if self.head.results > RESULTS.most:
+            what = f"an operation of {self.head.results:,} results"
+            raise RefusedText.beyond(RESULTS, self._line_from(start), what, fix="name those that there are")
+
+    def _line_from(self, start: int) -> Span[str]:
+        content = self.lexer.input.content
+        return Span(start, start + len(content[start:].split("\n", 1)[0].rstrip()), self.lexer.input)
+
+    def raise_error(
+        self, msg: str, at_position: Span[str] | int | None = None, end_position: int | None = None
+    ) -> NoReturn:
+        """What is missing in front of the first word of a line is missing at the end of the line before."""
+        token = self._current_token
+        is_missing = at_position in (None, token.span) and end_position is None and msg != _BEHIND
+        if is_missing and token.kind != MLIRTokenKind.EOF:
+            end = _end_before(self.lexer.input.content, token.span.start)
+            if "\n" in self.lexer.input.content[end : token.span.start]:
+                at_position = Span(end, end + 1, self.lexer.input)
+        if end_position is not None and isinstance(at_position, int):
+            super().raise_error(msg, at_position, end_position)
+        super().raise_error(msg, at_position)
 
     def _register_ssa_definition(self, name: str, values: Sequence[SSAValue], span: Span) -> None:
         super()._register_ssa_definition(name, values, span)
@@ -70,10 +127,16 @@ class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
 
     def _parse_block(self) -> Block:
         # xDSL breaks on a second label of a block that was named before the first.
-        label = self._current_token.span
-        name = label.text[1:]
+        token = self._current_token
+        label, name = token.span, token.text[1:]
+        if token.kind == MLIRTokenKind.EOF:
+            self.raise_error("a bracket is not closed")
+        if token.kind != MLIRTokenKind.CARET_IDENT:
+            self.raise_error("here is neither an operation nor the end of the region", label.start, label.end)
         if name in self.blocks and name not in self.forward_block_references:
-            self.raise_error(f"the label ^{name} is there already", label)
+            self.raise_error(f"the label ^{name} is there already", label.start, label.end)
+        if len(self.blocks) >= BLOCKS.most:
+            raise RefusedText.beyond(BLOCKS, label, "a region with too many blocks", fix="write fewer BDs in one chain")
         return super()._parse_block()
 
     def _get_op_by_name(self, name: str) -> type[Operation]:
@@ -96,20 +159,9 @@ def parse_module(text: str, name: str) -> ModuleOp:
     for dialect in _DIALECTS:
         context.load_dialect(dialect)
     try:
-        parser = _LocatingParser(context, text, name)
-        module = parser.parse_module()
+        module = _LocatingParser(context, text, name).parse_all()
     except ParseError as error:
         raise _unreadable(error, text, name) from None
-    except (DiagnosticException, ValueError) as error:
-        # xDSL refuses some malformed attributes with the exceptions of its own constructors.
-        raise Problem(
-            f"{name} cannot be read",
-            id="TP001",
-            where=name,
-            why=f"{type(error).__name__}: {error}".splitlines()[0],
-            fix="compare with the syntax that mlir-aie prints; `aie-opt` names the place if you have it",
-        ) from None
-    _erase_unused(parser.folded)
     for operation in module.walk():
         if isinstance(operation, LooseOp) and operation.properties:
             # Of the generic form; what our operations say stands in their attributes.
@@ -157,28 +209,66 @@ def place_of(operation: Operation) -> Place:
 
 
 def underlined(line: str, column: int, length: int) -> str:
-    """The line, and carets below `length` characters from `column` (counted from 1)."""
+    """The line, and carets below `length` characters from `column` (counted from 1); of a long line, what is near."""
+    start = max(0, column - 1 - _MOST_SHOWN // 2) if len(line) > _MOST_SHOWN else 0
+    line, column = line[start : start + _MOST_SHOWN], column - start
     marks = "".join("\t" if character == "\t" else " " for character in line[: column - 1])
     return f"{line}\n{marks}{'^' * max(1, min(length, len(line) - column + 1))}"
 
 
 def _unreadable(error: ParseError, text: str, name: str) -> Problem:
     location = error.span.get_location()
+    place = Place(name, location.line, location.col)
+    mark = underlined(text.split("\n")[location.line - 1], location.col, error.span.len)
+    if isinstance(error, MultipleSpansParseError) and error.msg.startswith("region ends with missing block"):
+        return _unreadable(_no_block(error.refs[0][0]), text, name)
+    if isinstance(error, RefusedText):
+        return Problem(error.msg, id=error.id, where=place, why=error.why or mark, fix=error.fix)
     if not text[error.span.start :].strip():
         return Problem(
             f"{name} cannot be read: it ends too early",
             id="TP001",
-            where=Place(name, location.line, location.col),
-            why="a bracket is not closed, or its last lines are missing" if text.strip() else "there is nothing in it",
+            where=place,
+            why=_why_it_ends(text),
             fix="let one `module { ... }` with an aie.device be the whole file",
         )
-    return Problem(
-        f"{name} cannot be read: {error.msg.strip()}",
-        id="TP001",
-        where=Place(name, location.line, location.col),
-        why=underlined(text.split("\n")[location.line - 1], location.col, error.span.len),
-        fix=_fix(error.msg),
-    )
+    return Problem(f"{name} cannot be read: {_said(error.msg)}", id="TP001", where=place, why=mark, fix=_fix(error.msg))
+
+
+def _no_block(label: Span[str]) -> RefusedText:
+    return RefusedText(label, f"there is no block {label.text} here", fix="correct its name", id="TP001")
+
+
+def _why_it_ends(text: str) -> str:
+    if not text.strip():
+        return "there is nothing in it"
+    bracket = unclosed(text)
+    if bracket is None:
+        return "its last lines are missing"
+    line, column = _line_and_column(text, bracket.start)
+    return f"the {bracket.text} at {line}:{column} is not closed, or its last lines are missing"
+
+
+def _said(message: str) -> str:
+    """What xDSL says of a text that goes on behind its module is its own business."""
+    return "there is more behind its end" if message == _BEHIND else message.strip()
+
+
+def _line_and_column(text: str, start: int) -> tuple[int, int]:
+    return text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+
+
+def _end_before(text: str, end: int) -> int:
+    """Where the last word in front of `end` ends; neither blanks nor comments are one."""
+    while end:
+        start = text.rfind("\n", 0, end) + 1
+        code = _TEXT_OR_COMMENT.sub(
+            lambda match: " " * len(match[0]) if match[0].startswith("//") else match[0], text[start:end]
+        )
+        if code.strip():
+            return start + len(code.rstrip())
+        end = max(0, start - 1)
+    return 0
 
 
 def _fix(message: str) -> str:
@@ -187,14 +277,16 @@ def _fix(message: str) -> str:
     return "correct the text at the mark"
 
 
+_LONG_NUMBER = re.compile(rf"\d{{{DIGITS.most + 1},}}")
+_MOST_SHOWN = 240  # characters of a line
+
 # A text in quotes, or a comment to the end of the line.
 _TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')
 
 
 def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
-    """An unclosed text takes xDSL's lexer exponential time, deep nesting Python's stack, and an integer type as many
-    bits of memory as it has."""
-    depth = 0
+    """An unclosed text takes xDSL's lexer exponential time, deep nesting Python's stack, an integer type as many bits
+    of memory as it has, and a number of more than 4,300 digits is none for Python."""
     for number, line in enumerate(text.split("\n"), start=1):
         code = _TEXT_OR_COMMENT.sub(lambda match: " " * len(match[0]), line)
         column = code.find('"') + 1
@@ -215,12 +307,12 @@ def _refuse_what_hurts_the_parser(text: str, name: str) -> None:
                 why=underlined(line, wide.start() + 1, wide.end()),
                 fix=f"MLIR's integers have at most {_MAX_BITS:,} bits, and those of a design 64",
             )
-        depth += sum(code.count(bracket) for bracket in "{[(") - sum(code.count(bracket) for bracket in "}])")
-        if depth > _MAX_NESTING:
-            raise Problem(
-                f"{name} is nested too deeply",
-                id="TP001",
-                where=Place(name, number),
-                why=f"more than {_MAX_NESTING} brackets are open",
-                fix="close the brackets; no design needs so many",
-            )
+        digits = _LONG_NUMBER.search(code)
+        if digits is not None:
+            place = Place(name, number, digits.start() + 1)
+            DIGITS.check(len(digits[0]), f"a number of {len(digits[0]):,} digits", place, "correct it")
+    for bracket in opened(text):
+        place = Place(name, *_line_and_column(text, bracket.start)) if bracket.depth > NESTING.most else NOWHERE
+        NESTING.check(
+            bracket.depth, f"{name} is nested too deeply", place, "close the brackets; no design needs so many"
+        )

@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.device_model import MEM, SHIM, TILE_KINDS, TILE_SCHEMES, Device, device_named
+from tileproof.device_model import SHIM, TILE_SCHEMES, Device, device_named
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
 from tileproof.kernel.banks import FIFO_ADDRESSES, FIFO_BANKS
@@ -60,6 +60,7 @@ from tileproof.mlir.attributes import (
     unknown_attributes,
 )
 from tileproof.mlir.body import BodyReader
+from tileproof.mlir.budget import OBJECTS
 from tileproof.mlir.design import (
     Allocate,
     Buffer,
@@ -120,8 +121,6 @@ _FIFO_ATTRIBUTES = (
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions"),
 )
 _FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padValue", "packet", "via_shared_mem")
-# As many as a mem tile has bytes; their names alone would fill the memory of the host.
-_MOST_OBJECTS = TILE_KINDS[MEM].memory_bytes
 _CORE_ATTRIBUTES = (
     *("stack_size", "link_with", "link_files", "link_merge_files", "elf_file", "dynamic_objfifo_lowering"),
 )
@@ -334,8 +333,8 @@ class _Reader:
         depths = integers(op, "depth")
         if not consumers:
             refuse(op, "the fifo has no consumer", "name the tile that reads from it: `{%tile}`")
-        if max(depths, default=0) > _MOST_OBJECTS:
-            refuse(op, f"a depth of {max(depths):,}", f"no tile has memory for more than {_MOST_OBJECTS:,} objects")
+        deepest = max(depths, default=0)
+        OBJECTS.check(deepest, f"a fifo of {deepest:,} objects", place_of(op), "lower its depth")
         if len(depths) not in (1, 1 + len(consumers)) or min(depths) < 1:
             refuse(
                 op,

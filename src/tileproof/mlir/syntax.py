@@ -31,8 +31,10 @@ from xdsl.irdl import (
     var_successor_def,
 )
 from xdsl.parser import AttrParser, Parser
+from xdsl.parser.core import ForwardDeclaredValue
 from xdsl.printer import Printer
 
+from tileproof.mlir.names import NamesParser
 from tileproof.mlir_aie_versions import NEWEST, Version
 
 _T = TypeVar("_T", bound=Attribute)
@@ -195,7 +197,7 @@ def version_of(printer: Printer) -> Version:
 # Parsing
 
 
-class FoldingParser(Parser):
+class FoldingParser(NamesParser):
     """A parser that remembers the constants, and the arithmetic on them, whose values it has put into operations."""
 
     folded: list[Operation]
@@ -237,7 +239,9 @@ def scalar(parser: Parser, type_: IntegerType = i32) -> IntegerAttr:
     literal = parser.parse_optional_integer(allow_boolean=False)
     if literal is not None:
         return _sized(parser, start, literal, type_)
-    value = parser.resolve_operand(parser.parse_unresolved_operand(), type_)
+    operand = parser.parse_unresolved_operand()
+    assert isinstance(parser, NamesParser)
+    value = parser.resolve_known(operand, type_)
     constant = constant_of(value)
     if constant is None:
         refuse_text(parser, start, "a number that is known only at run time is not read by this version of tileproof")
@@ -262,9 +266,10 @@ def _result(op: Operation, operands: Sequence[int | None]) -> int | None:
         return None
     result: int | None = _FOLDS[op.name](*operands)
     type_ = op.results[0].type
-    if result is None or not isinstance(type_, IntegerType):
-        return result
-    half: int = 1 << type_.width.data - 1
+    if result is None:
+        return None
+    # MLIR folds index as 64 bits; without an end, a number that is multiplied by itself again and again has none.
+    half: int = 1 << (type_.width.data if isinstance(type_, IntegerType) else 64) - 1
     return (result + half) % (2 * half) - half
 
 
@@ -272,7 +277,7 @@ def made_of(value: SSAValue) -> list[Operation]:
     """The constant, or the arithmetic and the constants, behind a value; users before what they use."""
     done: dict[Operation, None] = {}
     begun: set[Operation] = set()
-    behind = [value.owner]
+    behind = [] if isinstance(value, ForwardDeclaredValue) else [value.owner]
     while behind:
         op = behind[-1]
         if not isinstance(op, Operation) or op in begun or op.name not in (*_FOLDS, *_CONSTANTS):
@@ -281,7 +286,7 @@ def made_of(value: SSAValue) -> list[Operation]:
                 done.setdefault(op)  # all that it uses is done
             continue
         begun.add(op)
-        behind += [operand.owner for operand in op.operands]
+        behind += [operand.owner for operand in op.operands if not isinstance(operand, ForwardDeclaredValue)]
     return list(reversed(done))
 
 

@@ -1,4 +1,4 @@
-"""What all that a design says is made of: a place in its text, and the types of values."""
+"""The types of values."""
 
 from __future__ import annotations
 
@@ -6,23 +6,6 @@ from dataclasses import dataclass
 from math import prod
 
 from tileproof.dtypes import DType
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands in a design: file name, line and column, counted from 1; 0 for a file as a whole."""
-
-    file: str
-    line: int
-    column: int
-
-    @classmethod
-    def of_file(cls, file: str) -> Place:
-        """A file that has no lines, such as an xclbin."""
-        return cls(file, 0, 0)
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

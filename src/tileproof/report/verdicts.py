@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -18,6 +17,7 @@ from tileproof.device import NPU, RECORDED
 from tileproof.device.times import PHASES, RunTime, percentiles, run_seconds
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
+from tileproof.printable import printable
 from tileproof.verify.compare import Comparison
 from tileproof.verify.verdict import FAIL, NOT_RUN, PASS, Verdict
 from tileproof.verify.verdict_json import Refused
@@ -45,12 +45,12 @@ def as_text(
     )
     console.print(_table(verdicts, narrow=width < _TABLE_WIDTH))
     for text, outcome in _explanations(verdicts).items():
-        console.print(_plain(text), style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
+        console.print(printable(text), style=_COLOURS[outcome] if colour else "", markup=False, soft_wrap=True)
     kernels = {
         kernel: [v for v in verdicts if v.kernel == kernel] for kernel in dict.fromkeys(v.kernel for v in verdicts)
     }
     for kernel, mine in kernels.items():
-        console.print(_plain(_summary(mine, refused.get(kernel))), markup=False, soft_wrap=True)
+        console.print(printable(_summary(mine, refused.get(kernel))), markup=False, soft_wrap=True)
     if len(kernels) > 1 and any(verdict.device == NPU for verdict in verdicts):
         console.print()
         console.print(_closing(kernels))
@@ -101,7 +101,7 @@ def _table(verdicts: Sequence[Verdict], *, narrow: bool) -> Table:
         outcome = f"[{_COLOURS[verdict.outcome]}]{verdict.outcome}[/]"
         for comparison in verdict.outputs or (None,):
             figures = _figures(comparison, verdict)
-            table.add_row(verdict.kernel, Text(_plain(verdict.case)), outcome, *(figures[name] for name in shown))
+            table.add_row(verdict.kernel, Text(printable(verdict.case)), outcome, *(figures[name] for name in shown))
     return table
 
 
@@ -147,11 +147,6 @@ def _explanations(verdicts: Sequence[Verdict]) -> dict[str, str]:
         ): outcome
         for (kernel, outcome, reason, faults), names in cases.items()
     }
-
-
-def _plain(text: str) -> str:
-    """Without control characters: a reason may quote any byte, and a terminal would obey some."""
-    return "".join(c if c == "\n" or unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:

@@ -35,6 +35,7 @@ _GCC_CHECKS = (
     "-fno-builtin-memcpy",
     "-fno-builtin-memmove",
     "-fno-builtin-memset",
+    "-fno-gnu-unique",  # statics of inline and template functions are each core's own, as all others
     "-fcallgraph-info=su",  # the frames of what is run, in a .ci file beside the object
 )
 _CLANG_CHECKS = (

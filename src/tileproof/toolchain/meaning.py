@@ -12,27 +12,29 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tileproof.device_model import PROGRAM_MEMORY_BYTES
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.toolchain.complaint import Complaint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
     """`id` is an entry of the catalogue, `what` one sentence, `more` what tileproof knows beside the tool's own words,
-    `fix` how to mend it. `name` is what to look for in the design."""
+    `fix` how to mend it. `name` is what to look for in the design. `exit_code` is 1 where the kernel is wrong, and 3
+    where the machine is short of something, so that nothing is known of the kernel."""
 
     id: str
     what: str
     fix: str
     more: str = ""
     name: str | None = None
+    exit_code: int = EXIT_KERNEL_WRONG
 
 
 def meaning_of(complaint: Complaint, folder: Path, peano_root: Path | None = None) -> Meaning | None:
     """None for a failure that has only the tool's own words. `folder` is the build's."""
     if _is_another_compiler(complaint, peano_root):
         return _not_peano(complaint)
-    for pattern, explain in _MEANINGS:
+    for pattern, explain in (*_OF_MACHINE, *_MEANINGS):
         for text in (complaint.said, *complaint.context):
             found = re.search(pattern, text)
             if found:
@@ -47,6 +49,7 @@ def killed(step: str, code: int) -> Meaning:
         what=f"{step} was killed by signal {code - 128}",
         more="the kernel ends a process that way when the machine has no memory left" if code == 137 else "",
         fix="build with fewer jobs at once (-j 1), or on a machine with more memory" if code == 137 else "run it again",
+        exit_code=EXIT_NOT_HERE,
     )
 
 
@@ -120,6 +123,35 @@ def _memory_map(folder: Path) -> str:
     return ""
 
 
+def _short_of(what: str, fix: str) -> Callable[[re.Match[str], Path], Meaning]:
+    """Of a failure that says nothing of the kernel."""
+    return lambda found, folder: Meaning(id="machine-short", what=what, fix=fix, exit_code=EXIT_NOT_HERE)
+
+
+_MEMORY = "build with fewer jobs at once (-j 1), raise `ulimit -v`, or take a machine with more memory"
+_OF_MACHINE: tuple[tuple[str, Callable[[re.Match[str], Path], Meaning]], ...] = (
+    (
+        r"Killed signal terminated|[Ss]egmentation fault signal terminated|internal compiler error",
+        _short_of("the compiler was ended, or broke, before it was done", f"run it again; {_MEMORY}"),
+    ),
+    (
+        r"[Cc]annot allocate memory|virtual memory exhausted|[Oo]ut of memory|bad_alloc|memory exhausted",
+        _short_of("there was not enough memory for the compiler", _MEMORY),
+    ),
+    (
+        r"cannot find 'ld'|cannot exec(ute)? '|installation problem|posix_spawn: No such file|unable to execute",
+        _short_of("the compiler does not find its own parts, such as its linker", "install it whole: g++ and binutils"),
+    ),
+    (r"[Tt]oo many open files", _short_of("no more files may be opened", "raise `ulimit -n`")),
+    (
+        r"[Cc]annot create temporary file|[Rr]ead-only file system|[Pp]ermission denied|[Oo]peration not permitted",
+        _short_of(
+            "a file cannot be written or read where it should be",
+            "let this user write to the build folder and to TMPDIR, and read the kernel's files",
+        ),
+    ),
+    (r"[Nn]o space left on device|[Dd]isk quota exceeded", _short_of("the disk is full", "make room, also in TMPDIR")),
+)
 _MEANINGS: tuple[tuple[str, Callable[[re.Match[str], Path], Meaning]], ...] = (
     (r"will not fit in region 'program'|Overflow of program memory", _program_too_large),
     (r"undefined symbol: (?P<name>[\w.$]+)", _undefined),

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tileproof import __version__
 from tileproof.build.prepare import Rendered
@@ -17,13 +17,12 @@ from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.files import write_output
 from tileproof.kernel.spec import Case, KernelSpec
 from tileproof.verify.canary import RESET, Canary, dirty
+from tileproof.verify.expected import Expectations, Expected
 from tileproof.verify.proof import Proof
 from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from tileproof.device.recorded import Answer, Recording
     from tileproof.device.runner import Counted
     from tileproof.emulator.array.timeline import Timeline
@@ -44,6 +43,7 @@ class Bench:
     source: Source
     canary: Canary | str | None
     say: Say
+    expectations: Expectations
     proof: Proof | None = None
     dirty: Problem | None = None
     is_checked: bool = False
@@ -51,7 +51,7 @@ class Bench:
     rested: bool = False
     lost: Problem | None = None  # why answers could not be recorded
 
-    def verdicts(self, cases: Sequence[Case], frames: npt.NDArray[Any] | None) -> Generator[Verdict, None, None]:
+    def verdicts(self, cases: Sequence[Case], frames: Sequence[Expected] | None) -> Generator[Verdict, None, None]:
         """One for each case, in their order; what was asked to be kept is written."""
         if not cases:
             return
@@ -81,7 +81,7 @@ class Bench:
 
         return npu_turn(self.rendered.spec.variant(self.request.build.target), self.say)
 
-    def _judged(self, proof: Proof, case: Case, frames: npt.NDArray[Any] | None) -> Verdict:
+    def _judged(self, proof: Proof, case: Case, frames: Sequence[Expected] | None) -> Verdict:
         """The verdict on a case. What the driver refuses to run proves nothing of it, and nothing of the next."""
         from tileproof.verify.verdict import KERNEL, NOT_RUN, UNKNOWN
 
@@ -127,7 +127,7 @@ class Bench:
                 self.dirty = dirty(wrong, when, fix=self.canary.reset)
                 raise self.dirty
         if self.proof is None:
-            self.proof = Proof.begin(self.rendered, self.request, self.source, self._counted())
+            self.proof = Proof.begin(self.rendered, self.request, self.source, self.expectations, self._counted())
         return self.proof
 
     def _counted(self) -> Counted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tileproof.build.request import BuildRequest
 from tileproof.device import NPU
 from tileproof.device.request import RunRequest
 from tileproof.errors import EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
+from tileproof.verify.expected import Expectations
 from tileproof.verify.proof import Proof
 from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source, find_source
@@ -74,11 +76,12 @@ class Canary:
 
     def _run(self, counted: Counted) -> str:
         """What is wrong with its answer; a `Problem` if it cannot even be loaded."""
-        proof = Proof.begin(self.rendered, self.request, self.source, counted)
-        try:
-            verdict = proof.case(self.rendered.spec.cases[0], lambda _: None)
-        finally:
-            proof.close()
+        with closing(Expectations(self.rendered.spec, self.rendered.constants)) as expectations:
+            proof = Proof.begin(self.rendered, self.request, self.source, expectations, counted)
+            try:
+                verdict = proof.case(self.rendered.spec.cases[0], lambda _: None)
+            finally:
+                proof.close()
         return (
             ""
             if verdict.passed

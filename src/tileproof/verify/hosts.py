@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +63,9 @@ def prove_on_hosts(
         run = replace(request.run, xclbin=None, insts=None, canary=None, device=source.device)
         asked = replace(request, build=replace(request.build, kernels=None), run=run)
         tasks = {
-            case.name: _Task(client, parcel, _of_case(asked, case)) for case in cases if decided[case.name] is None
+            case.name: _Task(client, parcel, _of_case(asked, case, cases))
+            for case in cases
+            if decided[case.name] is None
         }
         for case in cases:
             verdict = decided[case.name]
@@ -73,8 +75,9 @@ def prove_on_hosts(
             yield verdict
 
 
-def _of_case(request: VerifyRequest, case: Case) -> VerifyRequest:
-    return replace(request, cases=replace(request.cases, names=(case.name,)))
+def _of_case(request: VerifyRequest, case: Case, cases: Sequence[Case]) -> VerifyRequest:
+    besides = tuple(other.name for other in cases if other is not case)
+    return replace(request, cases=replace(request.cases, names=(case.name,), besides=besides))
 
 
 def _client(scheduler: str) -> Client:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
 from tileproof.kernel import golden
 from tileproof.kernel.spec import Case
+from tileproof.verify.expected import NEXT_SEED, Expectations, Expected
 from tileproof.xrt import COMPLETED, FIRST_BUFFER
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from tileproof.verify.sources import Kernel, Source
     from tileproof.verify.verdict import Verdict
 
-# Each run of a case draws from a seed of its own, so that a stale output is not taken for a right one.
-NEXT_SEED = 1000
-
 
 @dataclass
 class Proof:
@@ -39,6 +37,7 @@ class Proof:
     rendered: Rendered
     request: VerifyRequest
     source: Source
+    expectations: Expectations
     kernel: Kernel
     load_s: float
     dead: bool = False
@@ -49,11 +48,18 @@ class Proof:
     _next: When = "first"
 
     @classmethod
-    def begin(cls, rendered: Rendered, request: VerifyRequest, source: Source, counted: Counted = "words") -> Proof:
+    def begin(
+        cls,
+        rendered: Rendered,
+        request: VerifyRequest,
+        source: Source,
+        expectations: Expectations,
+        counted: Counted = "words",
+    ) -> Proof:
         started = time.perf_counter()
         kernel = source.load(counted)
         load_s = time.perf_counter() - started
-        return cls(rendered=rendered, request=request, source=source, kernel=kernel, load_s=load_s)
+        return cls(rendered, request, source, expectations, kernel, load_s)
 
     def close(self) -> None:
         """The device is free for the next one."""
@@ -101,17 +107,16 @@ class Proof:
         return False
 
     def _drawn(self, case: Case, number: int) -> dict[int, bytes]:
-        seed = case.seed + number * NEXT_SEED
-        return self._joined(golden.draw_inputs(self.rendered.spec, case, seed))
+        return self._joined(self.expectations.inputs(case, number))
 
     def _once(self, case: Case, number: int, *, is_kept: bool = True) -> Verdict:
+        expected = self.expectations.of(case, number)
         case = replace(case, seed=case.seed + number * NEXT_SEED)
-        inputs = golden.draw_inputs(self.rendered.spec, case, case.seed)
-        result = self._run(inputs)
+        result = self._run(expected.inputs)
         if self.request.cases.record and is_kept and number < LEAST_RUNS and not self.dead:
-            self._keep(case, inputs, result)
+            self._keep(case, expected.inputs, result)
         # What lies in the outputs of a run that was not completed is no answer.
-        comparisons = self._compare(inputs, result, case.correlation) if result.state == COMPLETED else ()
+        comparisons = self._compare(expected, result, case.correlation) if result.state == COMPLETED else ()
         return self._verdict(case, result, comparisons)
 
     def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> RunResult:
@@ -154,14 +159,11 @@ class Proof:
             for name, value in golden.split(buffer, result.outputs[number]).items()
         }
 
-    def _compare(
-        self, inputs: Mapping[str, npt.NDArray[Any]], result: RunResult, correlation: float | None
-    ) -> tuple[Comparison, ...]:
+    def _compare(self, expected: Expected, result: RunResult, correlation: float | None) -> tuple[Comparison, ...]:
         from tileproof.verify.compare import compare
 
         spec = self.rendered.spec
-        exact = golden.integer_outputs(spec, inputs, self.rendered.constants)
-        textbook = golden.golden_steps(spec, inputs)
+        exact, textbook = expected.exact, expected.textbook
         outputs = self._outputs(result)
         comparisons = []
         for name, actual in outputs.items():
@@ -175,8 +177,7 @@ class Proof:
                 spec.db_per_step(name),
             )
             if not comparison.passed:
-                expected = exact[name] if exact else textbook[name].round().astype(actual.dtype)
-                hints = self._hints(name, actual, expected, result)
+                hints = self._hints(name, actual, expected.answer(name).astype(actual.dtype), result)
                 comparison = replace(comparison, reason="; ".join([comparison.reason, *hints]))
             comparisons.append(comparison)
         self._before = outputs
@@ -228,29 +229,28 @@ class Proof:
             machine=self.source.machine,
         )
 
-    def sound(self, case: Case, frames: npt.NDArray[Any], say: Callable[[str], None]) -> Verdict:
+    def sound(self, case: Case, frames: Sequence[Expected], say: Callable[[str], None]) -> Verdict:
         """Every frame of a sound through the kernel; all frames are compared as one array."""
         spec = self.rendered.spec
-        name, output = spec.inputs[0].parts[0].name, spec.outputs[0].parts[0].name
+        output = spec.outputs[0].parts[0].name
         actual: list[npt.NDArray[Any]] = []
         seconds: dict[str, float] = {}
         self.times = []
         for number, frame in enumerate(frames):
             say(f"{spec.name}: frame {number + 1} of {len(frames)}")
-            result = self._run({name: frame})
+            result = self._run(frame.inputs)
             seconds = {key: seconds.get(key, 0.0) + value for key, value in result.seconds.items()}
             if self.dead:
                 return replace(self._verdict(case, result, ()), runs=tuple(self.times))
             actual.append(self._outputs(result)[output])
-        comparison = self._compare_frames(name, output, frames, actual, case.correlation)
+        comparison = self._compare_frames(output, frames, actual, case.correlation)
         verdict = self._verdict(case, replace(result, seconds=seconds), (comparison,))
         return replace(verdict, runs=tuple(self.times))
 
     def _compare_frames(
         self,
-        name: str,
         output: str,
-        frames: npt.NDArray[Any],
+        expected: Sequence[Expected],
         actual: list[npt.NDArray[Any]],
         correlation: float | None,
     ) -> Comparison:
@@ -259,12 +259,12 @@ class Proof:
         from tileproof.verify.compare import compare
 
         spec = self.rendered.spec
-        exact = [golden.integer_outputs(spec, {name: frame}, self.rendered.constants) for frame in frames]
-        textbook = np.stack([golden.golden_steps(spec, {name: frame})[output] for frame in frames])
+        exact = [one.exact[output] for one in expected if one.exact is not None]
+        textbook = np.stack([one.textbook[output] for one in expected])
         return compare(
             output,
             np.stack(actual),
-            None if None in exact else np.stack([frame[output] for frame in exact if frame is not None]),
+            np.stack(exact) if exact else None,
             textbook,
             spec.tolerances[output],
             # Silence from end to end has no correlation to demand.

@@ -6,21 +6,20 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tileproof.build.prepare import Rendered, render_kernel
 from tileproof.device import NPU
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.kernel import golden
 from tileproof.kernel.spec import Case, KernelSpec, Sound
 from tileproof.verify.bench import Bench, Say, unjudged
 from tileproof.verify.canary import find_canary
+from tileproof.verify.expected import Expectations, Expected
 from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source, find_source
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from tileproof.verify.verdict import Verdict
 
 Known = Callable[[str, Case, Source], "Verdict | None"]
@@ -43,9 +42,22 @@ def prove_kernel(
     raises its `Problem`.
     """
     rendered = render_kernel(name, request.build)
+    with closing(Expectations(rendered.spec, rendered.constants)) as expectations:
+        yield from _proved(rendered, request, expectations, say, wav, known)
+
+
+def _proved(
+    rendered: Rendered,
+    request: VerifyRequest,
+    expectations: Expectations,
+    say: Say,
+    wav: Path | None,
+    known: Known,
+) -> Generator[Verdict, None, None]:
     cases = chosen_cases(rendered.spec, request) if wav is None else _wav_case(rendered.spec, request, wav)
-    frames = None if wav is None else _frames(rendered.spec, wav)
     try:
+        frames = None if wav is None else _frames(rendered.spec, wav, expectations)
+        _refuse_what_cannot_refuse(rendered.spec, request, cases, expectations, frames)
         is_built = request.run.device == NPU and request.run.xclbin is None
         # A build takes a while: what is wrong with the machine is said before it.
         machine = npu_machine(request.build.target) if is_built else None
@@ -61,11 +73,33 @@ def prove_kernel(
     can_be_known = {case.name for case in cases if case.draw} - _unrecorded(rendered, request, source, cases)
     decided = {case.name: known(variant, case, source) if case.name in can_be_known else None for case in cases}
     left = [case for case in cases if decided[case.name] is None]
-    with closing(Bench(rendered, request, source, canary, say).verdicts(left, frames)) as judged:
+    with closing(Bench(rendered, request, source, canary, say, expectations).verdicts(left, frames)) as judged:
         for case in cases:
             yield decided[case.name] or next(judged)
         for _ in judged:  # what comes behind the last verdict
             pass
+
+
+def _refuse_what_cannot_refuse(
+    spec: KernelSpec,
+    request: VerifyRequest,
+    cases: Sequence[Case],
+    expectations: Expectations,
+    frames: Sequence[Expected] | None,
+) -> None:
+    """A `Problem` where a kernel that computes nothing would pass all that was asked for, here and elsewhere."""
+    from tileproof.verify.refusing import Run, cannot_refuse, runs_of
+
+    elsewhere = [case for case in spec.cases if case.name in request.cases.besides]
+    if frames is None:
+        runs = runs_of(spec, (*cases, *elsewhere), expectations)
+    else:
+        runs = [Run(case=cases[0].name, expected=frame) for frame in frames]
+    told = cannot_refuse(spec, runs, expectations.of_inputs) if runs else None
+    if told is not None:
+        if frames is not None:
+            told = replace(told, fix="give a sound that is more than silence")
+        raise Problem.of(told, EXIT_NOT_HERE)
 
 
 def _unrecorded(rendered: Rendered, request: VerifyRequest, source: Source, cases: Sequence[Case]) -> set[str]:
@@ -131,8 +165,8 @@ def _wav_case(spec: KernelSpec, request: VerifyRequest, wav: Path) -> tuple[Case
     return (Case(name=f"sound {wav.name}", draw="", seed=0, about=str(wav), correlation=correlation),)
 
 
-def _frames(spec: KernelSpec, wav: Path) -> npt.NDArray[Any]:
-    """The frames of a sound in the kernel's input type."""
+def _frames(spec: KernelSpec, wav: Path, expectations: Expectations) -> list[Expected]:
+    """The frames of a sound in the kernel's input type, and what each must give."""
     import numpy as np
 
     from tileproof.kernel import sound
@@ -141,7 +175,8 @@ def _frames(spec: KernelSpec, wav: Path) -> npt.NDArray[Any]:
     samples = sound.read_sound(wav, cut.sample_rate)
     ((buffer, part),) = [(buffer, part) for buffer in spec.inputs for part in buffer.parts]
     steps = golden.quantised(samples, buffer, replace(part, shape=samples.shape))
-    return np.ascontiguousarray(sound.frames(steps, cut.length, cut.hop))
+    frames = np.ascontiguousarray(sound.frames(steps, cut.length, cut.hop))
+    return [expectations.of_inputs({part.name: frame}) for frame in frames]
 
 
 def _sound_of(spec: KernelSpec) -> Sound:

@@ -13,9 +13,13 @@ from tileproof.device.times import LEAST_RUNS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRequest:
-    """`names` of cases, none for all; each is drawn from `seed`, or from its own, and run `repeat` times."""
+    """`names` of cases, none for all; each is drawn from `seed`, or from its own, and run `repeat` times.
+
+    `besides` are cases that run elsewhere at the same time.
+    """
 
     names: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()
     seed: int | None = None
     repeat: int = LEAST_RUNS
     idle_s: float = 0.0  # a pause before one more run; 0 for none

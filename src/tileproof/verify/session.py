@@ -13,10 +13,10 @@ from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.files import write_output
 from tileproof.kernel.spec import Case
-from tileproof.verify.proof import NEXT_SEED
+from tileproof.verify.expected import NEXT_SEED
 from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import Source
-from tileproof.verify.verdict import KERNEL, NOT_RUN, PASS, Verdict
+from tileproof.verify.verdict import KERNEL, NOT_RUN, PASS, Verdict, is_contradicted
 from tileproof.verify.verdict_json import as_json, from_json
 
 VERDICTS, LOG = "verdicts.json", "verify.log"
@@ -73,7 +73,7 @@ class Session:
     def known(self, variant: str, case: Case, source: Source) -> Verdict | None:
         """What an earlier session has found, if it was the same proof on the same device, and is decided."""
         found = self._verdicts.get((variant, case.name, True))
-        if found is None or found.device != source.device or not _same_proof(found, source):
+        if found is None or found.device != source.device or not _same_proof(found, source) or is_contradicted(found):
             return None
         if found.outcome == PASS:
             is_enough = found.seed == case.seed and len(found.runs) >= self._request.cases.repeat

@@ -12,7 +12,7 @@ from tileproof.device.times import RunTime
 from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.verify.compare import Comparison
-from tileproof.xrt import COMPLETED, NO_STATE
+from tileproof.xrt import COMPLETED, NO_STATE, state_name
 
 PASS, FAIL, NOT_RUN = "pass", "fail", "not run"
 KERNEL, DEVICE, UNKNOWN = "kernel", "device", "unknown"
@@ -63,6 +63,16 @@ def judge(
     else:
         reasons += [f"{comparison.name}: {comparison.reason}" for comparison in comparisons if not comparison.passed]
     return (FAIL, "; ".join(reasons)) if reasons else (PASS, "")
+
+
+def is_contradicted(verdict: Verdict) -> bool:
+    """Whether a pass says otherwise itself: somebody has changed it, or another tileproof has judged otherwise."""
+    is_right = bool(verdict.outputs) and all(
+        output.compared > 0 and not output.mismatched and output.max_abs_error <= output.max_abs_allowed
+        for output in verdict.outputs
+    )
+    is_clean = verdict.state == state_name(COMPLETED) and not verdict.faults and not verdict.reason
+    return verdict.passed and not (is_right and is_clean)
 
 
 def outcome_of(problem: Problem) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -60,7 +60,7 @@ Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
 _VectorType = tuple[tuple[int, ...], np.dtype[Any]]  # shape and element type
 
 # More steps than any core makes between two objects; a loop without a release makes them for ever.
-_MAX_CALLS_WITHOUT_PROGRESS = 100_000
+_MAX_CALLS_WITHOUT_PROGRESS = 25_000
 _MAX_STEPS_WITHOUT_PROGRESS = 10_000_000
 # Cycles of a core's own operations after which others have their turn at the latest.
 _LONGEST_STRETCH = 10_000
@@ -342,7 +342,8 @@ class CoreProgram:
                 fix="release what is acquired: an acquire of what is still held waits for nothing",
             )
         who = f"{self.name}, call {self.calls} of {name}"
-        at = replace(operation.place, text=f"{who}, {operation.place}", tile=self.lowered.core.tile.at)
+        line, tile = operation.place, self.lowered.core.tile.at
+        at = Place(line.file, line.line, line.column, tile=tile, text=f"{who}, {line}")
         self.breadcrumb(who)
         flat = [self._single(self._values[argument], operation) for argument in operation.arguments]
         called = self.code.call(self.code.functions[name], flat, at)

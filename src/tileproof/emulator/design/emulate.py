@@ -26,6 +26,7 @@ from tileproof.errors import Problem, unreadable
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.mlir.budget import HOST_BYTES, shown
 from tileproof.mlir.design import Design
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
@@ -279,6 +280,9 @@ def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]
                 why=f"@{sequence.name} has {len(types)}: " + ", ".join(f"{k} {type_}" for k, type_ in enumerate(types)),
                 fix="give one of those",
             )
+    nbytes = sum(type_.nbytes for type_ in types)
+    what = f"the arguments of @{sequence.name} have {shown(nbytes)} bytes"
+    HOST_BYTES.check(nbytes, what, sequence.place, "make them smaller for the emulator")
     missing = [number for number in range(len(types)) if number not in given]
     if missing:
         raise Problem(

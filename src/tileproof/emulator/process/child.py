@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from threading import Thread
 
 from tileproof.emulator.array.array import Array
-from tileproof.emulator.process.messages import BREADCRUMB_BYTES, Ended, Failed, Ready, Setup, Start
+from tileproof.emulator.process.messages import BREADCRUMB_BYTES, Ended, Failed, Ready, Setup, answer, asked
 from tileproof.emulator.process.shared_buffers import SharedBuffers
 from tileproof.errors import Problem
 
@@ -29,23 +29,22 @@ def main(socket: int, breadcrumb: int, shared: int, parent: int) -> None:
     array: Array | None = None
     while True:
         try:
-            message = connection.recv()
+            message = asked(connection)
         except (EOFError, ConnectionError):  # the parent is gone, and may have left words of ours unread
             return
         try:
             if isinstance(message, Setup):
                 array = Array(message.design, message.library, lambda text: _leave(trail, text), message.manner)
-                answer: object = Ready()
+                found: Ready | Ended | Failed = Ready()
             else:
                 assert array is not None
-                assert isinstance(message, Start)
-                answer = Ended(array.run(message.instructions, buffers.arrays(message.places, message.nbytes)))
+                found = Ended(array.run(message.instructions, buffers.arrays(message.places, message.nbytes)))
         except Problem as problem:
-            answer = Failed(problem)
+            found = Failed(problem.diagnostic, problem.exit_code)
         except Exception:  # a bug of ours: the parent raises it with this traceback
-            answer = Failed(None, traceback.format_exc())
+            found = Failed(None, traceback=traceback.format_exc())
         try:
-            connection.send(answer)
+            answer(connection, found)
         except ConnectionError:  # nobody waited for this run
             return
 

@@ -1,16 +1,26 @@
-"""What the parent and the emulator's child say to each other, pickled over a socket pair."""
+"""What the parent and the emulator's child say to each other, as records over a socket pair.
+
+No pickle: tile code runs in the child, and could write there what it likes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 
+from tileproof.diagnostic import Diagnostic, Place
+from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.faults import RunReport
-from tileproof.emulator.library import Library, Manner
-from tileproof.errors import Problem
+from tileproof.emulator.array.timeline import Busy, Timeline
+from tileproof.emulator.library import Library, Manner, StackNeed
+from tileproof.lowering import stored
 from tileproof.lowering.model import LoweredDesign
+from tileproof.records import from_bytes, to_bytes
 
 # The child writes what it is about to call here, so that the parent can name it when the child is gone.
 BREADCRUMB_BYTES = 4096
+# A timeline of a whole run is the longest; a child that sends more than this is not ours any more.
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,37 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A problem a person can mend, or the traceback of a bug of ours."""
+    """What a person can mend, or the traceback of a bug of ours."""
 
-    problem: Problem | None
+    said: Diagnostic | None
+    exit_code: int = 0
     traceback: str = ""
+
+
+_ASKED = (Setup, Start, Library, StackNeed, Manner, *stored.CLASSES)
+_ANSWERS = (Ended, Ready, Failed, RunReport, Timeline, Busy, Span, Diagnostic, Place)
+
+
+def ask(connection: Connection, message: Setup | Start) -> None:
+    connection.send_bytes(to_bytes(message, _ASKED))
+
+
+def asked(connection: Connection) -> Setup | Start:
+    """The next message of the parent. Raises EOFError where it is gone."""
+    message: Setup | Start = from_bytes(connection.recv_bytes(), _ASKED)
+    return message
+
+
+def answer(connection: Connection, message: Ended | Ready | Failed) -> None:
+    connection.send_bytes(to_bytes(message, _ANSWERS))
+
+
+def answered(connection: Connection) -> Ended | Ready | Failed:
+    """The child's answer. Raises OSError where there is none, or none that we know: then it has not been ours."""
+    try:
+        found = from_bytes(connection.recv_bytes(_MOST_BYTES), _ANSWERS)
+    except ValueError as error:
+        raise OSError(str(error)) from None
+    if not isinstance(found, (Ended, Ready, Failed)):
+        raise OSError(f"a {type(found).__name__} is no answer")
+    return found

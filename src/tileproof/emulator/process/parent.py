@@ -18,7 +18,18 @@ from multiprocessing.connection import Connection
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.faults import RunReport
 from tileproof.emulator.library import Library, Manner
-from tileproof.emulator.process.messages import BREADCRUMB_BYTES, Ended, Failed, Finished, Ready, Run, Setup, Start
+from tileproof.emulator.process.messages import (
+    BREADCRUMB_BYTES,
+    Ended,
+    Failed,
+    Finished,
+    Ready,
+    Run,
+    Setup,
+    Start,
+    answered,
+    ask,
+)
 from tileproof.emulator.process.shared_buffers import SharedBuffers
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.library import python_environment
@@ -59,8 +70,12 @@ class Child:
 
     def set_up(self, design: LoweredDesign, library: Library | None, manner: Manner | None = None) -> None:
         """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`."""
+        if library is not None:
+            from tileproof.emulator.symbols import refuse_symbols  # late, while the child starts
+
+            refuse_symbols(library.code, design.name)
         with suppress(OSError):  # a child that is already gone says so below
-            self._connection.send(Setup(design, library, manner or Manner()))
+            ask(self._connection, Setup(design, library, manner or Manner()))
         answer = self._receive(_SETUP_TIMEOUT_S)
         if isinstance(answer, Failed):
             self.close()
@@ -95,7 +110,7 @@ class Child:
             self._bury()
             return
         try:
-            self._connection.send(Start(run.instructions, places, nbytes))
+            ask(self._connection, Start(run.instructions, places, nbytes))
         except OSError:
             self._bury()
 
@@ -139,7 +154,7 @@ class Child:
         try:
             if not self._connection.poll(timeout_s):
                 return None
-            return self._connection.recv()
+            return answered(self._connection)
         except (EOFError, OSError):
             return self._bury()
 
@@ -197,8 +212,8 @@ def _crash(code: int, doing: str) -> Diagnostic:
 
 
 def _raise(failed: Failed) -> None:
-    if failed.problem is not None:
-        raise failed.problem
+    if failed.said is not None:
+        raise Problem.of(failed.said, failed.exit_code)
     raise EmulatorBug(f"in the emulator's process:\n{failed.traceback}")
 
 

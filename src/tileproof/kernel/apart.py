@@ -1,0 +1,152 @@
+"""A kernel's Python in a process of its own: whatever it does there, it reaches nothing of ours.
+
+The process is a fork, made before anything has run on a device: it is there at once, and what it could look for in our
+memory does not exist yet. What crosses over is JSON and the bytes of arrays (`kernel/packed`), and no object.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import struct
+import sys
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+from tileproof.diagnostic import Diagnostic, Place
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.kernel.packed import pack, unpack
+
+Answering = Callable[..., object]
+_LENGTH = struct.Struct("<Q")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class Apart:
+    """Answers calls of `functions` by name, each in the one process that begins here and ends with this object.
+
+    `said` names whose Python it is, for messages. What a function raises as a `Problem` is raised here.
+    """
+
+    def __init__(self, said: str, where: str, functions: Mapping[str, Answering]) -> None:
+        self._said, self._where = said, where
+        self._ended: Problem | None = None
+        ask_read, ask_write = os.pipe()
+        answer_read, answer_write = os.pipe()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        self._pid = os.fork()
+        if not self._pid:
+            os.close(ask_write)
+            os.close(answer_read)
+            self._serve(os.fdopen(ask_read, "rb"), os.fdopen(answer_write, "wb"), functions)
+        os.close(ask_read)
+        os.close(answer_write)
+        self._asked, self._answers = os.fdopen(ask_write, "wb"), os.fdopen(answer_read, "rb")
+        self._finalizer = weakref.finalize(self, _end, self._pid, self._asked, self._answers)
+
+    def ask(self, function: str, *arguments: object) -> Any:
+        """What `function` returns. Arguments and answer are numbers, texts, lists, dicts and arrays of numbers."""
+        if self._ended is not None:
+            raise self._ended
+        try:
+            _send(self._asked, pack({"function": function, "arguments": list(arguments)}))
+            answer = _receive(self._answers)
+        except (BrokenPipeError, ValueError, OSError):
+            answer = None
+        if answer is None:
+            self._ended = self._gone(function)
+            raise self._ended
+        told = unpack(answer)
+        if "said" in told:
+            raise Problem.of(Diagnostic.from_json(told["said"]), told["exit_code"])
+        return told["answer"]
+
+    def _serve(self, asked: BinaryIO, answers: BinaryIO, functions: Mapping[str, Answering]) -> None:
+        """In the fork, until nobody asks any more. What the functions print goes to standard error."""
+        code = 1
+        try:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(2, 1)
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive who asks
+            while (question := _receive(asked)) is not None:
+                told = unpack(question)
+                _send(answers, self._answer(functions[told["function"]], told["arguments"]))
+            code = 0
+        except BaseException:  # nothing of it is to reach what stands above the fork
+            pass
+        finally:
+            os._exit(code)
+
+    def _answer(self, function: Answering, arguments: list[object]) -> bytes:
+        try:
+            return pack({"answer": function(*arguments)})
+        except Problem as problem:
+            return pack({"said": problem.diagnostic.as_json(), "exit_code": problem.exit_code})
+        except TypeError as error:
+            odd = Diagnostic(
+                id="not-plain",
+                what=f"{self._said}: its Python returns what cannot be passed on",
+                place=Place.told(self._where),
+                why=str(error),
+                fix="return numbers, texts, lists, dicts and arrays of numbers",
+            )
+            return pack({"said": odd.as_json(), "exit_code": EXIT_KERNEL_WRONG})
+
+    def close(self) -> None:
+        self._finalizer()
+
+    def _gone(self, function: str) -> Problem:
+        """The process has ended, or has closed what it should answer on."""
+        self._asked.close()
+        _, status = os.waitpid(self._pid, 0) if self._finalizer.alive else (0, 0)
+        self._finalizer.detach()
+        self._answers.close()
+        code = os.waitstatus_to_exitcode(status)
+        how = (signal.strsignal(-code) or str(-code)) if code < 0 else f"exit code {code}"
+        return Problem(
+            f"{self._said}: its Python ended the process that it runs in",
+            id="python-ends",
+            where=Place.told(self._where),
+            why=f"{function} was asked, and the process was gone: {how}",
+            fix="let it return what it is asked for; os._exit, signals and closed files are not for it",
+            exit_code=EXIT_KERNEL_WRONG,
+        )
+
+
+def once(said: str, where: str, function: Answering) -> Any:
+    """What one function returns, asked once."""
+    apart = Apart(said, where, {"it": function})
+    try:
+        return apart.ask("it")
+    finally:
+        apart.close()
+
+
+def _send(file: BinaryIO, data: bytes) -> None:
+    file.write(_LENGTH.pack(len(data)))
+    file.write(data)
+    file.flush()
+
+
+def _receive(file: BinaryIO) -> bytes | None:
+    """One message; None where the other end has gone, or sends another thing."""
+    head = file.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = file.read(length)
+    return data if len(data) == length else None
+
+
+def _end(pid: int, asked: BinaryIO, answers: BinaryIO) -> None:
+    asked.close()
+    answers.close()
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return

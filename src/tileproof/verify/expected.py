@@ -1,0 +1,70 @@
+"""What runs must answer, known before they run: inputs, golden and integer specification, computed apart from us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tileproof.kernel import golden
+from tileproof.kernel.apart import Answering, Apart
+from tileproof.kernel.spec import Case, KernelSpec
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Parts = Mapping[str, npt.NDArray[Any]]
+
+# Each run of a case draws from a seed of its own, so that a stale output is not taken for a right one.
+NEXT_SEED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """One run. Integer inputs by part; outputs by part, from golden in float64 steps of their type, and from the
+    integer specification where there is one."""
+
+    inputs: Parts
+    textbook: Parts
+    exact: Parts | None
+
+    def answer(self, name: str) -> npt.NDArray[Any]:
+        """The right answer for an output: the integer specification's, or golden's to the nearest step."""
+        return self.exact[name] if self.exact is not None else self.textbook[name].round()
+
+
+class Expectations:
+    """Those of one kernel, from a process that has been there since before anything ran."""
+
+    def __init__(self, spec: KernelSpec, constants: Mapping[str, Any]) -> None:
+        self._spec = spec
+        functions: dict[str, Answering] = {
+            "cases.py": lambda draw, seed: golden.draw_inputs(spec, draw, seed),
+            "golden.py": lambda inputs: golden.golden_steps(spec, inputs),
+            "integer.py": lambda inputs: golden.integer_outputs(spec, inputs, constants),
+        }
+        self._apart = Apart(spec.name, str(spec.folder), functions)
+        self._known: dict[tuple[str, int], Expected] = {}
+
+    def close(self) -> None:
+        self._apart.close()
+
+    def inputs(self, case: Case, number: int) -> Parts:
+        """What run `number` of a case, from 0, is given."""
+        drawn: Parts = self._apart.ask("cases.py", case.draw, case.seed + number * NEXT_SEED)
+        return drawn
+
+    def of(self, case: Case, number: int) -> Expected:
+        """What run `number` of a case must answer."""
+        key = (case.name, case.seed + number * NEXT_SEED)
+        if key not in self._known:
+            self._known[key] = self.of_inputs(self.inputs(case, number))
+        return self._known[key]
+
+    def of_inputs(self, inputs: Parts) -> Expected:
+        textbook = self._apart.ask("golden.py", dict(inputs))
+        return Expected(inputs=inputs, textbook=textbook, exact=self._apart.ask("integer.py", dict(inputs)))
+
+    def forget(self) -> None:
+        """What is known of runs that will not come again."""
+        self._known.clear()
