@@ -248,12 +248,23 @@ def test_each_run_of_a_case_draws_other_inputs_and_the_same_again(expectations: 
     assert first == again != second
 
 
+def test_a_golden_that_refuses_inputs_that_no_case_draws_does_not_hand_its_inputs_through(tmp_path: Path) -> None:
+    few = 'rng.integers(1, 100, sizes["count"]).astype(float)'
+    picky = "def golden(x):\n    if (abs(x) >= 100).any():\n        raise ValueError(x)\n    return {'y': x}\n"
+    verdicts = proved(kernel(tmp_path, body=COPY, golden=picky, exact=False, cases=drawn(few, few)))
+
+    assert {verdict.reason for verdict in verdicts} == {
+        "nothing here can tell a right answer from the inputs handed through"
+    }
+
+
 # What crosses over
 
 
 VALUES = [
-    None, True, -7, 2**70, 0.1, float("inf"), "x\udcfe", [1, (2, [3.5])], {"a": {"b": []}},
+    None, True, -7, 2**70, 0.1, float("inf"), "x\udcfe", [1, (2, [3.5])], {"a": {"b": []}}, {"$array": 1},
     np.arange(6, dtype=np.int8).reshape(2, 3), np.float32(1.5), np.zeros((0, 4)), np.array(5, dtype=np.uint64),
+    np.array([1, 256], dtype=">i2"),
 ]  # fmt: skip
 
 
@@ -268,10 +279,25 @@ def test_what_is_packed_comes_back_as_it_was(value: object) -> None:
         assert found == value
 
 
-@pytest.mark.parametrize("value", [object(), {1: 2}, {"$array": 1}, np.array(["text"]), np.array([object()]), b"bytes"])
+@pytest.mark.parametrize("value", [object(), {1: 2}, np.array(["text"]), np.array([object()]), b"bytes"])
 def test_what_is_no_number_text_or_list_is_not_packed(value: object) -> None:
     with pytest.raises(TypeError):
         pack(value)
+
+
+ODD_BYTES = {
+    "nothing": b"",
+    "no records": b"\x00" * 16,
+    "texts for numbers": pack(np.array([1])).replace(b"<i8", b"<U2"),
+    "a type that there is not": pack(np.array([1])).replace(b"<i8", b"<z8"),
+    "a shape that is none": pack(np.zeros((2, 2))).replace(b"<f8", b"<f4"),
+}
+
+
+@pytest.mark.parametrize("data", ODD_BYTES.values(), ids=ODD_BYTES)
+def test_bytes_that_are_no_such_values_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        unpack(data)
 
 
 def test_a_process_apart_ends_with_who_asks() -> None:

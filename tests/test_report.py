@@ -306,6 +306,7 @@ TEXTS = ("kernel", "outcome", "artifacts.xclbin", "machine.device", "outputs.0.n
         *((place, "another") for place in NUMBERS),
         *((place, 1) for place in TEXTS),
         ("runs.0.when", "another"),
+        ("faults.0.id", "no such id"),
     ],
 )
 def test_a_field_that_holds_something_else_is_no_verdict(place: str, odd: object) -> None:

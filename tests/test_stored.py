@@ -93,6 +93,10 @@ def test_equal_values_have_equal_bytes_and_what_is_shared_is_written_once() -> N
     assert [type(one) for one in from_bytes(to_bytes((1, True, 1.0), ()), ())] == [int, bool, float]
 
 
+def test_a_zero_keeps_its_sign() -> None:
+    assert [str(zero) for zero in from_bytes(to_bytes((0.0, -0.0, 0), ()), ())] == ["0.0", "-0.0", "0"]
+
+
 @pytest.mark.parametrize("honest", [True, False], ids=["as they were written", "sealed anew by somebody"])
 def test_spoilt_bytes_give_no_design_or_a_whole_one(honest: bool) -> None:
     data = store(lower_design(read_design(DESIGNS[0].read_text(), "d.mlir")))

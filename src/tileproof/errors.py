@@ -71,7 +71,7 @@ class Problem(Exception):  # noqa: N818  a problem is what the person has
         return f"error: {self.text}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Problems cross the process boundary between the emulator's child and its parent.
+        # Problems come back from the workers of a cluster (verify --hosts).
         return (Problem.of, (self.diagnostic, self.exit_code))
 
 

@@ -86,12 +86,6 @@ def source_path(name: str, kernel: Path) -> Path:
     return next((path for path in own if path.is_file()), data_dir("templates") / f"{name}.j2")
 
 
-def template_path(name: str, kernel: Path) -> Path:
-    """The template `name`: the kernel's own, or the shared one."""
-    own = kernel / name
-    return own if own.is_file() else data_dir("templates") / name
-
-
 def source_texts(kernel: Path) -> dict[str, str]:
     """What a kernel's build is made of, by name: all templates it may use, and its own C++, which is copied as it is.
 

@@ -49,7 +49,7 @@ class _Written:
 
     def ref(self, value: object) -> int:
         """The number of the value's node."""
-        key = (type(value), value) if isinstance(value, (bool, int, float, str, type(None))) else id(value)
+        key = _key(value)
         if key not in self._known:
             node = self._node(value)
             self._kept.append(value)
@@ -72,6 +72,13 @@ class _Written:
         if type(value) in self._classes:
             return [self._classes[type(value)], *(self.ref(getattr(value, f.name)) for f in fields(value))]  # type: ignore[arg-type]
         raise TypeError(f"a {type(value).__name__} is no record")
+
+
+def _key(value: object) -> object:
+    """Equal for values that are written once: equal ones of one type, and else the same object."""
+    if isinstance(value, float):
+        return float, value.hex()  # 0.0 and -0.0 are equal, and two values
+    return (type(value), value) if isinstance(value, (bool, int, str, type(None))) else id(value)
 
 
 def _read(nodes: list[_Node], blobs: bytes, classes: Sequence[type]) -> Any:

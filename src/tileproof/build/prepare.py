@@ -52,7 +52,7 @@ class Rendered:
         if not 0 < said.place.line <= len(lines):
             return said
         name, line = lines[said.place.line - 1]
-        path = library.template_path(name, self.spec.folder)
+        path = library.source_path(name.removesuffix(".j2"), self.spec.folder)
         return replace(said, place=replace(said.place, template=f"{path}:{line}"))
 
     @property
@@ -101,9 +101,10 @@ def render_kernel(name: str, request: BuildRequest) -> Rendered:
 
 def _in_its_folder(said: Diagnostic, spec: KernelSpec) -> Diagnostic:
     """The same, with the path of the template of which rendering knows the name only."""
-    if not said.place.file.endswith(".j2"):
+    name, suffix = said.place.file[:-3], said.place.file[-3:]
+    if suffix != ".j2":
         return said
-    return replace(said, place=replace(said.place, file=str(library.template_path(said.place.file, spec.folder))))
+    return replace(said, place=replace(said.place, file=str(library.source_path(name, spec.folder))))
 
 
 def plan_kernel(rendered: Rendered, request: BuildRequest) -> Plan:

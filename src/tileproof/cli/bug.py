@@ -9,12 +9,11 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-import tileproof
+from tileproof import __version__
 from tileproof.diagnostic import NOWHERE, Place
 from tileproof.errors import EXIT_BUG, Problem
 from tileproof.files import write_scratch
-
-_PACKAGE = Path(tileproof.__file__).parent
+from tileproof.library import package_dir
 
 
 def bug(error: Exception, details: str, *, of: str = "") -> Problem:
@@ -34,7 +33,7 @@ def kept(error: Exception, arguments: Sequence[str]) -> str:
     """Where the details were written: in a file of the temporary folder."""
     text = "\n".join(
         (
-            f"tileproof {tileproof.__version__}",
+            f"tileproof {__version__}",
             f"Python {sys.version}",
             platform.platform(),
             shlex.join(["tileproof", *arguments]),
@@ -50,7 +49,8 @@ def kept(error: Exception, arguments: Sequence[str]) -> str:
 
 def _innermost(error: Exception) -> Place:
     """The line of ours that came last."""
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
+    package, frames = package_dir(), traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if package in Path(frame.filename).parents]
     if not ours:
         return NOWHERE
-    return Place(str(Path(ours[-1].filename).relative_to(_PACKAGE.parent)), ours[-1].lineno or 0)
+    return Place(str(Path(ours[-1].filename).relative_to(package.parent)), ours[-1].lineno or 0)

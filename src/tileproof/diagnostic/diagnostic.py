@@ -83,9 +83,11 @@ class Diagnostic:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
-        """The diagnostic of `as_json`; raises TypeError or KeyError for something else."""
+        """The diagnostic of `as_json`; raises TypeError or KeyError for something else, such as an id that is none."""
         texts = {name: fields[name] for name in ("id", "what", "why", "fix")}
         odd = [name for name, value in texts.items() if not isinstance(value, str)]
         if odd:
             raise TypeError(f"{odd[0]} is {texts[odd[0]]!r}")
-        return cls(place=Place.from_json(fields["place"]), **texts)
+        found = cls(place=Place.from_json(fields["place"]), **texts)
+        _ = found._entry
+        return found

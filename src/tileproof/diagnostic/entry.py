@@ -40,5 +40,5 @@ class Entry:
     severity: Severity
     sentence: str
     fix: str
-    cause: str = ""
+    cause: str
     example: Example | None = None

@@ -17,9 +17,7 @@ def page_text(entry: Entry) -> str:
     """One entry, for a terminal."""
     name = "" if entry.name == entry.id else f" ({entry.name})"
     lines = [f"{entry.id}{name}: {_KINDS[entry.severity]}", *_wrapped(entry.sentence)]
-    if entry.cause:
-        lines += ["", *_wrapped(entry.cause)]
-    lines += ["", *_wrapped(f"fix: {entry.fix}")]
+    lines += ["", *_wrapped(entry.cause), "", *_wrapped(f"fix: {entry.fix}")]
     if entry.example is not None:
         for change in entry.example.changes:
             lines += ["", *_shown(change)]
@@ -60,7 +58,7 @@ def catalogue_markdown() -> str:
 def _markdown(entry: Entry) -> Iterator[str]:
     yield f"### {entry.id}" + ("" if entry.name == entry.id else f" {entry.name}")
     yield ""
-    yield f"*{entry.severity}.* {entry.sentence} {entry.cause}".rstrip()
+    yield f"*{entry.severity}.* {entry.sentence} {entry.cause}"
     yield ""
     yield f"Fix: {entry.fix}."
     if entry.example is not None:

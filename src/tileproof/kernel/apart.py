@@ -1,7 +1,7 @@
 """A kernel's Python in a process of its own: whatever it does there, it reaches nothing of ours.
 
 The process is a fork, made before anything has run on a device: it is there at once, and what it could look for in our
-memory does not exist yet. What crosses over is JSON and the bytes of arrays (`kernel/packed`), and no object.
+memory does not exist yet. What crosses over is plain values (`kernel/packed`), and no object.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import struct
 import sys
+import traceback
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
 
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.kernel.packed import pack, unpack
 
 Answering = Callable[..., object]
-_LENGTH = struct.Struct("<Q")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -33,59 +33,56 @@ class Apart:
     def __init__(self, said: str, where: str, functions: Mapping[str, Answering]) -> None:
         self._said, self._where = said, where
         self._ended: Problem | None = None
-        ask_read, ask_write = os.pipe()
-        answer_read, answer_write = os.pipe()
+        ours, theirs = Pipe()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
         self._pid = os.fork()
         if not self._pid:
-            os.close(ask_write)
-            os.close(answer_read)
-            self._serve(os.fdopen(ask_read, "rb"), os.fdopen(answer_write, "wb"), functions)
-        os.close(ask_read)
-        os.close(answer_write)
-        self._asked, self._answers = os.fdopen(ask_write, "wb"), os.fdopen(answer_read, "rb")
-        self._finalizer = weakref.finalize(self, _end, self._pid, self._asked, self._answers)
+            ours.close()
+            self._serve(theirs, functions)
+        theirs.close()
+        self._connection = ours
+        self._finalizer = weakref.finalize(self, _end, self._pid, ours)
 
     def ask(self, function: str, *arguments: object) -> Any:
         """What `function` returns. Arguments and answer are numbers, texts, lists, dicts and arrays of numbers."""
         if self._ended is not None:
             raise self._ended
         try:
-            _send(self._asked, pack({"function": function, "arguments": list(arguments)}))
-            answer = _receive(self._answers)
-        except (BrokenPipeError, ValueError, OSError):
-            answer = None
-        if answer is None:
+            self._connection.send_bytes(pack({"function": function, "arguments": list(arguments)}))
+            told = unpack(self._connection.recv_bytes())
+        except (EOFError, OSError, ValueError):  # it has gone, or sends another thing
             self._ended = self._gone(function)
-            raise self._ended
-        told = unpack(answer)
+            raise self._ended from None
         if "said" in told:
             raise Problem.of(Diagnostic.from_json(told["said"]), told["exit_code"])
         return told["answer"]
 
-    def _serve(self, asked: BinaryIO, answers: BinaryIO, functions: Mapping[str, Answering]) -> None:
+    def _serve(self, asked: Connection, functions: Mapping[str, Answering]) -> None:
         """In the fork, until nobody asks any more. What the functions print goes to standard error."""
         code = 1
         try:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(2, 1)
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive who asks
-            while (question := _receive(asked)) is not None:
-                told = unpack(question)
-                _send(answers, self._answer(functions[told["function"]], told["arguments"]))
+            while True:
+                told = unpack(asked.recv_bytes())
+                asked.send_bytes(self._answer(functions[told["function"]], told["arguments"]))
+        except EOFError:
             code = 0
         except BaseException:  # nothing of it is to reach what stands above the fork
-            pass
+            traceback.print_exc()
         finally:
             os._exit(code)
 
     def _answer(self, function: Answering, arguments: list[object]) -> bytes:
         try:
-            return pack({"answer": function(*arguments)})
+            found = function(*arguments)
         except Problem as problem:
-            return pack({"said": problem.diagnostic.as_json(), "exit_code": problem.exit_code})
+            return _refusal(problem.diagnostic, problem.exit_code)
+        try:
+            return pack({"answer": found})
         except TypeError as error:
             odd = Diagnostic(
                 id="not-plain",
@@ -94,17 +91,16 @@ class Apart:
                 why=str(error),
                 fix="return numbers, texts, lists, dicts and arrays of numbers",
             )
-            return pack({"said": odd.as_json(), "exit_code": EXIT_KERNEL_WRONG})
+            return _refusal(odd, EXIT_KERNEL_WRONG)
 
     def close(self) -> None:
         self._finalizer()
 
     def _gone(self, function: str) -> Problem:
         """The process has ended, or has closed what it should answer on."""
-        self._asked.close()
+        self._connection.close()
         _, status = os.waitpid(self._pid, 0) if self._finalizer.alive else (0, 0)
         self._finalizer.detach()
-        self._answers.close()
         code = os.waitstatus_to_exitcode(status)
         how = (signal.strsignal(-code) or str(-code)) if code < 0 else f"exit code {code}"
         return Problem(
@@ -126,25 +122,12 @@ def once(said: str, where: str, function: Answering) -> Any:
         apart.close()
 
 
-def _send(file: BinaryIO, data: bytes) -> None:
-    file.write(_LENGTH.pack(len(data)))
-    file.write(data)
-    file.flush()
+def _refusal(said: Diagnostic, exit_code: int) -> bytes:
+    return pack({"said": said.as_json(), "exit_code": exit_code})
 
 
-def _receive(file: BinaryIO) -> bytes | None:
-    """One message; None where the other end has gone, or sends another thing."""
-    head = file.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    (length,) = _LENGTH.unpack(head)
-    data = file.read(length)
-    return data if len(data) == length else None
-
-
-def _end(pid: int, asked: BinaryIO, answers: BinaryIO) -> None:
-    asked.close()
-    answers.close()
+def _end(pid: int, connection: Connection) -> None:
+    connection.close()
     try:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tileproof.device import EMULATOR, RECORDED
 from tileproof.device.times import LEAST_RUNS, PHASES, RunTime, When
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.errors import Problem
 from tileproof.kernel import golden
 from tileproof.kernel.spec import Case
 from tileproof.verify.expected import NEXT_SEED, Expectations, Expected
@@ -95,19 +93,8 @@ class Proof:
 
     def _between(self, case: Case) -> Verdict | None:
         """A run of another case, where this one draws the same from every seed: a stale answer would look right."""
-        mine = self._drawn(case, 0)
-        if self.source.device == RECORDED or mine != self._drawn(case, 1):
-            return None
-        other = next((other for other in self.rendered.spec.cases if self._differs(other, mine)), None)
+        other = None if self.source.device == RECORDED else self.expectations.between(case)
         return None if other is None else self._once(other, 0, is_kept=False)
-
-    def _differs(self, case: Case, inputs: Mapping[int, bytes]) -> bool:
-        with suppress(Problem):  # a case that cannot be drawn says so in its turn
-            return self._drawn(case, 0) != inputs
-        return False
-
-    def _drawn(self, case: Case, number: int) -> dict[int, bytes]:
-        return self._joined(self.expectations.inputs(case, number))
 
     def _once(self, case: Case, number: int, *, is_kept: bool = True) -> Verdict:
         expected = self.expectations.of(case, number)

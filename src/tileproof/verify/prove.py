@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof.build.prepare import Rendered, render_kernel
-from tileproof.device import NPU
+from tileproof.device import NPU, RECORDED
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.kernel import golden
 from tileproof.kernel.spec import Case, KernelSpec, Sound
@@ -92,7 +92,8 @@ def _refuse_what_cannot_refuse(
 
     elsewhere = [case for case in spec.cases if case.name in request.cases.besides]
     if frames is None:
-        runs = runs_of(spec, (*cases, *elsewhere), expectations)
+        makes_between = request.run.device != RECORDED
+        runs = runs_of((*cases, *elsewhere), expectations, makes_between=makes_between)
     else:
         runs = [Run(case=cases[0].name, expected=frame) for frame in frames]
     told = cannot_refuse(spec, runs, expectations.of_inputs) if runs else None

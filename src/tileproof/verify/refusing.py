@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tileproof.device.runner import POISON
 from tileproof.device.times import LEAST_RUNS
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-# The bytes that outputs are filled with before a run, by turns (device/runner).
-_POISONS = (0xA5, 0x5A)
+_HANDED = "the inputs handed through"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +48,8 @@ def cannot_refuse(
         passing = [told for told, answers in _impostors(spec, name, part, asked) if _passes(spec, name, asked, answers)]
         if _passes(spec, name, runs, _before(runs, name)):
             passing.append("the answer of the run before")
-        if "the inputs handed through" in passing and _hands_through(spec, name, runs, ask):
-            passing.remove("the inputs handed through")
+        if _HANDED in passing and _hands_through(spec, name, ask):
+            passing.remove(_HANDED)
         if passing:
             return _refusal(spec, name, asked, passing)
     return None
@@ -70,34 +69,26 @@ def _refusal(spec: KernelSpec, name: str, runs: Sequence[Run], passing: Sequence
     )
 
 
-def runs_of(spec: KernelSpec, cases: Sequence[Case], expectations: Expectations) -> list[Run]:
-    """The first runs of each case, in the order in which they are made."""
+def runs_of(cases: Sequence[Case], expectations: Expectations, *, makes_between: bool) -> list[Run]:
+    """The first runs of each case, in the order in which they are made; with one of another case in between where the
+    device makes it."""
     runs: list[Run] = []
     for case in cases:
         try:
             known = [expectations.of(case, number) for number in range(LEAST_RUNS)]
+            other = expectations.between(case) if makes_between else None
+            between = [] if other is None else [replace(_run(other, expectations.of(other, 0)), is_between=True)]
         except Problem as problem:
             if problem.exit_code == EXIT_REQUEST_WRONG:
                 raise
             continue  # a case of which nobody knows what is right says so in its turn
-        mine = [Run(case=case.name, expected=one, correlation=case.correlation) for one in known]
-        between = _between(spec, case, expectations) if _are_same(*known[:2]) else None
-        runs += mine if between is None else [mine[0], between, *mine[1:]]
+        first, *others = (_run(case, one) for one in known)
+        runs += [first, *between, *others]
     return runs
 
 
-def _are_same(one: Expected, other: Expected) -> bool:
-    return all(np.array_equal(value, other.inputs[name]) for name, value in one.inputs.items())
-
-
-def _between(spec: KernelSpec, case: Case, expectations: Expectations) -> Run | None:
-    """The run that a proof makes between two of a case that draws the same from every seed."""
-    for other in spec.cases:
-        with suppress(Problem):
-            expected = expectations.of(other, 0)
-            if not _are_same(expected, expectations.of(case, 0)):
-                return Run(case=other.name, expected=expected, correlation=other.correlation, is_between=True)
-    return None
+def _run(case: Case, expected: Expected) -> Run:
+    return Run(case=case.name, expected=expected, correlation=case.correlation)
 
 
 def _outputs(spec: KernelSpec) -> dict[str, Part]:
@@ -108,7 +99,7 @@ def _impostors(
     spec: KernelSpec, name: str, part: Part, runs: Sequence[Run]
 ) -> Iterator[tuple[str, Callable[[int], Array | None]]]:
     """What a kernel could answer without computing anything, by run; None where it has nothing to answer."""
-    dtype = next(buffer.dtype.numpy for buffer in spec.outputs if part in buffer.parts)
+    dtype = _dtype(spec, name)
     limits = np.iinfo(dtype)
     first = runs[0].expected.textbook[name]
     mean = float(np.mean([run.expected.textbook[name].mean() for run in runs]))
@@ -125,9 +116,9 @@ def _impostors(
     yield "a constant (golden's mean)", constant(mean)
     if first.size:
         yield "a constant (golden's first element)", constant(float(first.flat[0]))
-    for byte in _POISONS:
+    for byte in (POISON, POISON ^ 0xFF):  # by turns
         yield f"what outputs are filled with (0x{byte:02x})", filled(byte)
-    yield "the inputs handed through", lambda number: _handed(runs[number].expected, part, dtype)
+    yield _HANDED, lambda number: _handed(runs[number].expected, part, dtype)
     if len({run.case for run in runs}) > 1:
         yield "another case's answer", lambda number: _another(runs, number).answer(name)
 
@@ -166,17 +157,19 @@ def _compared(spec: KernelSpec, name: str, answer: Array, run: Run) -> Compariso
     return compare(name, answer, exact, expected.textbook[name], spec.tolerances[name], run.correlation)
 
 
-def _hands_through(
-    spec: KernelSpec, name: str, runs: Sequence[Run], ask: Callable[[Mapping[str, Array]], Expected]
-) -> bool:
-    """Whether it is the kernel's work to hand its inputs through: golden does so with inputs that nobody chose."""
+def _hands_through(spec: KernelSpec, name: str, ask: Callable[[Mapping[str, Array]], Expected]) -> bool:
+    """Whether it is the kernel's work to hand its inputs through: golden does so with inputs that nobody chose. One
+    that does not take them does not say so."""
     rng = np.random.default_rng(0)
     odd = {}
     for buffer in spec.inputs:
         limits = np.iinfo(buffer.dtype.numpy)
         for part in buffer.parts:
             odd[part.name] = rng.integers(limits.min, limits.max, part.shape, dtype=buffer.dtype.numpy, endpoint=True)
-    run = Run(case="", expected=ask(odd))
+    try:
+        run = Run(case="", expected=ask(odd))
+    except Problem:
+        return False
     return _passes(spec, name, [run], lambda _: _handed(run.expected, _outputs(spec)[name], _dtype(spec, name)))
 
 

@@ -73,7 +73,7 @@ class Child:
         if library is not None:
             from tileproof.emulator.symbols import refuse_symbols  # late, while the child starts
 
-            refuse_symbols(library.code, design.name)
+            refuse_symbols(library.code, "the compiled tile code")
         with suppress(OSError):  # a child that is already gone says so below
             ask(self._connection, Setup(design, library, manner or Manner()))
         answer = self._receive(_SETUP_TIMEOUT_S)
