@@ -16,6 +16,7 @@ import numpy as np
 from tileproof.build.prepare import render_kernel
 from tileproof.build.request import BuildRequest
 from tileproof.device_model import device_named
+from tileproof.emulator.array.host_stack import map_shadow_of_main_stack
 from tileproof.emulator.library import Library
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
@@ -150,6 +151,7 @@ def plain_loop(library: Library, function: str, sizes: tuple[int, ...], calls: i
             LOOP.format(types=", void *" * len(scratch), given="".join(f", s[{number}]" for number in scratch))
         )
         subprocess.run(["cc", "-O2", "-fPIC", "-shared", "loop.c", "-o", "loop.so"], cwd=folder, check=True)
+        map_shadow_of_main_stack()
         tile, loop = ctypes.CDLL(str(folder / "tile.so")), ctypes.CDLL(str(folder / "loop.so"))
         # Memory that is open and written, so that every access is checked as in the emulator.
         memory, known = np.zeros(1 << 17, np.uint8), np.full(1 << 17, 7, np.uint8)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from test_aie_api import ARCHITECTURES, COMPILER, INCLUDE, Fault, address, aligned, compile_for
 
+from tileproof.emulator.array.host_stack import map_shadow_of_main_stack
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, find_cxx
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler: set CXX, or install g++ or clang++")
@@ -78,6 +79,8 @@ RECORD(1) RECORD(2) RECORD(4) RECORD(8) RECORD(16)
 void __asan_loadN_noabort(uintptr_t address, size_t n) { record(address, n, false); }
 void __asan_storeN_noabort(uintptr_t address, size_t n) { record(address, n, true); }
 void __asan_handle_no_return() {}
+void __asan_register_globals(const void *, size_t) {}
+void __asan_unregister_globals(const void *, size_t) {}
 static void *copy(void *to, const void *from, size_t n) {
     record(uintptr_t(from), n, false), record(uintptr_t(to), n, true);
     for (size_t i = 0; i < n; ++i) static_cast<volatile char *>(to)[i] = static_cast<const volatile char *>(from)[i];
@@ -103,7 +106,8 @@ class Access(ctypes.Structure):
 
 
 def checked_library(folder: Path, target: str, source: str) -> ctypes.CDLL:
-    """The source as a checked build of it, linked with the recorder."""
+    """The source as a checked build of it, linked with the recorder; its frames have their shadow."""
+    map_shadow_of_main_stack()
     cxx = find_cxx()
     (folder / "checked.cc").write_text(source)
     (folder / "recorder.cc").write_text(RECORDER)

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from tileproof.emulator.array.faults import SILENT
+from tileproof.emulator.design.described import described_library
 from tileproof.emulator.design.emulate import Emulation, emulate
-from tileproof.emulator.design.stack_needs import stack_needs
 from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
@@ -99,7 +99,7 @@ def page(name: str) -> Page:
 @cache
 def library(aie_arch: int) -> Library:
     compiled = compile_tile_code([TILE_CODE], aie_arch, find_cxx())
-    return Library(code=compiled.code, stacks=stack_needs({"tile.cc": TILE_CODE.read_text()}, compiled.graphs))
+    return described_library(compiled, {"tile.cc": TILE_CODE.read_text()})
 
 
 _kept: list[Child] = []

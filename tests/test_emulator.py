@@ -201,8 +201,10 @@ def test_a_scalar_reaches_the_tile_function(library):
 
 
 def store_at_0(*lines: str) -> LoweredDesign:
-    """A core without a tile function that stores %v, an i32, as the first element."""
-    return one_core("\n".join([*lines, f"memref.store %v, %y[%c0] : {OBJECT}"]))
+    """A core without a tile function that stores %v, an i32, as the first element, and as all others."""
+    elements = f"%elements = arith.constant {N} : index"
+    loop = f"scf.for %e = %c0 to %elements step %c1 {{ memref.store %v, %y[%e] : {OBJECT} }}"
+    return one_core("\n".join([*lines, elements, loop]))
 
 
 def first_of(*lines: str) -> int:

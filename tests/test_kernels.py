@@ -20,7 +20,7 @@ from tileproof.library import data_dir
 from tileproof.lowering.lower import lower_design
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie_versions import LOWERED_VERSIONS, Version
-from tileproof.toolchain.frames import measure_frames
+from tileproof.toolchain.noted import note
 from tileproof.verify.prove import prove_kernel
 from tileproof.verify.request import CaseRequest, VerifyRequest
 
@@ -130,7 +130,7 @@ def test_every_frame_of_a_recording_is_compared(build_dir: Path) -> None:
 def test_the_frames_of_the_tile_function_fit_its_stack(name: str) -> None:
     """The host's frames, as an estimate."""
     rendered = render_kernel(name, BuildRequest())
-    frames = measure_frames(rendered.tile_code, 20, rendered.headers)
+    frames = note(rendered.tile_code, 20, rendered.headers).frames
     if frames is None:
         pytest.skip("needs g++, for -fcallgraph-info")
 

@@ -113,7 +113,8 @@ class Generation:
 
     `arch` is Peano's and mlir-aie's name for it, `macro` what tile compilers define `__AIE_ARCH__` to, `header` its
     number in insts.bin. `vector_bytes` is the widest load, which begins at a multiple of it; `entry_frame` what a
-    core's run-time entry takes of the stack before any function does, in bytes. `called` are parts of the names that
+    core's run-time entry takes of the stack before any function does, in bytes; `register_bytes` what its vector
+    registers and accumulators hold together. `called` are parts of the names that
     XRT has for such NPUs; the first is what the emulator says of itself.
     """
 
@@ -126,12 +127,13 @@ class Generation:
     burst_bytes: tuple[int, ...]
     vector_bytes: int
     entry_frame: int
+    register_bytes: int
     called: tuple[str, ...]
 
 
 # Columns, bursts and headers: AIETargetModel, AIETargetNPU.cpp; the driver's hidden column of npu1 is not usable.
 # Contexts: amdxdna npu1_regs.c, npu4_regs.c (.hwctx_limit). Vectors: AM020; aie_api, vector_ldst_align. Entry: mlir-aie
-# #3680. Names: mlir-aie's utils/env_setup.sh.
+# #3680. Registers: AM020; hardware facts 6. Names: mlir-aie's utils/env_setup.sh.
 GENERATIONS: Mapping[str, Generation] = {
     one.name: one
     for one in (
@@ -145,6 +147,7 @@ GENERATIONS: Mapping[str, Generation] = {
             burst_bytes=(64, 128, 256),
             vector_bytes=32,
             entry_frame=32,
+            register_bytes=12 * 64 + 9 * 128,
             called=("RyzenAI-npu1", "NPU Phoenix"),
         ),
         Generation(
@@ -157,6 +160,7 @@ GENERATIONS: Mapping[str, Generation] = {
             burst_bytes=(64, 128, 256, 512),
             vector_bytes=64,
             entry_frame=64,
+            register_bytes=12 * 64 + 5 * 256,
             called=("RyzenAI-npu4", "RyzenAI-npu5", "RyzenAI-npu6", "NPU Strix", "NPU Krackan"),
         ),
     )

@@ -8,7 +8,7 @@
 //   mutant: @twice => @copies_too_much finds: copies_too_much reads outside its buffers
 //   mutant: @twice => @crashes finds: crashed: Segmentation fault
 //   mutant: @twice => @never_returns finds: never returned
-//   mutant: @twice => @half_of_it finds: nothing
+//   mutant: @twice => @half_of_it finds: an object of @out is handed on, and a part of it was not written
 //   mutant: @twice => @does_nothing finds: an object of @out is handed on, and no byte of it was ever written
 //   mutant: @twice => @reads_its_output finds: reads_its_output reads what nobody has written: byte 0 of out_buff_0
 //   mutant: @twice => @not_there finds: the tile code does not define not_there

@@ -30,23 +30,18 @@ _NO_PDI = b"tileproof: built for the emulator; there is no device image in this 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """What a package says about its design: generation, columns of the partition, arguments of the sequence.
-
-    `warnings` are what a person should know of the design although it can be built.
-    """
+    """What a package says about its design: generation, columns of the partition, arguments of the sequence."""
 
     generation: str
     columns: int
     buffers: int
-    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Interface:
-        fields = json.loads(text)
-        return cls(**{**fields, "warnings": tuple(fields["warnings"])})
+        return cls(**json.loads(text))
 
 
 def package_for_emulator(

@@ -11,6 +11,9 @@ from tileproof.build.plan import BANKS, SEAL, Plan, Step, by_argument, digest_of
 from tileproof.device_model import device_named
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
+from tileproof.toolchain.noted import note_flags
+
+_WARNINGS = "warnings.json"
 
 
 def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx: CxxCompiler, python: str) -> Plan:
@@ -18,6 +21,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
     variant = spec.variant(target)
     xclbin, insts = f"{variant}.emu.xclbin", "insts.bin"
     sources = tile_sources(spec, texts)
+    code = _Code(sources, headers_in(texts), cxx)
     arch = device_named(target).aie_arch
     banks = {BANKS: by_argument(spec).to_json()} if spec.banks else {}
     tools = {"cxx": cxx.identity, "tileproof": digest_of(library.package_dir())}
@@ -32,10 +36,11 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         files={**texts, **banks, **library.runtime_texts(), **identities},
         steps=(
             *(_compile(source, arch, cxx) for source in sources),
+            *(_note(source, arch, cxx) for source in sources),
             _compile_checks(),
             _link(sources, cxx),
-            _lower(insts, tuple(banks)),
-            _package(variant, xclbin, insts, _Code(sources, headers_in(texts), cxx), tuple(banks)),
+            _lower(insts, code, tuple(banks)),
+            _package(variant, xclbin, insts, code, tuple(banks)),
         ),
         variables={
             "cxx": shlex.join(cxx.command),
@@ -46,25 +51,14 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         xclbin=xclbin,
         insts=insts,
         seal=SEAL,
-        notes="interface.json",
+        notes=_WARNINGS,
         sources={name: str(library.source_path(name, spec.folder)) for name in texts},
-    )
-
-
-def _lower(insts: str, banks: tuple[str, ...]) -> Step:
-    return Step(
-        name="lower",
-        command=f"$python -P -m tileproof lower --design design.mlir --interface interface.json --insts {insts}"
-        " --lowered design.lowered" + "".join(f" --banks {name}" for name in banks),
-        inputs=("design.mlir", *banks, "tileproof.txt"),
-        outputs=("interface.json", insts, "design.lowered"),
-        text="check and lower the design",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """What says how much stack a tile function needs: its text, what that includes, and GCC's notes."""
+    """What tile code is judged by: its text, what that includes, its assembly, and GCC's notes of its frames."""
 
     sources: list[str]
     headers: list[str]
@@ -75,27 +69,55 @@ class _Code:
         return [] if self.cxx.is_clang else [_graph(source) for source in self.sources]
 
     @property
-    def options(self) -> str:
-        named = {"--tile-code": self.sources, "--header": self.headers, "--graph": self.graphs}
-        return " ".join(f"{option} {name}" for option, names in named.items() for name in names)
+    def listings(self) -> list[str]:
+        return [_listing(source) for source in self.sources]
+
+    @property
+    def said(self) -> list[str]:
+        return [_said(source) for source in self.sources]
+
+    @property
+    def noted_graphs(self) -> list[str]:
+        return [] if self.cxx.is_clang else [_noted_graph(source) for source in self.sources]
+
+
+def _lower(insts: str, code: _Code, banks: tuple[str, ...]) -> Step:
+    named = {"--tile-code": code.sources, "--header": code.headers, "--said": code.said, "--graph": code.noted_graphs}
+    return Step(
+        name="lower",
+        command=f"$python -P -m tileproof lower --design design.mlir {_options(named)} --interface interface.json"
+        f" --insts {insts} --lowered design.lowered --warnings {_WARNINGS}"
+        + "".join(f" --banks {name}" for name in banks),
+        inputs=("design.mlir", *(name for names in named.values() for name in names), *banks, "tileproof.txt"),
+        outputs=("interface.json", insts, "design.lowered", _WARNINGS),
+        text="check and lower the design",
+    )
+
+
+def _options(named: Mapping[str, list[str]]) -> str:
+    return " ".join(f"{option} {name}" for option, names in named.items() for name in names)
 
 
 def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[str, ...]) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
+    named = {
+        "--tile-code": code.sources,
+        "--listing": code.listings,
+        "--header": code.headers,
+        "--graph": code.graphs,
+    }
     return Step(
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
-        f" --lowered design.lowered {code.options} --insts {insts} --xclbin {xclbin} --seal {SEAL} --variant {variant}"
-        " --digest $digest" + "".join(f" --banks {name}" for name in banks),
+        f" --lowered design.lowered {_options(named)} --insts {insts} --xclbin {xclbin} --seal {SEAL}"
+        f" --variant {variant} --digest $digest" + "".join(f" --banks {name}" for name in banks),
         inputs=(
             "design.mlir",
             "interface.json",
             "design.lowered",
             "tile.so",
             insts,
-            *code.sources,
-            *code.headers,
-            *code.graphs,
+            *(name for names in named.values() for name in names),
             *banks,
             "tileproof.txt",
         ),
@@ -110,17 +132,48 @@ def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
     return Step(
         name=f"compile_{stem}",
         command=f"$cxx {shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={arch} -I $headers"
-        f' -ffile-prefix-map="$$PWD"=. -ffile-prefix-map=$headers=. -MD -MF {stem}.o.d -c {source} -o {stem}.o',
+        f' -ffile-prefix-map="$$PWD"=. -ffile-prefix-map=$headers=. -MD -MF {stem}.o.d -MT {stem}.o -S {source}'
+        f" -o {_listing(source)} && $cxx -c {_listing(source)} -o {stem}.o",
         inputs=(source, "cxx.txt"),
-        outputs=(f"{stem}.o", *(() if cxx.is_clang else (_graph(source),))),
+        outputs=(f"{stem}.o", _listing(source), *(() if cxx.is_clang else (_graph(source),))),
         depfile=f"{stem}.o.d",
         text=f"compile {source}",
+    )
+
+
+def _listing(source: str) -> str:
+    """Its assembly."""
+    return source.removesuffix(".cc") + ".s"
+
+
+def _note(source: str, arch: int, cxx: CxxCompiler) -> Step:
+    """What the compiler notes of a file; what is wrong with it is the other compilation's to say. It may have nothing
+    to say, and an empty file would be taken for none."""
+    stem = source.removesuffix(".cc")
+    return Step(
+        name=f"note_{stem}",
+        command=f"{{ echo noted; $cxx {shlex.join(note_flags(cxx, arch))} -I $headers -MD -MF {stem}.noted.d"
+        f" -MT {_said(source)} -c {source} -o {stem}.noted.o; }} > {_said(source)} 2>&1 || :",
+        inputs=(source, "cxx.txt"),
+        outputs=(_said(source), *(() if cxx.is_clang else (_noted_graph(source),))),
+        depfile=f"{stem}.noted.d",
+        text=f"note what may go wrong in {source}",
     )
 
 
 def _graph(source: str) -> str:
     """Where GCC writes the frames of a file."""
     return source.removesuffix(".cc") + ".ci"
+
+
+def _said(source: str) -> str:
+    """What the compiler said of it."""
+    return source.removesuffix(".cc") + ".said"
+
+
+def _noted_graph(source: str) -> str:
+    """The frames that it has without the checks."""
+    return source.removesuffix(".cc") + ".noted.ci"
 
 
 def _compile_checks() -> Step:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tileproof.check.tile_code import TileCode
 from tileproof.diagnostic import Diagnostic
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir.design import Design
-from tileproof.toolchain.frames import Frames
+from tileproof.toolchain.noted import Noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class BuiltFile:
 class Checked:
     """A design, what it was lowered to (None where it could not be), and its tile code as far as it was given.
 
-    `frames` are the tile code's stack frames where a compiler has counted them; `xclbin` and `insts` what was built.
+    `noted` is what a compiler said of the tile code, if one was asked; `xclbin` and `insts` what was built.
     """
 
     design: Design
     lowered: LoweredDesign | None
     code: tuple[TileCode, ...]
-    frames: Frames | None = None
+    noted: Noted = field(default_factory=Noted)
     xclbin: BuiltFile | None = None
     insts: BuiltFile | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import finding
@@ -67,6 +68,31 @@ def parameter_type(checked: Checked) -> Iterator[Diagnostic]:
                 )
 
 
+def may_be_unset(checked: Checked) -> Iterator[Diagnostic]:
+    for name, place in checked.noted.unset:
+        yield finding(
+            "TP506",
+            f"{name} may be read before anything is put into it",
+            place,
+            "so says this machine's compiler, which follows every path to the read",
+        )
+
+
+def long_has_32_bits(checked: Checked) -> Iterator[Diagnostic]:
+    """A type of which the size is another one here; one finding for a file is enough."""
+    for code in checked.code:
+        words = [*code.tokens]
+        for token, after in pairwise(words):
+            if token.text == "long" and after.text not in ("long", "double"):
+                yield finding(
+                    "TP507",
+                    "`long` has 32 bits on a core, and 64 here",
+                    token.place,
+                    "what overflows there does not overflow on the emulator",
+                )
+                break
+
+
 def _called(design: Design) -> Iterator[tuple[Core, Function]]:
     functions = {function.name: function for function in design.functions}
     for core in design.cores:
@@ -105,4 +131,4 @@ def _agree(declared: MemRef | str, written: Parameter) -> bool:
     return written.type == (kind, dtype.nbytes)
 
 
-CHECKS = (no_link_with, not_defined, parameter_count, parameter_type)
+CHECKS = (no_link_with, not_defined, parameter_count, parameter_type, may_be_unset, long_has_32_bits)

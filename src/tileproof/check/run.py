@@ -15,7 +15,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.reader import read_design
-from tileproof.toolchain.frames import measure_frames
+from tileproof.toolchain.noted import Noted, note
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -43,9 +43,9 @@ def check_design(
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name.
 
-    `headers` are what tile code includes, by that name. With `compile_code` the host's compiler counts the stack frames
-    of the tile code, if there is one that can. `xclbin` and `insts` are held against the design. Raises `Problem` for
-    an xclbin that is none.
+    `headers` are what tile code includes, by that name. With `compile_code` the host's compiler is asked what it
+    notes of the tile code. `xclbin` and `insts` are held against the design. Raises
+    `Problem` for an xclbin that is none.
     """
     try:
         design = read_design(text, name)
@@ -58,18 +58,21 @@ def check_design(
     except Problem as problem:
         refusals.append(refusal(problem, "TP002", name))
     files = tuple(TileCode(file, source, headers) for file, source in tile_code.items())
-    frames = measure_frames(tile_code, design.device.aie_arch, headers) if compile_code and tile_code else None
-    checked = Checked(design=design, lowered=lowered, code=files, frames=frames, xclbin=xclbin, insts=insts)
-    # Two cores may share a function, and one finding about it is enough.
-    found = dict.fromkeys(
-        [*(note.said for note in design.notes), *(finding for check in CHECKS for finding in check(checked))]
-    )
+    noted = note(tile_code, design.device.aie_arch, headers) if compile_code and tile_code else Noted()
+    checked = Checked(design=design, lowered=lowered, code=files, noted=noted, xclbin=xclbin, insts=insts)
+    found = found_in(checked)
     # What is refused and what a check says of the same place is one thing, and the check says it better.
     said = {(finding.id, finding.place.line) for finding in found}
-    found |= dict.fromkeys(one for one in refusals if (one.id, one.place.line) not in said)
+    found += tuple(one for one in refusals if (one.id, one.place.line) not in said)
     if lowered is not None and not any(finding.is_error for finding in found):
-        found |= dict.fromkeys(_unwritable(lowered, name))
-    return tuple(sorted(found, key=_order))
+        found += tuple(_unwritable(lowered, name))
+    return tuple(sorted(dict.fromkeys(found), key=_order))
+
+
+def found_in(checked: Checked) -> tuple[Diagnostic, ...]:
+    """What its reader noted of a design and all checks find in it, each once: two cores may share a function."""
+    notes = (note.said for note in checked.design.notes)
+    return tuple(dict.fromkeys([*notes, *(finding for check in CHECKS for finding in check(checked))]))
 
 
 def _unwritable(lowered: LoweredDesign, name: str) -> list[Diagnostic]:

@@ -45,19 +45,24 @@ def arrays_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
 
 def frames_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
     """What the host's compiler counts, spilt registers and vectors included."""
-    for core in checked.design.cores if checked.frames else ():
+    frames = checked.noted.frames
+    for core in checked.design.cores if frames else ():
         for code, name in _entries(checked, core):
-            assert checked.frames is not None
-            path = checked.frames.worst_path(name)
+            assert frames is not None
+            path = frames.worst_path(name)
             arrays = sum(array.nbytes for _, array in worst_arrays(code, name))
             total = sum(frame.nbytes for frame in path)
-            if arrays <= stack_bytes(core) < total:
+            # Vectors lie in the host's frames, and in the device's only what its registers have no room for.
+            registers = checked.design.device.model.register_bytes if code.has_vectors else 0
+            if arrays <= stack_bytes(core) < total - registers:
                 parts = " + ".join(f"{frame.nbytes:,} of {frame.function}" for frame in path)
                 yield finding(
                     "TP204",
                     f"the stack frames of {name} are larger than the stack of {core.tile}",
                     code.defined(name)[0].place,
-                    f"{parts} = {total:,} bytes on this machine, and stack_size is {stack_bytes(core):,}"
+                    f"{parts} = {total:,} bytes as this machine's g++ counts them, "
+                    + (f"vectors and all, for which a core has {registers:,} bytes of registers, " if registers else "")
+                    + f"and stack_size is {stack_bytes(core):,}"
                     + _run_over(checked, core, total),
                 )
 

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     | ^[ \t]*\#(?:\\\n|[^\n])* | [A-Za-z_]\w* | \d[\w.']* | :: | \S""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
+_VECTOR = re.compile(r"aie|v\d+[a-z]+\d+")
 _CONDITIONAL = re.compile(r"\#\s*(if|endif)")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 _DEFINE = re.compile(r"\#\s*define\s+(\w+)\s+(.+)")
@@ -96,7 +97,7 @@ class TileCode:
     @cached_property
     def functions(self) -> tuple[CppFunction, ...]:
         """Every function that is defined here, also those inside namespaces."""
-        return tuple(_functions(self._tokens, self._constants, self._aliases))
+        return tuple(_functions(self.tokens, self._constants, self._aliases))
 
     def defined(self, name: str) -> tuple[CppFunction, ...]:
         return tuple(function for function in self.functions if function.name == name)
@@ -111,8 +112,14 @@ class TileCode:
             waiting += [f for f in self.functions if f.name in function.words and f not in reached + waiting]
         return tuple(reached)
 
+    @property
+    def has_vectors(self) -> bool:
+        """Whether it uses the AIE API, or the vector types of the compilers."""
+        return any(_VECTOR.fullmatch(token.text) for token in self.tokens)
+
     @cached_property
-    def _tokens(self) -> tuple[Token, ...]:
+    def tokens(self) -> tuple[Token, ...]:
+        """Its words and signs without comments and preprocessor lines."""
         return tuple(_tokens(self.text, self.name))
 
     @cached_property

@@ -140,7 +140,15 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Diagnostic, ...], in
                 )
         return check_built(_built(Path(arguments.subject)), **built), len(CHECKED)
     one = _subject(arguments)
-    found = check_design(one.design, one.name, one.tile_code, headers=one.headers, compile_code=True, **built)
+    found = check_design(
+        one.design,
+        one.name,
+        one.tile_code,
+        headers=one.headers,
+        compile_code=True,
+        xclbin=built.get("xclbin"),
+        insts=built.get("insts"),
+    )
     return tuple(map(one.located, found)), len(CHECKS)
 
 

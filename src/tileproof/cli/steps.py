@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,19 +81,34 @@ def step(
 
 
 def _add_lower(commands: Commands) -> None:
-    parser = step(commands, "lower", _lower, "design interface insts lowered")
+    parser = step(commands, "lower", _lower, "design interface insts lowered warnings")
     banks_option(parser)
+    for option in ("--tile-code", "--header", "--said", "--graph"):
+        parser.add_argument(option, type=Path, action="append", default=[])
 
 
 def _lower(arguments: argparse.Namespace) -> None:
     from tileproof.build.lowered import lower_for_host
+    from tileproof.check.tile_code import TileCode
     from tileproof.files import write_atomically
+    from tileproof.toolchain.noted import read_notes
 
-    banks = banks_read(arguments)
-    insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name, banks)
-    write_atomically(arguments.insts, insts)
-    write_atomically(arguments.lowered, lowered)
-    write_atomically(arguments.interface, interface.to_json().encode())
+    headers = _texts(arguments.header)
+    made = lower_for_host(
+        arguments.design.read_text(),
+        arguments.design.name,
+        banks_read(arguments),
+        tuple(TileCode(name, text, headers) for name, text in _texts(arguments.tile_code).items()),
+        read_notes(_texts(arguments.said).values(), _texts(arguments.graph).values()),
+    )
+    write_atomically(arguments.insts, made.insts)
+    write_atomically(arguments.lowered, made.lowered)
+    write_atomically(arguments.warnings, (json.dumps({"warnings": made.warnings}) + "\n").encode())
+    write_atomically(arguments.interface, made.interface.to_json().encode())
+
+
+def _texts(paths: Sequence[Path]) -> dict[str, str]:
+    return {path.name: path.read_text(errors="replace") for path in paths}
 
 
 def banks_option(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +126,7 @@ def _add_package(commands: Commands) -> None:
     parser = step(commands, "package", _package, "design interface insts library lowered xclbin seal")
     banks_option(parser)
     parser.add_argument("--tile-code", type=Path, action="append", default=[])
+    parser.add_argument("--listing", type=Path, action="append", default=[])
     parser.add_argument("--header", type=Path, action="append", default=[])
     parser.add_argument("--graph", type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
@@ -119,17 +135,15 @@ def _add_package(commands: Commands) -> None:
 
 def _package(arguments: argparse.Namespace) -> None:
     from tileproof.build.package import Interface, package_for_emulator
-    from tileproof.emulator.design.stack_needs import stack_needs
-    from tileproof.emulator.library import Library
-    from tileproof.emulator.symbols import refuse_symbols
+    from tileproof.emulator.design.described import described_library
     from tileproof.files import sha256_of, write_atomically
+    from tileproof.toolchain.tile_library import CompiledTileCode
 
-    refuse_symbols(arguments.library.read_bytes(), ", ".join(path.name for path in arguments.tile_code))
-    texts = {path.name: path.read_text() for path in arguments.tile_code}
-    headers = {path.name: path.read_text() for path in arguments.header}
-    library = Library(
-        code=arguments.library.read_bytes(),
-        stacks=stack_needs(texts, [path.read_text(errors="replace") for path in arguments.graph], headers),
+    texts, headers = _texts(arguments.tile_code), _texts(arguments.header)
+    listings = zip(texts, _texts(arguments.listing).values(), strict=True)
+    graphs = _texts(arguments.graph).values()
+    library = described_library(
+        CompiledTileCode(arguments.library.read_bytes(), dict(listings), tuple(graphs)), texts, headers
     )
     xclbin = package_for_emulator(
         arguments.design.read_text(),

@@ -68,6 +68,28 @@ CODE = (
         fix="make the call and the declaration agree",
         example=in_design((_DECLARED + _LINKED, _DECLARED.replace("32xi32", "16xi32") + _LINKED)),
     ),
+    Entry(
+        id="TP506",
+        name="may-be-unset",
+        severity="warning",
+        sentence="A local of the tile code may be read before anything is put into it.",
+        cause="It holds then what the register or the place on the stack held before: another value on the device than "
+        "here, and another in the next run. The compiler follows the paths, and does not know which are taken.",
+        fix="give it a value where it is declared",
+        example=in_tile_code(
+            ("    doubled(small, y);", "    int32_t sum;\n    if (x[0] > 0) sum = x[1];\n    y[0] = sum;")
+        ),
+    ),
+    Entry(
+        id="TP507",
+        name="long-has-32-bits",
+        severity="warning",
+        sentence="The tile code uses `long`, which has 32 bits on a core and 64 on this machine.",
+        cause="AIE is a machine of 32 bits. A sum or a shift in `long` that fits 64 bits here is cut there, without a "
+        "word.",
+        fix="say how many bits there are to be: int32_t, or int64_t, which a core computes in two halves",
+        example=in_tile_code(("    doubled(small, y);", "    doubled(small, y);\n    y[0] = long(x[0]);")),
+    ),
 )
 
 PLACEMENT = (

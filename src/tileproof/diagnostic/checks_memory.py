@@ -112,10 +112,12 @@ STACK = (
         name="frames-beyond-stack",
         severity="warning",
         sentence="The stack frames of the deepest calls, as the host's GCC counts them, are larger than stack_size.",
-        cause="A frame also holds what the text does not show as an array: a std::array, vectors, spilt registers. The "
-        "device's compiler makes other frames, so this is an estimate; mlir-aie measures its own since August 2026, "
-        "and an older one says nothing.",
-        fix="raise stack_size, or hand the tile function a buffer to work in",
+        cause="A frame also holds what the text does not show as an array: a std::array, vectors, spilt registers. It "
+        "rests on this machine's g++, whose frames are not Peano's: vectors lie in them, for which a core has "
+        "registers, so of code with vectors that many bytes are taken off. mlir-aie measures Peano's own since "
+        "August 2026, and an older one says nothing.",
+        fix="raise stack_size by what is missing: that is never wrong where the memory has room; or read Peano's own "
+        "frames with -fstack-usage",
         example=in_tile_code(
             ("#include <cstdint>", "#include <array>\n#include <cstdint>"),
             (

@@ -159,6 +159,30 @@ FAULTS = (
         ),
     ),
     _fault(
+        "half-written",
+        sentence="An object is handed on of which a part was not written since it was acquired.",
+        cause="The rest holds what an earlier object left there, or what the memory held before. A loop that ends too "
+        "early, or a store under a condition, does that; where the rest seldom changes, many an answer is right.",
+        fix="write the whole object between acquire and release, or send less of it",
+        example=_tile(
+            right="    doubled(small, y);\n",
+            wrong="    for (int i = 0; i < count - 4; ++i) y[i] = small[i];\n",
+        ),
+    ),
+    _fault(
+        "left-over",
+        sentence="A run takes an object that an earlier run has left in the array.",
+        cause="Fifos keep their objects from run to run. A sequence that sends more than the cores take, or takes less "
+        "than they give, leaves some behind, and every later answer belongs to an earlier input: with inputs that are "
+        "all alike, nobody sees it.",
+        fix="make what the sequence moves equal to what the cores take and give",
+        example=_design(
+            right="aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1])",
+            wrong="aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 192][0, 0, 0, 1])",
+            options=" --runs 2",
+        ),
+    ),
+    _fault(
         "not-held",
         sentence="A core uses an object of a fifo that it has released, or has not acquired.",
         cause="A release gives the buffer to the other end at once, whose DMA or core may write or read it from then "
@@ -229,8 +253,51 @@ FAULTS = (
         example=_tile(right="    doubled(x, small);\n", wrong="    doubled(x + 1, small);\n"),
     ),
     _fault(
+        "out-of-local",
+        sentence="A tile function reads or writes past an end of one of its locals or statics.",
+        cause="Arrays have no bounds on the device: the access goes to what the compiler put beside the array, which "
+        "is another thing there than here. The emulator has red zones around what lies in memory; an access that "
+        "jumps over them, into another local or static, is not seen.",
+        fix="check the index against the size of the array",
+        example=_tile(
+            right="    doubled(small, y);\n",
+            wrong="    doubled(small, y);\n    y[0] += small[count + y[1] % 2];\n",
+        ),
+    ),
+    _fault(
+        "unset",
+        sentence="A tile function reads a local, a vector or an accumulator that nothing was put into.",
+        cause="It holds what an earlier call left in that register or in that place of the stack: zeros for a while, "
+        "perhaps, and something else in another run. The emulator fills what is not set with a pattern, and names a "
+        "read of it where it lies in memory or is a vector as a whole.",
+        fix="give it a value first: `= {}`, aie::zeros, or the first product instead of a sum",
+        example=_vectors(
+            "    aie::accum<acc64, 8> sum;\n"
+            "    sum = aie::mac(sum, aie::load_v<8>(x), aie::load_v<8>(x));\n"
+            "    aie::store_v(y, sum.to_vector<int32_t>(0));\n"
+        ),
+    ),
+    _fault(
+        "wild-access",
+        sentence="A tile function follows a pointer that leads neither into a buffer, nor to a local, nor to a static.",
+        cause="The address was computed wrong, or the pointer never set. A core has 20 bits of address, and whatever "
+        "they mean is touched.",
+        fix="check how the pointer is made",
+        example=Example(
+            command=_EMULATE,
+            changes=(
+                Change("tile.cc", "#include <cstdint>\n", "#include <cstdint>\n#include <cstdlib>\n"),
+                Change(
+                    "tile.cc",
+                    "    doubled(small, y);\n",
+                    "    doubled(small, y);\n    y[0] = *reinterpret_cast<const int32_t *>(&std::abort);\n",
+                ),
+            ),
+        ),
+    ),
+    _fault(
         "misaligned",
-        sentence="A vector is loaded or stored at an address that is no multiple of its size; the device moves other "
+        sentence="A vector or a number lies at an address that is no multiple of its size; the device moves other "
         "bytes.",
         cause="An aligned access drops the low bits of its address, so the device moves what begins before it. Buffers "
         "begin at aligned addresses; an offset into one, or rows of an odd length, lead to others.",

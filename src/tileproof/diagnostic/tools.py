@@ -51,6 +51,29 @@ TOOLS = (
         ),
     ),
     _tool(
+        "double-arithmetic",
+        "The tile code computes in double.",
+        "write float, and constants as 0.5f",
+        "A core has no arithmetic in double: the device would call a library for every operation, where this "
+        "machine has one instruction. A constant without an f is a double, and makes one of all that it meets.",
+        _tile_code("2 * x[i] + 1;", "2.5 * x[i] + 1;"),
+    ),
+    _tool(
+        "inline-assembly",
+        "The tile code has inline assembly.",
+        "write it in C++, or with the AIE API",
+        "It is one machine's, and this machine is not a core; what it does to memory nobody would check.",
+        _tile_code("    for (int i = 0", '    asm volatile("nop");\n    for (int i = 0'),
+    ),
+    _tool(
+        "not-checked",
+        "The tile code asks the compiler not to check a part of it.",
+        "leave the attribute out",
+        "no_sanitize and its kin take the checks of every load and store out of a function, and a pass would say "
+        "nothing of it.",
+        _tile_code('extern "C"', '__attribute__((no_sanitize("address"))) extern "C"'),
+    ),
+    _tool(
         "shared-between-cores",
         "Compiled tile code keeps a value once for all cores.",
         "build it again",

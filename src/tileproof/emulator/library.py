@@ -20,10 +20,14 @@ class StackNeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """Compiled tile code, and what the emulator must know of it: `stacks` by tile function."""
+    """Compiled tile code, and what the emulator must know of it: `stacks` by tile function; `kept`, the locals that lie
+    in memory on the device, too (check/kept.py); and `unbounded`, the tile functions of whose stack nobody can say
+    before what they take, and why."""
 
     code: bytes = field(repr=False)
     stacks: Mapping[str, StackNeed] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    unbounded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

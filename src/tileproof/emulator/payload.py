@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import Problem
 
-FORMAT = 2
+FORMAT = 3
 # A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
 _MAX_MEMBER_BYTES = 64 * 1024 * 1024
 _DATE = (1980, 1, 1, 0, 0, 0)  # zip's first; equal input gives equal bytes
@@ -46,7 +46,18 @@ def pack_payload(payload: Payload) -> bytes:
 
 def _manifest(payload: Payload) -> dict[str, object]:
     stacks = {name: asdict(need) for name, need in payload.library.stacks.items()}
-    return {"format": FORMAT, "machine": payload.machine, "stacks": stacks}
+    library = payload.library
+    known = {"stacks": stacks, "kept": dict(library.kept), "unbounded": dict(library.unbounded)}
+    return {"format": FORMAT, "machine": payload.machine, **known}
+
+
+def _library(code: bytes, manifest: dict[str, dict[str, dict[str, object]]]) -> Library:
+    return Library(
+        code=code,
+        stacks={str(function): _need(need) for function, need in manifest["stacks"].items()},
+        kept={str(local): str(braces) for local, braces in manifest["kept"].items()},
+        unbounded={str(function): str(why) for function, why in manifest["unbounded"].items()},
+    )
 
 
 def _need(need: dict[str, object]) -> StackNeed:
@@ -61,11 +72,10 @@ def unpack_payload(data: bytes, name: str) -> Payload:
             number, machine = manifest["format"], str(manifest["machine"])
             if number != FORMAT or machine != platform.machine():
                 raise _of_another(name, number, machine)
-            stacks = {str(function): _need(need) for function, need in manifest["stacks"].items()}
             return Payload(
                 design=_member(archive, "design.mlir").decode(),
                 lowered=_member(archive, "design.lowered"),
-                library=Library(code=_member(archive, "tile.so"), stacks=stacks),
+                library=_library(_member(archive, "tile.so"), manifest),
                 machine=machine,
             )
     except _UNREADABLE as error:

@@ -54,6 +54,7 @@ def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
     times = f"{runs} runs, " if runs > 1 else ""
     lines = [
         *(f"fault: {fault.paragraph}" for fault in emulation.faults),
+        *(warning.paragraph for warning in emulation.warnings),
         f"{name}: @{emulation.sequence} {ended} on the emulated {emulation.device}"
         f" ({times}{calls:,} {'call' if calls == 1 else 'calls'} of tile functions)",
         *(f"  {timeline}" for timeline in [emulation.reports[-1].timeline] if timeline is not None),
@@ -88,6 +89,7 @@ def as_json(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
             "runs": len(emulation.reports),
             "calls": sum(report.calls for report in emulation.reports),
             "faults": [fault.as_json() for fault in emulation.faults],
+            "warnings": [warning.as_json() for warning in emulation.warnings],
             "modelled": [_modelled(report.timeline) for report in emulation.reports if report.timeline is not None],
             "arguments": [
                 {

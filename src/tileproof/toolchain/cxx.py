@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,25 +14,27 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.shadow import SHADOW_OFFSET
 
 _TIMEOUT_S = 20.0
 
 # -fwrapv and no strict aliasing: AIE integer arithmetic wraps, and tile code casts between vector types.
 TILE_CODE_FLAGS = (
     *("-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default"),
-    *("-Wall", "-Wextra", "-Wno-unknown-pragmas"),
+    *("-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Werror=uninitialized", "-Wno-error=maybe-uninitialized"),
     "-g1",  # so that a finding has its line
 )
-RUNTIME_FLAGS = ("-std=c++20", "-O2", "-fPIC")
+RUNTIME_FLAGS = ("-std=c++20", "-O2", "-fPIC", f"-DTILEPROOF_SHADOW_OFFSET={SHADOW_OFFSET}")
 
-# Every load and store calls a function of ours (runtime/tileproof_checks.cc); both compilers know this mode, by
-# different names. Locals and globals need no red zones: what they hold is no tile memory. memcpy and its kin go by
+# Every load and store calls a function of ours (runtime/tileproof_checks.cc), locals and tables have red zones around
+# them, and what nobody set holds a pattern; both compilers know this mode, by different names. memcpy and its kin go by
 # clang as __asan_memcpy; GCC before 13 cannot do that, so they stay plain calls, which the linker sends to ours.
 _GCC_CHECKS = (
     "-fsanitize=kernel-address",
     "--param=asan-instrumentation-with-call-threshold=0",
-    "--param=asan-stack=0",
-    "--param=asan-globals=0",
+    "--param=asan-stack=1",
+    "--param=asan-globals=1",
+    f"-fasan-shadow-offset={SHADOW_OFFSET}",
     "-fno-builtin-memcpy",
     "-fno-builtin-memmove",
     "-fno-builtin-memset",
@@ -40,15 +43,20 @@ _GCC_CHECKS = (
 )
 _CLANG_CHECKS = (
     "-fsanitize=kernel-address",
-    "-mllvm",
-    "-asan-instrumentation-with-call-threshold=0",
-    "-mllvm",
-    "-asan-stack=0",
-    "-mllvm",
-    "-asan-globals=0",
-    "-mllvm",
-    "-asan-kernel-mem-intrinsic-prefix=1",
+    *(
+        word
+        for option in (
+            "instrumentation-with-call-threshold=0",
+            "stack=1",
+            "globals=1",
+            f"mapping-offset={SHADOW_OFFSET}",
+            "kernel-mem-intrinsic-prefix=1",
+        )
+        for word in ("-mllvm", f"-asan-{option}")
+    ),
 )
+_PATTERN_INIT = "-ftrivial-auto-var-init=pattern"
+_PATTERN_INIT_SINCE = 12  # of GCC; every clang that knows C++20 has it
 _GCC_LINK = ("-Wl,--wrap=memcpy", "-Wl,--wrap=memmove", "-Wl,--wrap=memset")
 
 
@@ -63,7 +71,15 @@ class CxxCompiler:
     @property
     def check_flags(self) -> tuple[str, ...]:
         """Flags that make the compiler report every load and store of the tile code."""
-        return _CLANG_CHECKS if self.is_clang else _GCC_CHECKS
+        if self.is_clang:
+            return (*_CLANG_CHECKS, _PATTERN_INIT)
+        return (*_GCC_CHECKS, _PATTERN_INIT) if self.major >= _PATTERN_INIT_SINCE else _GCC_CHECKS
+
+    @property
+    def major(self) -> int:
+        """The number of the release; 0 where its first line has none."""
+        numbers = re.findall(r"(\d+)\.\d+", self.version)
+        return int(numbers[-1]) if numbers else 0
 
     @property
     def link_flags(self) -> tuple[str, ...]:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import subprocess
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from tileproof import library
-from tileproof.errors import Problem
-from tileproof.toolchain.cxx import find_cxx
-
-_TIMEOUT_S = 60.0
 _NODE = re.compile(r'node: { title: "(?P<title>[^"]+)" label: "(?P<label>[^"]*)"')
 _EDGE = re.compile(r'edge: { sourcename: "(?P<caller>[^"]+)" targetname: "(?P<callee>[^"]+)"')
 _BYTES = re.compile(r"(\d+) bytes")
@@ -27,6 +18,7 @@ class Frame:
 
     function: str
     nbytes: int
+    is_dynamic: bool = False  # takes more while it runs: alloca, or an array of a size that is not a constant
 
 
 @dataclass(frozen=True)
@@ -46,38 +38,29 @@ class Frames:
         below = (self._worst(callee, above | {name}) for callee in self.calls.get(name, ()))
         return (self.frames[name], *max(below, key=_total, default=()))
 
+    def unbounded(self, function: str) -> str:
+        """Why nobody can say before what the stack of `function` takes; empty where it can be said."""
+        for name in sorted(self._reached(function)):
+            if name in self.frames and self.frames[name].is_dynamic:
+                return f"{self.frames[name].function} takes some of it while it runs"
+            if name in self.frames and name in self._reached(name, itself=False):
+                return f"{self.frames[name].function} calls itself"
+        return ""
+
+    def _reached(self, name: str, *, itself: bool = True) -> frozenset[str]:
+        """All that a function may call, directly or not."""
+        reached: set[str] = {name} if itself else set()
+        waiting = list(self.calls.get(name, ()))
+        while waiting:
+            one = waiting.pop()
+            if one not in reached:
+                reached.add(one)
+                waiting += self.calls.get(one, ())
+        return frozenset(reached)
+
 
 def _total(path: tuple[Frame, ...]) -> int:
     return sum(frame.nbytes for frame in path)
-
-
-def measure_frames(tile_code: Mapping[str, str], aie_arch: int, headers: Mapping[str, str]) -> Frames | None:
-    """Compile texts by file name for the host, and read the frames; None where that cannot be done here. `headers` are
-    what they include, by that name.
-
-    Without a red zone, which the device has not either.
-    """
-    try:
-        cxx = find_cxx()
-    except Problem:
-        return None
-    if cxx.is_clang:
-        return None  # only GCC writes call graphs
-    red_zone = ["-mno-red-zone"] if platform.machine() in ("x86_64", "AMD64") else []
-    flags = ["-std=c++20", "-O2", "-fwrapv", "-fcallgraph-info=su", *red_zone, f"-D__AIE_ARCH__={aie_arch}"]
-    with tempfile.TemporaryDirectory(prefix="tileproof-frames-") as folder:
-        for name, text in headers.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8")
-        for number, text in enumerate(tile_code.values()):
-            (Path(folder) / f"{number}.cc").write_text(text, encoding="utf-8")
-            command = [*cxx.command, *flags, "-I", str(library.include_dir()), "-c", f"{number}.cc"]
-            try:
-                done = subprocess.run(command, cwd=folder, capture_output=True, timeout=_TIMEOUT_S, check=False)
-            except (OSError, subprocess.TimeoutExpired):
-                return None
-            if done.returncode:
-                return None  # what is wrong with the code is the build's to say
-        return read_frames(path.read_text(encoding="utf-8", errors="replace") for path in Path(folder).glob("*.ci"))
 
 
 def read_frames(graphs: Iterable[str]) -> Frames:
@@ -88,7 +71,9 @@ def read_frames(graphs: Iterable[str]) -> Frames:
         for node in _NODE.finditer(graph):
             size = _BYTES.search(node["label"])
             if size is not None:
-                frames[node["title"]] = Frame(node["label"].split("\\n")[0], int(size[1]))
+                frames[node["title"]] = Frame(
+                    node["label"].split("\\n")[0], int(size[1]), is_dynamic="(dynamic" in node["label"]
+                )
         for edge in _EDGE.finditer(graph):
             calls[edge["caller"]].add(edge["callee"])
     return Frames(frames, {caller: frozenset(callees) for caller, callees in calls.items()})

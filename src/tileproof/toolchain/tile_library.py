@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,11 @@ _TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class CompiledTileCode:
-    """A shared library, and the call graphs with frames that GCC wrote with it; clang writes none."""
+    """A shared library; the assembly of each file, by its name; and the call graphs with frames that GCC wrote with
+    it: clang writes none."""
 
     code: bytes
+    listings: Mapping[str, str]
     graphs: tuple[str, ...]
 
 
@@ -33,12 +35,12 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
         flags = (*TILE_CODE_FLAGS, *cxx.check_flags, f"-D__AIE_ARCH__={aie_arch}", "-I", str(library.include_dir()))
         objects = [f"{number}.o" for number in range(len(files))]
         for file, made in zip(files, objects, strict=True):
-            _run(
-                (*cxx.command, *flags, "-c", str(file.resolve()), "-o", made),
-                folder,
-                "compile-failed",
-                f"{file} does not compile",
-            )
+            listing = f"{made.removesuffix('.o')}.s"
+            for arguments in (
+                (*flags, "-S", str(file.resolve()), "-o", listing),
+                ("-c", listing, "-o", made),
+            ):
+                _run((*cxx.command, *arguments), folder, "compile-failed", f"{file} does not compile")
         checks = ("tileproof_checks.cc", "-o", "tileproof_checks.o")
         _run(
             (*cxx.command, *RUNTIME_FLAGS, "-c", *checks),
@@ -49,8 +51,11 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
         # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.
         linking = ("-shared", "-Wl,-z,defs", "-o", "tile.so", *objects, "tileproof_checks.o", *cxx.link_flags)
         _run((*cxx.command, *linking), folder, "link-failed", "the tile code cannot be linked")
+        listings = {
+            file.name: (folder / f"{number}.s").read_text(errors="replace") for number, file in enumerate(files)
+        }
         graphs = tuple(path.read_text(errors="replace") for path in sorted(folder.glob("[0-9]*.ci")))
-        return CompiledTileCode((folder / "tile.so").read_bytes(), graphs)
+        return CompiledTileCode((folder / "tile.so").read_bytes(), listings, graphs)
 
 
 def _run(command: Sequence[str], folder: Path, id: str, what: str) -> None:

@@ -209,6 +209,7 @@ class Proof:
             outputs=comparisons,
             state=result.state_name,
             artifacts=self.source.artifacts,
+            warnings=self.source.warnings,
             seconds={"build": self.source.build_s, "load": self.load_s, **result.seconds},
             faults=faults,
             cycles=result.timeline.cycles if result.timeline is not None else None,

@@ -43,6 +43,7 @@ class Source:
     build_s: float
     machine: Mapping[str, str]
     load: Callable[[Counted], Kernel]
+    warnings: tuple[str, ...] = ()  # of the checks of its build
     pair: Snapshot | None = None  # what `load` takes, of a device; it goes with this object
 
 
@@ -52,7 +53,7 @@ def find_source(rendered: Rendered, request: VerifyRequest, say: Callable[[str],
         return _recorded(rendered, request)
     started = time.perf_counter()
     say(f"{rendered.spec.name}: build")
-    xclbin, insts = _given_pair(request) or _built_pair(rendered, request, say)
+    xclbin, insts, warnings = _given_pair(request) or _built_pair(rendered, request, say)
     build_s = time.perf_counter() - started
     # Read once: its turn may come in hours, and another build may lie there by then.
     data, words = bytes_of(xclbin), bytes_of(insts)
@@ -72,6 +73,7 @@ def find_source(rendered: Rendered, request: VerifyRequest, say: Callable[[str],
             "sha256": hashlib.sha256(data).hexdigest(),
             "evidence": _evidence(rendered, provenance.digest.encode() if provenance else data, words),
         },
+        warnings=warnings,
         toolchain=provenance.toolchain if provenance else "unknown",
         build_s=build_s,
         machine={},
@@ -112,7 +114,7 @@ def _evidence(rendered: Rendered, built: bytes, insts: bytes) -> str:
     return digest.hexdigest()
 
 
-def _given_pair(request: VerifyRequest) -> tuple[Path, Path] | None:
+def _given_pair(request: VerifyRequest) -> tuple[Path, Path, tuple[str, ...]] | None:
     if (request.run.xclbin is None) != (request.run.insts is None):
         raise Problem(
             "--xclbin and --insts go together",
@@ -121,15 +123,18 @@ def _given_pair(request: VerifyRequest) -> tuple[Path, Path] | None:
             why="a host loads the pair that one build made",
             fix="give both, or none of them",
         )
-    return (request.run.xclbin, request.run.insts) if request.run.xclbin and request.run.insts else None
+    return (request.run.xclbin, request.run.insts, ()) if request.run.xclbin and request.run.insts else None
 
 
-def _built_pair(rendered: Rendered, request: VerifyRequest, say: Callable[[str], None]) -> tuple[Path, Path]:
+def _built_pair(
+    rendered: Rendered, request: VerifyRequest, say: Callable[[str], None]
+) -> tuple[Path, Path, tuple[str, ...]]:
+    """The pair that a build makes, and what its checks warn of."""
     if request.run.device != NPU:
         # The compiler is a process of its own: what the run will need is imported while it works.
         Thread(target=lambda: import_module("tileproof.emulator.pyxrt"), daemon=True).start()
     artifacts = build_kernel(rendered, request.built, say)
-    return artifacts.xclbin, artifacts.insts
+    return artifacts.xclbin, artifacts.insts, artifacts.warnings
 
 
 def _refuse_another(variant: str, provenance: Provenance | None, xclbin: Path) -> None:

@@ -36,6 +36,7 @@ class Verdict:
     artifacts: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)  # build, load, and the phases of the run that was judged
     faults: tuple[Diagnostic, ...] = ()
+    warnings: tuple[str, ...] = ()  # of the checks that the build made
     cycles: int | None = None  # as the emulator's model counts them
     modelled: str = ""
     runs: tuple[RunTime, ...] = ()  # of every run of the case

@@ -60,6 +60,7 @@ _VERDICT = {
     "artifacts": dict,
     "seconds": dict,
     "faults": list,
+    "warnings": list,
     "cycles": (int, type(None)),
     "runs": list,
     "times": dict,
@@ -87,7 +88,8 @@ def _verdict_from(fields: dict[str, Any]) -> Verdict:
     fields.pop("times")
     faults = tuple(map(Diagnostic.from_json, fields["faults"]))
     outputs, runs = tuple(map(_output_from, fields.pop("outputs"))), tuple(map(_run_from, fields.pop("runs")))
-    return Verdict(**{**fields, "outputs": outputs, "runs": runs, "faults": faults})
+    warnings = tuple(map(str, fields["warnings"]))
+    return Verdict(**{**fields, "outputs": outputs, "runs": runs, "faults": faults, "warnings": warnings})
 
 
 def _output_from(output: dict[str, Any]) -> Comparison:

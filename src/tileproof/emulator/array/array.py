@@ -14,6 +14,7 @@ from tileproof.emulator.array.deadlock import CONTROLLER, deadlock
 from tileproof.emulator.array.dma import ChainProgram, Outlet, ShimChannel
 from tileproof.emulator.array.engine import Adversary, Engine, LockState, StreamEnd, Task, Tokens
 from tileproof.emulator.array.faults import SILENT, RunReport, sort_of
+from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import Bytes, TileMemories
 from tileproof.emulator.array.races import Races, unguarded
 from tileproof.emulator.array.registers import TileRegisters
@@ -53,6 +54,7 @@ class Array:
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.races = Races(self.engine, unguarded(design), self._report)
+        self.left_over = LeftOver.of_design(design, self._report)
         self.tiles = TileRegisters(self.engine, self.memories, design, self.locks, self.races)
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
         self._inlets: dict[tuple[tuple[int, int], int], StreamEnd] = {}
@@ -176,6 +178,7 @@ class Array:
             code=code,
             cascade=cascades[tile.at],
             races=self.races,
+            left_over=self.left_over,
             breadcrumb=breadcrumb,
             report=self._report,
         )
@@ -192,6 +195,7 @@ class Array:
             outlet=self._outlet(chain.tile, chain.channel) if chain.direction == MM2S else Outlet(""),
             inlet=self._inlets.get(at) if chain.direction != MM2S else None,
             races=self.races,
+            left_over=self.left_over,
             report=self._report,
         )
 
@@ -217,6 +221,8 @@ class Array:
     def _report(self, fault: Diagnostic) -> None:
         if self.manner.as_hardware and fault.id in SILENT:
             return
+        if fault.id == "half-written" and self.faults:
+            return  # what went elsewhere is told already, and is missing here
         # A fault of every call is one finding.
         if len(self.faults) < MAX_FAULTS and all(sort_of(fault) != sort_of(known) for known in self.faults):
             self.faults.append(fault)
@@ -228,6 +234,7 @@ class Array:
         self.faults, self._graph = [], ""
         if self._ended is not None:
             return RunReport(state=ERROR, faults=(self._ended,))
+        self.left_over.begin(instructions)
         calls = sum(core.calls for core in self.cores)
         begun = _Begun(self)
         self.engine.spans = [] if self.manner.trace else None

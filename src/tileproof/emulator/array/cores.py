@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, c
 from tileproof.emulator.array.cascade import CASCADE_BYTES, CascadeEnds
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.array.faults import nothing_new
+from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Races
 from tileproof.emulator.array.tile_code import TileCode
@@ -90,6 +91,7 @@ class CoreProgram:
     code: TileCode | None
     cascade: CascadeEnds
     races: Races
+    left_over: LeftOver
     breadcrumb: Callable[[str], None]
     report: Callable[[Diagnostic], None]
     calls: int = 0
@@ -263,6 +265,10 @@ class CoreProgram:
                     # Values that a fifo begins with are there to be sent as they are.
                     if not buffer.initial:
                         self.memories.hand_out(buffer)
+            else:
+                for buffer in view[objects.held :]:
+                    place = replace(operation.place, tile=self.lowered.core.tile.at, buffer=buffer.name)
+                    self.left_over.meets(buffer.name, f"@{objects.end.fifo}", f"{self.name} takes", place)
             objects.held += missing
         self._values[operation.view] = tuple(view)
 
@@ -286,6 +292,9 @@ class CoreProgram:
                 fix="release what was acquired, once",
             )
         self.held -= set(objects.view(count))
+        if objects.end.port == "Produce":
+            for name in objects.view(count):
+                self.left_over.fills(name)
         objects.held -= count
         objects.position += count
         self._progress()

@@ -26,6 +26,7 @@ from tileproof.emulator.array.engine import (
     Tokens,
     Work,
 )
+from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Races
 from tileproof.emulator.cost.cycles import HOP_CYCLES, STREAM_BYTES_PER_CYCLE
@@ -137,6 +138,7 @@ class ChainProgram:
     outlet: Outlet  # of an MM2S channel
     inlet: StreamEnd | None  # of an S2MM channel
     races: Races
+    left_over: LeftOver
     report: Callable[[Diagnostic], None]
 
     @property
@@ -182,20 +184,20 @@ class ChainProgram:
     def _send(self, bd: Bd, buffer: PlacedBuffer) -> Work:
         width, elements = buffer.type.dtype.nbytes, _elements(bd)
         known = self.memories.known_of(buffer).reshape(-1, width)[elements]
-        if not (known & FRESH).any():
-            self.report(self._nothing_new(bd, ever=bool((known & EVER).any())))
+        fresh: npt.NDArray[np.bool_] = np.any(known & FRESH, axis=1)
+        if not fresh.all():
+            self.report(self._not_written(bd, known, fresh))
         ends = self.outlet.ends(bd.packet)
         if not ends:
             self.report(self.outlet.lost(bd.packet, self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")))
             yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
         self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"))
-        if bd.pads:
-            data = _padded(bd, self.memories.view(buffer).reshape(-1, width)[elements])
-            yield from send(self.engine, ends, data, bd.buffer)
-            return
         # A copy: the words are on their way, whatever happens to the buffer afterwards.
-        data = self.memories.view(buffer).reshape(-1, width)[elements].copy().reshape(-1)
-        yield from send(self.engine, ends, data, bd.buffer)
+        data = self.memories.view(buffer).reshape(-1, width)[elements].copy()
+        yield from send(self.engine, ends, _padded(bd, data) if bd.pads else data.reshape(-1), bd.buffer)
+        if bd.acquire is not None:  # now that somebody has taken it: it may have waited since an earlier run
+            at = self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")
+            self.left_over.meets(bd.buffer, self.chain.label, f"{self.name} sends", at)
 
     def _receive(self, bd: Bd, buffer: PlacedBuffer) -> Work:
         assert self.inlet is not None
@@ -205,9 +207,21 @@ class ChainProgram:
         self.races.writes(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"))
         self.memories.view(buffer).reshape(-1, width)[elements] = arrived.reshape(-1, width)
         self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
+        self.left_over.fills(bd.buffer)
 
-    def _nothing_new(self, bd: Bd, *, ever: bool) -> Diagnostic:
-        if ever:
+    def _not_written(self, bd: Bd, known: Bytes, fresh: npt.NDArray[np.bool_]) -> Diagnostic:
+        """An object of which not every element is fresh: `known` of its bytes, a row for each element that is sent."""
+        if fresh.any():
+            missing = np.flatnonzero(~fresh)
+            return Diagnostic(
+                id="half-written",
+                what=f"an object of {self.chain.label} is handed on, and a part of it was not written",
+                place=self._at(bd, f"{self.name}, BD {bd.bd_id}, {bd.buffer}"),
+                why=f"{len(missing):,} of the {len(fresh):,} elements that are sent, the first of them element "
+                f"{missing[0]:,} of the transfer: what arrives there is an earlier object's, or nobody's",
+                fix="let the core write all of the object between acquire and release, or send less of it",
+            )
+        if (known & EVER).any():
             return Diagnostic(
                 id="stale",
                 what=f"an object of {self.chain.label} is handed on, and nobody has written it since it was acquired",

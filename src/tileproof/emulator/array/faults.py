@@ -11,7 +11,8 @@ from tileproof.emulator.array.timeline import Timeline
 # What the device does without a word: under --as-hardware it happens here without a word too.
 SILENT = frozenset(
     {
-        *("misaligned", "out-of-bounds", "stack-overflow", "unwritten", "stale", "shift", "index"),
+        *("misaligned", "out-of-bounds", "out-of-local", "wild-access", "stack-overflow", "shift", "index"),
+        *("unset", "unwritten", "stale", "half-written", "left-over"),
         *("queue-overrun", "no-sync", "no-route", "race", "bd-in-flight", "not-held"),
     }
 )

@@ -10,7 +10,6 @@ while the tile function runs: running over the end that they share would be seen
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.device_model import CORE, TILE_KINDS
+from tileproof.emulator.array.pages import NO_ACCESS, PAGE, protect
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Tile
 
@@ -31,13 +31,10 @@ TILE_POISON = 0xC3
 OPEN, FRESH, EVER, DIRTY = 1, 2, 4, 8
 
 # A host function's frame that does not fit where the device has its stack goes on below the tile's memory.
-_BELOW_STACK = 256 * 1024
+BELOW_STACK = 256 * 1024
 
 # Between two buffers that lie apart; a multiple of the widest alignment.
 _GAP = 64
-
-_PAGE = mmap.PAGESIZE
-_PROT_NONE = 0
 
 Bytes = npt.NDArray[np.uint8]
 _Key = tuple[tuple[int, int], str]  # a buffer by its tile and its name
@@ -71,30 +68,30 @@ class TileMemories:
     def __init__(self, tiles: Iterable[Tile], buffers: Iterable[PlacedBuffer] = ()) -> None:
         sizes = [(tile, TILE_KINDS[tile.kind].memory_bytes) for tile in tiles if TILE_KINDS[tile.kind].memory_bytes]
         # Below a core's memory there is room for what a host's stack needs more; guard pages are around all of it.
-        below = [_BELOW_STACK if tile.kind == CORE else 0 for tile, _ in sizes]
+        below = [BELOW_STACK if tile.kind == CORE else 0 for tile, _ in sizes]
         # Whole banks, so that what is apart is in the bank that it was in.
         self._apart = _rounded_up(
-            _PAGE + sum(size + _PAGE for _, size in sizes) + sum(below), TILE_KINDS[CORE].bank_bytes
+            PAGE + sum(size + PAGE for _, size in sizes) + sum(below), TILE_KINDS[CORE].bank_bytes
         )
         in_order = sorted(buffers, key=lambda buffer: (buffer.tile.at, buffer.address))
         self._gaps = {_key(buffer): _GAP * number for number, buffer in enumerate(in_order)}
         self._moves = _NO_MOVES  # of the call that runs
         self._known_moves: dict[tuple[_Key, ...], _Moves] = {}
-        end = _rounded_up(2 * self._apart + _GAP * (len(in_order) + 1), _PAGE)
-        self._map = mmap.mmap(-1, end + _PAGE)
+        end = _rounded_up(2 * self._apart + _GAP * (len(in_order) + 1), PAGE)
+        self._map = mmap.mmap(-1, end + PAGE)
         self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
         self.base = self.bytes.ctypes.data
         self.known: Bytes = np.zeros(len(self.bytes), dtype=np.uint8)
         self.windows: dict[tuple[int, int], Window] = {}
-        offset = _PAGE
+        offset = PAGE
         for guard in (0, end):
-            _protect(self.base + guard, _PAGE, _PROT_NONE)
+            protect(self.base + guard, PAGE, NO_ACCESS)
         for (tile, size), room in zip(sizes, below, strict=True):
             offset += room
             self.windows[tile.at] = Window(tile, self.base + offset, size)
             self.bytes[offset : offset + size] = TILE_POISON
-            _protect(self.base + offset + size, _PAGE, _PROT_NONE)
-            offset += size + _PAGE
+            protect(self.base + offset + size, PAGE, NO_ACCESS)
+            offset += size + PAGE
 
     def view(self, buffer: PlacedBuffer) -> Bytes:
         """The bytes of a buffer; writing to it writes the tile's memory."""
@@ -188,14 +185,14 @@ class TileMemories:
     def as_stack(self, tile: Tile, nbytes: int) -> Iterator[Bytes]:
         """Let the running function keep its locals in the first `nbytes` of a tile; gives those bytes."""
         start = self.windows[tile.at].address - self.base
-        region = self.known[start - _BELOW_STACK : start + nbytes]
+        region = self.known[start - BELOW_STACK : start + nbytes]
         before, content = region.copy(), self.bytes[start : start + nbytes].copy()
         region[:] = OPEN | FRESH | EVER
         try:
             yield self.bytes[start : start + nbytes]
         finally:
             region[:] = before
-            region[_BELOW_STACK:][self.bytes[start : start + nbytes] != content] |= FRESH | EVER
+            region[BELOW_STACK:][self.bytes[start : start + nbytes] != content] |= FRESH | EVER
 
     def locate(self, address: int) -> tuple[Tile, int] | None:
         """The tile and the address in its memory that `address` of this process means; None outside all of them.
@@ -207,7 +204,7 @@ class TileMemories:
             near = max(before, key=self.address_of)
             return near.tile, near.address + address - self.address_of(near)
         for window in self.windows.values():
-            if window.address - _PAGE <= address < window.address + window.nbytes + _PAGE:
+            if window.address - PAGE <= address < window.address + window.nbytes + PAGE:
                 return window.tile, address - window.address
         return None
 
@@ -237,9 +234,3 @@ def _touch(before: PlacedBuffer, buffer: PlacedBuffer) -> bool:
 
 def _rounded_up(nbytes: int, unit: int) -> int:
     return -(-nbytes // unit) * unit
-
-
-def _protect(address: int, size: int, protection: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), ctypes.c_int(protection)) != 0:
-        raise OSError(ctypes.get_errno(), "mprotect of a guard page")

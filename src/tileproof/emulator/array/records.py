@@ -16,10 +16,32 @@ class BadAccess(ctypes.Structure):
 
     _fields_ = (
         ("kind", ctypes.c_uint32),
-        ("nbytes", ctypes.c_uint32),
+        ("is_store", ctypes.c_uint32),
+        ("nbytes", ctypes.c_size_t),
         ("address", ctypes.c_size_t),
         ("pc", ctypes.c_size_t),
+        ("name", ctypes.c_char_p),
+        ("begin", ctypes.c_size_t),
+        ("size", ctypes.c_size_t),
     )
+
+
+class StackWindow(ctypes.Structure):
+    """`tileproof_stack_window` of tileproof_checks.hpp."""
+
+    _fields_ = (
+        ("low", ctypes.c_size_t),
+        ("size", ctypes.c_size_t),
+        ("written", ctypes.c_size_t),
+        ("lowest", ctypes.c_size_t),
+        ("deepest", ctypes.c_size_t),
+    )
+
+
+class FrameNotes(ctypes.Structure):
+    """`tileproof_frame_notes` of tileproof_checks.hpp."""
+
+    _fields_ = (("count", ctypes.c_uint64), ("descriptions", ctypes.c_char_p * 64))
 
 
 class Accesses(ctypes.Structure):

@@ -8,17 +8,20 @@ call runs with its locals in tile memory; every other one runs on the host's sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tileproof.device_model import TILE_KINDS, Generation
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.emulator.array.locals import Local, nbytes_of
 from tileproof.emulator.array.memory import Bytes
 from tileproof.emulator.library import StackNeed
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Function, Tile
+
+_TOLD = 4  # locals that a finding names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,31 @@ class CoreStack:
             "over is not known"
         )
         return self._fault(function, need, why, who)
+
+    def too_small_for(self, function: Function, kept: Sequence[Local], who: Place) -> Diagnostic | None:
+        """Whether the locals that lay in memory in a call on this machine's stack are more than this one has."""
+        nbytes = nbytes_of(kept)
+        if self.generation.entry_frame + nbytes <= self.nbytes:
+            return None
+        largest = sorted(kept, key=lambda local: -local.nbytes)[:_TOLD]
+        text = " and ".join(f"{local.name} has {local.nbytes:,}" for local in largest)
+        above = [buffer for buffer in self.buffers if buffer.address < self.generation.entry_frame + nbytes]
+        damage = (
+            "above the stack lie " + ", ".join(buffer.name for buffer in above) if above else "no buffer lies there"
+        )
+        return self._fault(function, StackNeed(arrays=nbytes, text=text), damage, who)
+
+    def too_deep(self, function: Function, depth: int, why: str, who: Place) -> Diagnostic:
+        """What a call took of this machine's stack, where nobody can say before what it takes of the device's."""
+        return Diagnostic(
+            id="stack-overflow",
+            what=f"{function.name} runs over the end of the stack of {self.tile}: it took {depth:,} bytes of this "
+            f"machine's, and stack_size is {self.nbytes:,}",
+            place=who,
+            why=f"{why}, so what it takes of the device's is known to nobody before; the frames of Peano are other "
+            "ones, and none of them is checked when it runs",
+            fix="write it with a loop and with arrays of a fixed size, or give the core a larger stack_size",
+        )
 
     def _fault(self, function: Function, need: StackNeed, damage: str, who: Place) -> Diagnostic:
         entry = self.generation.entry_frame

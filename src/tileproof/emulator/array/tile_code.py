@@ -14,8 +14,10 @@ from typing import TypeVar
 from tileproof.device_model import Generation
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
-from tileproof.emulator.array.call_on_stack import call_on_stack
-from tileproof.emulator.array.memory import TileMemories
+from tileproof.emulator.array.host_stack import map_shadow_of_main_stack
+from tileproof.emulator.array.locals import Local, kept_locals
+from tileproof.emulator.array.memory import BELOW_STACK, TileMemories
+from tileproof.emulator.array.native_calls import NativeCalls
 from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, Window
 from tileproof.emulator.array.source_lines import source_line
 from tileproof.emulator.array.stack import CoreStack
@@ -68,13 +70,16 @@ class TileCode:
         as_hardware: bool = False,
     ) -> None:
         self._memories = memories
-        self._needs = library.stacks
+        self._needs, self._kept, self._unbounded = library.stacks, library.kept, library.unbounded
+        self._locals: dict[str, tuple[Local, ...]] = {}  # of the deepest call of each function so far
         self._stack = stack
         self._breadcrumb = breadcrumb
         breadcrumb("the constructors of the tile code")
+        map_shadow_of_main_stack()
         self._handle, self._library = _load(library.code)
         breadcrumb("")
         weakref.finalize(self, _unload, self._handle, self._library._handle)
+        self._native = NativeCalls(self._library)
         self.functions = {function.name: self._function(function) for function in functions}
         self._bad_access = _symbol(self._library, "tileproof_bad_access", BadAccess)
         self._accesses = _symbol(self._library, "tileproof_accesses", Accesses)
@@ -124,9 +129,27 @@ class TileCode:
                 if need is not None and overflows:
                     found.append(self._call_on_tile(function, values, need, who))
                 else:
-                    function.call(*values)
+                    found += self._call_watched(function, values, who)
             found += self._faults(function.declared, buffers, who)
         return Called(self._cycles(), tuple(found))
+
+    def _call_watched(self, function: TileFunction, values: Sequence[int | float], who: Place) -> list[Diagnostic]:
+        """Call a function with its locals on a stack of this machine; tell if the device's is too small for them."""
+        name = function.declared.name
+        if name in self._unbounded:
+            return self._call_sounded(function, values, who)
+        frames = self._native.call(name, function.call, values)
+        if frames:
+            self._locals[name] = kept_locals(frames, self._kept)
+        too_small = self._stack.too_small_for(function.declared, self._locals.get(name, ()), who)
+        return [] if too_small is None else [too_small]
+
+    def _call_sounded(self, function: TileFunction, values: Sequence[int | float], who: Place) -> list[Diagnostic]:
+        """Call a function of whose stack nobody can say before what it takes; tell if it took more than there is."""
+        name = function.declared.name
+        depth = self._native.sounded(lambda: self._native.call(name, function.call, values))
+        why = self._unbounded[name]
+        return [] if depth <= self._stack.nbytes else [self._stack.too_deep(function.declared, depth, why, who)]
 
     def _call_on_tile(
         self, function: TileFunction, values: Sequence[int | float], need: StackNeed, who: Place
@@ -136,7 +159,8 @@ class TileCode:
         with self._memories.as_stack(self._stack.tile, extent) as memory:
             before = memory.copy()
             self._breadcrumb(json.dumps(self._stack.before_the_call(function.declared, need, who).as_json()))
-            call_on_stack(self._library, function.call, values, memory.ctypes.data + extent)
+            top = memory.ctypes.data + extent
+            self._native.call_in_tile(function.call, values, top - extent - BELOW_STACK, top)
             return self._stack.fault(function.declared, need, before, memory, who)
 
     def _cycles(self) -> CallCycles:

@@ -11,14 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.check.checked import Checked
-from tileproof.check.code import parameter_count, parameter_type
-from tileproof.check.tile_code import TileCode
 from tileproof.device_model import device_named
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES
 from tileproof.emulator.array.faults import RunReport, sort_of
-from tileproof.emulator.design.stack_needs import stack_needs
+from tileproof.emulator.design.given_code import GivenCode, given_code
 from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
@@ -31,8 +28,6 @@ from tileproof.mlir.design import Design
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
 from tileproof.mlir.values import MemRef
-from tileproof.toolchain.cxx import find_cxx
-from tileproof.toolchain.tile_library import compile_tile_code
 from tileproof.xrt import COMPLETED
 
 Array = npt.NDArray[Any]
@@ -66,7 +61,7 @@ class Emulation:
     """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not.
 
     `besides` is what no run by itself could find: another order's result, and a function declared with other
-    parameters than it has.
+    parameters than it has. `warnings` are of the tile code, and no faults.
     """
 
     device: str
@@ -74,6 +69,7 @@ class Emulation:
     reports: tuple[RunReport, ...]
     arguments: tuple[Argument, ...]
     besides: tuple[Diagnostic, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def faults(self) -> tuple[Diagnostic, ...]:
@@ -118,13 +114,13 @@ def emulate(
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
     room = _room_for_traces(chosen)
-    library = _library(tile_code, design.device.aie_arch)
-    besides = () if manner.as_hardware else _signatures(written, tile_code)
+    code = GivenCode(tile_code) if isinstance(tile_code, Library) else given_code(tile_code, design)
+    besides = () if manner.as_hardware else code.faults
     with process() as child:
-        child.set_up(design, library, manner)
+        child.set_up(design, code.library, manner)
         after, reports = _run(child, words, before, room, runs, timeout_s)
         if manner.seed is not None and reports[-1].state == COMPLETED:
-            child.set_up(design, library, replace(manner, seed=None))
+            child.set_up(design, code.library, replace(manner, seed=None))
             expected, others = _run(child, words, before, room, runs, timeout_s)
             besides += tuple(fault for report in others for fault in report.faults)
             if others[-1].state == COMPLETED:
@@ -144,6 +140,7 @@ def emulate(
             for number, type_ in enumerate(chosen.arguments)
         ),
         besides=besides,
+        warnings=() if manner.as_hardware else code.warnings,
     )
 
 
@@ -191,35 +188,6 @@ def _for(target: str | None, design: Design) -> Design:
                 fix="name a device with more columns",
             )
     return replace(design, device=device)
-
-
-def _library(tile_code: Sequence[Path] | Library, aie_arch: int) -> Library | None:
-    if isinstance(tile_code, Library) or not tile_code:
-        return tile_code if isinstance(tile_code, Library) else None
-    for path in tile_code:
-        if not path.is_file():
-            raise Problem(
-                f"there is no tile code {path}", id="unreadable-file", where=f"--tile-code {path}", fix="check the path"
-            )
-    compiled = compile_tile_code(tile_code, aie_arch, find_cxx())
-    return Library(code=compiled.code, stacks=stack_needs(_texts(tile_code), compiled.graphs))
-
-
-def _texts(tile_code: Sequence[Path]) -> dict[str, str]:
-    return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tile_code}
-
-
-def _signatures(design: Design, tile_code: Sequence[Path] | Library) -> tuple[Diagnostic, ...]:
-    """Functions that take other parameters than the design declares: they run all the same, on other values."""
-    if isinstance(tile_code, Library):
-        return ()
-    code = tuple(TileCode(name, text) for name, text in _texts(tile_code).items())
-    checked = Checked(design=design, lowered=None, code=code)
-    return tuple(
-        Diagnostic(id="signature", what=found.what, place=found.place, why=found.why, fix=found.fix)
-        for check in (parameter_count, parameter_type)
-        for found in check(checked)
-    )
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 // The functions that -fsanitize=kernel-address calls before every load and store, with our own meaning: an access
 // inside the tile memories must stay inside the buffers that the running function was given, and a load must find
-// something written. Accesses elsewhere (its stack, its tables) are not ours to judge. GCC and clang call the same names.
+// something written; one of a local or of a static must stay inside it. GCC and clang call the same names.
 #include "tileproof_checks.hpp"
 
 extern "C" {
@@ -8,8 +8,25 @@ extern "C" {
 tileproof_window tileproof_memory = {0, 0, nullptr};
 tileproof_access_fault tileproof_bad_access = {};
 tileproof_access_counts tileproof_accesses = {};
+tileproof_stack_window tileproof_stack = {};
+tileproof_frame_notes tileproof_frames = {};
 uint32_t tileproof_port_bytes = 32;
 uintptr_t tileproof_fault_pc = 0;
+// clang calls memcpy and its kin as __asan_memcpy. GCC before 13 calls them by their own names, and -Wl,--wrap brings those calls to
+// ours; the real ones are then called __real_memcpy, and so on.
+#ifdef __clang__
+#define TILEPROOF_REAL(function) __builtin_##function
+#define TILEPROOF_COPY(function) __asan_##function
+#else
+#define TILEPROOF_REAL(function) __real_##function
+#define TILEPROOF_COPY(function) __wrap_##function
+void *__real_memcpy(void *, const void *, size_t);
+void *__real_memmove(void *, const void *, size_t);
+void *__real_memset(void *, int, size_t);
+#endif
+// Where the library begins and ends in memory: the linker's.
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
 }
 
 namespace {
@@ -19,9 +36,16 @@ constexpr size_t vector_bytes = 16;  // the narrowest vector
 constexpr uintptr_t bank_bytes = 16 * 1024;
 uintptr_t last_bank = 0;
 
-void record(uint32_t kind, uintptr_t address, size_t nbytes, void *pc) {
+struct object {
+    const char *name = nullptr;
+    uintptr_t begin = 0;
+    size_t size = 0;
+};
+
+void record(uint32_t kind, bool is_store, uintptr_t address, size_t nbytes, void *pc, object of = {}) {
     if (tileproof_bad_access.kind == tileproof_access_none)
-        tileproof_bad_access = {kind, static_cast<uint32_t>(nbytes), address, reinterpret_cast<uintptr_t>(pc)};
+        tileproof_bad_access = {kind,    is_store, nbytes, address, reinterpret_cast<uintptr_t>(pc), of.name,
+                                of.begin, of.size};
 }
 
 // The first byte that is not open, or n.
@@ -69,6 +93,143 @@ void count_store(size_t nbytes) {
         tileproof_accesses.vector_stores += (nbytes + tileproof_port_bytes - 1) / tileproof_port_bytes;
 }
 
+// Shadow: a byte for each granule of 8 bytes, as the compilers write it for frames. 0 is open, 1 to 7 are that many
+// open bytes, and what is negative is closed.
+
+constexpr size_t granule = 8;
+constexpr int8_t left_of_frame = int8_t(0xF1), closed = int8_t(0xF9);
+
+// Of [address, address + n), n > 0.
+bool is_closed(const int8_t *shadow, uintptr_t address, size_t n) {
+    const uintptr_t last = address + n - 1;
+    const int8_t *const end = shadow + (last / granule - address / granule);
+    for (; shadow < end; ++shadow)
+        if (*shadow) return true;
+    return *end && int8_t(last % granule) >= *end;
+}
+
+void close(int8_t *shadow, size_t open, size_t all) {
+    size_t i = open / granule;
+    if (open % granule) shadow[i++] = int8_t(open % granule);
+    for (; i < all / granule; ++i) shadow[i] = closed;
+}
+
+// Locals: the compiler marks them in the shadow of the stack, and leaves a description at the low end of each frame.
+
+constexpr uint64_t frame_mark = 0x41B58AB3;
+constexpr uintptr_t largest_frame = 256 * 1024;
+// What -ftrivial-auto-var-init=pattern fills with.
+#ifdef __clang__
+constexpr uint8_t pattern = 0xAA;
+#else
+constexpr uint8_t pattern = 0xFE;
+#endif
+
+int8_t *shadow_of(uintptr_t address) {
+    return reinterpret_cast<int8_t *>(address / granule + uintptr_t(TILEPROOF_SHADOW_OFFSET));
+}
+
+const uint64_t *words(uintptr_t address) { return reinterpret_cast<const uint64_t *>(address); }
+
+bool is_frame(uintptr_t address) { return *words(address) == frame_mark && *shadow_of(address) == left_of_frame; }
+
+uintptr_t stack_top() { return tileproof_stack.low + tileproof_stack.size; }
+
+// The frame that an address lies in: its description and its low end.
+object frame_of(uintptr_t address) {
+    for (uintptr_t at = address & ~uintptr_t(15); at >= tileproof_stack.low && address - at < largest_frame; at -= 16)
+        if (is_frame(at)) return {reinterpret_cast<const char *>(words(at)[1]), at, 0};
+    return {};
+}
+
+void note_frames(uintptr_t lowest) {
+    tileproof_stack.deepest = lowest;
+    const uintptr_t frame = frame_of(lowest).begin;
+    uint64_t count = 0;
+    for (uintptr_t at = frame ? frame : lowest & ~uintptr_t(15); at < stack_top(); at += 16)
+        if (is_frame(at) && count++ < 64)
+            tileproof_frames.descriptions[count - 1] = reinterpret_cast<const char *>(words(at)[1]);
+    tileproof_frames.count = count;
+}
+
+// Bytes with the pattern of what nobody set, of which none was stored to in this call. The whole granule must have it,
+// since the pattern is also a small number.
+bool is_unset(uintptr_t address, size_t n) {
+    if (*words(address & ~uintptr_t(granule - 1)) != every_byte * pattern) return false;
+    const uint8_t *written = tileproof_stack.written + (address - tileproof_stack.low);
+    for (size_t i = 0; i < n; ++i)
+        if (written[i]) return false;
+    return true;
+}
+
+void on_stack(uintptr_t address, size_t n, void *pc, bool is_store) {
+    if (address < tileproof_stack.lowest) tileproof_stack.lowest = address;
+    if (address < tileproof_stack.deepest) note_frames(address);
+    if (is_closed(shadow_of(address), address, n)) {
+        record(tileproof_access_local, is_store, address, n, pc, frame_of(address));
+        return;
+    }
+    if (is_store)
+        TILEPROOF_REAL(memset)(tileproof_stack.written + (address - tileproof_stack.low), 1, n);
+    else if (n <= granule && is_unset(address, n))  // more than that may be a vector, which is set elsewhere
+        record(tileproof_access_unset, is_store, address, n, pc, frame_of(address));
+}
+
+// Statics: the compiler registers them, when the library is loaded. The library has the shadow of its own image.
+
+struct registered {
+    uintptr_t begin;
+    size_t size, size_with_red_zone;
+    const char *name;
+    uintptr_t others[4];
+};
+struct unit {
+    const registered *statics;
+    size_t count;
+};
+
+unit units[256];
+size_t unit_count = 0;
+int8_t image_shadow[4 * 1024 * 1024];
+
+uintptr_t image() { return reinterpret_cast<uintptr_t>(__ehdr_start); }
+size_t image_bytes() { return reinterpret_cast<uintptr_t>(_end) - image(); }
+bool has_shadow(uintptr_t in_image) { return in_image / granule < sizeof image_shadow; }
+
+void add(const registered *statics, size_t count) {
+    if (unit_count < sizeof units / sizeof *units) units[unit_count++] = {statics, count};
+    for (size_t i = 0; i < count; ++i) {
+        const uintptr_t begins = statics[i].begin - image(), ends = begins + statics[i].size_with_red_zone;
+        if (ends < image_bytes() && has_shadow(ends))
+            close(image_shadow + begins / granule, statics[i].size, statics[i].size_with_red_zone);
+    }
+}
+
+object static_of(uintptr_t address) {
+    for (size_t u = 0; u < unit_count; ++u)
+        for (size_t i = 0; i < units[u].count; ++i) {
+            const registered &one = units[u].statics[i];
+            if (address - one.begin < one.size_with_red_zone) return {one.name, one.begin, one.size};
+        }
+    return {};
+}
+
+void on_static(uintptr_t address, size_t n, void *pc, bool is_store) {
+    const uintptr_t at = address - image();
+    if (has_shadow(at + n) && is_closed(image_shadow + at / granule, address, n))
+        record(tileproof_access_static, is_store, address, n, pc, static_of(address + n - 1));
+}
+
+void outside_tiles(uintptr_t address, size_t n, void *pc, bool is_store) {
+    if (!tileproof_stack.size || !n) return;  // a constructor runs, or somebody calls a function by himself
+    if (address - tileproof_stack.low < tileproof_stack.size && n <= stack_top() - address)
+        on_stack(address, n, pc, is_store);
+    else if (address - image() < image_bytes())
+        on_static(address, n, pc, is_store);
+    else
+        record(tileproof_access_nowhere, is_store, address, n, pc);
+}
+
 inline bool in_tiles(uintptr_t address, uintptr_t &offset, size_t &nbytes) {
     offset = address - tileproof_memory.base;
     if (offset >= tileproof_memory.size || nbytes == 0) return false;
@@ -78,27 +239,35 @@ inline bool in_tiles(uintptr_t address, uintptr_t &offset, size_t &nbytes) {
 
 void on_load(uintptr_t address, size_t nbytes, void *pc) {
     uintptr_t offset;
-    if (!in_tiles(address, offset, nbytes)) return;
+    if (!in_tiles(address, offset, nbytes)) return outside_tiles(address, nbytes, pc, false);
     count_load(offset, nbytes);
     const uint8_t *bytes = tileproof_memory.bytes + offset;
     const size_t closed = first_closed(bytes, nbytes);
     if (closed < nbytes) {
-        record(tileproof_access_read, address + closed, nbytes, pc);
+        record(tileproof_access_outside, false, address + closed, nbytes, pc);
         return;
     }
     const uint8_t any = any_of(bytes, nbytes);
     if (!(any & tileproof_fresh))
-        record(any & tileproof_ever ? tileproof_access_stale : tileproof_access_unwritten, address, nbytes, pc);
+        record(any & tileproof_ever ? tileproof_access_stale : tileproof_access_unwritten, false, address, nbytes, pc);
 }
 
 void on_store(uintptr_t address, size_t nbytes, void *pc) {
     uintptr_t offset;
-    if (!in_tiles(address, offset, nbytes)) return;
+    if (!in_tiles(address, offset, nbytes)) return outside_tiles(address, nbytes, pc, true);
     count_store(nbytes);
     uint8_t *bytes = tileproof_memory.bytes + offset;
     const size_t closed = first_closed(bytes, nbytes);
-    if (closed < nbytes) record(tileproof_access_write, address + closed, nbytes, pc);
+    if (closed < nbytes) record(tileproof_access_outside, true, address + closed, nbytes, pc);
     for (size_t i = 0; i < nbytes; ++i) bytes[i] |= tileproof_fresh | tileproof_ever | tileproof_dirty;
+}
+
+// A scalar at an address that the device cannot have: it drops the low bits. int64 is two of 32 bits there.
+template <size_t Bytes>
+inline void aligned(uintptr_t address, void *pc, bool is_store) {
+    constexpr size_t needed = Bytes < 4 ? Bytes : 4;
+    if (Bytes <= 8 && address % needed) [[unlikely]]
+        record(tileproof_access_misaligned, is_store, address, Bytes, pc, {nullptr, 0, needed});
 }
 
 }  // namespace
@@ -106,8 +275,14 @@ void on_store(uintptr_t address, size_t nbytes, void *pc) {
 extern "C" {
 
 #define TILEPROOF_CHECK(n)                                                                                            \
-    void __asan_load##n##_noabort(uintptr_t address) { on_load(address, n, __builtin_return_address(0)); }            \
-    void __asan_store##n##_noabort(uintptr_t address) { on_store(address, n, __builtin_return_address(0)); }
+    void __asan_load##n##_noabort(uintptr_t address) {                                                                \
+        aligned<n>(address, __builtin_return_address(0), false);                                                      \
+        on_load(address, n, __builtin_return_address(0));                                                             \
+    }                                                                                                                 \
+    void __asan_store##n##_noabort(uintptr_t address) {                                                               \
+        aligned<n>(address, __builtin_return_address(0), true);                                                       \
+        on_store(address, n, __builtin_return_address(0));                                                            \
+    }
 TILEPROOF_CHECK(1)
 TILEPROOF_CHECK(2)
 TILEPROOF_CHECK(4)
@@ -117,22 +292,16 @@ TILEPROOF_CHECK(16)
 void __asan_loadN_noabort(uintptr_t address, size_t n) { on_load(address, n, __builtin_return_address(0)); }
 void __asan_storeN_noabort(uintptr_t address, size_t n) { on_store(address, n, __builtin_return_address(0)); }
 void __asan_handle_no_return() {}
+void __asan_register_globals(const registered *statics, size_t count) { add(statics, count); }
+void __asan_unregister_globals(const registered *, size_t) {}
+// clang, around what it takes of the stack while it runs.
+void __asan_alloca_poison(uintptr_t, size_t) {}
+void __asan_allocas_unpoison(uintptr_t, uintptr_t) {}
+void __asan_poison_stack_memory(uintptr_t, size_t) {}
+void __asan_unpoison_stack_memory(uintptr_t, size_t) {}
 // Around constructors of globals.
 void __asan_before_dynamic_init(const char *) {}
 void __asan_after_dynamic_init() {}
-
-// clang calls these. GCC before 13 calls memcpy and its kin by their own names, and -Wl,--wrap brings those calls to
-// ours; the real ones are then called __real_memcpy, and so on.
-#ifdef __clang__
-#define TILEPROOF_REAL(function) __builtin_##function
-#define TILEPROOF_COPY(function) __asan_##function
-#else
-#define TILEPROOF_REAL(function) __real_##function
-#define TILEPROOF_COPY(function) __wrap_##function
-void *__real_memcpy(void *, const void *, size_t);
-void *__real_memmove(void *, const void *, size_t);
-void *__real_memset(void *, int, size_t);
-#endif
 
 void *TILEPROOF_COPY(memcpy)(void *to, const void *from, size_t n) {
     on_load(reinterpret_cast<uintptr_t>(from), n, __builtin_return_address(0));
@@ -164,6 +333,11 @@ void tileproof_misaligned(const void *address, unsigned needed, unsigned bytes) 
     if (tileproof_fault.kind != 0) return;
     tileproof_fault = {1, needed, bytes, address};
     tileproof_fault_pc = reinterpret_cast<uintptr_t>(__builtin_return_address(0));
+}
+void tileproof_unset(const void *pc, unsigned bytes) {
+    if (tileproof_fault.kind != 0) return;
+    tileproof_fault = {4, 0, bytes, nullptr};
+    tileproof_fault_pc = reinterpret_cast<uintptr_t>(pc);
 }
 
 // The ABI's argument registers are filled from the arrays and what is left is pushed; then the stack pointer is back.

@@ -23,18 +23,45 @@ struct tileproof_window {
 
 enum tileproof_access_kind : uint32_t {
     tileproof_access_none = 0,
-    tileproof_access_read = 1,       // out of bounds
-    tileproof_access_write = 2,      // out of bounds
-    tileproof_access_unwritten = 3,  // a load of what nobody ever wrote
-    tileproof_access_stale = 4,      // a load of what was written for an earlier object
+    tileproof_access_outside = 1,     // of tile memory that the function was not given
+    tileproof_access_unwritten = 2,   // a load of what nobody ever wrote
+    tileproof_access_stale = 3,       // a load of what was written for an earlier object
+    tileproof_access_local = 4,       // past an end of a local
+    tileproof_access_unset = 5,       // a load of a local that nobody set
+    tileproof_access_static = 6,      // past an end of a static
+    tileproof_access_nowhere = 7,     // of what is neither tile memory, nor a local, nor a static
+    tileproof_access_misaligned = 8,  // a scalar at an address that is no multiple of its size
 };
 
-// The first access that was wrong, of the code at `pc`.
+// The first access that was wrong, of the code at `pc`. For a local, `name` is the compiler's description of the frame
+// at `begin`; for a static, its name, where it begins and its bytes.
 struct tileproof_access_fault {
     uint32_t kind;
-    uint32_t nbytes;
+    uint32_t is_store;
+    size_t nbytes;
     uintptr_t address;
     uintptr_t pc;
+    const char *name;
+    uintptr_t begin;
+    size_t size;
+};
+
+// The stack that tile functions run on here; of size 0 while others run them. `written` has a byte for each of its
+// bytes: stored to since the call began. `lowest` is the lowest address that was accessed since the emulator last set
+// it; below `deepest` an access makes a note of all frames.
+struct tileproof_stack_window {
+    uintptr_t low;
+    size_t size;
+    uint8_t *written;
+    uintptr_t lowest;
+    uintptr_t deepest;
+};
+
+// The frames with locals in memory, from the deepest up, by their descriptions: "2 32 8 3 a:7 64 400 3 b:9" is a of 8
+// bytes at offset 32, of line 7, and b. More than these do not fit: `count` counts on.
+struct tileproof_frame_notes {
+    uint64_t count;
+    const char *descriptions[64];
 };
 
 // Accesses of tile memory since the emulator last cleared this. Vector accesses (16 bytes and more) are counted in
@@ -48,6 +75,8 @@ struct tileproof_access_counts {
 extern tileproof_window tileproof_memory;
 extern tileproof_access_fault tileproof_bad_access;
 extern tileproof_access_counts tileproof_accesses;
+extern tileproof_stack_window tileproof_stack;
+extern tileproof_frame_notes tileproof_frames;
 // Bytes of one vector access of the target: the emulator sets it.
 extern uint32_t tileproof_port_bytes;
 // Where the first fault of aie_api was recorded.

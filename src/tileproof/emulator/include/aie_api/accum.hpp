@@ -118,7 +118,8 @@ public:
     static constexpr unsigned bits() { return Elems * accum_bits(); }
     static constexpr bool is_floating_point() { return detail::is_float_tag<Tag>; }
 
-    accum() = default;
+    accum() { detail::mark_unset<sizeof(lane)>(lane); }
+    explicit accum(detail::unset_type) {}  // not in the real API
     template <typename T>
     TILEPROOF_INLINE explicit accum(const vector<T, Elems> &v, int shift = 0) { from_vector(v, shift); }
     template <typename Other>
@@ -149,7 +150,7 @@ public:
                       "to_vector: accfloat gives float and bfloat16 only; use aie::to_fixed for integers");
         static_assert(!detail::is_floating<T> || detail::is_float_tag<Tag>,
                       "to_vector: an integer accumulator gives integers only; use aie::to_float for float and bfloat16");
-        vector<T, Elems> out;
+        vector<T, Elems> out(detail::unset);
         if constexpr (std::is_same_v<T, float>) {
             detail::check_no_shift(shift);
             detail::issue_vector(detail::slots_of<float>(Elems));
@@ -167,7 +168,7 @@ public:
     template <typename Other>
     accum<Other, Elems> cast_to() const {
         static_assert(sizeof(detail::accum_element<Other>) == sizeof(element), "cast_to keeps the bits of a lane");
-        accum<Other, Elems> out;
+        accum<Other, Elems> out(detail::unset);
         detail::copy_register<sizeof(lane)>(out.lane, lane);
         return out;
     }
@@ -175,7 +176,7 @@ public:
     template <unsigned Part>
     TILEPROOF_INLINE accum<Tag, Part> extract(unsigned i) const {
         static_assert(Part <= Elems, "extract cannot make an accumulator larger");
-        accum<Tag, Part> out;
+        accum<Tag, Part> out(detail::unset);
         detail::copy_register<sizeof(out.lane)>(out.lane, lane + detail::checked_index(i, Elems / Part) * Part);
         return out;
     }
@@ -192,7 +193,7 @@ public:
     template <unsigned Larger>
     accum<Tag, Larger> grow(unsigned i = 0) const {
         static_assert(Larger >= Elems, "grow cannot make an accumulator smaller: use extract");
-        accum<Tag, Larger> out;
+        accum<Tag, Larger> out(detail::unset);
         detail::each<detail::identity, sizeof(out.lane), 0>(reinterpret_cast<uint8_t *>(out.lane),
                                                             detail::same<uint8_t>{0xA5});
         return out.insert(i, *this);
@@ -202,7 +203,7 @@ public:
 template <typename Tag, unsigned Elems, typename... Rest>
 TILEPROOF_INLINE accum<Tag, Elems *(1 + sizeof...(Rest))> concat(const accum<Tag, Elems> &first, const Rest &...rest) {
     static_assert((std::is_same_v<Rest, accum<Tag, Elems>> && ...), "concat joins accumulators of one tag and size");
-    accum<Tag, Elems *(1 + sizeof...(Rest))> out;
+    accum<Tag, Elems *(1 + sizeof...(Rest))> out(detail::unset);
     unsigned i = 0;
     out.insert(i++, first);
     (out.insert(i++, rest), ...);

@@ -12,14 +12,14 @@ namespace detail {
 // F on the lanes of two vectors of T, or of one and a scalar.
 template <typename F, typename T, unsigned Elems, typename A, typename B>
 TILEPROOF_INLINE vector<T, Elems> combine(const A &a, const B &b) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     each<F, Elems, slots_of<T>(Elems)>(out.lane, lanes_as<T>(a), lanes_as<T>(b));
     return out;
 }
 
 template <typename F, typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> transform(const vector<T, Elems> &v) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     each<F, Elems, slots_of<T>(Elems)>(out.lane, lanes<T>{v.lane});
     return out;
 }
@@ -34,7 +34,7 @@ TILEPROOF_INLINE auto sum_or_difference(const A &a, const B &b) {
     using V = either_vector<A, B>;
     using T = typename V::value_type;
     if constexpr (std::is_same_v<T, bfloat16>) {
-        accum<accfloat, V::size()> wide;
+        accum<accfloat, V::size()> wide(detail::unset);
         each<in_float<F>, V::size(), slots_of<float>(V::size())>(wide.lane, lanes_as<T>(a), lanes_as<T>(b));
         return wide.template to_vector<T>();
     } else {
@@ -126,7 +126,7 @@ TILEPROOF_UNWATCHED void downshift_lanes(const T *from, T *__restrict to, unsign
 
 template <typename T, unsigned Elems, typename E>
 TILEPROOF_INLINE vector<T, Elems> broadcast(const E &value) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::issue_move(detail::slots_of<T>(Elems));
     detail::each<detail::identity, Elems, 0>(out.lane, detail::lanes_as<T>(value));
     return out;
@@ -137,7 +137,7 @@ TILEPROOF_INLINE auto zeros() {
     if constexpr (detail::is_named_element<T>) {
         return broadcast<T, Elems>(T(0));
     } else {
-        accum<T, Elems> out;
+        accum<T, Elems> out(detail::unset);
         using element = typename accum<T, Elems>::element;
         detail::each<detail::identity, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::same<element>{0});
         return out;
@@ -200,7 +200,7 @@ template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> downshift(const vector<T, Elems> &v, unsigned shift) {
     (void)detail::integers_only<T>{};
     detail::check_shift(int(shift), 0);
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::downshift_lanes<Elems>(v.lane, out.lane, shift);
     return out;
 }
@@ -208,7 +208,7 @@ template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> upshift(const vector<T, Elems> &v, unsigned shift) {
     (void)detail::integers_only<T>{};
     detail::check_shift(int(shift), 0);
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::upshift_lanes<Elems>(v.lane, out.lane, shift);
     return out;
 }
@@ -217,7 +217,7 @@ TILEPROOF_INLINE vector<T, Elems> upshift(const vector<T, Elems> &v, unsigned sh
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> logical_upshift(const vector<T, Elems> &v, unsigned shift) {
     (void)detail::integers_only<T>{};
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::each<detail::shifted_up, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes<T>{v.lane},
                                                                         detail::same<unsigned>{shift});
     return out;
@@ -225,7 +225,7 @@ TILEPROOF_INLINE vector<T, Elems> logical_upshift(const vector<T, Elems> &v, uns
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, unsigned shift) {
     (void)detail::integers_only<T>{};
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::each<detail::shifted_down, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes<T>{v.lane},
                                                                           detail::same<unsigned>{shift});
     return out;
@@ -237,7 +237,7 @@ TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, u
     template <typename Tag, unsigned Elems>                                                                        \
     TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &a, const accum<Tag, Elems> &b) {              \
         using element = typename accum<Tag, Elems>::element;                                                       \
-        accum<Tag, Elems> out;                                                                                     \
+        accum<Tag, Elems> out(detail::unset);                                                                                     \
         detail::each<F, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane},         \
                                                                  detail::lanes<element>{b.lane});                  \
         return out;                                                                                                \
@@ -250,7 +250,7 @@ TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, u
         requires(detail::is_scalar<E>)                                                                             \
     TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &a, const E &value) {                          \
         using element = typename accum<Tag, Elems>::element;                                                       \
-        accum<Tag, Elems> out;                                                                                     \
+        accum<Tag, Elems> out(detail::unset);                                                                                     \
         detail::each<F, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane},         \
                                                                  detail::lanes_as<element>(value));                \
         return out;                                                                                                \
@@ -262,7 +262,7 @@ TILEPROOF_ACCUMULATORS(sub, detail::wrapping_sub)
 template <typename Tag, unsigned Elems>
 TILEPROOF_INLINE accum<Tag, Elems> neg(const accum<Tag, Elems> &a) {
     using element = typename accum<Tag, Elems>::element;
-    accum<Tag, Elems> out;
+    accum<Tag, Elems> out(detail::unset);
     detail::each<detail::wrapping_neg, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane});
     return out;
 }

@@ -40,6 +40,7 @@ TILEPROOF_INLINE void issue_reduction(unsigned lanes) {
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED T sum_of_lanes(const T *lane) {
     issue_reduction<T>(Elems);
+    check_set<Elems * sizeof(T)>(lane, __builtin_return_address(0));
     wrapping<T> sum = lane[0];
     for (unsigned i = 1; i < Elems; ++i) sum = wrapping<T>(sum + wrapping<T>(lane[i]));
     return T(sum);
@@ -49,6 +50,7 @@ TILEPROOF_UNWATCHED T sum_of_lanes(const T *lane) {
 template <unsigned Elems>
 TILEPROOF_UNWATCHED float sum_of_lanes(const float *lane) {
     issue_reduction<float>(Elems);
+    check_set<Elems * sizeof(float)>(lane, __builtin_return_address(0));
     float part[Elems / 2];
     for (unsigned i = 0; i < Elems / 2; ++i) part[i] = lane[i] + lane[i + Elems / 2];
     for (unsigned half = Elems / 4; half > 0; half /= 2)
@@ -59,6 +61,7 @@ TILEPROOF_UNWATCHED float sum_of_lanes(const float *lane) {
 template <typename F, unsigned Elems, typename T>
 TILEPROOF_UNWATCHED T best_of_lanes(const T *lane) {
     issue_reduction<T>(Elems);
+    check_set<Elems * sizeof(T)>(lane, __builtin_return_address(0));
     T best = lane[0];
     for (unsigned i = 1; i < Elems; ++i) best = F::of(best, lane[i]);
     return best;
@@ -67,6 +70,7 @@ TILEPROOF_UNWATCHED T best_of_lanes(const T *lane) {
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED T product_of_lanes(const T *lane) {
     issue_reduction<T>(Elems);
+    check_set<Elems * sizeof(T)>(lane, __builtin_return_address(0));
     wrapping<T> product = lane[0];
     for (unsigned i = 1; i < Elems; ++i) product = wrapping<T>(product * wrapping<T>(lane[i]));
     return T(product);
@@ -124,7 +128,7 @@ template <typename T, unsigned Elems>
 TILEPROOF_INLINE T reduce_add(const vector<T, Elems> &v) {
     if constexpr (std::is_same_v<T, bfloat16>) {
         const accum<accfloat, Elems> wide(v);
-        accum<accfloat, 16> sum;
+        accum<accfloat, 16> sum(detail::unset);
         detail::each<detail::identity, 16, 0>(sum.lane, detail::same<float>{detail::sum_of_lanes<Elems>(wide.lane)});
         return sum.template to_vector<T>().get(0);
     } else {
@@ -137,7 +141,7 @@ template <typename T, unsigned Elems, typename... Rest>
 vector<T, Elems> reduce_add_v(const vector<T, Elems> &first, const Rest &...rest) {
     static_assert((std::is_same_v<Rest, vector<T, Elems>> && ...), "reduce_add_v takes vectors of one type and size");
     static_assert(sizeof...(Rest) < Elems, "reduce_add_v: more vectors than lanes");
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::each<detail::identity, Elems, 0>(out.lane, detail::same<T>{T(0)});
     unsigned i = 0;
     out.set(reduce_add(first), i++);

@@ -14,6 +14,10 @@
 
 extern "C" {
 
+// Where the program or the library with this code begins and ends in memory: the linker's.
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
 // The control registers of SRS. Reset state is floor and none; a core never resets them between calls, nor do we.
 struct tileproof_core_state_type {
     uint32_t rounding;     // aie::rounding_mode
@@ -34,6 +38,7 @@ enum tileproof_fault_kind : uint32_t {
     tileproof_fault_misaligned = 1,  // a vector of `bytes` bytes at `address`, which must be a multiple of `needed`
     tileproof_fault_shift = 2,       // an SRS or UPS shift of (int)`bytes`; the hardware's range ends at (int)`needed`
     tileproof_fault_index = 3,       // an index, step or chunk of `bytes` where only values below `needed` make sense
+    tileproof_fault_unset = 4,       // an operand of `bytes` bytes that nothing was put into; `address` is of the code
 };
 
 // The first fault since the emulator last set `kind` to 0; later ones are usually its consequences.
@@ -54,6 +59,11 @@ TILEPROOF_WEAK void tileproof_record_fault(uint32_t kind, const void *address, u
 // this one.
 TILEPROOF_WEAK void tileproof_misaligned(const void *address, unsigned needed, unsigned bytes) {
     tileproof_record_fault(tileproof_fault_misaligned, address, needed, bytes);
+}
+
+// An operand of the code at `pc` that nothing was put into. As above, a checked build has its own.
+TILEPROOF_WEAK void tileproof_unset(const void *pc, unsigned bytes) {
+    tileproof_record_fault(tileproof_fault_unset, pc, 0, bytes);
 }
 
 }  // extern "C"

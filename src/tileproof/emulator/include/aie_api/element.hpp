@@ -175,20 +175,7 @@ struct same {
     TILEPROOF_INLINE T operator[](unsigned) const { return value; }
 };
 
-// to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
-// compiler may vectorise.
-template <typename F, unsigned Elems, unsigned VectorSlots, typename R, typename... From>
-TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
-    issue_vector(VectorSlots);
-    for (unsigned i = 0; i < Elems; ++i) to[i] = F::of(from[i]...);
-}
-
-struct identity {
-    template <typename T>
-    TILEPROOF_INLINE static T of(T a) { return a; }
-};
-
-// --- tile memory
+// --- copies
 
 // One object of Bytes bytes at any address, for one access that a checked build reports once and whole. GCC keeps a
 // struct out of wide stack slots; clang would turn its copy into a memcpy, and does not with a vector.
@@ -212,6 +199,59 @@ template <unsigned Bytes>
 TILEPROOF_UNWATCHED void copy_register(void *__restrict to, const void *__restrict from) {
     copy_whole<Bytes>(to, from);
 }
+
+// --- registers that nothing was put into
+
+// A register declared without a value holds this at both ends, as no likely value does.
+inline constexpr uint64_t unset_pattern[2] = {0xC79FD45B3A1ED06Bu, 0x9B5AE8D31C64F297u};
+
+// Chosen by our own functions for a register that they are about to fill.
+struct unset_type {};
+inline constexpr unset_type unset{};
+
+TILEPROOF_INLINE bool has_unset_pattern(const void *at) {
+    uint64_t found[2];
+    __builtin_memcpy(found, at, sizeof found);
+    return found[0] == unset_pattern[0] && found[1] == unset_pattern[1];
+}
+
+// Not what has static storage: that is zero on the device, too.
+template <unsigned Bytes>
+TILEPROOF_UNWATCHED void mark_unset(void *lanes) {
+    if (uintptr_t(lanes) - uintptr_t(__ehdr_start) < uintptr_t(_end) - uintptr_t(__ehdr_start)) return;
+    copy_whole<16>(lanes, unset_pattern);
+    copy_whole<16>(static_cast<char *>(lanes) + Bytes - 16, unset_pattern);
+}
+
+// For functions that are called, since the code to blame is where they return to.
+template <unsigned Bytes>
+TILEPROOF_INLINE void check_set(const void *lanes, const void *pc) {
+    if constexpr (Bytes >= 16)
+        if (has_unset_pattern(lanes) && has_unset_pattern(static_cast<const char *>(lanes) + Bytes - 16)) [[unlikely]]
+            tileproof_unset(pc, Bytes);
+}
+template <unsigned Bytes>
+TILEPROOF_UNWATCHED void check_stored(const void *lanes) { check_set<Bytes>(lanes, __builtin_return_address(0)); }
+template <unsigned Elems, typename T>
+TILEPROOF_INLINE void check_operand(const lanes<T> &operand, const void *pc) {
+    check_set<Elems * sizeof(T)>(operand.first, pc);
+}
+template <unsigned Elems, typename T>
+TILEPROOF_INLINE void check_operand(const same<T> &, const void *) {}
+
+// to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
+// compiler may vectorise.
+template <typename F, unsigned Elems, unsigned VectorSlots, typename R, typename... From>
+TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
+    issue_vector(VectorSlots);
+    (check_operand<Elems>(from, __builtin_return_address(0)), ...);
+    for (unsigned i = 0; i < Elems; ++i) to[i] = F::of(from[i]...);
+}
+
+struct identity {
+    template <typename T>
+    TILEPROOF_INLINE static T of(T a) { return a; }
+};
 
 }  // namespace detail
 

@@ -61,7 +61,7 @@ TILEPROOF_INLINE vector<TR, Elems> to_fixed(const vector<T, Elems> &v, int shift
     static_assert(detail::is_one_of<TR, int8, int16, int32>, "aie::to_fixed gives int8, int16 and int32");
     constexpr bool native = std::is_same_v<T, bfloat16> && sizeof(TR) > 1;
     using F = std::conditional_t<native, detail::floor_to<TR>, detail::nearest_to<TR>>;
-    vector<TR, Elems> out;
+    vector<TR, Elems> out(detail::unset);
     detail::each<F, Elems, detail::emulated_slots(Elems, native ? 1 : 6)>(out.lane, detail::lanes<T>{v.lane},
                                                                          detail::same<int>{shift});
     return out;
@@ -79,7 +79,7 @@ template <typename TR = float, typename T, unsigned Elems>
     requires(detail::is_integer<T>)
 TILEPROOF_INLINE vector<TR, Elems> to_float(const vector<T, Elems> &v, int shift = 0) {
     static_assert(detail::is_floating<TR>, "aie::to_float gives float and bfloat16");
-    accum<accfloat, Elems> wide;
+    accum<accfloat, Elems> wide(detail::unset);
     detail::each<detail::from_integer, Elems, detail::emulated_slots(Elems, 4)>(wide.lane, detail::lanes<T>{v.lane},
                                                                                detail::same<int>{shift});
     return wide.template to_vector<TR>();
@@ -140,7 +140,7 @@ template <typename T, unsigned Elems>
     requires(detail::is_floating<T>)
 TILEPROOF_INLINE vector<T, Elems> inv(const vector<T, Elems> &v) {
     if constexpr (detail::has_native_inverse<T>) {
-        vector<T, Elems> out;
+        vector<T, Elems> out(detail::unset);
         detail::each<detail::inverse, Elems, 0>(out.lane, detail::lanes<T>{v.lane});
         return out;
     } else if constexpr (Elems * sizeof(T) > 64) {  // the steps in float would not fit a register
@@ -157,7 +157,7 @@ template <typename T, unsigned Elems>
     requires(detail::is_floating<T>)
 TILEPROOF_INLINE vector<T, Elems> invsqrt(const vector<T, Elems> &v) {
     if constexpr (detail::has_native_inverse<T>) {
-        vector<T, Elems> out;
+        vector<T, Elems> out(detail::unset);
         detail::each<detail::inverse_root, Elems, 0>(out.lane, detail::lanes<T>{v.lane});
         return out;
     } else if constexpr (Elems * sizeof(float) > 64 || Elems * sizeof(T) > 64) {
@@ -208,7 +208,7 @@ struct hyperbolic_tangent {
 
 template <typename F, unsigned Elems>
 TILEPROOF_UNWATCHED vector<bfloat16, Elems> native_function(const float *from) {
-    accum<accfloat, Elems> wide;
+    accum<accfloat, Elems> wide(detail::unset);
     each<F, Elems, divided_up(Elems, 16)>(wide.lane, lanes<float>{from});
     return wide.template to_vector<bfloat16>();
 }

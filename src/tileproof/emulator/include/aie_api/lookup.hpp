@@ -84,7 +84,7 @@ public:
         int index[Elems];
         detail::lookup_indices<Elems>(input.lane, index, step_bits_, bias_, int(table_.LUT_elems_),
                                       detail::entry_shift(bytes), oor_policy);
-        vector<value, Elems> out;
+        vector<value, Elems> out(detail::unset);
         detail::issue_move(detail::slots_of<value>(Elems));
         for (unsigned i = 0; i < Elems; ++i) {
             const int entry = detail::get_lane(index, i);

@@ -39,7 +39,7 @@ inline constexpr unsigned native_elems = (__AIE_ARCH__ == 21 ? 64 : 32) / sizeof
 
 template <unsigned Elems, aie_dm_resource = aie_dm_resource::none, typename T>
 TILEPROOF_INLINE vector<std::remove_cv_t<T>, Elems> load_unaligned_v(const T *p, [[maybe_unused]] unsigned aligned = 1) {
-    vector<std::remove_cv_t<T>, Elems> out;
+    vector<std::remove_cv_t<T>, Elems> out(detail::unset);
     detail::copy_whole<sizeof(out.lane)>(out.lane, const_cast<const std::remove_cv_t<T> *>(p));
     return out;
 }
@@ -62,6 +62,7 @@ template <aie_dm_resource = aie_dm_resource::none, typename T, unsigned Elems>
 TILEPROOF_INLINE T *store_unaligned_v(T *p, const vector<T, Elems> &v, [[maybe_unused]] unsigned aligned = 1) {
     // A register first: a reference could be to anything, and then the checks would see a load.
     const vector<T, Elems> value = v;
+    detail::check_stored<sizeof(value.lane)>(value.lane);
     detail::copy_whole<sizeof(value.lane)>(p, value.lane);
     return p;
 }

@@ -80,7 +80,7 @@ public:
         size_C>;
 
     // As in the real API: the first mac after default construction is a mul.
-    mmul() : zero_(true) {}
+    mmul() : zero_(true), c_(detail::unset) {}
     mmul(const accum_type &acc) : zero_(false), c_(acc) {}
     template <typename T>
     mmul(const vector<T, size_C> &v, int shift = 0) : zero_(false), c_(v, shift) {}
@@ -105,6 +105,9 @@ private:
 
     // Called, so that a checked build need not watch `tile`, which may be one of an array.
     TILEPROOF_UNWATCHED static void mac(mmul &tile, const TypeA *a, const TypeB *b) {
+        detail::check_set<sizeof(TypeA) * size_A>(a, __builtin_return_address(0));
+        detail::check_set<sizeof(TypeB) * size_B>(b, __builtin_return_address(0));
+        if (!tile.zero_) detail::check_set<sizeof(tile.c_.lane)>(tile.c_.lane, __builtin_return_address(0));
         detail::multiply_tiles<M, K, N, detail::mmul_slots<M, K, N, TypeA, TypeB>()>(a, b, tile.c_.lane, tile.zero_);
         tile.zero_ = false;
     }

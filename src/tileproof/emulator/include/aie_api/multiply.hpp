@@ -78,7 +78,7 @@ TILEPROOF_INLINE auto multiplied(const A &a, const B &b, const Acc &...acc) {
     using element = typename accum<Tag, Elems>::element;
     using F = std::conditional_t<is_float_tag<Tag>, Float, Integer<element>>;
     static_assert(((Acc::size() == Elems) && ...), "the accumulator and the operands have different sizes");
-    accum<Tag, Elems> out;
+    accum<Tag, Elems> out(detail::unset);
     each<F, Elems, multiply_slots<X, Y>(Elems)>(out.lane, lanes<element>{acc.lane}..., lanes_of(a), lanes_of(b));
     return out;
 }

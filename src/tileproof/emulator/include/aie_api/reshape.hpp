@@ -107,14 +107,14 @@ TILEPROOF_INLINE std::pair<vector<T, Elems>, vector<T, Elems>> interleave_unzip(
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems / 2> filter_even(const vector<T, Elems> &v, unsigned chunk = 1) {
-    vector<T, Elems / 2> out;
+    vector<T, Elems / 2> out(detail::unset);
     detail::filter_lanes<Elems>(v.lane, out.lane, detail::checked_chunk(chunk, Elems / 2), 0);
     return out;
 }
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems / 2> filter_odd(const vector<T, Elems> &v, unsigned chunk = 1) {
-    vector<T, Elems / 2> out;
+    vector<T, Elems / 2> out(detail::unset);
     detail::filter_lanes<Elems>(v.lane, out.lane, detail::checked_chunk(chunk, Elems / 2), 1);
     return out;
 }
@@ -126,14 +126,14 @@ TILEPROOF_INLINE vector<T, Elems> transpose(const vector<T, Elems> &v, unsigned 
         tileproof_record_fault(tileproof_fault_index, nullptr, Elems + 1, rows * cols);
         rows = 1, cols = Elems;
     }
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::transpose_lanes<Elems>(v.lane, out.lane, rows, cols);
     return out;
 }
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> reverse(const vector<T, Elems> &v) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::reverse_lanes<Elems>(v.lane, out.lane);
     return out;
 }
@@ -142,7 +142,7 @@ TILEPROOF_INLINE vector<T, Elems> reverse(const vector<T, Elems> &v) {
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> shuffle_down_rotate(const vector<T, Elems> &v, unsigned n) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::shift_lanes<Elems>(v.lane, v.lane, out.lane, n % Elems);
     return out;
 }
@@ -154,7 +154,7 @@ TILEPROOF_INLINE vector<T, Elems> shuffle_up_rotate(const vector<T, Elems> &v, u
 // Lanes of v from n on; after them the first n lanes of fill.
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> shuffle_down_fill(const vector<T, Elems> &v, const vector<T, Elems> &fill, unsigned n) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::shift_lanes<Elems>(v.lane, fill.lane, out.lane, detail::checked_index(n, Elems + 1));
     return out;
 }
@@ -172,13 +172,13 @@ TILEPROOF_INLINE vector<T, Elems> shuffle_down(const vector<T, Elems> &v, unsign
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> shuffle_down_replicate(const vector<T, Elems> &v, unsigned n) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::replicate_lanes<Elems>(v.lane, out.lane, int(detail::checked_index(n, Elems + 1)));
     return out;
 }
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> shuffle_up_replicate(const vector<T, Elems> &v, unsigned n) {
-    vector<T, Elems> out;
+    vector<T, Elems> out(detail::unset);
     detail::replicate_lanes<Elems>(v.lane, out.lane, -int(detail::checked_index(n, Elems + 1)));
     return out;
 }

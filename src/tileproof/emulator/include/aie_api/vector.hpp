@@ -37,6 +37,7 @@ template <unsigned Elems, typename T, typename U>
 TILEPROOF_UNWATCHED void pack_lanes(const T *from, U *__restrict to) {
     using wide = std::conditional_t<sizeof(T) == 4 && std::is_unsigned_v<T>, int64_t, int32_t>;
     issue_vector(slots_of<U>(Elems));
+    check_set<Elems * sizeof(T)>(from, __builtin_return_address(0));
     const clamp_range<wide, U> clamped(tileproof_core_state.saturation);
     for (unsigned i = 0; i < Elems; ++i) to[i] = clamped(wide(from[i]));
 }
@@ -98,7 +99,8 @@ public:
     static constexpr bool is_signed() { return std::is_signed_v<T> || detail::is_floating<T>; }
     static constexpr bool is_floating_point() { return detail::is_floating<T>; }
 
-    vector() = default;
+    vector() { detail::mark_unset<sizeof(lane)>(lane); }
+    explicit vector(detail::unset_type) {}  // not in the real API
     template <typename... Rest>
         requires(sizeof...(Rest) + 1 == Elems && (std::is_convertible_v<Rest, T> && ...))
     explicit vector(T first, Rest... rest) : lane{first, T(rest)...} {}
@@ -118,7 +120,7 @@ public:
     template <unsigned Part>
     TILEPROOF_INLINE vector<T, Part> extract(unsigned i) const {
         static_assert(Part <= Elems, "extract cannot make a vector larger: use grow");
-        vector<T, Part> out;
+        vector<T, Part> out(detail::unset);
         // A register of 512 bits is two of 256 bits: only smaller parts have to be moved.
         if constexpr (Part < Elems && Part * sizeof(T) < 32) detail::issue_move(1);
         detail::copy_register<sizeof(out.lane)>(out.lane, lane + detail::checked_index(i, Elems / Part) * Part);
@@ -137,7 +139,7 @@ public:
     template <unsigned Larger>
     TILEPROOF_INLINE vector<T, Larger> grow(unsigned i = 0) const {
         static_assert(Larger >= Elems, "grow cannot make a vector smaller: use extract");
-        vector<uint8_t, Larger * sizeof(T)> pattern;
+        vector<uint8_t, Larger * sizeof(T)> pattern(detail::unset);
         if constexpr (Larger > Elems)
             detail::each<detail::identity, Larger * sizeof(T), 0>(pattern.lane, detail::same<uint8_t>{0xA5});
         vector<T, Larger> out = pattern.template reinterpreted<T>();
@@ -148,7 +150,7 @@ public:
     template <unsigned Larger>
     vector<T, Larger> grow_replicate() const {
         static_assert(Larger >= Elems, "grow_replicate cannot make a vector smaller: use extract");
-        vector<T, Larger> out;
+        vector<T, Larger> out(detail::unset);
         for (unsigned i = 0; i < Larger / Elems; ++i) out.insert(i, *this);
         return out;
     }
@@ -167,7 +169,7 @@ public:
 
     template <typename U>
     TILEPROOF_INLINE vector<U, Elems * sizeof(T) / sizeof(U)> reinterpreted() const {  // cast_to, for grow
-        vector<U, Elems * sizeof(T) / sizeof(U)> out;
+        vector<U, Elems * sizeof(T) / sizeof(U)> out(detail::unset);
         detail::copy_register<sizeof(lane)>(out.lane, lane);
         return out;
     }
@@ -176,7 +178,7 @@ public:
     vector<U, Elems> unpack() const {
         static_assert(detail::is_integer<T> && detail::is_integer<U> && sizeof(U) > sizeof(T),
                       "unpack is for integers and needs a wider element type");
-        vector<U, Elems> out;
+        vector<U, Elems> out(detail::unset);
         detail::each<detail::convert_to<U>, Elems, detail::slots_of<U>(Elems)>(out.lane, detail::lanes<T>{lane});
         return out;
     }
@@ -186,7 +188,7 @@ public:
     vector<U, Elems> pack() const {
         static_assert(detail::is_integer<T> && detail::is_integer<U> && sizeof(U) < sizeof(T),
                       "pack is for integers and needs a narrower element type");
-        vector<U, Elems> out;
+        vector<U, Elems> out(detail::unset);
         detail::pack_lanes<Elems>(lane, out.lane);
         return out;
     }
@@ -195,7 +197,7 @@ public:
 template <typename T, unsigned Elems, typename... Rest>
 TILEPROOF_INLINE vector<T, Elems *(1 + sizeof...(Rest))> concat(const vector<T, Elems> &first, const Rest &...rest) {
     static_assert((std::is_same_v<Rest, vector<T, Elems>> && ...), "concat joins vectors of one type and size");
-    vector<T, Elems *(1 + sizeof...(Rest))> out;
+    vector<T, Elems *(1 + sizeof...(Rest))> out(detail::unset);
     unsigned i = 0;
     out.insert(i++, first);
     (out.insert(i++, rest), ...);

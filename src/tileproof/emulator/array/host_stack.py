@@ -1,0 +1,68 @@
+"""The stack that tile functions run on here, and its shadow: where compiled code marks what of it nobody may touch."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from tileproof.device_model import CORE, TILE_KINDS
+from tileproof.emulator.array.pages import ANONYMOUS, NO_ACCESS, NORESERVE, PAGE, PRIVATE, map_at, protect
+from tileproof.shadow import GRANULE, SHADOW_OFFSET
+
+_STACK_BYTES = 4 * 1024 * 1024  # frames of the host are larger than the device's: vectors lie in them
+_SOUNDED_BYTES = TILE_KINDS[CORE].memory_bytes
+_UNTOUCHED = 0xD7  # no likely content of a frame's low end
+
+_shadowed: set[int] = set()  # pages of this process's shadow that are there
+
+
+class HostStack:
+    """Memory for a stack that grows down from `top`, with a guard page at its low end; behind it, at `written`, there
+    is a byte for each of its bytes."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, PAGE + 2 * _STACK_BYTES, flags=PRIVATE | ANONYMOUS | NORESERVE)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        protect(start, PAGE, NO_ACCESS)
+        self.low, self.nbytes = start + PAGE, _STACK_BYTES
+        self.top = self.written = self.low + self.nbytes
+        map_shadow(self.low, self.nbytes)
+
+    def forget_written(self, lowest: int) -> None:
+        """What was written from `lowest` up belongs to a call that is over."""
+        ctypes.memset(lowest + self.nbytes, 0, self.top - lowest)
+
+    def fill(self) -> None:
+        """Prepare to see how deep a call goes."""
+        ctypes.memset(self.top - _SOUNDED_BYTES, _UNTOUCHED, _SOUNDED_BYTES)
+
+    def depth(self) -> int:
+        """Bytes below `top` that were written since it was filled: at most those of a core's whole memory."""
+        content = ctypes.string_at(self.top - _SOUNDED_BYTES, _SOUNDED_BYTES)
+        return len(content.lstrip(bytes([_UNTOUCHED])))
+
+
+@lru_cache(maxsize=1)
+def host_stack() -> HostStack:
+    """The one of this process: calls are made one at a time."""
+    return HostStack()
+
+
+def map_shadow_of_main_stack() -> None:
+    """For what is called with the main thread's stack: the constructors of a library."""
+    found = re.search(r"^\w+-(\w+) rw.*\[stack\]$", Path("/proc/self/maps").read_text(), re.MULTILINE)
+    if found is not None:
+        map_shadow(int(found[1], 16) - _STACK_BYTES, _STACK_BYTES)
+
+
+def map_shadow(address: int, nbytes: int) -> None:
+    """Let the shadow of these bytes be there; open, where it was not there before."""
+    first = (address // GRANULE + SHADOW_OFFSET) // PAGE
+    last = ((address + nbytes - 1) // GRANULE + SHADOW_OFFSET) // PAGE
+    for page in range(first, last + 1):
+        if page not in _shadowed:
+            map_at(page * PAGE, PAGE)
+            _shadowed.add(page)

@@ -1,0 +1,90 @@
+"""What compiled tile code does that a core cannot do, or that nobody could check: read off its assembly and text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from tileproof.diagnostic import Place
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+
+# GCC and clang write these alike: `.file 1 "tile.cc"` (with its folder before it or not), `.loc 1 12 5`.
+_FILE = re.compile(r'\s*\.file\s+(\d+)(?:\s+"[^"]*")?\s+"([^"]*)"')
+_LOC = re.compile(r"\s*\.loc\s+(\d+)\s+(\d+)")
+# Arithmetic, comparisons and conversions with 64-bit floats, one or several; not what only moves them.
+_DOUBLE = re.compile(
+    r"\s+v?(?:add|sub|mul|div|sqrt|min|max|u?comi|cmp\w*|round|f[nm]\w*|cvtt?(?:s[sdi]|p[sd]|dq)2)\w*?[sp]dl?q?\s"
+    r"|\s+v?cvtt?[sp]d2\w+\s"
+    r"|\s+(?:f[a-z0-9]+|[su]cvtf)\s+d\d+|\s+f[a-z0-9]+\s+(?:[sw]\d+, d\d+|x\d+, d\d+|v\d+\.2d)"
+)
+_INLINE = re.compile(r"\s*#\s*APP\b")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_UNCHECKED = re.compile(r"\b(?:__)?(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b")
+# What is inside our own headers is ours.
+_OWN = "aie_api"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    place: Place
+
+
+def refuse_assembly(listings: Mapping[str, str]) -> None:
+    """A `Problem` for arithmetic in double, and for inline assembly, in the assembly of files of tile code, by name."""
+    for line in (line for name, listing in listings.items() for line in _lines(listing, name)):
+        if _INLINE.match(line.text):
+            raise _refused(
+                "inline assembly",
+                "inline-assembly",
+                line.place,
+                "it is this machine's, and a core has other instructions; nothing of it would be checked",
+                "write it in C++, or with the AIE API",
+            )
+        if _DOUBLE.match(line.text):
+            raise _refused(
+                "arithmetic in double",
+                "double-arithmetic",
+                line.place,
+                "a core has none: the device would call a library for each operation; a constant without an f makes "
+                f"a double of all that it meets (here: {' '.join(line.text.split())})",
+                "write float, and constants as 0.5f; divide by a power of two with a shift",
+            )
+
+
+def refuse_unchecked(texts: Mapping[str, str]) -> None:
+    """A `Problem` for tile code, by file name, that asks the compiler not to check it."""
+    for name, text in texts.items():
+        plain = _COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
+        found = _UNCHECKED.search(plain)
+        if found is not None:
+            raise _refused(
+                found[1],
+                "not-checked",
+                Place(name, plain.count("\n", 0, found.start()) + 1),
+                "what it marks would be compiled without the checks, so that a pass would say nothing of it",
+                "leave it out",
+            )
+
+
+def _refused(what: str, id: str, place: Place, why: str, fix: str) -> Problem:
+    return Problem(f"the tile code has {what}", id=id, where=place, why=why, fix=fix, exit_code=EXIT_KERNEL_WRONG)
+
+
+def _lines(listing: str, source: str) -> Iterator[_Line]:
+    """The lines of an assembly that come from tile code, each with its place there; what comes from a header of the
+    machine has that of the line before."""
+    files: dict[str, str] = {}
+    place = Place(source)
+    is_own = True
+    for text in listing.splitlines():
+        if at := _LOC.match(text):
+            path = PurePosixPath(files.get(at[1], ""))
+            is_own = _OWN in path.parts
+            place = Place(source, int(at[2])) if path.name == source else place
+        elif named := _FILE.match(text):
+            files[named[1]] = named[2]
+        elif not is_own:
+            yield _Line(text, place)

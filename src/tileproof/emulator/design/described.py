@@ -1,0 +1,59 @@
+"""What the emulator must know of compiled tile code: read off its text, and off the compiler's notes of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from tileproof.check.kept import kept_locals
+from tileproof.check.stack import worst_arrays
+from tileproof.check.tile_code import TileCode
+from tileproof.emulator.assembly import refuse_assembly, refuse_unchecked
+from tileproof.emulator.library import Library, StackNeed
+from tileproof.emulator.symbols import refuse_symbols
+from tileproof.toolchain.frames import Frames, read_frames
+from tileproof.toolchain.tile_library import CompiledTileCode
+
+
+def described_library(
+    compiled: CompiledTileCode, tile_code: Mapping[str, str], headers: Mapping[str, str] = MappingProxyType({})
+) -> Library:
+    """A shared library with what its stack is judged by; a `Problem` for one that does what a core cannot.
+
+    `tile_code` are texts by file name, `headers` what they include, by that name.
+    """
+    refuse_unchecked({**headers, **tile_code})
+    refuse_assembly(compiled.listings)  # which knows the line
+    refuse_symbols(compiled.code, ", ".join(tile_code))
+    files = [TileCode(name, text, headers) for name, text in tile_code.items()]
+    frames = read_frames(compiled.graphs)
+    return Library(
+        code=compiled.code,
+        stacks=dict(_needs(files, frames)),
+        kept={key: braces for file in files for key, braces in kept_locals(file).items()},
+        unbounded={name: why for name in _entries(files) if (why := frames.unbounded(name))},
+    )
+
+
+def _entries(files: Sequence[TileCode]) -> Iterator[str]:
+    """The functions with C linkage."""
+    for file in files:
+        yield from dict.fromkeys(function.name for function in file.functions if function.extern_c)
+
+
+def _needs(files: Sequence[TileCode], frames: Frames) -> Iterator[tuple[str, StackNeed]]:
+    """Every function with C linkage that keeps arrays on its stack, itself or below it."""
+    for file in files:
+        for name in _entries([file]):
+            arrays = worst_arrays(file, name)
+            if arrays:
+                yield (
+                    name,
+                    StackNeed(
+                        arrays=sum(array.nbytes for _, array in arrays),
+                        frames=sum(frame.nbytes for frame in frames.worst_path(name)),
+                        text=" and ".join(
+                            f"{array.name} of {function} has {array.nbytes:,}" for function, array in arrays
+                        ),
+                    ),
+                )

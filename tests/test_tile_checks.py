@@ -1,0 +1,251 @@
+"""What the emulator sees of a tile function's own memory: its locals, its statics, its registers and its stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tileproof.diagnostic import Diagnostic
+from tileproof.emulator.design.described import described_library
+from tileproof.emulator.design.emulate import emulate
+from tileproof.emulator.library import Library
+from tileproof.errors import Problem
+from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.tile_library import compile_tile_code
+
+DESIGN = """\
+module {
+  aie.device(npu1) @main {
+    %shim = aie.tile(0, 0)
+    %core = aie.tile(0, 2)
+    aie.objectfifo @x(%shim, {%core}, 2 : i32) : !aie.objectfifo<memref<64xi32>>
+    aie.objectfifo @y(%core, {%shim}, 2 : i32) : !aie.objectfifo<memref<64xi32>>
+    func.func private @step(memref<64xi32>, memref<64xi32>) attributes {link_with = "tile.o"}
+    %program = aie.core(%core) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %forever = arith.constant 4294967295 : index
+      scf.for %i = %c0 to %forever step %c1 {
+        %xv = aie.objectfifo.acquire @x(Consume, 1) : !aie.objectfifosubview<memref<64xi32>>
+        %xo = aie.objectfifo.subview.access %xv[0] : !aie.objectfifosubview<memref<64xi32>> -> memref<64xi32>
+        %yv = aie.objectfifo.acquire @y(Produce, 1) : !aie.objectfifosubview<memref<64xi32>>
+        %yo = aie.objectfifo.subview.access %yv[0] : !aie.objectfifosubview<memref<64xi32>> -> memref<64xi32>
+        func.call @step(%xo, %yo) : (memref<64xi32>, memref<64xi32>) -> ()
+        aie.objectfifo.release @x(Consume, 1)
+        aie.objectfifo.release @y(Produce, 1)
+      }
+      aie.end
+    } {stack_size = 1024 : i32}
+    aie.runtime_sequence @run(%a: memref<64xi32>, %b: memref<64xi32>) {
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1]) {id = 0 : i64, metadata = @y} : memref<64xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1]) {id = 1 : i64, metadata = @x} : memref<64xi32>
+      aiex.npu.dma_wait {symbol = @y}
+    }
+  }
+}
+"""
+
+# What each function does before it copies x to y. Every x is 1, and no compiler knows it.
+BAD = {
+    "past_a_table": "y[0] = table[7 + 3 * x[0]];",
+    "past_a_table_by_memcpy": "std::memcpy(y, table + 9 * x[0], 8); y[2] = x[1];",
+    "past_a_local": "int32_t sums[8] = {}; for (int i = 0; i <= 8; ++i) sums[i * x[0]] = i; y[0] = sums[x[1]];",
+    "read_past_a_local": "int32_t sums[8] = {}; fill(sums, 8, x); y[0] = sums[8 * x[0]];",
+    "unset_local": "int32_t sums[8]; fill(sums, 4, x); y[0] = sums[4 * x[0]];",
+    "unset_bytes": "int8_t bytes[16]; for (int i = 0; i < 8; ++i) bytes[i * x[0]] = 1; y[0] = bytes[9 * x[0]];",
+    "unset_member": "Pair pair; fill(pair.first, 4, x); y[0] = pair.second[2 * x[0]];",
+    "odd_int16": "y[0] = *reinterpret_cast<const int16_t *>(reinterpret_cast<const char *>(x) + x[0]);",
+    "odd_int32": "*reinterpret_cast<int32_t *>(reinterpret_cast<char *>(y) + 2 * x[0]) = 1;",
+    "nowhere": "y[0] = *reinterpret_cast<const int32_t *>(&std::abort);",
+    "unset_vector": "aie::vector<int32, 16> v; v = aie::add(v, aie::load_v<16>(x)); aie::store_v(y, v);",
+    "unset_accumulator": "aie::accum<acc64, 16> a; a = aie::mac(a, aie::load_v<16>(x), 1); "
+    "aie::store_v(y, a.to_vector<int32>(0));",
+    "stored_unset": "aie::vector<int32, 16> v; aie::store_v(y, v);",
+    "reduced_unset": "aie::vector<int32, 16> v; y[0] = aie::reduce_add(v);",
+    "unset_tile": "aie::vector<int8, 32> a; aie::mmul<4, 8, 8, int8, int8> m; m.mul(a, aie::zeros<int8, 64>()); "
+    "aie::store_v(y, m.to_vector<int32>().extract<16>(0));",
+    "std_array": "std::array<int32_t, 300> big{}; fill(big.data(), 300, x); y[0] = big[x[0]];",
+    "large_struct": "Large large{}; fill(large.numbers, 300, x); y[0] = large.numbers[x[0]];",
+    "template_array": "y[0] = total<280>(x);",
+    "recursion": "y[0] = deep(x, 80 * x[0]);",
+    "of_a_size_that_is_computed": "int n = 400 * x[0]; int32_t big[n]; fill(big, n, x); y[0] = big[x[0]];",
+}
+GOOD = {
+    "set_in_halves": "aie::vector<int32, 16> v; v.insert<8>(1, aie::load_v<8>(x)); v.insert<8>(0, aie::load_v<8>(x)); "
+    "aie::store_v(y, v);",
+    "product_first": "aie::mmul<4, 8, 8, int8, int8> m; const int8 *p = reinterpret_cast<const int8 *>(x); "
+    "m.mac(aie::load_v<32>(p), aie::load_v<64>(p)); aie::store_v(y, m.to_vector<int32>().extract<16>(0));",
+    "minus_two": "int8_t bytes[16]; for (int i = 0; i < 16; ++i) bytes[i * x[0]] = -2; y[0] = bytes[9 * x[0]];",
+    "static_vector": "aie::store_v(y, aie::add(kept, aie::load_v<16>(x))); kept = aie::load_v<16>(y);",
+    "last_of_a_table": "y[0] = table[9 * x[0]] + table[0];",
+    "small_scopes": "{ int32_t one[180] = {}; fill(one, 180, x); y[0] = one[x[0]]; } "
+    "{ int32_t two[180] = {}; fill(two, 180, x); y[1] = two[x[0]]; }",
+    "array_of_vectors": "aie::vector<int32, 16> v[24]; for (auto &one : v) one = aie::load_v<16>(x); "
+    "aie::store_v(y, v[x[0]]);",
+    "whole_copy": "Pair pair = {}; Pair other = pair; y[0] = other.second[2 * x[0]];",
+}
+TILE_CODE = (
+    """\
+#include <aie_api/aie.hpp>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+namespace {
+const int32_t table[10] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+struct Pair { int32_t first[4], second[4]; };
+struct Large { int32_t numbers[300]; };
+aie::vector<int32, 16> kept;
+[[gnu::noinline]] void fill(int32_t *to, int n, const int32_t *x) { for (int i = 0; i < n; ++i) to[i * x[0]] = i; }
+template <int N>
+[[gnu::noinline]] int32_t total(const int32_t *x) {
+    int32_t part[N] = {};
+    fill(part, N, x);
+    return part[x[0]];
+}
+[[gnu::noinline]] int deep(const int32_t *x, int n) { return n < 2 ? x[n] : 3 * deep(x, n - 1) + x[n & 1]; }
+}
+extern "C" {
+"""
+    + "".join(
+        f"void {name}(const int32_t *x, int32_t *y) {{\n    for (int i = 0; i < 64; ++i) y[i] = x[i];\n    {body}\n}}\n"
+        for name, body in {**BAD, **GOOD}.items()
+    )
+    + "}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """One library with all functions: a compiler takes its time."""
+    path = tmp_path_factory.mktemp("tile") / "tile.cc"
+    path.write_text(TILE_CODE)
+    return described_library(compile_tile_code([path], 20, find_cxx()), {"tile.cc": TILE_CODE})
+
+
+def found_in(library: Library, function: str) -> tuple[Diagnostic, ...]:
+    return emulate(DESIGN.replace("@step", f"@{function}"), "d.mlir", library, {0: "ones", 1: "zeros"}).faults
+
+
+def line_of(function: str) -> int:
+    return 2 + TILE_CODE[: TILE_CODE.index(f"void {function}(")].count("\n") + 1
+
+
+FINDINGS = {
+    "past_a_table": ("out-of-local", "reads outside the static table: byte 4 past the end (40 bytes)"),
+    "past_a_table_by_memcpy": ("out-of-local", "reads outside the static table: byte 4 past the end (40 bytes)"),
+    "past_a_local": ("out-of-local", "writes outside its local sums: byte 4 past the end (32 bytes)"),
+    "read_past_a_local": ("out-of-local", "reads outside its local sums: byte 4 past the end (32 bytes)"),
+    "unset_local": ("unset", "reads what it has not set: its local sums, byte 16"),
+    "unset_bytes": ("unset", "reads what it has not set: its local bytes, byte 9"),
+    "unset_member": ("unset", "reads what it has not set: its local pair, byte 24"),
+    "odd_int16": ("misaligned", "makes a misaligned access of 2 bytes"),
+    "odd_int32": ("misaligned", "makes a misaligned access of 4 bytes"),
+    "nowhere": ("wild-access", "reads 4 bytes that are neither in a buffer, nor a local, nor a static"),
+    "unset_vector": ("unset", "uses a vector or an accumulator of 64 bytes that nothing was put into"),
+    "unset_accumulator": ("unset", "uses a vector or an accumulator of 128 bytes that nothing was put into"),
+    "stored_unset": ("unset", "uses a vector or an accumulator of 64 bytes that nothing was put into"),
+    "reduced_unset": ("unset", "uses a vector or an accumulator of 64 bytes that nothing was put into"),
+    "unset_tile": ("unset", "uses a vector or an accumulator of 32 bytes that nothing was put into"),
+}
+OVERFLOWS = {
+    "std_array": "its local arrays take 1,200 bytes, and stack_size is 1,024",
+    "large_struct": "its local arrays take 1,200 bytes, and stack_size is 1,024",
+    "template_array": "its local arrays take 1,120 bytes, and stack_size is 1,024",
+    "recursion": "of this machine's, and stack_size is 1,024",
+    "of_a_size_that_is_computed": "of this machine's, and stack_size is 1,024",
+}
+
+
+def test_every_bad_function_has_its_finding() -> None:
+    assert {*FINDINGS, *OVERFLOWS} == set(BAD)
+
+
+@pytest.mark.parametrize("function", FINDINGS)
+def test_what_a_tile_function_does_to_its_own_memory_is_named_with_its_line(library: Library, function: str) -> None:
+    id, what = FINDINGS[function]
+    (found,) = found_in(library, function)
+
+    assert found.id == id
+    assert found.what.startswith(f"{function} ")
+    assert what in found.what
+    assert (found.place.file, found.place.line) == ("tile.cc", line_of(function))
+    assert found.place.tile == (0, 2)
+
+
+@pytest.mark.parametrize("function", OVERFLOWS)
+def test_a_stack_that_is_too_small_for_what_no_text_shows_is_named(library: Library, function: str) -> None:
+    (found,) = found_in(library, function)
+
+    assert found.id == "stack-overflow"
+    assert found.what.startswith(f"{function} runs over the end of the stack of core (0, 2): ")
+    assert found.what.endswith(OVERFLOWS[function])
+
+
+@pytest.mark.parametrize("function", GOOD)
+def test_a_function_that_is_right_is_not_accused(library: Library, function: str) -> None:
+    assert found_in(library, function) == ()
+
+
+def test_what_is_silent_on_the_device_is_silent_as_hardware(library: Library) -> None:
+    from tileproof.emulator.library import Manner
+
+    design = DESIGN.replace("@step", "@unset_vector")
+    assert emulate(design, "d", library, {0: "ones", 1: "zeros"}, manner=Manner(as_hardware=True)).faults == ()
+
+
+def test_a_finding_says_what_where_why_and_how_to_mend_it(library: Library) -> None:
+    (found,) = found_in(library, "past_a_table")
+    line = line_of("past_a_table")
+
+    assert found.paragraph == (
+        "past_a_table reads outside the static table: byte 4 past the end (40 bytes)\n"
+        f"  where: tile.cc:{line}, the core on core (0, 2), call 1 of past_a_table, d.mlir:17:9, "
+        "in an access of 4 bytes\n"
+        "  why:   on the device it would silently touch what the compiler put beside it, which is another thing than "
+        "here\n"
+        "  fix:   check the index against the size of the array\n"
+        "  more:  tileproof explain out-of-local"
+    )
+
+
+REFUSED = {
+    "y[0] = x[0] * 0.5;": ("double-arithmetic", "arithmetic in double"),
+    "double d = x[0]; y[0] = d * d > 2.0;": ("double-arithmetic", "arithmetic in double"),
+    "y[0] = std::sqrt(x[0]);": ("double-arithmetic", "arithmetic in double"),
+    "float f = x[0]; y[0] = f * 3.0;": ("double-arithmetic", "arithmetic in double"),
+    'asm volatile("nop");': ("inline-assembly", "inline assembly"),
+}
+PLAIN = '#include <cmath>\n#include <cstdint>\n{}extern "C" void step(const int32_t *x, int32_t *y) {{\n    {}\n}}\n'
+
+
+def described(folder: Path, text: str) -> Library:
+    (folder / "tile.cc").write_text(text)
+    return described_library(compile_tile_code([folder / "tile.cc"], 20, find_cxx()), {"tile.cc": text})
+
+
+@pytest.mark.parametrize("body", REFUSED)
+def test_what_a_core_cannot_compute_is_refused_with_its_line(tmp_path: Path, body: str) -> None:
+    id, what = REFUSED[body]
+    with pytest.raises(Problem) as caught:
+        described(tmp_path, PLAIN.format("", body))
+
+    said = caught.value.diagnostic
+    assert (said.id, said.what, str(said.place)) == (id, f"the tile code has {what}", "tile.cc:4")
+
+
+def test_single_precision_is_no_double(tmp_path: Path) -> None:
+    text = "float f = x[0]; y[0] = f * 0.5f + std::sqrt(f) + std::floor(f) + float(1 / 3.0);"
+    described(tmp_path, PLAIN.format("", text))
+
+
+@pytest.mark.parametrize("word", ['no_sanitize("address")', "no_sanitize_address", '__no_sanitize__("kernel-address")'])
+def test_tile_code_that_wants_no_checks_is_refused(tmp_path: Path, word: str) -> None:
+    with pytest.raises(Problem) as caught:
+        described(tmp_path, PLAIN.format(f"/* a\ncomment */ __attribute__(({word})) ", ""))
+
+    assert (caught.value.diagnostic.id, str(caught.value.diagnostic.place)) == ("not-checked", "tile.cc:4")
+
+
+def test_a_comment_about_checks_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    described(tmp_path, PLAIN.format("// no no_sanitize here\n", "y[0] = x[0];"))
