@@ -20,7 +20,6 @@ from tileproof.kernel.banks import INSTRUCTIONS, Banks
 from tileproof.kernel.spec import KernelSpec
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER
 
-SEAL = "pair.json"
 BANKS = "banks.json"  # there only where kernel.toml has [banks]
 
 
@@ -51,7 +50,6 @@ class Plan:
     tools: Mapping[str, str]
     xclbin: str
     insts: str
-    seal: str  # a file with the SHA-256 of both, written with them
     notes: str  # a JSON file whose `warnings` a person should know of
     sources: Mapping[str, str] = field(default_factory=dict)  # file -> the kernel's file or the template it is
 

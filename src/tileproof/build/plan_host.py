@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tileproof import library
-from tileproof.build.plan import BANKS, SEAL, Plan, Step, by_argument, digest_of, headers_in, tile_sources
+from tileproof.build.plan import BANKS, Plan, Step, by_argument, digest_of, headers_in, tile_sources
 from tileproof.device_model import device_named
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
@@ -50,7 +50,6 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         tools=tools,
         xclbin=xclbin,
         insts=insts,
-        seal=SEAL,
         notes=_WARNINGS,
         sources={name: str(library.source_path(name, spec.folder)) for name in texts},
     )
@@ -109,7 +108,7 @@ def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[st
     return Step(
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
-        f" --lowered design.lowered {_options(named)} --insts {insts} --xclbin {xclbin} --seal {SEAL}"
+        f" --lowered design.lowered {_options(named)} --insts {insts} --xclbin {xclbin}"
         f" --variant {variant} --digest $digest" + "".join(f" --banks {name}" for name in banks),
         inputs=(
             "design.mlir",
@@ -121,7 +120,7 @@ def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[st
             *banks,
             "tileproof.txt",
         ),
-        outputs=(xclbin, SEAL),
+        outputs=(xclbin,),
         text="pack the xclbin",
     )
 

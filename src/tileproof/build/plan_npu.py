@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tileproof import library
-from tileproof.build.plan import BANKS, SEAL, Plan, Step, by_argument, digest_of, tile_sources
+from tileproof.build.plan import BANKS, Plan, Step, by_argument, digest_of, tile_sources
 from tileproof.device_model import GENERATIONS
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.aie_opt import pipeline
@@ -72,7 +72,6 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
         tools=identities,
         xclbin=xclbin,
         insts=insts,
-        seal=SEAL,
         notes=_NOTES,
         sources=_sources(spec, texts),
     )
@@ -212,10 +211,10 @@ def _stamp(tools: MlirAie, variant: str, xclbin: str, insts: str, banks: tuple[s
     return Step(
         name="stamp",
         command=f"$python -P -m tileproof stamp --design design.mlir --held {_HELD} --built {_PACKED} --insts {insts}"
-        f" --addresses {addresses} --lowered {_LOWERED} --xclbin {xclbin} --seal {SEAL} --notes {_NOTES}"
+        f" --addresses {addresses} --lowered {_LOWERED} --xclbin {xclbin} --notes {_NOTES}"
         f" --version {tools.version.name} --variant {variant} --digest $digest"
         + "".join(f" --banks {name}" for name in banks),
         inputs=("design.mlir", _HELD, _PACKED, insts, addresses, _LOWERED, *banks, "tileproof.txt"),
-        outputs=(xclbin, _NOTES, SEAL),
+        outputs=(xclbin, _NOTES),
         text="check the pair, hold its instructions against tileproof's, and stamp its digest on it",
     )

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tileproof.build.plan import Plan, Step, compile_commands
+from tileproof.build.seal import SEAL, empty, is_whole, seal
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
-from tileproof.files import sha256_of, write_if_changed
+from tileproof.files import write_if_changed
 from tileproof.library import python_environment
 from tileproof.toolchain.complaint import Complaint, complaint_in
 from tileproof.toolchain.meaning import Meaning, killed, meaning_of
@@ -26,11 +27,14 @@ from tileproof.toolchain.meaning import Meaning, killed, meaning_of
 # What a step of our own prints when it fails, so that the build can raise the same Problem again.
 _MARK = "tileproof-problem: "
 
+_LOCK, _LOG = ".lock", "build.log"
 # The names of the files that the last build here wrote.
 _RENDERED = "rendered.txt"
 _COMMANDS = "compile_commands.json"
+# What the next build goes by, beside the plan's files and what its steps make.
+_KEPT = frozenset({"build.ninja", ".ninja_log", ".ninja_deps", _RENDERED, _COMMANDS})
 # What is written into a build's folder and is no file of its plan, nor made by a step of it.
-OWN_FILES = frozenset({"build.ninja", "build.log", ".ninja_log", ".ninja_deps", ".lock", _RENDERED, _COMMANDS})
+OWN_FILES = _KEPT | {_LOCK, _LOG, SEAL}
 
 
 def marked(problem: Problem) -> str:
@@ -63,8 +67,9 @@ def build(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder, say) as lock:
+            if not is_whole(folder) and empty(folder, keep=_LOCK):
+                say(f"{folder.name} is not as a build left it; it is built anew")
             _write_files(plan, folder)
-            _drop_foreign_pair(plan, folder)
             output = _run_ninja(plan, folder, ninja, jobs, lock)
             _check_outputs(plan, folder)
     except OSError as error:
@@ -87,7 +92,7 @@ def build(
 @contextmanager
 def _locked(folder: Path, say: Callable[[str], None]) -> Iterator[int]:
     """One build of a folder at a time. ninja inherits the lock, so a killed tileproof does not let another in early."""
-    with (folder / ".lock").open("a+") as lock:
+    with (folder / _LOCK).open("a+") as lock:
         os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,18 +130,6 @@ def _list_commands(path: Path, mine: list[dict[str, str]]) -> None:
 
 def _names_in(listed: Path) -> list[str]:
     return listed.read_text(errors="replace").split("\n")[:-1] if listed.is_file() else []
-
-
-def _drop_foreign_pair(plan: Plan, folder: Path) -> None:
-    """ninja looks at times only: a pair that somebody has touched since it was packed is made again."""
-    try:
-        sealed = json.loads((folder / plan.seal).read_text())
-        if all(sealed[name] == sha256_of(folder / name) for name in (plan.xclbin, plan.insts)):
-            return
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # never sealed, or not whole
-    for name in (plan.xclbin, plan.insts, plan.seal):
-        (folder / name).unlink(missing_ok=True)
 
 
 def ninja_text(plan: Plan) -> str:
@@ -191,8 +184,10 @@ def _run_ninja(plan: Plan, folder: Path, ninja: Path, jobs: int | None, lock: in
         errors="replace",
         check=False,
     )
+    # Also where a step has failed: ninja knows which, and what the others made is good.
+    seal(folder, {*plan.files, *(name for step in plan.steps for name in step.outputs), *_KEPT})
     if done.returncode != 0:
-        (folder / "build.log").write_text(done.stdout)
+        (folder / _LOG).write_text(done.stdout)
         raise _failure(plan, folder, ninja, done.stdout)
     return done.stdout
 
@@ -209,7 +204,7 @@ def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
     text = failed.step.text if failed.step else "a build step"
     meaning = meaning_of(complaint, folder, _peano_root(plan)) if failed.code <= _SIGNALS else killed(text, failed.code)
     again = f"; to see it again: cd {folder} && {ninja} -v {failed.step.outputs[0]}" if failed.step else ""
-    log = f"the whole log is {folder / 'build.log'}{again}"
+    log = f"the whole log is {folder / _LOG}{again}"
     where, line = _place(plan, folder, complaint, meaning)
     said = [complaint.said, line, *complaint.context, *([meaning.more] if meaning else [])]
     return Problem(

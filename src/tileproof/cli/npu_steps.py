@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof.cli.shared import mlir_aie_version
@@ -22,7 +21,7 @@ def add_commands(commands: Commands) -> None:
     parser = step(commands, "hold", _hold, "design lowered output")
     parser.add_argument("--version", type=mlir_aie_version, required=True)
     banks_option(parser)
-    parser = step(commands, "stamp", _stamp, "design held built insts addresses lowered xclbin seal notes")
+    parser = step(commands, "stamp", _stamp, "design held built insts addresses lowered xclbin notes")
     parser.add_argument("--version", type=mlir_aie_version, required=True)
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
@@ -61,7 +60,7 @@ def _hold(arguments: argparse.Namespace) -> None:
 
 def _stamp(arguments: argparse.Namespace) -> None:
     from tileproof.build.stamp import stamped
-    from tileproof.files import sha256_of, write_atomically
+    from tileproof.files import write_atomically
     from tileproof.lowering.held import check_same_addresses, hold_words
 
     lowered, addresses = arguments.lowered, arguments.addresses
@@ -78,9 +77,3 @@ def _stamp(arguments: argparse.Namespace) -> None:
     )
     write_atomically(arguments.notes, (json.dumps({"warnings": noted}) + "\n").encode())
     write_atomically(arguments.xclbin, made)
-    sealed: dict[str, str] = {path.name: sha256_of(path) for path in _pair(arguments)}
-    write_atomically(arguments.seal, json.dumps(sealed).encode())
-
-
-def _pair(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    return arguments.xclbin, arguments.insts

@@ -123,7 +123,7 @@ def banks_read(arguments: argparse.Namespace) -> Banks:
 
 
 def _add_package(commands: Commands) -> None:
-    parser = step(commands, "package", _package, "design interface insts library lowered xclbin seal")
+    parser = step(commands, "package", _package, "design interface insts library lowered xclbin")
     banks_option(parser)
     parser.add_argument("--tile-code", type=Path, action="append", default=[])
     parser.add_argument("--listing", type=Path, action="append", default=[])
@@ -136,7 +136,7 @@ def _add_package(commands: Commands) -> None:
 def _package(arguments: argparse.Namespace) -> None:
     from tileproof.build.package import Interface, package_for_emulator
     from tileproof.emulator.design.described import described_library
-    from tileproof.files import sha256_of, write_atomically
+    from tileproof.files import write_atomically
     from tileproof.toolchain.tile_library import CompiledTileCode
 
     texts, headers = _texts(arguments.tile_code), _texts(arguments.header)
@@ -156,5 +156,3 @@ def _package(arguments: argparse.Namespace) -> None:
         banks_read(arguments),
     )
     write_atomically(arguments.xclbin, xclbin)
-    sealed = {path.name: sha256_of(path) for path in (arguments.xclbin, arguments.insts)}
-    write_atomically(arguments.seal, json.dumps(sealed).encode())
