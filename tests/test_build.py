@@ -239,6 +239,70 @@ def test_a_kernel_without_tile_code_is_refused(tmp_path: Path) -> None:
         made(request)
 
 
+def with_first_step(plan: Plan, command: str) -> Plan:
+    return replace(plan, steps=(replace(plan.steps[0], command=command, depfile=None), *plan.steps[1:]))
+
+
+def waiting_for(folder: Path, longest_s: float, command: str) -> Problem:
+    """How a build ends whose first step is that command."""
+    request = request_for(folder)
+    with pytest.raises(Problem) as caught:
+        build(with_first_step(planned(request), command), request.build_dir, find_ninja(), step_timeout_s=longest_s)
+    return caught.value
+
+
+def are_gone(pids: Path) -> bool:
+    """None of the processes whose numbers stand there is there any more, within a moment."""
+    until = time.monotonic() + 30
+    folders = [Path("/proc", pid) for pid in pids.read_text().split()]
+    while any(folder.exists() for folder in folders) and time.monotonic() < until:
+        time.sleep(0.02)
+    return bool(folders) and not any(folder.exists() for folder in folders)
+
+
+def test_a_step_that_comes_to_no_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    command = f"echo waiting; (sleep 1001 & echo $$! > {pids}; setsid sleep 1002 & echo $$! >> {pids}; sleep 1003)"
+    problem = waiting_for(tmp_path, 1, command)
+    (log,) = (tmp_path / "build" / "double").glob("*/build.log")
+
+    assert problem.exit_code == 3
+    assert problem.diagnostic.id == "step-endless"
+    assert str(problem) == (
+        "error: double: compile tile.cc was ended after 1 s, for it came to no end\n"
+        f"  where: {log.parent}\n"
+        "  why:   waiting\n"
+        "         all that it had started was ended with it; nothing is known of the kernel\n"
+        "  fix:   see what it waits for: a licence, a disk, memory; a step that is only slow has longer with "
+        "--step-timeout\n"
+        f"         the whole log is {log}; to see it again: cd {log.parent} && {find_ninja()} -v tile.o"
+    )
+    assert are_gone(pids)
+
+
+def test_what_has_left_its_step_and_holds_on_to_the_output_does_not_hold_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tileproof.build.watch._LAST_WORDS_S", 0.2)
+    pids = tmp_path / "pids"
+    problem = waiting_for(tmp_path, 1, f"(setsid sh -c 'echo $$$$ > {pids}; exec sleep 20' &); sleep 1000")
+    os.kill(int(pids.read_text()), signal.SIGKILL)
+
+    assert problem.what == "double: a build step was ended after 1 s, for it came to no end"
+    assert problem.exit_code == 3
+
+
+def test_a_step_that_failed_outweighs_another_that_came_to_no_end(tmp_path: Path) -> None:
+    request = request_for(tmp_path)
+    plan = with_first_step(planned(request), "echo 'tile.cc:1:1: error: no' && false")
+    steps = (plan.steps[0], replace(plan.steps[1], command="sleep 1000"), *plan.steps[2:])
+    with pytest.raises(Problem) as caught:
+        build(replace(plan, steps=steps), request.build_dir, find_ninja(), jobs=2, step_timeout_s=1)
+
+    assert caught.value.diagnostic.id == "compile-failed"
+    assert caught.value.exit_code == 1
+
+
 def test_a_killed_build_recovers(tmp_path: Path) -> None:
     """Killed at several moments, with its compiler; the next build is right."""
     request = request_for(tmp_path)

@@ -353,6 +353,22 @@ def test_a_compiler_that_does_not_run_exits_3(run: Run, monkeypatch: pytest.Monk
         """)
 
 
+@pytest.mark.parametrize("command", ["build", "verify"])
+def test_a_compiler_that_never_returns_exits_3(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text('#!/bin/sh\ntest "$*" = --version && echo "g++ 12" && exit\nsleep 1000\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    options = ("--step-timeout", "0.5", "-j", "1", "--kernels", str(write_kernel(tmp_path)))
+    code, out, err = run(command, "double", *options)
+
+    assert code == 3
+    assert "was ended after 0.5 s, for it came to no end" in out + err
+    assert "step-endless" in out + err
+
+
 def test_of_several_kernels_each_is_asked_for_the_cases_that_it_has(run: Run, tmp_path: Path) -> None:
     write_kernel(tmp_path)
     kernels = write_kernel(tmp_path, "other")

@@ -8,7 +8,7 @@ import pytest
 
 from tileproof.errors import EXIT_NOT_HERE
 from tileproof.toolchain.complaint import complaint_in
-from tileproof.toolchain.meaning import Meaning, killed, meaning_of
+from tileproof.toolchain.meaning import Meaning, endless, killed, meaning_of
 
 PRINTED = Path(__file__).parent / "mlir_aie"
 PEANO = Path("/opt/peano")
@@ -146,6 +146,16 @@ def test_a_step_that_was_killed_is_told_with_its_likely_cause() -> None:
     )
     assert killed("run aiecc", 139) == Meaning(
         id="step-killed", what="run aiecc was killed by signal 11", fix="run it again", exit_code=EXIT_NOT_HERE
+    )
+
+
+def test_a_step_that_came_to_no_end_is_told_with_what_it_may_wait_for() -> None:
+    assert endless("run aiecc", 600.0) == Meaning(
+        id="step-endless",
+        what="run aiecc was ended after 600 s, for it came to no end",
+        more="all that it had started was ended with it; nothing is known of the kernel",
+        fix="see what it waits for: a licence, a disk, memory; a step that is only slow has longer with --step-timeout",
+        exit_code=EXIT_NOT_HERE,
     )
 
 

@@ -148,7 +148,14 @@ def build_kernel(rendered: Rendered, request: BuildRequest, say: Callable[[str],
     if plan.toolchain == "mlir-aie":
         refuse_unlinkable(request.build_dir / plan.kernel / plan.folder)
     try:
-        artifacts = build(plan, request.build_dir, find_ninja(), jobs=request.jobs, say=say)
+        artifacts = build(
+            plan,
+            request.build_dir,
+            find_ninja(),
+            jobs=request.jobs,
+            step_timeout_s=request.step_timeout_s,
+            say=say,
+        )
     except Problem as problem:
         raise Problem.of(rendered.located(problem.diagnostic), problem.exit_code) from None
     # What lowering noted is told each time, for as long as it is so.

@@ -10,6 +10,8 @@ from tileproof.device_model import TARGETS
 from tileproof.kernel.banks import Banks
 from tileproof.toolchain.aiecc import AieccKind
 
+STEP_TIMEOUT_S = 600.0  # long for any compiler, and not for ever
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
@@ -23,6 +25,7 @@ class BuildRequest:
     kernels: Path | None = None
     build_dir: Path = Path("build")
     jobs: int | None = None
+    step_timeout_s: float = STEP_TIMEOUT_S
 
     @property
     def is_for_npu(self) -> bool:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shlex
-import subprocess
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tileproof.build.plan import Plan, Step, compile_commands
+from tileproof.build.request import STEP_TIMEOUT_S
 from tileproof.build.seal import SEAL, empty, is_whole, seal
+from tileproof.build.watch import Done, run_watched
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.files import write_if_changed
 from tileproof.library import python_environment
 from tileproof.toolchain.complaint import Complaint, complaint_in
-from tileproof.toolchain.meaning import Meaning, killed, meaning_of
+from tileproof.toolchain.meaning import Meaning, endless, killed, meaning_of
 
 # What a step of our own prints when it fails, so that the build can raise the same Problem again.
 _MARK = "tileproof-problem: "
@@ -60,6 +62,7 @@ def build(
     ninja: Path,
     *,
     jobs: int | None = None,
+    step_timeout_s: float = STEP_TIMEOUT_S,
     say: Callable[[str], None] = lambda _: None,
 ) -> Artifacts:
     """Carry out `plan` below `build_dir`. A failure is a `Problem`, and leaves the last good artifacts alone."""
@@ -70,7 +73,12 @@ def build(
             if not is_whole(folder) and empty(folder, keep=_LOCK):
                 say(f"{folder.name} is not as a build left it; it is built anew")
             _write_files(plan, folder)
-            output = _run_ninja(plan, folder, ninja, jobs, lock)
+            command = [str(ninja), *(("-j", str(jobs)) if jobs else ())]
+            done = run_watched(command, folder, python_environment(), lock, step_timeout_s)
+            _seal(plan, folder)
+            if done.code != 0:
+                (folder / _LOG).write_text(done.printed)
+                raise _failure(plan, folder, ninja, done, step_timeout_s)
             _check_outputs(plan, folder)
     except OSError as error:
         raise Problem(
@@ -85,7 +93,7 @@ def build(
         xclbin=folder / plan.xclbin,
         insts=folder / plan.insts,
         digest=plan.digest,
-        worked="no work to do" not in output,
+        worked="no work to do" not in done.printed,
     )
 
 
@@ -170,29 +178,13 @@ def _escaped(value: str) -> str:
     return value.replace("$", "$$")
 
 
-def _run_ninja(plan: Plan, folder: Path, ninja: Path, jobs: int | None, lock: int) -> str:
-    command = [str(ninja), *(("-j", str(jobs)) if jobs else ())]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        pass_fds=(lock,),
-        env=python_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    # Also where a step has failed: ninja knows which, and what the others made is good.
+def _seal(plan: Plan, folder: Path) -> None:
+    """Also where a step has failed: ninja knows which, and what the others made is good."""
     seal(folder, {*plan.files, *(name for step in plan.steps for name in step.outputs), *_KEPT})
-    if done.returncode != 0:
-        (folder / _LOG).write_text(done.stdout)
-        raise _failure(plan, folder, ninja, done.stdout)
-    return done.stdout
 
 
-def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
+def _failure(plan: Plan, folder: Path, ninja: Path, done: Done, step_timeout_s: float) -> Problem:
+    output = done.printed
     for line in output.splitlines():
         if line.startswith(_MARK):
             fields = json.loads(line.removeprefix(_MARK))
@@ -202,7 +194,12 @@ def _failure(plan: Plan, folder: Path, ninja: Path, output: str) -> Problem:
     failed = _Failed.in_output(plan, output)
     complaint = complaint_in(failed.said, folder)
     text = failed.step.text if failed.step else "a build step"
-    meaning = meaning_of(complaint, folder, _peano_root(plan)) if failed.code <= _SIGNALS else killed(text, failed.code)
+    if done.is_overdue and failed.was_killed:
+        meaning: Meaning | None = endless(text, step_timeout_s)
+    elif failed.code > _SIGNALS:
+        meaning = killed(text, failed.code)
+    else:
+        meaning = meaning_of(complaint, folder, _peano_root(plan))
     again = f"; to see it again: cd {folder} && {ninja} -v {failed.step.outputs[0]}" if failed.step else ""
     log = f"the whole log is {folder / _LOG}{again}"
     where, line = _place(plan, folder, complaint, meaning)
@@ -227,6 +224,11 @@ class _Failed:
     step: Step | None
     code: int
     said: str
+
+    @property
+    def was_killed(self) -> bool:
+        """By signal 9, or as far as an older ninja tells."""
+        return self.code in (0, _SIGNALS + signal.SIGKILL)
 
     @property
     def id(self) -> str:

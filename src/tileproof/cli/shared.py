@@ -98,6 +98,14 @@ def building_options(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument("--build-dir", metavar="DIR", type=Path, default=_BUILD.build_dir, help="default: ./build")
     parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="parallel steps; default: as ninja chooses")
+    parser.add_argument(
+        "--step-timeout",
+        dest="step_timeout_s",
+        type=seconds,
+        metavar="S",
+        default=_BUILD.step_timeout_s,
+        help="longest step of a build, such as one call of a compiler; default: %(default)s",
+    )
 
 
 def emulator_options(parser: argparse.ArgumentParser) -> None:

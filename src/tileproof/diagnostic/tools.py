@@ -114,6 +114,13 @@ TOOLS = (
         "crashed.",
     ),
     _tool(
+        "step-endless",
+        "A step of a build did not come to an end, and was ended.",
+        "see what it waits for; a step that is only slow has longer with --step-timeout",
+        "A compiler may wait for a licence server, a disk that has gone, a lock, or memory. It is ended with all that "
+        "it has started, and says nothing of the kernel. So the kernel is not called wrong: the exit code is 3.",
+    ),
+    _tool(
         "machine-short",
         "A step of a build failed for want of something that the machine should have.",
         "give it what is named, and build again",

@@ -53,6 +53,17 @@ def killed(step: str, code: int) -> Meaning:
     )
 
 
+def endless(step: str, longest_s: float) -> Meaning:
+    """Of a step that was ended by the build, because it did not come to an end by itself."""
+    return Meaning(
+        id="step-endless",
+        what=f"{step} was ended after {longest_s:g} s, for it came to no end",
+        more="all that it had started was ended with it; nothing is known of the kernel",
+        fix="see what it waits for: a licence, a disk, memory; a step that is only slow has longer with --step-timeout",
+        exit_code=EXIT_NOT_HERE,
+    )
+
+
 def _program_too_large(found: re.Match[str], folder: Path) -> Meaning:
     return Meaning(
         id="program-too-large",

@@ -97,6 +97,7 @@ def find_canary(request: VerifyRequest, say: Callable[[str], None]) -> Canary | 
         toolchain=request.build.toolchain,
         build_dir=request.build.build_dir,
         jobs=request.build.jobs,
+        step_timeout_s=request.build.step_timeout_s,
     )
     run = RunRequest(
         device=NPU, xclbin=xclbin, insts=insts, timeout_s=request.run.timeout_s, counted=request.run.counted
