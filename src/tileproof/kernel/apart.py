@@ -22,6 +22,7 @@ from tileproof.kernel.packed import pack, unpack
 
 Answering = Callable[..., object]
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Apart:
@@ -37,7 +38,14 @@ class Apart:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
+        # A signal that comes now is the parent's to take, and ends the fork with it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         self._pid = os.fork()
+        if not self._pid:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in _ENDING - {signal.SIGINT}:
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if not self._pid:
             ours.close()
             self._serve(theirs, functions)
