@@ -16,7 +16,7 @@ PYTHON = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 
 def run() -> int:
     try:
-        from tileproof.cli import main
+        from tileproof.__main__ import main
         from tileproof.toolchain.npu import Examined, Machine, examine_npu
     except ModuleNotFoundError as error:
         if error.name != "tileproof":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from tileproof.diagnostic import NOWHERE, Diagnostic, Place
@@ -10,7 +11,23 @@ EXIT_KERNEL_WRONG = 1
 EXIT_REQUEST_WRONG = 2
 EXIT_NOT_HERE = 3
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
-EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+# As shells have it: 128 and the number of the signal.
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_HUNG_UP = 128 + signal.SIGHUP
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGTERM and SIGHUP as Ctrl-C: whoever ends a command wants it to be put in order as well."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+def exit_code_of(error: KeyboardInterrupt) -> int:
+    """How the process is to end that was interrupted so."""
+    return error.exit_code if isinstance(error, Interrupted) else EXIT_INTERRUPTED
 
 
 class Problem(Exception):  # noqa: N818  a problem is what the person has

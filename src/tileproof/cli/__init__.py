@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 from tileproof import __version__
 from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps, verify
 from tileproof.cli.bug import bug, kept
 from tileproof.cli.shared import Parser, say
-from tileproof.errors import EXIT_INTERRUPTED, Problem
+from tileproof.errors import Problem, exit_code_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit code 0, 1: a kernel is wrong, 2: the request is, 3: something is not here, 70: a bug."""
-    if sys.stdout is None:  # closed by the shell (`>&-`): nobody wants the answer
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
-    arguments = _parser().parse_args(argv)
+    is_shown = False
     try:
+        arguments = _parser().parse_args(argv)
+        is_shown = arguments.traceback
         return int(arguments.run(arguments))
     except Problem as problem:
         say(problem.paragraph)
         return problem.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         say("interrupted")
-        return EXIT_INTERRUPTED
+        return exit_code_of(error)
     except BrokenPipeError:  # who was told has gone
         raise
     except Exception as error:  # whatever is no Problem is a mistake of ours
-        if arguments.traceback:
+        if is_shown:
             say(traceback.format_exc())
-        details = (
-            "its traceback is above" if arguments.traceback else kept(error, sys.argv[1:] if argv is None else argv)
-        )
+        details = "its traceback is above" if is_shown else kept(error, sys.argv[1:] if argv is None else argv)
         ours = bug(error, details)
         say(ours.paragraph)
         return ours.exit_code

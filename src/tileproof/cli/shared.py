@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from tileproof import device_model
 from tileproof.build.request import BuildRequest
@@ -33,7 +33,7 @@ def answer(text: str, *, is_styled: bool = False) -> None:
     try:
         print(text if is_styled else printable(text), end="" if text.endswith("\n") else "\n", flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             raise Problem(
                 "the answer cannot be written", id="output-not-written", where="standard output", why=error.strerror
@@ -41,8 +41,16 @@ def answer(text: str, *, is_styled: bool = False) -> None:
 
 
 def say(text: str) -> None:
-    """Print to standard error: what is not the answer."""
-    print(printable(text), file=sys.stderr)
+    """Print to standard error: what is not the answer. Where that cannot be written, there is nobody to tell."""
+    try:
+        print(printable(text), file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """What is left in it, and all that follows, goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 _Request = TypeVar("_Request")
@@ -60,6 +68,10 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(r", '(lower|package|respell|place|hold|stamp)'", "", message)
         say(Problem(message, id="wrong-usage", fix=f"`{self.prog} --help` lists what can be asked").paragraph)
         raise SystemExit(EXIT_REQUEST_WRONG)
+
+    def _print_message(self, message: str, file: object = None) -> None:  # what --help and --version print
+        if message:
+            answer(message)
 
 
 def add_command(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +33,14 @@ from tileproof.cli.verify_requests import refuse_odd
 from tileproof.device.request import RunRequest
 from tileproof.errors import (
     EXIT_BUG,
+    EXIT_HUNG_UP,
     EXIT_INTERRUPTED,
     EXIT_KERNEL_WRONG,
     EXIT_NOT_HERE,
     EXIT_REQUEST_WRONG,
+    EXIT_TERMINATED,
     Problem,
+    exit_code_of,
 )
 from tileproof.verify.request import CaseRequest, VerifyRequest
 
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
     from tileproof.verify.verdict import Verdict
 
 # Each outweighs those behind it.
-_OUTWEIGHING = (EXIT_INTERRUPTED, EXIT_KERNEL_WRONG, EXIT_BUG, EXIT_REQUEST_WRONG, EXIT_NOT_HERE)
+_ENDED = (EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_HUNG_UP)
+_OUTWEIGHING = (*_ENDED, EXIT_KERNEL_WRONG, EXIT_BUG, EXIT_REQUEST_WRONG, EXIT_NOT_HERE)
 
 _RUN, _CASES = RunRequest(), CaseRequest()  # for their defaults
 
@@ -144,8 +147,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     names = arguments.kernel or library.kernel_names(arguments.kernels)
     refuse_odd(names, request, arguments)
     with _session(arguments, request) as session:
-        with _ended_as_by_hand() if session else nullcontext():
-            verdicts, refused = _prove_all(names, request, arguments, session)
+        verdicts, refused = _prove_all(names, request, arguments, session)
         codes = (exit_code(verdicts), *(problem.exit_code for problem in refused.values()))
         code = next((code for code in _OUTWEIGHING if code in codes), 0)
         if session is not None:
@@ -191,16 +193,6 @@ def _session(
     return closing(Session(arguments.out, request, resume=arguments.resume))
 
 
-@contextmanager
-def _ended_as_by_hand() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: whoever ends a session may want to go on with it."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _prove_all(
     names: Sequence[str], request: VerifyRequest, arguments: argparse.Namespace, session: Session | None
 ) -> tuple[list[Verdict], dict[str, Problem]]:
@@ -213,10 +205,10 @@ def _prove_all(
                 made = asked if arguments.kernel else _as_made(name, asked)
                 for verdict in _prove(name, made, arguments, session, now):
                     verdicts.append(verdict)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 if session is None:
                     raise
-                refused[name] = _interrupted(arguments.out)
+                refused[name] = _interrupted(arguments.out, exit_code_of(error))
                 say(refused[name].paragraph)
                 break
             except Problem as problem:
@@ -270,14 +262,14 @@ def _case_names(name: str, request: VerifyRequest) -> set[str]:
         return set(request.cases.names)
 
 
-def _interrupted(out: Path) -> Problem:
+def _interrupted(out: Path, exit_code: int) -> Problem:
     return Problem(
         "interrupted",
         id="interrupted",
         where=f"--out {out}",
         why="the cases that are not listed were not run",
         fix="the same command with --resume goes on",
-        exit_code=EXIT_INTERRUPTED,
+        exit_code=exit_code,
     )
 
 
