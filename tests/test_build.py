@@ -225,7 +225,7 @@ def test_a_full_disk_is_not_the_kernels_fault(tmp_path: Path) -> None:
         run_plan(replace(plan, steps=(full, *plan.steps[1:])), request)
 
     assert caught.value.exit_code == 2
-    assert caught.value.fix == "make room"
+    assert caught.value.fix == "make room, also in TMPDIR"
 
 
 def test_an_installation_whose_path_has_a_space_builds(tmp_path: Path) -> None:

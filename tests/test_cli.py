@@ -688,6 +688,75 @@ def test_a_mistake_of_ours_in_a_step_of_a_build_is_told_by_the_build(
     assert said["said"]["what"] == "the step lower: this is a bug of tileproof: TypeError: it takes no such thing"
 
 
+SHORT = {
+    MemoryError(): (
+        "there is not enough memory",
+        "MemoryError",
+        "raise `ulimit -v`, or take a machine with more memory",
+    ),
+    OSError(12, "Cannot allocate memory"): (
+        "there is not enough memory",
+        "OSError: [Errno 12] Cannot allocate memory",
+        "raise `ulimit -v`, or take a machine with more memory",
+    ),
+    OSError(24, "Too many open files", "spec.py"): (
+        "no more files may be opened",
+        "OSError: [Errno 24] Too many open files: 'spec.py'",
+        "raise `ulimit -n`",
+    ),
+    OSError(28, "No space left on device"): (
+        "the disk is full",
+        "OSError: [Errno 28] No space left on device",
+        "make room, also in TMPDIR",
+    ),
+    RuntimeError("can't start new thread"): (
+        "no more processes or threads may be started",
+        "RuntimeError: can't start new thread",
+        "raise `ulimit -u`",
+    ),
+    ImportError("\n\nof numpy: libscipy.so: failed to map segment from shared object\n"): (
+        "there is not enough memory",
+        "of numpy: libscipy.so: failed to map segment from shared object",
+        "raise `ulimit -v`, or take a machine with more memory",
+    ),
+}
+
+
+@pytest.mark.parametrize("error", SHORT, ids=lambda error: type(error).__name__)
+def test_what_the_machine_is_short_of_is_no_mistake_of_ours(
+    run: Run, monkeypatch: pytest.MonkeyPatch, broken: Path, error: Exception
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("tileproof.check.run.read_design", fails)
+    what, why, fix = SHORT[error]
+
+    assert run("check", "d.mlir") == (
+        3,
+        "",
+        f"error: {what}\n  why:   {why}\n  fix:   {fix}\n  more:  tileproof explain machine-short\n",
+    )
+    assert list(broken.iterdir()) == []
+
+
+@pytest.mark.parametrize("kilobytes", [40_000, 80_000, 100_000, 140_000])
+def test_a_limit_of_memory_that_leaves_too_little_is_said(tmp_path: Path, kilobytes: int) -> None:
+    """numpy's libraries would end the process, with a code that says that a kernel is wrong."""
+    command = f"ulimit -v {kilobytes}; exec {sys.executable} -m tileproof verify canary"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        3,
+        "",
+        "error: there is not enough memory\n"
+        "  where: ulimit -v\n"
+        f"  why:   it allows {kilobytes * 1024:,} bytes, and 201,326,592 are the least\n"
+        "  fix:   raise `ulimit -v`, or take a machine with more memory\n"
+        "  more:  tileproof explain machine-short\n",
+    )
+
+
 def test_a_reader_that_has_left_is_no_mistake_of_ours(run: Run, monkeypatch: pytest.MonkeyPatch, broken: Path) -> None:
     def left(*_: object, **__: object) -> None:
         raise BrokenPipeError

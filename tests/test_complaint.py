@@ -167,6 +167,8 @@ SHORT = {
     "collect2: fatal error: cannot find 'ld'": "the compiler does not find its own parts, such as its linker",
     "g++: fatal error: cannot execute 'cc1plus': execvp: No such file or directory":
     "the compiler does not find its own parts, such as its linker",
+    "c++: fatal error: cannot execute ‘as’: execvp: No such file or directory":
+    "the compiler does not find its own parts, such as its linker",
     "cc1plus: fatal error: tile.cc: Too many open files": "no more files may be opened",
     "Cannot create temporary file in /nowhere/: No such file or directory":
     "a file cannot be written or read where it should be",

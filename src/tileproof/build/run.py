@@ -74,7 +74,9 @@ def build(
                 say(f"{folder.name} is not as a build left it; it is built anew")
             _write_files(plan, folder)
             command = [str(ninja), *(("-j", str(jobs)) if jobs else ())]
-            done = run_watched(command, folder, python_environment(), lock, step_timeout_s)
+            # What compilers say is read, and they say it in the language of whoever builds.
+            environ = {**python_environment(), "LC_ALL": "C.UTF-8"}
+            done = run_watched(command, folder, environ, lock, step_timeout_s)
             _seal(plan, folder)
             if done.code != 0:
                 (folder / _LOG).write_text(done.printed)
@@ -86,7 +88,9 @@ def build(
             id="build-folder",
             where=str(error.filename or folder),
             why=error.strerror or str(error),
-            fix="make room" if error.errno == errno.ENOSPC else "check the path, or choose another with --build-dir",
+            fix="make room, also in TMPDIR"
+            if error.errno == errno.ENOSPC
+            else "check the path, or choose another with --build-dir",
         ) from None
     return Artifacts(
         folder=folder,

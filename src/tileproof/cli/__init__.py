@@ -11,6 +11,7 @@ from tileproof import __version__
 from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps, verify
 from tileproof.cli.bug import bug, kept
 from tileproof.cli.shared import Parser, say
+from tileproof.cli.shortage import refuse_little_memory, shortage
 from tileproof.errors import Problem, exit_code_of
 
 
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         is_shown = arguments.traceback
+        refuse_little_memory()
         return int(arguments.run(arguments))
     except Problem as problem:
         say(problem.paragraph)
@@ -32,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # whatever is no Problem is a mistake of ours
         if is_shown:
             say(traceback.format_exc())
+        short = shortage(error)
+        if short is not None:
+            say(short.paragraph)
+            return short.exit_code
         details = "its traceback is above" if is_shown else kept(error, sys.argv[1:] if argv is None else argv)
         ours = bug(error, details)
         say(ours.paragraph)

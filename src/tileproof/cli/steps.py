@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tileproof.cli.bug import bug, kept
 from tileproof.cli.shared import add_command, answer
+from tileproof.cli.shortage import shortage
 from tileproof.errors import EXIT_NOT_HERE, Problem
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def step(
         except OSError:
             raise  # a full disk is told by the build
         except Exception as error:  # a mistake of ours
-            ours = bug(error, kept(error, sys.argv[1:]), of=f"the step {name}: ")
+            ours = shortage(error) or bug(error, kept(error, sys.argv[1:]), of=f"the step {name}: ")
             answer(marked(ours))
             return ours.exit_code
         return 0

@@ -29,6 +29,7 @@ from tileproof.cli.shared import (
     seconds,
     seed,
 )
+from tileproof.cli.shortage import shortage
 from tileproof.cli.verify_requests import refuse_odd
 from tileproof.device.request import RunRequest
 from tileproof.errors import (
@@ -218,7 +219,8 @@ def _prove_all(
                 if session is None:
                     raise
                 session.say(traceback.format_exc())
-                refused[name] = bug(error, "verify.log of --out has its traceback", of=f"{name}: ")
+                details = "verify.log of --out has its traceback"
+                refused[name] = shortage(error) or bug(error, details, of=f"{name}: ")
                 say(refused[name].paragraph)
     return verdicts, refused
 

@@ -122,8 +122,8 @@ TOOLS = (
     ),
     _tool(
         "machine-short",
-        "A step of a build failed for want of something that the machine should have.",
-        "give it what is named, and build again",
+        "A command, or a step of a build, failed for want of something that the machine should have.",
+        "give it what is named, and run it again",
         "A compiler without memory, without its linker, without a folder to write to or files to open says nothing of "
         "the kernel. So the kernel is not called wrong: the exit code is 3.",
     ),

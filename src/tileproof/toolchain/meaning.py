@@ -150,7 +150,8 @@ _OF_MACHINE: tuple[tuple[str, Callable[[re.Match[str], Path], Meaning]], ...] = 
         _short_of("there was not enough memory for the compiler", _MEMORY),
     ),
     (
-        r"cannot find 'ld'|cannot exec(ute)? '|installation problem|posix_spawn: No such file|unable to execute",
+        r"cannot find ['‘]ld['’]|cannot exec(ute)? ['‘]|installation problem|posix_spawn: No such file"
+        r"|unable to execute",
         _short_of("the compiler does not find its own parts, such as its linker", "install it whole: g++ and binutils"),
     ),
     (r"[Tt]oo many open files", _short_of("no more files may be opened", "raise `ulimit -n`")),
