@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,16 @@ def test_what_cannot_be_done_is_said_before_anything_runs(
     assert words in told
 
 
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """What a script of its own process takes, a test gives back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_signals")
 def test_the_whole_path_from_templates_to_times(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
