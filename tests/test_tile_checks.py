@@ -123,6 +123,15 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     return described_library(compile_tile_code([path], 20, find_cxx()), {"tile.cc": TILE_CODE})
 
 
+# clang tells nobody who calls whom, and fills small arrays with its pattern as if they were set.
+GCC_ONLY = {"recursion", "of_a_size_that_is_computed", "unset_local", "unset_bytes", "unset_member"}
+
+
+def skip_what_clang_does_not_tell(function: str) -> None:
+    if function in GCC_ONLY and find_cxx().is_clang:
+        pytest.skip("needs g++")
+
+
 def found_in(library: Library, function: str) -> tuple[Diagnostic, ...]:
     return emulate(DESIGN.replace("@step", f"@{function}"), "d.mlir", library, {0: "ones", 1: "zeros"}).faults
 
@@ -163,6 +172,7 @@ def test_every_bad_function_has_its_finding() -> None:
 
 @pytest.mark.parametrize("function", FINDINGS)
 def test_what_a_tile_function_does_to_its_own_memory_is_named_with_its_line(library: Library, function: str) -> None:
+    skip_what_clang_does_not_tell(function)
     id, what = FINDINGS[function]
     (found,) = found_in(library, function)
 
@@ -175,6 +185,7 @@ def test_what_a_tile_function_does_to_its_own_memory_is_named_with_its_line(libr
 
 @pytest.mark.parametrize("function", OVERFLOWS)
 def test_a_stack_that_is_too_small_for_what_no_text_shows_is_named(library: Library, function: str) -> None:
+    skip_what_clang_does_not_tell(function)
     (found,) = found_in(library, function)
 
     assert found.id == "stack-overflow"

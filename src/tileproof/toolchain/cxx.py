@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.shadow import SHADOW_OFFSET
@@ -21,7 +22,7 @@ _TIMEOUT_S = 20.0
 # -fwrapv and no strict aliasing: AIE integer arithmetic wraps, and tile code casts between vector types.
 TILE_CODE_FLAGS = (
     *("-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default"),
-    *("-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Werror=uninitialized", "-Wno-error=maybe-uninitialized"),
+    *("-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Werror=uninitialized"),
     "-g1",  # so that a finding has its line
 )
 RUNTIME_FLAGS = ("-std=c++20", "-O2", "-fPIC", f"-DTILEPROOF_SHADOW_OFFSET={SHADOW_OFFSET}")
@@ -38,6 +39,7 @@ _GCC_CHECKS = (
     "-fno-builtin-memcpy",
     "-fno-builtin-memmove",
     "-fno-builtin-memset",
+    "-Wno-error=maybe-uninitialized",
     "-fno-gnu-unique",  # statics of inline and template functions are each core's own, as all others
     "-fcallgraph-info=su",  # the frames of what is run, in a .ci file beside the object
 )
@@ -131,10 +133,12 @@ def _candidates() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _words(text: str) -> tuple[str, ...]:
+    """The words of a command line; a path to the compiler is meant from here, and it is called elsewhere."""
     try:
-        return tuple(shlex.split(text))
+        first, *others = shlex.split(text)
     except ValueError:  # an unclosed quote; taken as one word, it does not run
         return (text,)
+    return (str(Path(first).absolute()) if "/" in first else first, *others)
 
 
 def _version(command: tuple[str, ...]) -> str | None:

@@ -42,6 +42,12 @@ def meaning_of(complaint: Complaint, folder: Path, peano_root: Path | None = Non
     return None
 
 
+def of_machine(said: str) -> Meaning | None:
+    """What a compiler's words say of the machine; None where they say nothing of it."""
+    found = ((re.search(pattern, said), explain) for pattern, explain in _OF_MACHINE)
+    return next((explain(match, Path()) for match, explain in found if match), None)
+
+
 def killed(step: str, code: int) -> Meaning:
     """Of a step that a signal ended; shells add 128 to its number."""
     return Meaning(

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tileproof import library
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.processes import end_with_group
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
+from tileproof.toolchain.meaning import Meaning, endless, killed, of_machine
 
 # A translation unit full of templates takes seconds; one that takes this long never ends.
 _TIMEOUT_S = 300.0
@@ -59,16 +61,35 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
 
 
 def _run(command: Sequence[str], folder: Path, id: str, what: str) -> None:
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise Problem(
-            what, id=id, why=f"the compiler was still at it after {_TIMEOUT_S:g} s", fix="simplify it"
-        ) from None
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise Problem(
-            what, id=id, why="\n".join(lines[:30]), fix="correct what the compiler says", exit_code=EXIT_KERNEL_WRONG
-        )
+    """Run a compiler to its end, in a group of processes that can be ended as one."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            end_with_group(process.pid)
+            raise _of_the_machine(endless("the compiler", _TIMEOUT_S), what, "") from None
+        except BaseException:  # above all Ctrl-C
+            end_with_group(process.pid)
+            raise
+    if not process.returncode:
+        return
+    lines = "\n".join(said.strip().splitlines()[:30])
+    meaning = killed("the compiler", 128 - process.returncode) if process.returncode < 0 else of_machine(said)
+    if meaning is not None:
+        raise _of_the_machine(meaning, what, lines)
+    raise Problem(what, id=id, why=lines, fix="correct what the compiler says", exit_code=EXIT_KERNEL_WRONG)
+
+
+def _of_the_machine(meaning: Meaning, what: str, said: str) -> Problem:
+    """Of a failure that says nothing of the tile code."""
+    why = "\n".join(filter(None, (meaning.what, meaning.more, said)))
+    return Problem(what, id=meaning.id, why=why, fix=meaning.fix, exit_code=meaning.exit_code)

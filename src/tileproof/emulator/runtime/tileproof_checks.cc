@@ -175,6 +175,13 @@ void on_stack(uintptr_t address, size_t n, void *pc, bool is_store) {
         record(tileproof_access_unset, is_store, address, n, pc, frame_of(address));
 }
 
+#ifdef __clang__
+void forget_written(uintptr_t address, size_t n) {
+    if (address - tileproof_stack.low < tileproof_stack.size && n <= stack_top() - address)
+        __builtin_memset(tileproof_stack.written + (address - tileproof_stack.low), 0, n);
+}
+#endif
+
 // Statics: the compiler registers them, when the library is loaded. The library has the shadow of its own image.
 
 struct registered {
@@ -299,6 +306,23 @@ void __asan_alloca_poison(uintptr_t, size_t) {}
 void __asan_allocas_unpoison(uintptr_t, uintptr_t) {}
 void __asan_poison_stack_memory(uintptr_t, size_t) {}
 void __asan_unpoison_stack_memory(uintptr_t, size_t) {}
+#define TILEPROOF_SET_SHADOW(value)                                \
+    void __asan_set_shadow_##value(uintptr_t shadow, size_t n) {   \
+        TILEPROOF_REAL(memset)(reinterpret_cast<void *>(shadow), 0x##value, n); \
+    }
+TILEPROOF_SET_SHADOW(00)
+TILEPROOF_SET_SHADOW(01)
+TILEPROOF_SET_SHADOW(02)
+TILEPROOF_SET_SHADOW(03)
+TILEPROOF_SET_SHADOW(04)
+TILEPROOF_SET_SHADOW(05)
+TILEPROOF_SET_SHADOW(06)
+TILEPROOF_SET_SHADOW(07)
+TILEPROOF_SET_SHADOW(f1)
+TILEPROOF_SET_SHADOW(f2)
+TILEPROOF_SET_SHADOW(f3)
+TILEPROOF_SET_SHADOW(f5)
+TILEPROOF_SET_SHADOW(f8)
 // Around constructors of globals.
 void __asan_before_dynamic_init(const char *) {}
 void __asan_after_dynamic_init() {}
@@ -315,6 +339,10 @@ void *TILEPROOF_COPY(memmove)(void *to, const void *from, size_t n) {
 }
 void *TILEPROOF_COPY(memset)(void *to, int value, size_t n) {
     on_store(reinterpret_cast<uintptr_t>(to), n, __builtin_return_address(0));
+#ifdef __clang__
+    // clang fills larger locals with its pattern this way, before anybody has set them.
+    if (uint8_t(value) == pattern) forget_written(reinterpret_cast<uintptr_t>(to), n);
+#endif
     return TILEPROOF_REAL(memset)(to, value, n);
 }
 
