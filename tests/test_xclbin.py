@@ -203,6 +203,14 @@ def test_what_follows_the_last_section_is_kept():
     assert write_xclbin(read_xclbin(mirrored, "a.xclbin")) == mirrored
 
 
+@pytest.mark.parametrize("nbytes", range(9))
+def test_an_empty_section_at_the_end_puts_no_padding_in_front_of_what_follows(nbytes):
+    sections = (Section(kind=0x7F, data=bytes(nbytes)), Section(kind=0x7E, data=b""))
+    xclbin = Xclbin(uuid=bytes(16), sections=sections, trailer=b"behind")
+
+    assert read_xclbin(write_xclbin(xclbin), "a.xclbin") == xclbin
+
+
 def test_an_unknown_section_is_named_by_its_number_and_kept_byte_for_byte():
     data = package(extra_sections=(Section(kind=0x7F, data=bytes(range(256))),))
 

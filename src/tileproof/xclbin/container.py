@@ -111,10 +111,13 @@ def write_xclbin(xclbin: Xclbin) -> bytes:
 
 
 def section_offsets(sections: Sequence[Section]) -> tuple[int, ...]:
-    """Where `write_xclbin` puts each of them, in bytes from the file's beginning."""
+    """Where `write_xclbin` puts each of them, in bytes from the file's beginning.
+
+    One without bytes needs no boundary: the padding in front of it would be read as what stands behind the sections.
+    """
     offsets, end = [], _table_end(len(sections))
     for section in sections:
-        offsets.append(end + -end % layout.ALIGNMENT)
+        offsets.append(end + -end % layout.ALIGNMENT if section.data else end)
         end = offsets[-1] + len(section.data)
     return tuple(offsets)
 
