@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,20 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 )
 def test_a_terminal_gets_nothing_that_it_would_obey_or_hide(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_no_character_that_unicode_calls_a_control_or_a_format_reaches_a_terminal() -> None:
+    """The Arabic letter mark turns a line's direction, tag characters are not seen at all: two that a list forgot."""
+    kinds = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    hidden = [one for one in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(one) in kinds]
+
+    assert {"\u061c", "\u00ad", "\U000e0041"} < set(hidden)
+    assert [one for one in hidden if printable(one) == one] == ["\t", "\n"]
+
+
+@pytest.mark.parametrize("text", ["no\N{NO-BREAK SPACE}break", "wide\N{IDEOGRAPHIC SPACE}blank", "λ → ∞"])
+def test_a_blank_of_any_width_and_a_letter_of_any_script_are_printed(text: str) -> None:
+    assert printable(text) == text
 
 
 def test_a_name_that_a_terminal_would_obey_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
-# Control characters but for a line's end and a tab, halves of surrogates (file names that are no UTF-8), and what turns
-# the direction of a line or is not seen at all.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-)
+_NOT_PLAIN = re.compile(r"[^\t\n -~]")
 
 
 def printable(text: str) -> str:
     """The text with a mark for each character that a terminal would obey, hide or refuse."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _NOT_PLAIN.sub(lambda found: found[0] if _is_seen(found[0]) else "\N{REPLACEMENT CHARACTER}", text)
+
+
+def _is_seen(character: str) -> bool:
+    """As Unicode has it, and `repr`: neither a control character, nor half of a surrogate (file names that are no
+    UTF-8), nor what turns the direction of a line or has no shape. Blanks of all widths are seen by what they part."""
+    return character.isprintable() or category(character) == "Zs"
