@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import string
+import time
 
 import pytest
 
@@ -204,6 +206,27 @@ def test_a_log_is_explained_in_its_order_and_each_thing_once() -> None:
     log = "\n".join([KNOWN[0][0], "noise", KNOWN[3][0], KNOWN[4][0], KNOWN[0][0], "ERT_CMD_STATE_ERROR"])
 
     assert [explanation.place.line for explanation in explain_log(log)] == [1, 3, 4, 6]
+
+
+@pytest.mark.parametrize("message", [message for message, _ in KNOWN])
+def test_a_number_of_thousands_of_digits_in_a_message_is_no_number_of_xrts(message: str) -> None:
+    """Python reads and writes none of more than 4,300."""
+    for digits in (r"-?0[xX][0-9a-fA-F]+", r"-?\d+"):
+        for found in re.finditer(digits, message):
+            explain(message[: found.end()] + 5_000 * "9" + message[found.end() :])
+
+
+def test_an_error_code_of_thousands_of_digits_is_none() -> None:
+    assert explain("err " + 5_000 * "9") == ()
+
+
+@pytest.mark.parametrize("word", ["bank", "group_id(1)", "err", "txn_op_idx", "argument at index"])
+def test_a_long_row_of_blanks_takes_no_time_to_speak_of(word: str) -> None:
+    """Two places for blanks share a row of n in n ways: ten thousand took six seconds, and a log has long lines."""
+    begun = time.process_time()
+
+    assert explain(f"{word}{100_000 * ' '}x") == ()
+    assert time.process_time() - begun < 2
 
 
 def test_any_text_is_explained_or_is_not() -> None:

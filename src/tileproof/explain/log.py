@@ -11,10 +11,12 @@ from tileproof.explain.numbers import explain_bank, explain_number, explain_stat
 from tileproof.xrt import STATE_NAMES
 
 _NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]{1,32}|[0-9]{1,32})")  # XRT has none of more digits
+# One place for the blanks where nothing stands between them: two would share a long row of them in every way there is.
 _LABELLED = re.compile(
-    rf"\b(?P<label>bank|group[ _]?id(?:\(\d+\))?)\s*(?:[=:]|is)?\s*(?P<number>{_NUMBER.pattern})\b", re.I
+    rf"\b(?P<label>bank|group[ _]?id(?:\(\d+\))?)\s*(?:(?:[=:]|is)\s*)?(?P<number>{_NUMBER.pattern})\b",
+    re.I,
 )
-_ERROR_CODE = re.compile(r"(?:err|error|errno)\s*[=:]?\s*(?P<code>-?\d+)", re.IGNORECASE)
+_ERROR_CODE = re.compile(r"(?:err|error|errno)\s*(?:[=:]\s*)?(?P<code>-?\d{1,20})", re.IGNORECASE)
 
 
 def explain(text: str) -> tuple[Diagnostic, ...]:

@@ -156,19 +156,21 @@ def _message(id_: str, pattern: str, explained: Callable[[_Match], Explained]) -
 _USE_HOST_ONLY = "allocate data as pyxrt.bo.host_only and instructions as pyxrt.bo.cacheable"
 _REGISTER = "device.register_xclbin(xclbin), then pyxrt.hw_context(device, xclbin.get_uuid())"
 
-# Longer patterns before the shorter ones that they contain.
+# Longer patterns before the shorter ones that they contain. No number of XRT has more than 20 digits, and Python reads
+# none of more than 4,300.
 MESSAGES = (
     _message(
         "wrong-bank",
         r"(?:Kernel \S+ has no compute units with connectivity required for global )?"
-        r"argument at index (?P<index>\d+)\. The argument is allocated in bank (?P<bank>\d+), "
-        r"the compute unit is connected to bank (?P<wanted>\d+)\."
+        r"argument at index (?P<index>\d{1,20})\. The argument is allocated in bank (?P<bank>\d{1,20}), "
+        r"the compute unit is connected to bank (?P<wanted>\d{1,20})\."
         r"(?: Allocating local copy of argument buffer in connected bank\.)?",
         _connectivity,
     ),
     _message(
         "no-such-argument",
-        r"vector::_M_range_check: __n \(which is (?P<index>\d+)\) >= this->size\(\) \(which is (?P<size>\d+)\)",
+        r"vector::_M_range_check: __n \(which is (?P<index>\d{1,20})\) >= this->size\(\) "
+        r"\(which is (?P<size>\d{1,20})\)",
         _out_of_range,
     ),
     _message(
@@ -217,7 +219,7 @@ MESSAGES = (
             "pyxrt.bo(device, size, pyxrt.bo.host_only, kernel.group_id(3))",
         ),
     ),
-    _message("no-context", r"DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed \(err=(?P<code>-\d+)\)", _context),
+    _message("no-context", r"DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed \(err=(?P<code>-\d{1,20})\)", _context),
     _message(
         "fpga-only",
         r"No such query request \(\d+\)",
@@ -333,7 +335,7 @@ MESSAGES = (
         _failed,
     ),
     _message("command-failed", r"ERT_CMD_STATE_(?P<state>[A-Z]+)", _failed),
-    _message("last-operation", r"txn_op_idx\s*=\s*(?P<index>0[xX][0-9a-fA-F]+)", _operation),
+    _message("last-operation", r"txn_op_idx\s*=\s*(?P<index>0[xX][0-9a-fA-F]{1,16})\b", _operation),
     _message(
         "run-of-a-runlist",
         r"Run object belongs to a runlist and cannot be explicitly started",
