@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,14 @@ def test_a_circle_through_a_mem_tile_is_found() -> None:
     text = relayed.replace("    %scratch", fifo_p + link + "    %scratch", 1).replace("@p(Produce", "@pin(Produce")
 
     assert ids(found(text)) == {"TP410"}
+
+
+def test_an_endless_loop_around_one_of_no_passes_is_played_in_no_time() -> None:
+    """It acquires nothing, and was gone through four billion times to find that out."""
+    begun = time.process_time()
+
+    assert "TP410" not in ids(found(two_cores(f"scf.for %k = %c0 to %c0 step %c1 {{\n{TAKE_P}{FILL_Q}}}\n")))
+    assert time.process_time() - begun < 5
 
 
 def test_findings_come_in_the_order_of_their_places() -> None:

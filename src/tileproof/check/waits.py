@@ -82,7 +82,9 @@ def wait_cycle(checked: Checked) -> Iterator[Diagnostic]:
     if checked.lowered is None or not _modelled(checked):
         return
     counts = _counts(checked.lowered)
-    programs = {core.tile.at: _Program(core, _played(core.body, constants(core.body))) for core in checked.design.cores}
+    programs = {
+        core.tile.at: _Program(core, _played(_score(core.body, constants(core.body)))) for core in checked.design.cores
+    }
     left = STEPS
     while left > 0:
         # A share for each, so that one endless core does not use up the steps of all.
@@ -179,14 +181,34 @@ def _uses(lowered: LoweredCore | None, fifo: Fifo) -> bool:
     )
 
 
-def _played(body: Body, known: Mapping[int, int]) -> Iterator[FifoUse]:
-    """The fifo operations of a body, loop by loop."""
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """`passes` times what is in it; neither is nothing, so that whoever plays it comes to an operation."""
+
+    passes: int
+    score: tuple[FifoUse | _Loop, ...]
+
+
+def _score(body: Body, known: Mapping[int, int]) -> tuple[FifoUse | _Loop, ...]:
+    """The fifo operations of a body, and the loops that have some."""
+    score: list[FifoUse | _Loop] = []
     for operation in body:
         if isinstance(operation, FifoUse):
-            yield operation
+            score.append(operation)
         elif uses_fifos(operation):
-            for _ in range(trip_count(operation, known) or 0):
-                yield from _played(operation.regions[0], known)
+            loop = _Loop(trip_count(operation, known) or 0, _score(operation.regions[0], known))
+            score += [loop] if loop.passes and loop.score else []
+    return tuple(score)
+
+
+def _played(score: tuple[FifoUse | _Loop, ...]) -> Iterator[FifoUse]:
+    """The operations in their order, loop by loop."""
+    for part in score:
+        if isinstance(part, _Loop):
+            for _ in range(part.passes):
+                yield from _played(part.score)
+        else:
+            yield part
 
 
 def _circle(programs: Mapping[_At, _Program], counts: Mapping[str, _Count]) -> list[_At]:
