@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,29 @@ def test_two_streams_differ_in_operations_and_in_what_they_move() -> None:
     ]
     assert [line.text for line in back.added] == [line.text for line in found.removed]
     assert back.moved == ("argument 3, to the array: nothing -> 64 B of bytes 0 to 63",)
+
+
+@pytest.mark.parametrize("period", [1, 2, 4, 100])
+@pytest.mark.parametrize("count", [2_000, 20_000])
+def test_long_streams_whose_operations_take_turns_are_compared_in_little_time(period: int, count: int) -> None:
+    """Two thousand of four kinds, and the same backwards, took a minute."""
+    turns = [Write(address=0x500, value=n % period) for n in range(count)]
+    one = stream(Write(address=0x600, value=1), *turns, Write(address=0x600, value=2))
+    other = stream(Write(address=0x600, value=3), *turns[::-1], Write(address=0x600, value=4))
+    begun = time.process_time()
+    found = compare_instructions(one, other, "a", "b")
+
+    assert time.process_time() - begun < 15
+    assert [line.text[-1] for line in (found.removed[0], found.removed[-1])] == ["1", "2"]
+    assert len(found.removed) == len(found.added)
+
+
+def test_what_both_streams_have_in_one_order_is_no_difference() -> None:
+    letters = ["abcabba", "cbabac"]
+    one, other = (stream(*(Write(address=0x500, value=ord(letter)) for letter in text)) for text in letters)
+    found = compare_instructions(one, other, "a", "b")
+
+    assert (len(found.removed), len(found.added)) == (3, 2)
 
 
 def test_one_operation_before_hundreds_alike_is_the_only_difference() -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from typing import TypeAlias
 
 from tileproof.insts.listing import Line, Listing, Moved, list_instructions
+
+# Pairs of equal operations between what is the same at both ends: two thousand of a kind on either side. The streams of
+# the field have hundreds of operations in all.
+_MOST_PAIRS = 4_000_000
+
+_Row: TypeAlias = "tuple[int, int, _Row | None]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,21 +35,63 @@ class InstructionDifference:
 def compare_instructions(before: bytes, after: bytes, before_name: str, after_name: str) -> InstructionDifference:
     """Compare the bytes of two insts.bin; raises `Problem` for what is none."""
     one, other = list_instructions(before, before_name), list_instructions(after, after_name)
-    removed: list[Line] = []
-    added: list[Line] = []
-    first, second = ([f"{line.kind} {line.text}" for line in listing.lines] for listing in (one, other))
-    for tag, a, b, c, d in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
-        if tag != "equal":
-            removed += one.lines[a:b]
-            added += other.lines[c:d]
+    removed, added = _changed(one.lines, other.lines)
     return InstructionDifference(
         before=before_name,
         after=after_name,
         header=tuple(_header(one, other)),
-        removed=tuple(removed),
-        added=tuple(added),
+        removed=removed,
+        added=added,
         moved=tuple(_moved(one.moved, other.moved)),
     )
+
+
+def _changed(one: tuple[Line, ...], other: tuple[Line, ...]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """The operations that only one of the two has, in its order."""
+    first, second = ([f"{line.kind} {line.text}" for line in lines] for lines in (one, other))
+    begin = _common(first, second)
+    end = _common(first[begin:][::-1], second[begin:][::-1])
+    one, other = one[begin : len(one) - end], other[begin : len(other) - end]
+    kept = _alike(first[begin : len(first) - end], second[begin : len(second) - end])
+    here, there = ({pair[side] for pair in kept} for side in (0, 1))
+    return (
+        tuple(line for number, line in enumerate(one) if number not in here),
+        tuple(line for number, line in enumerate(other) if number not in there),
+    )
+
+
+def _common(first: list[str], second: list[str]) -> int:
+    """How many are the same from the beginning on."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
+
+
+def _alike(first: list[str], second: list[str]) -> list[tuple[int, int]]:
+    """The places of the most that both have in one order (Hunt and Szymanski 1977), none where that takes too long.
+
+    difflib takes minutes for two thousand operations of which four take turns.
+    """
+    places: dict[str, list[int]] = {}
+    for place in reversed(range(len(second))):
+        places.setdefault(second[place], []).append(place)
+    if sum(len(places.get(text, ())) for text in first) > _MOST_PAIRS:
+        return []
+    # By length, less one: where the row of that many ends earliest in `second`, and the row itself, last pair first.
+    ends: list[int] = []
+    rows: list[_Row] = []
+    for number, text in enumerate(first):
+        for place in places.get(text, ()):
+            length = bisect_left(ends, place)
+            row = (number, place, rows[length - 1] if length else None)
+            ends[length : length + 1], rows[length : length + 1] = [place], [row]
+    return list(_pairs(rows[-1] if rows else None))
+
+
+def _pairs(row: _Row | None) -> Iterator[tuple[int, int]]:
+    while row is not None:
+        number, place, row = row
+        yield number, place
 
 
 def _header(one: Listing, other: Listing) -> Iterator[str]:
