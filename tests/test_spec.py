@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -508,6 +509,22 @@ error: kernel.toml is not valid TOML
   why:   Cannot overwrite a value (at line 7, column 9)
   fix:   mend the line that is named""",
     ),
+    "a key of many parts": (
+        edited("rows = 4", f"{20_000 * 'a.'}b = 4"),
+        """\
+error: kernel.toml has a key of more than 32 parts
+  where: kernel.toml
+  why:   a key here has three at the most, as in [banks.tile.x]
+  fix:   shorten it""",
+    ),
+    "a number of many digits, in hexadecimal": (
+        edited("columns = 8", f"columns = 0x{5_000 * 'f'}"),
+        """\
+error: 'sizes.columns' is a number of 20,000 bits
+  where: kernel.toml, sizes.columns
+  why:   no number here has more than 64
+  fix:   correct it""",
+    ),
     "an empty file": (
         "",
         """\
@@ -762,3 +779,32 @@ def test_a_refusal_knows_the_line_that_it_is_about(tmp_path: Path, right: str, w
     place = refused.value.diagnostic.place
     assert place.file == str(tmp_path / "kernel.toml")
     assert GOOD.splitlines()[place.line - 1] == line
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["rows = 4", "stack_size = 2048", "depth = 3", "zero = 7", "shape = [6]", "absolute = 1", "seed = 2", 'way = "in"'],
+)
+def test_a_number_that_python_cannot_write_is_refused_wherever_it_stands(tmp_path: Path, value: str) -> None:
+    """It reads them in hexadecimal, octal and binary, however long they are."""
+    key, _, written = value.partition(" = ")
+    wide = f"[0o{9_000 * '7'}]" if written[0] == "[" else f"0b{20_000 * '1'}"
+
+    assert f"{key}' is a number of " in refusal(tmp_path, edited(value, f"{key} = {wide}"))
+
+
+TABLES = {
+    "tolerance": '[tolerance.t{}]\nabsolute = 1\nbecause = "x"\n',
+    "cases": '[[cases]]\nname = "c{}"\ndraw = "ramp"\n',
+    "scratch": '[[core.scratch]]\nname = "s{}"\ndtype = "i8"\nshape = [4]\n',
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_thousands_of_tables_are_read_in_little_time(tmp_path: Path, kind: str) -> None:
+    """Where each stands was looked for in all lines before anybody asked."""
+    begun = time.process_time()
+    with contextlib.suppress(Problem):
+        load(tmp_path, GOOD + "".join(TABLES[kind].format(n) for n in range(4_000)))
+
+    assert time.process_time() - begun < 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -434,9 +435,9 @@ def _check_sound(spec: KernelSpec) -> None:
 
 
 def _check_names(spec: KernelSpec) -> None:
-    names_in_order = [*(part.name for buffer in spec.outputs for part in buffer.parts), *spec.tolerances]
-    outputs = {part.name for buffer in spec.outputs for part in buffer.parts}
-    for name in sorted(outputs ^ set(spec.tolerances), key=names_in_order.index):
+    outputs = dict.fromkeys(part.name for buffer in spec.outputs for part in buffer.parts)
+    name = next((name for name in (*outputs, *spec.tolerances) if (name in outputs) != (name in spec.tolerances)), None)
+    if name is not None:
         raise Problem(
             f"output {name!r} has no tolerance"
             if name in outputs
@@ -455,8 +456,8 @@ def _check_names(spec: KernelSpec) -> None:
         "parts": [part.name for buffer in spec.buffers for part in buffer.parts],
     }
     for what, names in lists.items():
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(names).items():
+            if count > 1:
                 raise Problem(
                     f"two {what} are called {name!r}",
                     id="name-taken",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,10 @@ def load_toml(path: Path) -> Table:
     """The top table of `path`; a `Problem` if it is missing or not TOML."""
     try:
         text = path.read_text(encoding="utf-8")
-        return Table(path, "", tomllib.loads(text), TableLines.of_text(text))
+        _refuse_long_keys(path, text)
+        values = tomllib.loads(text)
+        _refuse_wide_numbers(path, values)
+        return Table(path, "", values, partial(TableLines.of_text, text))
     except FileNotFoundError:
         raise Problem(
             f"{path.name} is missing",
@@ -64,6 +69,43 @@ def load_toml(path: Path) -> Table:
         ) from None
 
 
+_MOST_BITS = 64
+# More parts than any key here has. tomllib's time grows with their square: twenty thousand take six seconds.
+_MOST_PARTS = 32
+_LONG_KEY = re.compile(rf"""(?<![\w.-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_MOST_PARTS}}}""")
+
+
+def _refuse_long_keys(path: Path, text: str) -> None:
+    found = _LONG_KEY.search(text)
+    if found:
+        raise Problem(
+            f"{path.name} has a key of more than {_MOST_PARTS} parts",
+            id="not-toml",
+            where=Place.told(str(path), Place(str(path), text.count("\n", 0, found.start()) + 1)),
+            why="a key here has three at the most, as in [banks.tile.x]",
+            fix="shorten it",
+        )
+
+
+def _refuse_wide_numbers(path: Path, values: dict[str, Any]) -> None:
+    """TOML promises 64 bits. Python takes any number in hexadecimal, and writes none of more than 4,300 digits."""
+    left: list[tuple[str, Any]] = [(key, value) for key, value in reversed(values.items())]
+    while left:
+        key, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{key}.{inner}", below) for inner, below in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [(key, item) for item in reversed(value)]
+        elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise Problem(
+                f"{key!r} is a number of {value.bit_length():,} bits",
+                id="not-toml",
+                where=Place.told(f"{path}, {key}", Place.of_file(str(path))),
+                why=f"no number here has more than {_MOST_BITS}",
+                fix="correct it",
+            )
+
+
 def _line_in(message: str) -> int:
     """tomllib says `Expected ... (at line 4, column 7)`."""
     found = re.search(r"at line (\d+)", message)
@@ -72,13 +114,20 @@ def _line_in(message: str) -> int:
 
 @dataclass
 class Table:
-    """One table of a TOML file. `finish()` refuses every key that nobody asked for."""
+    """One table of a TOML file. `finish()` refuses every key that nobody asked for.
+
+    On which lines it stands is looked for when a message asks, and not for each of thousands of tables that are right.
+    """
 
     file: Path
     path: str
     values: dict[str, Any]
-    lines: TableLines
+    find_lines: Callable[[], TableLines]
     _asked: set[str] = field(default_factory=set)
+
+    @cached_property
+    def lines(self) -> TableLines:
+        return self.find_lines()
 
     def place(self, key: str = "") -> Place:
         """How messages name this table or one of its keys: `kernel.toml, [core] stack_size`."""
@@ -206,7 +255,7 @@ class Table:
     def table(self, key: str, required: bool = True) -> Table:
         """The table at `key`; an empty one if it is optional and not there."""
         value: dict[str, Any] = self._get(key, dict, {}, required)
-        return Table(self.file, f"{self.path}.{key}" if self.path else key, value, self.lines.table(key))
+        return Table(self.file, f"{self.path}.{key}" if self.path else key, value, lambda: self.lines.table(key))
 
     def tables(self, key: str, required: bool = True) -> tuple[Table, ...]:
         """The list of tables at `key`, each named by its own `name` in messages."""
@@ -223,10 +272,14 @@ class Table:
                     why=f"each entry must be a table, and one is {item!r}",
                     fix=f"write each entry under its own [[{path}]]",
                 )
+        lines = partial(self._entry_lines, key, len(items))
         return tuple(
-            Table(self.file, f"{path} {item.get('name', number)!s}", item, lines)
-            for number, (item, lines) in enumerate(zip(items, self.lines.tables(key, len(items)), strict=True))
+            Table(self.file, f"{path} {item.get('name', number)!s}", item, partial(lines, number))
+            for number, item in enumerate(items)
         )
+
+    def _entry_lines(self, key: str, count: int, number: int) -> TableLines:
+        return self.lines.tables(key, count)[number]
 
     def subtables(self) -> tuple[tuple[str, Table], ...]:
         """Every key of this table, each of which must be a table."""
