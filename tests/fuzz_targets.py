@@ -95,12 +95,12 @@ def insts(data: bytes) -> None:
 
 
 def mlir(data: bytes) -> None:
-    """check; then inspect, --lowered and --print of what it does not refuse."""
+    """inspect --print, check, inspect and --lowered. Reading comes first, since xDSL takes most of the time."""
     name, text = "design.mlir", data.decode(errors="replace")
-    found = check_design(text, name, {})
-    _show(as_text(found, name), as_json(found, name))
     design = read_design(text, name)
     _show(respelled(text, name, NEWEST))
+    found = check_design(text, name, {})
+    _show(as_text(found, name), as_json(found, name))
     lowered = lower_design(design)
     _show(design_text(design, lowered, name), lowered_text(lowered, name))
 

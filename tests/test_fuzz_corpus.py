@@ -111,8 +111,18 @@ def test_a_target_that_is_not_there_is_refused() -> None:
     assert "there is no target 'pdi'; there are xclbin, insts, mlir, spec, log, wav" in done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not here: the extra `fuzz`")
+HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
+
+
+@pytest.mark.skipif(HAS_ATHERIS, reason="atheris is here")
+def test_without_atheris_nothing_is_said_to_have_been_tried() -> None:
+    done = fuzz("log")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: atheris is not here\n")
+
+
+@pytest.mark.skipif(not HAS_ATHERIS, reason="atheris is not here: the extra `fuzz`")
 def test_a_run_says_its_engine_its_seed_and_how_much_it_executed() -> None:
     done = fuzz("log", "--minutes", "0.02", "--seed", "7")
 
