@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,8 +94,8 @@ def test_a_problem_is_a_right_answer() -> None:
 # The script
 
 
-def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, FUZZ, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+def fuzz(*arguments: str, script: Path = FUZZ) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
 
 
 def test_a_finding_is_replayed_by_its_file(tmp_path: Path) -> None:
@@ -129,3 +130,30 @@ def test_a_run_says_its_engine_its_seed_and_how_much_it_executed() -> None:
     assert done.returncode == 0, done.stdout
     assert re.match(r"log: atheris [\d.]+, seed 7, 0\.02 min\nlog: [\d,]+ executions in ", done.stdout)
     assert done.stdout.endswith("log: no finding\n")
+
+
+PLANTED = """
+
+def broken(data: bytes) -> None:
+    assert b"bank 131071" not in data, "planted"
+
+
+TARGETS["log"] = broken
+"""
+
+
+@pytest.mark.skipif(not HAS_ATHERIS, reason="atheris is not here: the extra `fuzz`")
+def test_a_planted_bug_is_found_kept_in_a_file_and_found_again_in_that(tmp_path: Path) -> None:
+    for name in ("scripts/fuzz", "tests/fuzz_targets.py", "tests/fuzz_corpus/log/group_id"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    with (tmp_path / "tests" / "fuzz_targets.py").open("a") as targets:
+        targets.write(PLANTED)
+    script = tmp_path / "scripts" / "fuzz"
+    done = fuzz("log", "--minutes", "1", script=script)
+    (found,) = (tmp_path / "build" / "fuzz" / "log" / "findings").iterdir()
+
+    assert done.returncode == 1
+    assert "AssertionError: planted" in done.stdout
+    assert done.stdout.endswith(f"log: a finding: {found}\n  once more: scripts/fuzz log --replay {found}\n")
+    assert fuzz("log", "--replay", str(found), script=script).returncode == 1
