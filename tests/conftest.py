@@ -34,7 +34,16 @@ SLOW = {
     *("test_tile_checks",),
     *("test_build", "test_cli", "test_conformance", "test_designs", "test_doctor", "test_guarded", "test_hosts"),
     *("test_kernels", "test_npu_build", "test_on_npu", "test_printer", "test_pyxrt", "test_readme", "test_recordings"),
-    *("test_run", "test_runner", "test_scripts", "test_session", "test_wheel", "test_xrt_213", "test_mlir_aie"),
+    *(
+        "test_run",
+        "test_runner",
+        "test_sandbox",
+        "test_scripts",
+        "test_session",
+        "test_wheel",
+        "test_xrt_213",
+        "test_mlir_aie",
+    ),
 }
 
 

@@ -146,11 +146,11 @@ def test_only_render_imports_jinja() -> None:
     assert importers_of("jinja2") == {"kernel/render.py"}
 
 
-def test_only_build_toolchain_device_the_emulator_and_a_kernels_python_start_processes() -> None:
+def test_only_the_sandbox_toolchain_device_the_emulator_and_a_kernels_python_start_processes() -> None:
     starters = callers_of("subprocess.run", "subprocess.Popen", "subprocess.check_call", "os.fork", "os.system")
 
     assert {of_file(name).split("/")[0] for name in starters} == {
-        *("build", "toolchain", "device", "emulator", "kernel"),
+        *("sandbox", "toolchain", "device", "emulator", "kernel"),
     }
     assert {name for name in starters if of_file(name) == "kernel"} == {"kernel/apart.py"}
 
@@ -209,3 +209,14 @@ def test_no_module_is_named_after_nothing() -> None:
     vague = {"utils", "helpers", "common", "manager", "handler", "data", "info", "base"}
 
     assert not {Path(name).stem for name in MODULES} & vague
+
+
+# They start what is ours or this machine's: the driver of an NPU, tools that are only asked, and addr2line.
+TRUSTED_STARTERS = {"device/guarded.py", "toolchain/tool.py", "emulator/array/source_lines.py"}
+
+
+def test_who_starts_a_process_of_foreign_code_asks_for_its_bounds() -> None:
+    starters = callers_of("subprocess.run", "subprocess.Popen", "subprocess.check_call", "os.fork", "os.system")
+    asking = callers_of("current") | {"sandbox/untrusted.py"}  # which starts the warden
+
+    assert starters - TRUSTED_STARTERS == starters & asking

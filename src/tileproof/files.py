@@ -41,8 +41,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         scratch.write_bytes(data)
-        if path.exists():
-            scratch.chmod(stat.S_IMODE(path.stat().st_mode))
+        if path.exists() and (mode := path.stat().st_mode) != scratch.stat().st_mode:
+            scratch.chmod(stat.S_IMODE(mode))  # which a step of an untrusted build may not
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

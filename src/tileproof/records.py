@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 _HEAD = struct.Struct("<Q")
 _Node = None | bool | int | str | list[Any]
@@ -35,6 +37,32 @@ def from_bytes(data: bytes, classes: Sequence[type]) -> Any:
         return _read(nodes, data[_HEAD.size + length :], classes)
     except (struct.error, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"these are no records: {type(error).__name__}: {error}") from None
+
+
+def is_of(value: object, kind: Any) -> bool:
+    """Whether a value, and each field of a dataclass below it, is of the type that it is declared with. A record of
+    somebody else may hold anything, and whoever took it for ours would fail on it later, and elsewhere."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(is_of(value, one) for one in arguments)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        each = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        return len(each) == len(value) and all(map(is_of, value, each))
+    if kind is int or kind is float:
+        return type(value) is kind
+    if not isinstance(value, kind):
+        return False
+    declared = _declared(kind).items() if is_dataclass(kind) else ()  # type: ignore[arg-type]
+    return all(is_of(getattr(value, name), one) for name, one in declared)
+
+
+@cache
+def _declared(kind: Any) -> dict[str, Any]:
+    """The types of the fields of a dataclass."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 class _Written:

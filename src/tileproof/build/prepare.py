@@ -22,6 +22,7 @@ from tileproof.kernel import golden
 from tileproof.kernel.origins import origins_of
 from tileproof.kernel.render import render
 from tileproof.kernel.spec import KernelSpec, load_spec, with_banks
+from tileproof.sandbox.untrusted import current, refuse_untrusted
 from tileproof.toolchain.aiecc import refuse_unlinkable
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.ninja import find_ninja
@@ -112,7 +113,9 @@ def plan_kernel(rendered: Rendered, request: BuildRequest) -> Plan:
     plan = _npu_plan(rendered, request) if request.is_for_npu else _host_plan(rendered, request)
     _refuse_products(rendered, plan)
     # Beside what kernel.toml alone says, so that the two can be compared.
-    return replace(plan, folder=f"{plan.folder}.{request.banks.digest}") if request.banks else plan
+    folder = f"{plan.folder}.{request.banks.digest}" if request.banks else plan.folder
+    # What foreign code may have left in a folder is not to be found by a build that is trusted.
+    return replace(plan, folder=folder if current() is None else f"{folder}.untrusted")
 
 
 def _refuse_products(rendered: Rendered, plan: Plan) -> None:
@@ -134,6 +137,11 @@ def _host_plan(rendered: Rendered, request: BuildRequest) -> Plan:
 
 
 def _npu_plan(rendered: Rendered, request: BuildRequest) -> Plan:
+    refuse_untrusted(
+        "a build for an NPU",
+        "which files mlir-aie, Peano and XRT's tools read is not known here",
+        "build for the emulator: --toolchain host",
+    )
     # Late: a build for the emulator needs none of it.
     from tileproof.build.plan_npu import plan_npu_build
     from tileproof.toolchain.mlir_aie import assumed, find_mlir_aie

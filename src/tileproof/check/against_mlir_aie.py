@@ -24,6 +24,7 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.printer import respelled
 from tileproof.mlir_aie_versions import Version, version_of
+from tileproof.sandbox.untrusted import refuse_untrusted
 from tileproof.toolchain.aie_opt import passes_of, pipeline
 from tileproof.toolchain.aiecc import ADDRESSES, AieccCall, Driver, layout_flags
 from tileproof.toolchain.complaint import complaint_in
@@ -54,6 +55,7 @@ def compare_lowerings(text: str, name: str, environ: Mapping[str, str] = os.envi
 
     aie-opt alone is enough for everything but the instruction words.
     """
+    refuse_untrusted("mlir-aie", "which files its tools read is not known here", "leave --against-mlir-aie out")
     tools = _tools(environ)
     here = lowered_as(text, name, tools.version)
     for sequence in here.sequences:

@@ -6,6 +6,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from tileproof import __version__
 from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps, verify
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         is_shown = arguments.traceback
         refuse_little_memory()
-        return int(arguments.run(arguments))
+        with _held(arguments):
+            return int(arguments.run(arguments))
     except Problem as problem:
         say(problem.paragraph)
         return problem.exit_code
@@ -42,6 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         ours = bug(error, details)
         say(ours.paragraph)
         return ours.exit_code
+
+
+def _held(arguments: argparse.Namespace) -> AbstractContextManager[object]:
+    """What keeps foreign code within bounds for as long as the command runs, if that was asked for."""
+    if not getattr(arguments, "untrusted", False):
+        return nullcontext()
+    from tileproof.sandbox.untrusted import untrusted
+
+    return untrusted(getattr(arguments, "build_dir", None))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tileproof.cli.shared import add_command, answer, say, told_apart
+from tileproof.cli.shared import add_command, answer, say, told_apart, untrusted_option
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of
 
 if TYPE_CHECKING:
@@ -200,6 +200,7 @@ def _add_run(commands: Commands) -> None:
         "--device", choices=("auto", "npu", "emulator"), default="emulator", help="default: %(default)s"
     )
     parser.add_argument("--strict", action="store_true", help="a mistake is an error at the call that makes it")
+    untrusted_option(parser)
     parser.add_argument("script", metavar="SCRIPT.py", type=Path)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS", help="the program's own")
 

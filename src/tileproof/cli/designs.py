@@ -20,6 +20,7 @@ from tileproof.cli.shared import (
     positive,
     say,
     seed,
+    untrusted_option,
 )
 from tileproof.device_model import SCHEMES
 from tileproof.diagnostic import Diagnostic
@@ -371,6 +372,7 @@ def _add_emulate(commands: Commands) -> None:
     parser.add_argument("--seed", type=seed, metavar="N", help="of the adversarial order; default: 0")
     parser.add_argument("--dot", metavar="FILE", type=Path, help="write who waits for whom, if it is a deadlock")
     emulator_options(parser)
+    untrusted_option(parser)
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true")
     shape.add_argument("--sarif", action="store_true", help="print the faults as SARIF 2.1.0, for editors")

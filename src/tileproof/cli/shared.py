@@ -99,6 +99,7 @@ def common_options(parser: argparse._ActionsContainer) -> None:
         help="a size of the kernel; may be repeated",
     )
     parser.add_argument("--kernels", metavar="DIR", type=Path, help="look for kernels here instead of the shipped ones")
+    untrusted_option(parser)
 
 
 def building_options(parser: argparse._ActionsContainer) -> None:
@@ -117,6 +118,15 @@ def building_options(parser: argparse._ActionsContainer) -> None:
         metavar="S",
         default=_BUILD.step_timeout_s,
         help="longest step of a build, such as one call of a compiler; default: %(default)s",
+    )
+
+
+def untrusted_option(parser: argparse._ActionsContainer) -> None:
+    """Of commands that run what somebody else may have written."""
+    parser.add_argument(
+        "--untrusted",
+        action="store_true",
+        help="hold the kernel's Python, the compiler and the tile code in a sandbox: no network, no files of yours",
     )
 
 

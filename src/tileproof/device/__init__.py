@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.sandbox.untrusted import refuse_untrusted
 from tileproof.toolchain.npu import Machine, bindings, tag_of, tag_of_this_python
 
 NPU, EMULATOR = "npu", "emulator"
@@ -35,6 +36,7 @@ def open_device(name: str) -> OpenDevice:
 
 
 def _npu() -> ModuleType:
+    refuse_untrusted("an NPU", "what runs on one is not this machine's kernel's to hold", "use --device emulator")
     xrt = _binding()
     try:
         xrt.device(0)

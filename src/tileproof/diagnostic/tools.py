@@ -107,6 +107,20 @@ TOOLS = (
         "The tool's own words stand under `why`. tileproof knows no more of this failure than they say.",
     ),
     _tool(
+        "no-sandbox",
+        "Foreign code cannot be held in a sandbox on this machine.",
+        "run it in a virtual machine, or on another machine; or without --untrusted, if you have read it",
+        "The option --untrusted takes Landlock (Linux 6.2 or newer, not switched off), seccomp, and x86-64 or aarch64. "
+        "Where a part is missing nothing runs, because what it promises would not be true.",
+    ),
+    _tool(
+        "over-limit",
+        "Foreign code took more of this machine than it may.",
+        "look at what it does; if it may need that much, run it without --untrusted",
+        "With --untrusted, all that a process starts may have 256 processes and threads and 8 GiB of memory together, "
+        "and half an hour for one answer. What takes more is ended, all of it at once.",
+    ),
+    _tool(
         "step-killed",
         "A step of a build was killed by a signal.",
         "build with fewer jobs at once (-j 1), or on a machine with more memory",

@@ -1,7 +1,8 @@
 """A kernel's Python in a process of its own: whatever it does there, it reaches nothing of ours.
 
 The process is a fork, made before anything has run on a device: it is there at once, and what it could look for in our
-memory does not exist yet. What crosses over is plain values (`kernel/packed`), and no object.
+memory does not exist yet. What crosses over is plain values (`kernel/packed`), and no object. A kernel that is not
+trusted is held to bounds besides: it reads its own folder, and starts no process.
 """
 
 from __future__ import annotations
@@ -10,30 +11,41 @@ import ctypes
 import os
 import signal
 import sys
+import time
 import traceback
 import weakref
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from typing import Any
 
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.kernel.packed import pack, unpack
+from tileproof.sandbox.untrusted import Untrusted, current, late, over_limit
 
 Answering = Callable[..., object]
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_EXIT_CODES = {code: code for code in (EXIT_KERNEL_WRONG, EXIT_REQUEST_WRONG, EXIT_NOT_HERE)}
+# Between the end of a process's connection and its own.
+_LAST_WORDS_S, _LOOK_S = 1.0, 0.01
+# Longer than any answer: what sends more, or says that it will, is not ours any more.
+_MOST_BYTES = 1 << 30
 
 
 class Apart:
     """Answers calls of `functions` by name, each in the one process that begins here and ends with this object.
 
-    `said` names whose Python it is, for messages. What a function raises as a `Problem` is raised here.
+    `said` names whose Python it is and `where` it lies, for messages; `folder` is what it reads where it is not
+    trusted. What a function raises as a `Problem` is raised here.
     """
 
-    def __init__(self, said: str, where: str, functions: Mapping[str, Answering]) -> None:
+    def __init__(self, said: str, where: str, folder: Path, functions: Mapping[str, Answering]) -> None:
         self._said, self._where = said, where
         self._ended: Problem | None = None
+        self._untrusted = current()
+        tileproof = os.getpid()
         ours, theirs = Pipe()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
@@ -48,10 +60,10 @@ class Apart:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if not self._pid:
             ours.close()
-            self._serve(theirs, functions)
+            self._serve(theirs, functions, folder, tileproof)
         theirs.close()
         self._connection = ours
-        self._finalizer = weakref.finalize(self, _end, self._pid, ours)
+        self._finalizer = weakref.finalize(self, _end, self._pid, ours, self._untrusted)
 
     def ask(self, function: str, *arguments: object) -> Any:
         """What `function` returns. Arguments and answer are numbers, texts, lists, dicts and arrays of numbers."""
@@ -59,21 +71,28 @@ class Apart:
             raise self._ended
         try:
             self._connection.send_bytes(pack({"function": function, "arguments": list(arguments)}))
-            told = unpack(self._connection.recv_bytes())
-        except (EOFError, OSError, ValueError):  # it has gone, or sends another thing
+            if self._untrusted is not None and not self._connection.poll(self._untrusted.limits.wait_s):
+                self._ended = self._gone(function, late(self._untrusted))
+                raise self._ended
+            told = unpack(self._connection.recv_bytes(_MOST_BYTES))
+            if "said" not in told:
+                return told["answer"]
+            said, exit_code = Diagnostic.from_json(told["said"]), _EXIT_CODES[told["exit_code"]]
+        except (EOFError, OSError, ValueError, TypeError, LookupError):  # it has gone, or sends another thing
             self._ended = self._gone(function)
             raise self._ended from None
-        if "said" in told:
-            raise Problem.of(Diagnostic.from_json(told["said"]), told["exit_code"])
-        return told["answer"]
+        raise Problem.of(said, exit_code)
 
-    def _serve(self, asked: Connection, functions: Mapping[str, Answering]) -> None:
+    def _serve(self, asked: Connection, functions: Mapping[str, Answering], folder: Path, tileproof: int) -> None:
         """In the fork, until nobody asks any more. What the functions print goes to standard error."""
         code = 1
         try:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.dup2(2, 1)
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive who asks
+            if self._untrusted is not None:
+                self._untrusted.enter(tileproof, [str(folder)], asked.fileno())
+            else:
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                os.dup2(2, 1)
+                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive who asks
             while True:
                 told = unpack(asked.recv_bytes())
                 asked.send_bytes(self._answer(functions[told["function"]], told["arguments"]))
@@ -104,13 +123,15 @@ class Apart:
     def close(self) -> None:
         self._finalizer()
 
-    def _gone(self, function: str) -> Problem:
-        """The process has ended, or has closed what it should answer on."""
-        self._connection.close()
-        _, status = os.waitpid(self._pid, 0) if self._finalizer.alive else (0, 0)
-        self._finalizer.detach()
-        code = os.waitstatus_to_exitcode(status)
+    def _gone(self, function: str, limit: str = "") -> Problem:
+        """It has ended, or has closed what it should answer on, or answers what nobody asked, or not at all."""
+        if not limit:
+            _await_end(self._pid)
+        code = os.waitstatus_to_exitcode(self._finalizer() or 0)
         how = (signal.strsignal(-code) or str(-code)) if code < 0 else f"exit code {code}"
+        limit = limit or (self._untrusted.why_ended(self._pid) if self._untrusted is not None else "")
+        if limit:
+            return over_limit(f"{self._said}: its Python", Place.told(self._where), limit)
         return Problem(
             f"{self._said}: its Python ended the process that it runs in",
             id="python-ends",
@@ -121,9 +142,9 @@ class Apart:
         )
 
 
-def once(said: str, where: str, function: Answering) -> Any:
+def once(said: str, where: str, folder: Path, function: Answering) -> Any:
     """What one function returns, asked once."""
-    apart = Apart(said, where, {"it": function})
+    apart = Apart(said, where, folder, {"it": function})
     try:
         return apart.ask("it")
     finally:
@@ -134,10 +155,20 @@ def _refusal(said: Diagnostic, exit_code: int) -> bytes:
     return pack({"said": said.as_json(), "exit_code": exit_code})
 
 
-def _end(pid: int, connection: Connection) -> None:
+def _await_end(pid: int) -> None:
+    """Let a process that has hung up end by itself, so that it says how; it is not waited for long."""
+    until = time.monotonic() + _LAST_WORDS_S
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+
+
+def _end(pid: int, connection: Connection, untrusted: Untrusted | None) -> int:
+    """How it ended, as waitpid has it."""
     connection.close()
     try:
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        if untrusted is not None:
+            untrusted.end(pid)
+        return os.waitpid(pid, 0)[1]
     except (ProcessLookupError, ChildProcessError):
-        return
+        return 0

@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from difflib import get_close_matches
 from functools import cache
@@ -34,7 +34,9 @@ def kernel_constants(spec: KernelSpec) -> dict[str, Any]:
     """The numbers that the kernel's constants.py makes of its sizes and scales; none if it has no such file."""
     if not (spec.folder / "constants.py").is_file():
         return {}
-    found: dict[str, Any] = once(spec.name, f"{spec.folder}/constants.py", lambda: constants_of(spec))
+    found = once(spec.name, f"{spec.folder}/constants.py", spec.folder, lambda: constants_of(spec))
+    if not isinstance(found, dict):
+        raise _odd_answer(spec, "constants", "names and values")
     return found
 
 
@@ -149,6 +151,29 @@ def integer_outputs(
     outputs = _call(spec, "integer", _function(spec, module, "integer"), dict(inputs), dict(constants))
     shapes = {part.name: part.shape for buffer in spec.outputs for part in buffer.parts}
     return _checked(spec, "integer.py, integer", outputs, shapes)
+
+
+def parts_of(spec: KernelSpec, stem: str, buffers: Sequence[Buffer], answered: object) -> Parts:
+    """What a process of the kernel's Python has answered. It has looked at it itself, but what runs there could have
+    changed even that."""
+    import numpy as np
+
+    shapes = {part.name: part.shape for buffer in buffers for part in buffer.parts}
+    parts = answered if isinstance(answered, dict) else {}
+    if {n: a.shape for n, a in parts.items() if isinstance(a, np.ndarray)} != shapes or len(parts) != len(shapes):
+        raise _odd_answer(spec, stem, "one array per part, with the part's name and shape")
+    return {name: parts[name] for name in shapes}
+
+
+def _odd_answer(spec: KernelSpec, stem: str, wanted: str) -> Problem:
+    return Problem(
+        f"{spec.name}: the process of {stem}.py answers something else than it was asked for",
+        id="not-plain",
+        where=Place.of_file(f"{spec.folder}/{stem}.py"),
+        why=f"wanted were {wanted}, and its Python has changed what answers there",
+        fix="let it return what it is asked for, and leave tileproof as it is",
+        exit_code=EXIT_KERNEL_WRONG,
+    )
 
 
 def joined(buffer: Buffer, parts: Mapping[str, npt.NDArray[Any]]) -> bytes:

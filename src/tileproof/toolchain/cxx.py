@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.sandbox.programs import run_program
 from tileproof.shadow import SHADOW_OFFSET
 
 _TIMEOUT_S = 20.0
@@ -146,9 +147,7 @@ def _version(command: tuple[str, ...]) -> str | None:
         # Starting zig to ask costs more than a build with nothing to do.
         return f"zig c++ {metadata.version('ziglang')}"
     try:
-        answer = subprocess.run(
-            [*command, "--version"], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
+        answer = run_program([*command, "--version"], cwd=Path.cwd(), programs=command[1:], timeout_s=_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     first = answer.stdout.strip().splitlines()

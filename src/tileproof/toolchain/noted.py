@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from types import MappingProxyType
 from tileproof import library
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
+from tileproof.sandbox.programs import run_program
 from tileproof.toolchain.cxx import CxxCompiler, find_cxx
 from tileproof.toolchain.frames import Frames, read_frames
 
@@ -52,7 +53,7 @@ def note(
     tile_code: Mapping[str, str],
     aie_arch: int,
     headers: Mapping[str, str] = MappingProxyType({}),
-    folders: Iterable[Path] = (),
+    folders: Sequence[Path] = (),
 ) -> Noted:
     """Compile texts by file name, and read what the compiler notes; nothing where that cannot be done here. `headers`
     are what they include, by that name, or find in `folders`."""
@@ -69,15 +70,7 @@ def note(
         for file in tile_code:
             command = [*cxx.command, *note_flags(cxx, aie_arch), *places, "-c", file]
             try:
-                done = subprocess.run(
-                    command,
-                    cwd=folder,
-                    capture_output=True,
-                    text=True,
-                    errors="replace",
-                    timeout=_TIMEOUT_S,
-                    check=False,
-                )
+                done = run_program(command, cwd=folder, writes=(folder,), reads=folders, timeout_s=_TIMEOUT_S)
             except (OSError, subprocess.TimeoutExpired):
                 return Noted()
             if done.returncode:

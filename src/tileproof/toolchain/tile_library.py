@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tileproof import library
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
-from tileproof.processes import end_with_group
+from tileproof.sandbox.programs import run_program
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 from tileproof.toolchain.meaning import Meaning, endless, killed, of_machine
 
@@ -42,7 +42,8 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
                 (*flags, "-S", str(file.resolve()), "-o", listing),
                 ("-c", listing, "-o", made),
             ):
-                _run((*cxx.command, *arguments), folder, "compile-failed", f"{file} does not compile")
+                command = (*cxx.command, *arguments)
+                _run(command, folder, "compile-failed", f"{file} does not compile", file.resolve())
         checks = ("tileproof_checks.cc", "-o", "tileproof_checks.o")
         _run(
             (*cxx.command, *RUNTIME_FLAGS, "-c", *checks),
@@ -60,30 +61,15 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
         return CompiledTileCode((folder / "tile.so").read_bytes(), listings, graphs)
 
 
-def _run(command: Sequence[str], folder: Path, id: str, what: str) -> None:
-    """Run a compiler to its end, in a group of processes that can be ended as one."""
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            end_with_group(process.pid)
-            raise _of_the_machine(endless("the compiler", _TIMEOUT_S), what, "") from None
-        except BaseException:  # above all Ctrl-C
-            end_with_group(process.pid)
-            raise
-    if not process.returncode:
+def _run(command: Sequence[str], folder: Path, id: str, what: str, *reads: Path) -> None:
+    try:
+        done = run_program(command, cwd=folder, writes=(folder,), reads=reads, timeout_s=_TIMEOUT_S, is_one_text=True)
+    except subprocess.TimeoutExpired:
+        raise _of_the_machine(endless("the compiler", _TIMEOUT_S), what, "") from None
+    if not done.returncode:
         return
-    lines = "\n".join(said.strip().splitlines()[:30])
-    meaning = killed("the compiler", 128 - process.returncode) if process.returncode < 0 else of_machine(said)
+    lines = "\n".join(done.stdout.strip().splitlines()[:30])
+    meaning = killed("the compiler", 128 - done.returncode) if done.returncode < 0 else of_machine(done.stdout)
     if meaning is not None:
         raise _of_the_machine(meaning, what, lines)
     raise Problem(what, id=id, why=lines, fix="correct what the compiler says", exit_code=EXIT_KERNEL_WRONG)

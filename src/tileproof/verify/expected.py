@@ -46,7 +46,7 @@ class Expectations:
             "golden.py": lambda inputs: golden.golden_steps(spec, inputs),
             "integer.py": lambda inputs: golden.integer_outputs(spec, inputs, constants),
         }
-        self._apart = Apart(spec.name, str(spec.folder), functions)
+        self._apart = Apart(spec.name, str(spec.folder), spec.folder, functions)
         self._known: dict[tuple[str, int], Expected] = {}
 
     def close(self) -> None:
@@ -54,8 +54,8 @@ class Expectations:
 
     def inputs(self, case: Case, number: int) -> Parts:
         """What run `number` of a case, from 0, is given."""
-        drawn: Parts = self._apart.ask("cases.py", case.draw, case.seed + number * NEXT_SEED)
-        return drawn
+        drawn = self._apart.ask("cases.py", case.draw, case.seed + number * NEXT_SEED)
+        return golden.parts_of(self._spec, "cases", self._spec.inputs, drawn)
 
     def of(self, case: Case, number: int) -> Expected:
         """What run `number` of a case must answer."""
@@ -68,8 +68,13 @@ class Expectations:
         return expected
 
     def of_inputs(self, inputs: Parts) -> Expected:
-        textbook = self._apart.ask("golden.py", dict(inputs))
-        return Expected(inputs=inputs, textbook=textbook, exact=self._apart.ask("integer.py", dict(inputs)))
+        textbook, exact = (self._apart.ask(file, dict(inputs)) for file in ("golden.py", "integer.py"))
+        outputs = self._spec.outputs
+        return Expected(
+            inputs=inputs,
+            textbook=golden.parts_of(self._spec, "golden", outputs, textbook),
+            exact=None if exact is None else golden.parts_of(self._spec, "integer", outputs, exact),
+        )
 
     def between(self, case: Case) -> Case | None:
         """Another case, to be run between two runs of one that draws the same from every seed: an answer that was kept

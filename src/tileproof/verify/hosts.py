@@ -18,6 +18,7 @@ from tileproof.build.prepare import Rendered, render_kernel
 from tileproof.device import NPU
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
 from tileproof.kernel.spec import Case
+from tileproof.sandbox.untrusted import refuse_untrusted
 from tileproof.verify.bench import unjudged
 from tileproof.verify.canary import find_canary
 from tileproof.verify.prove import Known, chosen_cases, nothing_known, prove_kernel
@@ -49,6 +50,7 @@ def prove_on_hosts(
     name: str, request: VerifyRequest, scheduler: str, say: Callable[[str], None], known: Known = nothing_known
 ) -> Generator[Verdict, None, None]:
     """As `prove_kernel`, on the workers of the cluster at `scheduler`: one verdict per case, in their order."""
+    refuse_untrusted("other machines", "the sandbox is of this one, and their workers are theirs", "leave --hosts out")
     rendered = render_kernel(name, request.build)
     cases = chosen_cases(rendered.spec, request)
     with closing(_client(scheduler)) as client:

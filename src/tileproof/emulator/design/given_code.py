@@ -43,7 +43,7 @@ def given_code(files: Sequence[Path], lowered: LoweredDesign) -> GivenCode:
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files}
     arch = lowered.device.aie_arch
     with ThreadPoolExecutor(1) as beside:  # each of the two waits for a compiler
-        noted = beside.submit(note, texts, arch, folders={path.resolve().parent for path in files})
+        noted = beside.submit(note, texts, arch, folders=sorted({path.resolve().parent for path in files}))
         library = described_library(compile_tile_code(files, arch, find_cxx()), texts)
     return _judged(library, texts, lowered, noted.result())
 

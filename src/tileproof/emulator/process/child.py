@@ -16,12 +16,18 @@ from tileproof.emulator.array.array import Array
 from tileproof.emulator.process.messages import BREADCRUMB_BYTES, Ended, Failed, Ready, Setup, answer, asked
 from tileproof.emulator.process.shared_buffers import SharedBuffers
 from tileproof.errors import Problem
+from tileproof.sandbox.bounds import Bounds
+from tileproof.sandbox.confine import close_all_but, confine, silence
 
 _WATCH_S = 0.2
 
 
-def main(socket: int, breadcrumb: int, shared: int, parent: int) -> None:
-    """Answer messages on `socket` until the parent hangs up."""
+def main(socket: int, breadcrumb: int, shared: int, parent: int, bounds: Bounds | None = None, warden: int = 0) -> None:
+    """Answer messages on `socket` until the parent hangs up; within bounds, where the tile code is not trusted."""
+    if bounds is not None:  # before there is a second thread, which would have none
+        silence()
+        close_all_but(socket, breadcrumb, shared, warden)
+        confine(bounds, parent, warden)
     _die_with(parent)
     trail = mmap.mmap(breadcrumb, BREADCRUMB_BYTES)
     buffers = SharedBuffers(shared)
@@ -72,4 +78,8 @@ def _die_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:5]))
+    socket, breadcrumb, shared, parent = map(int, sys.argv[1:5])
+    if sys.argv[5:]:
+        main(socket, breadcrumb, shared, parent, Bounds.from_json(sys.argv[5]), int(sys.argv[6]))
+    else:
+        main(socket, breadcrumb, shared, parent)

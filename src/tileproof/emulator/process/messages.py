@@ -13,14 +13,16 @@ from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.faults import RunReport
 from tileproof.emulator.array.timeline import Busy, Timeline
 from tileproof.emulator.library import Library, Manner, StackNeed
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG
 from tileproof.lowering import stored
 from tileproof.lowering.model import LoweredDesign
-from tileproof.records import from_bytes, to_bytes
+from tileproof.records import from_bytes, is_of, to_bytes
 
 # The child writes what it is about to call here, so that the parent can name it when the child is gone.
 BREADCRUMB_BYTES = 4096
 # A timeline of a whole run is the longest; a child that sends more than this is not ours any more.
 _MOST_BYTES = 1 << 30
+_EXIT_CODES = (0, EXIT_KERNEL_WRONG, EXIT_REQUEST_WRONG, EXIT_NOT_HERE)  # 0 with a traceback
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,24 @@ def answer(connection: Connection, message: Ended | Ready | Failed) -> None:
 
 
 def answered(connection: Connection) -> Ended | Ready | Failed:
-    """The child's answer. Raises OSError where there is none, or none that we know: then it has not been ours."""
+    """The child's answer. Raises OSError where there is none, and ValueError for one that is not ours."""
+    found = from_bytes(connection.recv_bytes(_MOST_BYTES), _ANSWERS)
+    if not any(is_of(found, kind) for kind in (Ended, Ready, Failed)):
+        raise ValueError(f"a {type(found).__name__} like this is no answer")
+    answer: Ended | Ready | Failed = found
+    if not all(map(_is_known, _said(answer))) or (isinstance(answer, Failed) and answer.exit_code not in _EXIT_CODES):
+        raise ValueError("it says what tileproof never says")
+    return answer
+
+
+def _said(answer: Ended | Ready | Failed) -> tuple[Diagnostic, ...]:
+    if isinstance(answer, Ended):
+        return answer.report.faults
+    return (answer.said,) if isinstance(answer, Failed) and answer.said is not None else ()
+
+
+def _is_known(said: Diagnostic) -> bool:
     try:
-        found = from_bytes(connection.recv_bytes(_MOST_BYTES), _ANSWERS)
-    except ValueError as error:
-        raise OSError(str(error)) from None
-    if not isinstance(found, (Ended, Ready, Failed)):
-        raise OSError(f"a {type(found).__name__} is no answer")
-    return found
+        return bool(said.severity)
+    except KeyError:
+        return False

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import weakref
 from contextlib import suppress
 from dataclasses import replace
@@ -30,10 +29,11 @@ from tileproof.emulator.process.messages import (
     answered,
     ask,
 )
-from tileproof.emulator.process.shared_buffers import SharedBuffers
+from tileproof.emulator.process.shared_buffers import SharedBuffers, shared_memory
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.library import python_environment
 from tileproof.lowering.model import LoweredDesign
+from tileproof.sandbox.untrusted import Untrusted, current, over_limit
 from tileproof.xrt import ABORT, TIMEOUT
 
 # Starting the process and importing numpy; generous, because a loaded machine is not a broken one.
@@ -50,23 +50,16 @@ class Child:
     """A process for an array, which `set_up` puts into it. Ends with this object, or with the parent."""
 
     def __init__(self) -> None:
+        self._untrusted = current()
         ours, theirs = socket.socketpair()
-        trail = tempfile.TemporaryFile()  # noqa: SIM115  mapped below; closed by the finalizer
-        trail.truncate(BREADCRUMB_BYTES)
-        self._trail = mmap.mmap(trail.fileno(), BREADCRUMB_BYTES)
         self._shared = SharedBuffers()
-        with theirs, trail:
+        with theirs, shared_memory("tileproof-trail", BREADCRUMB_BYTES) as trail:
+            self._trail = mmap.mmap(trail.fileno(), BREADCRUMB_BYTES)
             fds = (theirs.fileno(), trail.fileno(), self._shared.fileno())
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tileproof.emulator.process.child", *map(str, (*fds, os.getpid()))],
-                pass_fds=fds,
-                stdin=subprocess.DEVNULL,
-                # One array has no use for a thread pool.
-                env={**python_environment(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            )
+            self._process = _started(fds, self._untrusted)
         self._connection = Connection(ours.detach())
         self.death: Diagnostic | None = None
-        self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._shared)
+        self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._shared, self._untrusted)
 
     def set_up(self, design: LoweredDesign, library: Library | None, manner: Manner | None = None) -> None:
         """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`."""
@@ -157,11 +150,16 @@ class Child:
             return answered(self._connection)
         except (EOFError, OSError):
             return self._bury()
+        except ValueError as odd:  # then it is not ours any more
+            self._process.kill()
+            return self._bury(str(odd))
 
-    def _bury(self) -> Finished:
+    def _bury(self, odd: str = "") -> Finished:
+        """The end of a process that has gone, or that answers in an odd way."""
         if self.death is None:
-            doing = self._breadcrumb()
-            self.death = _crash(self._code(), doing)
+            doing, code = self._breadcrumb(), self._code()
+            limit = self._untrusted.why_ended(self._process.pid) if self._untrusted is not None else ""
+            self.death = _over_limit(doing, limit) if limit else _crash(code, doing, odd)
         return Finished(RunReport(state=ABORT, faults=(self.death,)), {})
 
     def _code(self) -> int:
@@ -184,22 +182,51 @@ _CRASHES = {
         "an instruction that does not exist; compilers put one where code must not come",
         "read its warnings",
     ),
+    signal.SIGSYS: ("a system call that no program of this machine makes", "tile code calls no operating system"),
     signal.SIGKILL: ("the kernel of this machine or another process ended it", "look for a lack of memory"),
 }
 
 
+def _started(fds: tuple[int, ...], held: Untrusted | None) -> subprocess.Popen[bytes]:
+    """The process; one that is held to bounds takes them on before it loads anything."""
+    bounds = [held.bounds().to_json(), str(held.warden.fileno())] if held is not None else []
+    environment = python_environment() if held is None else held.environment()
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "tileproof.emulator.process.child", *map(str, (*fds, os.getpid())), *bounds],
+        pass_fds=fds if held is None else (*fds, held.warden.fileno()),
+        stdin=subprocess.DEVNULL,
+        # One array has no use for a thread pool.
+        env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    )
+
+
+def _over_limit(doing: str, why: str) -> Diagnostic:
+    doing = "" if doing.startswith("{") else doing
+    return over_limit(doing or "the tile code", Place.told(doing or "the emulator"), why).diagnostic
+
+
 def _known(doing: str, ended: str) -> Diagnostic:
     """The fault that was known before the call that did not come back."""
-    fault = Diagnostic.from_json(json.loads(doing))
+    try:
+        fault = Diagnostic.from_json(json.loads(doing))
+    except (ValueError, TypeError, LookupError):  # somebody else has written there
+        return _crash(0, "", odd=f"{ended}, and what it had noted cannot be read")
     return replace(fault, why=f"{fault.why}; {ended}")
 
 
-def _crash(code: int, doing: str) -> Diagnostic:
-    """What a dead child died of; `code` is as subprocess has it."""
-    if doing.startswith("{"):
-        how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
-        return _known(doing, f"it ended the emulator's process: {how}")
+def _crash(code: int, doing: str, odd: str = "") -> Diagnostic:
+    """What a dead child died of; `code` is as subprocess has it. `odd` is what was wrong with its last answer."""
     how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
+    if odd:
+        return Diagnostic(
+            id="crash",
+            what="the emulator's process gave an answer that it never gives",
+            place=Place.told(doing if not doing.startswith("{") else "the emulator"),
+            why=f"{odd}; tile code runs in that process, and has written where nothing is its own",
+            fix="check the indices and pointers of it",
+        )
+    if doing.startswith("{"):
+        return _known(doing, f"it ended the emulator's process: {how}")
     left = ("it called exit()", "a tile function returns; it does not end the program")
     why, fix = _CRASHES.get(signal.Signals(-code), ("the process is gone", "run it again")) if code < 0 else left
     return Diagnostic(
@@ -217,8 +244,12 @@ def _raise(failed: Failed) -> None:
     raise EmulatorBug(f"in the emulator's process:\n{failed.traceback}")
 
 
-def _end(process: subprocess.Popen[bytes], connection: Connection, shared: SharedBuffers) -> None:
+def _end(
+    process: subprocess.Popen[bytes], connection: Connection, shared: SharedBuffers, held: Untrusted | None
+) -> None:
     connection.close()
+    if held is not None and process.returncode is None:
+        held.end(process.pid)
     process.kill()
     process.wait()
     shared.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 from collections.abc import Mapping
+from io import BufferedRandom
 
 import numpy as np
 
@@ -13,11 +15,19 @@ from tileproof.emulator.array.memory import Bytes
 _ALIGNMENT = 64
 
 
+def shared_memory(name: str, nbytes: int = 0) -> BufferedRandom:
+    """An anonymous file that never becomes shorter: reading what another process has cut off would end this one."""
+    handle = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(handle, nbytes)
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    return os.fdopen(handle, "r+b")
+
+
 class SharedBuffers:
     """One anonymous file, mapped on both sides. What is bound twice lies there once."""
 
     def __init__(self, handle: int | None = None) -> None:
-        self._file = os.fdopen(os.memfd_create("tileproof-buffers") if handle is None else handle, "r+b")
+        self._file = shared_memory("tileproof-buffers") if handle is None else os.fdopen(handle, "r+b")
         self._map: mmap.mmap | None = None
         self._places: dict[int, tuple[int, int]] = {}
 
