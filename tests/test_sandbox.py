@@ -233,6 +233,42 @@ def test_a_compiler_that_is_only_asked_for_its_version_is_held(
     target.check_unharmed(told)
 
 
+@needs_sandbox
+def test_a_place_that_a_compiler_names_is_not_read_for_it(
+    target: Target, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_kernel(target.folder)
+    compiler(target, monkeypatch, f"exit({str(target.folder / 'secret')!r} + ':1:1: error: look there')")
+    code, told = run(target, capfd, "build")
+
+    assert code == 1
+    assert "look there" in told
+    target.check_unharmed(told)
+
+
+@needs_sandbox
+@pytest.mark.parametrize("said", ["{}", "7", '{"said": {"id": "no-room"}, "exit_code": 0}', "{"])
+def test_what_a_compiler_says_in_the_place_of_tileproof_is_not_taken_for_it(
+    said: str, target: Target, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_kernel(target.folder)
+    compiler(target, monkeypatch, f"exit({'tileproof-problem: ' + said!r})")
+    code, told = run(target, capfd, "build")
+
+    assert code == 1
+    assert "tileproof explain compile-failed" in told
+
+
+@needs_sandbox
+def test_a_build_that_is_trusted_finds_nothing_of_one_that_was_not(
+    target: Target, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_kernel(target.folder)
+    run(target, capfd, "build")
+
+    assert [path.name for path in (target.build_dir / "double").iterdir()] == ["double_i32_64__npu1.untrusted"]
+
+
 LEFT = "if not os.fork():\n        os.closerange(0, 99)\n        while True: time.sleep(9)"
 
 
@@ -498,6 +534,23 @@ def test_where_the_kernel_cannot_hold_it_nothing_runs(
         "  fix:   run it in a virtual machine, or on another one; without --untrusted it has all that you may do\n"
         "  more:  tileproof explain no-sandbox\n",
     )
+    target.check_unharmed(told)
+
+
+@needs_sandbox
+def test_where_a_part_is_refused_only_when_it_is_asked_for_nothing_runs_either(
+    target: Target, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> int:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(seccomp, "restrict_calls", refused)
+    constants = write_kernel(target.folder) / "double" / "constants.py"
+    constants.write_text(f"open({str(target.folder / 'outside')!r}, 'w')\n")
+    code, told = run(target, capfd, "show")
+
+    assert code == 3
+    assert "  why:   the kernel refuses a part of it: Device or resource busy\n" in told
     target.check_unharmed(told)
 
 

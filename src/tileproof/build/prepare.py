@@ -17,7 +17,7 @@ from tileproof.build.plan_host import plan_host_build
 from tileproof.build.request import BuildRequest
 from tileproof.build.run import OWN_FILES, Artifacts, build
 from tileproof.diagnostic import Diagnostic
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.kernel import golden
 from tileproof.kernel.origins import origins_of
 from tileproof.kernel.render import render
@@ -167,5 +167,18 @@ def build_kernel(rendered: Rendered, request: BuildRequest, say: Callable[[str],
     except Problem as problem:
         raise Problem.of(rendered.located(problem.diagnostic), problem.exit_code) from None
     # What lowering noted is told each time, for as long as it is so.
-    noted = json.loads((artifacts.folder / plan.notes).read_text())["warnings"]
-    return replace(artifacts, warnings=tuple(noted))
+    return replace(artifacts, warnings=_noted(artifacts.folder / plan.notes))
+
+
+def _noted(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, json.loads(path.read_text())["warnings"]))
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise Problem(
+            f"{path.name} is not what the build writes",
+            id="nothing-made",
+            where=str(path),
+            why=str(error),
+            fix="another program has written there; remove the folder, and build again",
+            exit_code=EXIT_KERNEL_WRONG,
+        ) from None

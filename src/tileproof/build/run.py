@@ -20,7 +20,7 @@ from tileproof.build.request import STEP_TIMEOUT_S
 from tileproof.build.seal import SEAL, empty, is_whole, seal
 from tileproof.build.watch import Done, run_watched
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.errors import EXIT_BUG, EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.files import write_if_changed
 from tileproof.library import python_environment
 from tileproof.sandbox.programs import run_program
@@ -201,9 +201,8 @@ def _seal(plan: Plan, folder: Path) -> None:
 def _failure(plan: Plan, folder: Path, ninja: Path, done: Done, step_timeout_s: float) -> Problem:
     output = done.printed
     for line in output.splitlines():
-        if line.startswith(_MARK):
-            fields = json.loads(line.removeprefix(_MARK))
-            return Problem.of(Diagnostic.from_json(fields["said"]), fields["exit_code"])
+        if line.startswith(_MARK) and (problem := _handed(line.removeprefix(_MARK))) is not None:
+            return problem
     if os.strerror(errno.ENOSPC) in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     failed = _Failed.in_output(plan, output)
@@ -229,6 +228,17 @@ def _failure(plan: Plan, folder: Path, ninja: Path, done: Done, step_timeout_s: 
     )
 
 
+def _handed(text: str) -> Problem | None:
+    """The problem of a step of ours; None for what another program has printed in its place."""
+    try:
+        fields = json.loads(text)
+        said, exit_code = Diagnostic.from_json(fields["said"]), fields["exit_code"]
+    except (ValueError, TypeError, LookupError):
+        return None
+    return Problem.of(said, exit_code) if exit_code in _STEP_CODES else None
+
+
+_STEP_CODES = (EXIT_KERNEL_WRONG, EXIT_REQUEST_WRONG, EXIT_NOT_HERE, EXIT_BUG)
 _SIGNALS = 128  # what a shell adds to the number of the signal that ended a command
 
 

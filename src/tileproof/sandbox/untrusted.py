@@ -102,11 +102,33 @@ def untrusted(folder: Path | None = None, limits: Limits | None = None) -> Itera
     if why := missing():
         raise _no_sandbox(why)
     with _scratch(folder) as scratch, _warden() as warden:
-        _now = Untrusted(scratch, limits or Limits(), warden)
+        held = Untrusted(scratch, limits or Limits(), warden)
+        if why := _tried(held):
+            raise _no_sandbox(why)
+        _now = held
         try:
-            yield _now
+            yield held
         finally:
             _now = None
+
+
+def _tried(held: Untrusted) -> str:
+    """What the kernel says to a process that wants to be held, if it refuses: a container may forbid it."""
+    told, telling = os.pipe()
+    tileproof, pid = os.getpid(), os.fork()
+    if not pid:
+        try:
+            held.enter(tileproof, (), telling)
+        except OSError as error:
+            os.write(telling, f"the kernel refuses a part of it: {error.strerror or error}".encode())
+        finally:
+            os._exit(0)
+    os.close(telling)
+    with os.fdopen(told, "rb") as answer:
+        why = answer.read().decode()
+    held.end(pid)
+    os.waitpid(pid, 0)
+    return why
 
 
 def refuse_untrusted(what: str, why: str, fix: str) -> None:
@@ -193,5 +215,9 @@ def reads_of(command: str) -> tuple[str, ...]:
         return ()
     path = Path(found).resolve()
     installed = path.parent.parent
-    is_whole = path.parent.name == "bin" and not Path.home().resolve().is_relative_to(installed)
+    is_whole = (
+        path.parent.name == "bin"
+        and (installed / "lib").is_dir()
+        and not Path.home().resolve().is_relative_to(installed)
+    )
     return (found, str(path), *((str(installed),) if is_whole else ()))

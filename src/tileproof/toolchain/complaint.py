@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tileproof.sandbox.untrusted import current
+
 _MOST_CONTEXT = 6  # lines behind an error: notes repeat whole operations
 
 # `(3/37) [0/1] placed.mlir, [0/2] objects_{0}.o`: a step of aiecc is named by what it makes.
@@ -52,8 +54,11 @@ class Complaint:
         return ":".join(str(part) for part in parts if part is not None) if self.file else ""
 
     def line_in(self, folder: Path) -> str:
-        """The line it points at, without its indent; empty where there is none."""
+        """The line it points at, without its indent; empty where there is none. A tool that is not trusted may point at
+        what it may not read itself: it is shown what it was given, and nothing else."""
         path = folder / self.file if self.file else None
+        if path is not None and current() is not None and not path.resolve().is_relative_to(folder.resolve()):
+            return ""
         lines = path.read_text(errors="replace").splitlines() if path is not None and path.is_file() else []
         return lines[self.line - 1].strip() if 0 < self.line <= len(lines) else ""
 
