@@ -303,7 +303,7 @@ def test_bytes_that_are_no_such_values_are_refused(data: bytes) -> None:
 def test_a_process_apart_ends_with_who_asks() -> None:
     import os
 
-    apart = Apart("x", "here", {"pid": os.getpid})
+    apart = Apart("x", "here", Path(), {"pid": os.getpid})
     pid = apart.ask("pid")
     assert pid != os.getpid()
     apart.close()
@@ -314,5 +314,5 @@ def test_a_process_apart_ends_with_who_asks() -> None:
 
 def test_what_a_function_apart_returns_and_cannot_cross_over_is_told() -> None:
     with pytest.raises(Problem) as refused:
-        once("double", "constants.py", object)
+        once("double", "constants.py", Path(), object)
     assert refused.value.diagnostic.id == "not-plain"
