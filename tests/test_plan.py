@@ -81,5 +81,5 @@ def test_the_flags_that_a_compiler_is_named_with_are_in_the_digest(tmp_path: Pat
 def test_clang_is_told_to_check_accesses_in_its_own_words(tmp_path: Path) -> None:
     clang = CxxCompiler(("clang++",), "clang version 17", is_clang=True)
 
-    assert "-mllvm -asan-stack=0" in plan(tmp_path, clang).steps[0].command
-    assert "--param=asan-stack=0" in plan(tmp_path).steps[0].command
+    assert "-mllvm -asan-stack=1" in plan(tmp_path, clang).steps[0].command
+    assert "--param=asan-stack=1" in plan(tmp_path).steps[0].command

@@ -23,8 +23,6 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import EXIT_BUG, EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG, Problem
 from tileproof.files import write_if_changed
 from tileproof.library import python_environment
-from tileproof.sandbox.programs import run_program
-from tileproof.sandbox.untrusted import current
 from tileproof.toolchain.complaint import Complaint, complaint_in
 from tileproof.toolchain.meaning import Meaning, endless, killed, meaning_of
 
@@ -76,7 +74,10 @@ def build(
                 say(f"{folder.name} is not as a build left it; it is built anew")
             _write_files(plan, folder)
             command = [str(ninja), *(("-j", str(jobs)) if jobs else ())]
-            done = _run_steps(command, plan, folder, lock, step_timeout_s)
+            # What compilers say is read, and they say it in the language of whoever builds.
+            environ = {**python_environment(), "LC_ALL": "C.UTF-8"}
+            compiler = shlex.split(plan.variables.get("cxx", ""))
+            done = run_watched(command, folder, environ, lock, step_timeout_s, compiler)
             _seal(plan, folder)
             if done.code != 0:
                 (folder / _LOG).write_text(done.printed)
@@ -180,17 +181,6 @@ def commands_text(plan: Plan, build_dir: Path) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("$", "$$")
-
-
-def _run_steps(command: list[str], plan: Plan, folder: Path, lock: int, step_timeout_s: float) -> Done:
-    """ninja, to its end. Foreign code has bounds instead of a limit for each step, and no hold on the lock."""
-    if current() is not None:
-        compiler = shlex.split(plan.variables.get("cxx", ""))
-        ran = run_program(command, cwd=folder, writes=(folder,), programs=compiler, is_one_text=True)
-        return Done(code=ran.returncode, printed=ran.stdout, is_overdue=False)
-    # What compilers say is read, and they say it in the language of whoever builds.
-    environ = {**python_environment(), "LC_ALL": "C.UTF-8"}
-    return run_watched(command, folder, environ, lock, step_timeout_s)
 
 
 def _seal(plan: Plan, folder: Path) -> None:

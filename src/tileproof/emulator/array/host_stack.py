@@ -53,9 +53,18 @@ def host_stack() -> HostStack:
 
 def map_shadow_of_main_stack() -> None:
     """For what is called with the main thread's stack: the constructors of a library."""
-    found = re.search(r"^\w+-(\w+) rw.*\[stack\]$", Path("/proc/self/maps").read_text(), re.MULTILINE)
-    if found is not None:
-        map_shadow(int(found[1], 16) - _STACK_BYTES, _STACK_BYTES)
+    end = _main_stack_end()
+    if end:
+        map_shadow(end - _STACK_BYTES, _STACK_BYTES + PAGE)
+
+
+def _main_stack_end() -> int:
+    """Where the frames of the main thread begin, as the loader saw it; 0 where nobody tells."""
+    try:
+        return ctypes.c_size_t.in_dll(ctypes.CDLL(None), "__libc_stack_end").value
+    except ValueError:
+        found = re.search(r"^\w+-(\w+) rw.*\[stack\]$", Path("/proc/self/maps").read_text(), re.MULTILINE)
+        return int(found[1], 16) - PAGE if found is not None else 0
 
 
 def map_shadow(address: int, nbytes: int) -> None:
