@@ -61,7 +61,8 @@ def kernels(folder: Path, banks: str = BANKS, **changes: object) -> Path:
 def lowered_in(xclbin: Path) -> LoweredDesign:
     section = read_xclbin(xclbin.read_bytes(), xclbin.name).section("EMULATION_DATA")
     assert section is not None
-    lowered = stored(unpack_payload(section.data, xclbin.name).lowered)
+    payload = unpack_payload(section.data, xclbin.name)
+    lowered = stored(payload.lowered, payload.design)
     assert lowered is not None
     return lowered
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import random
 import struct
@@ -25,19 +24,27 @@ DESIGNS = sorted((Path(__file__).parent / "designs").glob("*.mlir"))
 def test_what_was_stored_comes_back(path: Path) -> None:
     lowered = lower_design(read_design(path.read_text(), path.name))
 
-    assert stored(store(lowered)) == lowered
+    assert stored(store(lowered, "text"), "text") == lowered
 
 
 def test_a_design_with_another_shape_of_class_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = store(lower_design(read_design(DESIGNS[0].read_text(), "d.mlir")))
+    data = store(lower_design(read_design(DESIGNS[0].read_text(), "d.mlir")), "text")
     monkeypatch.setattr(room, "_shapes", lambda: iter(["Tile: column int"]))
 
-    assert stored(data) is None
+    assert stored(data, "text") is None
+
+
+def test_a_lowered_design_that_stands_beside_another_text_is_not_taken() -> None:
+    shown = DESIGNS[0].read_text()
+    data = store(lower_design(read_design(shown, "d.mlir")), shown)
+
+    assert stored(data, shown) is not None
+    assert stored(data, shown + " ") is None
 
 
 def sealed(data: bytes) -> bytes:
     """The bytes as `store` would begin them, digest included: whoever can write a file can do that."""
-    return room._key() + hashlib.sha256(data).digest() + data
+    return room._key() + room._digest("text", data) + data
 
 
 class Evil:
@@ -73,7 +80,7 @@ ODD = {
 
 @pytest.mark.parametrize("data", ODD.values(), ids=ODD)
 def test_bytes_that_hold_anything_else_are_not_taken(data: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    assert stored(sealed(data)) is None
+    assert stored(sealed(data), "text") is None
     assert capsys.readouterr().out == ""
 
 
@@ -99,15 +106,15 @@ def test_a_zero_keeps_its_sign() -> None:
 
 @pytest.mark.parametrize("honest", [True, False], ids=["as they were written", "sealed anew by somebody"])
 def test_spoilt_bytes_give_no_design_or_a_whole_one(honest: bool) -> None:
-    data = store(lower_design(read_design(DESIGNS[0].read_text(), "d.mlir")))
+    data = store(lower_design(read_design(DESIGNS[0].read_text(), "d.mlir")), "text")
     for seed in range(300):
         random.seed(seed)
         spoilt = bytearray(data)
         for _ in range(random.randint(1, 8)):
             spoilt[random.randrange(32, len(spoilt))] ^= random.randint(1, 255)
         cut = bytes(spoilt[: random.randint(0, len(spoilt))])
-        found = stored(cut if honest else sealed(cut[2 * room._KEY_BYTES :]))
+        found = stored(cut if honest else sealed(cut[2 * room._KEY_BYTES :]), "text")
         if honest and cut != data:
             assert found is None, f"seed {seed}"
         if found is not None:
-            assert store(found)[2 * room._KEY_BYTES :] == cut[2 * room._KEY_BYTES :], f"seed {seed}"
+            assert store(found, "text")[2 * room._KEY_BYTES :] == cut[2 * room._KEY_BYTES :], f"seed {seed}"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from small_kernel import write_kernel
 
+from tileproof.check.run import check_design
+from tileproof.cli import main
 from tileproof.diagnostic import Diagnostic
 from tileproof.emulator.design.described import described_library
 from tileproof.emulator.design.emulate import emulate
 from tileproof.emulator.library import Library
-from tileproof.errors import Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.noted import note
 from tileproof.toolchain.tile_library import compile_tile_code
 
 DESIGN = """\
@@ -124,6 +129,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 # clang tells nobody who calls whom, and fills small arrays with its pattern as if they were set.
+needs_gcc = pytest.mark.skipif(find_cxx().is_clang, reason="needs g++")
 GCC_ONLY = {"recursion", "of_a_size_that_is_computed", "unset_local", "unset_bytes", "unset_member"}
 
 
@@ -260,3 +266,164 @@ def test_tile_code_that_wants_no_checks_is_refused(tmp_path: Path, word: str) ->
 
 def test_a_comment_about_checks_is_no_reason_to_refuse(tmp_path: Path) -> None:
     described(tmp_path, PLAIN.format("// no no_sanitize here\n", "y[0] = x[0];"))
+
+
+# What is warned of
+
+
+FIVE_LINES = """\
+#include <aie_api/aie.hpp>
+extern "C" void step(const int32_t *x, int32_t *y) {
+    aie::vector<int32, 16> v[16];
+    for (int i = 0; i < 4; ++i) v[i] = aie::load_v<16>(x + 16 * i);
+    for (int i = 0; i < 4; ++i) aie::store_v(y + 16 * i, aie::add(v[i], v[(i + x[0]) & 3]));
+}
+"""
+
+
+@needs_gcc
+def test_vectors_that_the_registers_have_room_for_are_not_counted_against_the_stack() -> None:
+    frames = note({"tile.cc": FIVE_LINES}, 20).frames
+    assert frames is not None
+    assert sum(frame.nbytes for frame in frames.worst_path("step")) > 1024
+    assert check_design(DESIGN, "d.mlir", {"tile.cc": FIVE_LINES}, compile_code=True) == ()
+
+
+@needs_gcc
+def test_frames_that_are_larger_than_stack_and_registers_say_what_they_rest_on_and_what_to_do() -> None:
+    text = FIVE_LINES.replace("v[16]", "v[60]").replace("& 3", "& 59").replace("i < 4", "i < 60")
+    (found,) = check_design(DESIGN, "d.mlir", {"tile.cc": text}, compile_code=True)
+
+    assert found.id == "TP204"
+    assert "bytes as this machine's g++ counts them, vectors and all, for which a core has 1,920 bytes" in found.why
+    assert found.fix.startswith("raise stack_size by what is missing: that is never wrong where the memory has room; ")
+
+
+MAY_BE_UNSET = """\
+#include <cstdint>
+extern "C" void step(const int32_t *x, int32_t *y) {
+    int32_t sum;
+    if (x[0] != 7) sum = x[0];
+    for (long i = 0; i < 64; ++i) y[i] = x[i] + sum;
+}
+"""
+
+
+def test_what_may_be_read_before_it_is_set_is_said_of_a_run_that_is_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "d.mlir").write_text(DESIGN)
+    (tmp_path / "tile.cc").write_text(MAY_BE_UNSET)
+    arguments = ["--tile-code", str(tmp_path / "tile.cc"), "--arg", "0=ones", "--arg", "1=zeros"]
+
+    assert main(["emulate", str(tmp_path / "d.mlir"), *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "warning TP506 (may-be-unset): sum may be read before anything is put into it\n" in out
+    assert "warning TP507 (long-has-32-bits): `long` has 32 bits on a core, and 64 here\n  where: tile.cc:5:10\n" in out
+
+
+def test_a_pass_shows_what_the_checks_warn_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = "for (long i = 0; i < count; ++i)\n        y[i] = static_cast<element>(2 * x[i] + 1);"
+    kernels = write_kernel(tmp_path, body=body)
+    command = ["verify", "double", "--kernels", str(kernels), "--build-dir", str(tmp_path / "build")]
+
+    assert main(command) == 0
+    assert "  warning: tile.cc:10:10: `long` has 32 bits on a core, and 64 here (TP507); say how many" in (
+        capsys.readouterr().out
+    )
+    assert main([*command, "--json"]) == 0
+    for verdict in json.loads(capsys.readouterr().out)["verdicts"]:
+        (warning,) = verdict["warnings"]
+        assert "(TP507)" in warning
+
+
+# What runs leave behind
+
+
+def runs(library: Library, text: str, number: int) -> tuple[Diagnostic, ...]:
+    return emulate(text, "d.mlir", library, {0: "ones", 1: "zeros"}, runs=number).faults
+
+
+FOUR = DESIGN.replace("@step", "@last_of_a_table").replace("memref<64xi32>, %b", "memref<256xi32>, %b")
+FOUR = FOUR.replace("[1, 1, 1, 64]", "[1, 1, 1, 256]").replace("%b: memref<64xi32>", "%b: memref<256xi32>")
+FOUR = FOUR.replace("metadata = @y} : memref<64xi32>", "metadata = @y} : memref<256xi32>")
+FOUR = FOUR.replace("metadata = @x} : memref<64xi32>", "metadata = @x} : memref<256xi32>")
+
+
+def test_runs_that_take_what_they_give_leave_nothing(library: Library) -> None:
+    assert runs(library, FOUR, 3) == ()
+
+
+def test_an_output_that_an_earlier_run_left_is_named(library: Library) -> None:
+    """Three objects of four are fetched."""
+    text = FOUR.replace("%b[0, 0, 0, 0][1, 1, 1, 256]", "%b[0, 0, 0, 0][1, 1, 1, 192]")
+
+    assert runs(library, text, 1) == ()
+    (found,) = runs(library, text, 2)
+    assert found.id == "left-over"
+    assert found.what == "MM2S channel 0 of core (0, 2) sends an object of @y that an earlier run has left in the array"
+
+
+def test_an_input_that_an_earlier_run_left_is_named(library: Library) -> None:
+    """Three objects are sent, and the core takes two at a time."""
+    text = FOUR.replace("(Consume, 1)", "(Consume, 2)").replace("@x(%shim, {%core}, 2", "@x(%shim, {%core}, 4")
+    text = text.replace("%b[0, 0, 0, 0][1, 1, 1, 256]", "%b[0, 0, 0, 0][1, 1, 1, 64]")
+    text = text.replace("%a[0, 0, 0, 0][1, 1, 1, 256]", "%a[0, 0, 0, 0][1, 1, 1, 192]")
+
+    assert runs(library, text, 1) == ()
+    (found,) = runs(library, text, 2)
+    assert found.id == "left-over"
+    assert found.what == "the core on core (0, 2) takes an object of @x that an earlier run has left in the array"
+
+
+def test_an_object_that_a_fifo_begins_with_is_a_delay_and_not_left_over(library: Library) -> None:
+    initial = FOUR.replace(
+        "aie.objectfifo @y(%core, {%shim}, 2 : i32) : !aie.objectfifo<memref<64xi32>>",
+        "aie.objectfifo @y(%core, {%shim}, 2 : i32) : !aie.objectfifo<memref<64xi32>> = "
+        f"[dense<{list(range(64))}> : memref<64xi32>, dense<{list(range(64))}> : memref<64xi32>]",
+    )
+    assert initial != FOUR
+    assert "left-over" not in {fault.id for fault in runs(library, initial, 2)}
+
+
+# Whose fault it is
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("kill -9 $$", "step-killed"),
+        ("echo 'as: Cannot allocate memory' >&2; exit 1", "machine-short"),
+        ("echo 'tile.cc:1: error: no' >&2; exit 1", "compile-failed"),
+    ],
+)
+def test_a_compiler_that_emulate_calls_is_blamed_for_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, said: str
+) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in *--version*) echo g++ 12.2.0;; *) {does};; esac\n')
+    compiler.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CXX", "./c++")
+    with pytest.raises(Problem) as caught:
+        described(tmp_path, PLAIN.format("", ""))
+
+    assert caught.value.diagnostic.id == said
+    assert caught.value.exit_code == (EXIT_KERNEL_WRONG if said == "compile-failed" else EXIT_NOT_HERE)
+
+
+def test_a_compiler_that_never_returns_is_ended_with_all_that_it_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "c++"
+    inner = f"echo \\$\\$ > {tmp_path}/pid; sleep 1000"
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in *--version*) echo g++ 12.2.0;; *) sh -c "{inner}";; esac\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setattr("tileproof.toolchain.tile_library._TIMEOUT_S", 2.0)
+    with pytest.raises(Problem) as caught:
+        described(tmp_path, PLAIN.format("", ""))
+
+    assert caught.value.diagnostic.id == "step-endless"
+    pid = (tmp_path / "pid").read_text().strip()
+    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]

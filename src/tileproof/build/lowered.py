@@ -47,6 +47,6 @@ def lower_for_host(text: str, name: str, banks: Banks, code: tuple[TileCode, ...
     return LoweredForHost(
         insts=sequence_words(lowered, sequence),
         interface=interface,
-        lowered=store(lowered),
+        lowered=store(lowered, text),
         warnings=tuple(f"{one.place}: {one.what} ({one.id}); {one.fix}" for one in found if one.severity != "note"),
     )

@@ -26,16 +26,16 @@ CLASSES = tuple(
 _KEY_BYTES = hashlib.sha256().digest_size
 
 
-def store(lowered: LoweredDesign) -> bytes:
-    """The bytes of a lowered design."""
+def store(lowered: LoweredDesign, text: str) -> bytes:
+    """The bytes of what the design in `text` was lowered to, tied to that text."""
     data = to_bytes(lowered, CLASSES)
-    return _key() + hashlib.sha256(data).digest() + data
+    return _key() + _digest(text, data) + data
 
 
-def stored(data: bytes) -> LoweredDesign | None:
-    """The design in what `store` gave; None for the bytes of another tileproof, or of nobody."""
+def stored(data: bytes, text: str) -> LoweredDesign | None:
+    """The design in what `store` gave; None for the bytes of another tileproof, of another text, or of nobody."""
     key, digest, rest = data[:_KEY_BYTES], data[_KEY_BYTES : 2 * _KEY_BYTES], data[2 * _KEY_BYTES :]
-    if key != _key() or digest != hashlib.sha256(rest).digest():
+    if key != _key() or digest != _digest(text, rest):
         return None
     try:
         found = from_bytes(rest, CLASSES)
@@ -44,6 +44,10 @@ def stored(data: bytes) -> LoweredDesign | None:
     except (ValueError, TypeError):
         return None
     return found if whole else None
+
+
+def _digest(text: str, data: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(text.encode()).digest() + data).digest()
 
 
 def _key() -> bytes:

@@ -46,7 +46,8 @@ def _places(spec: KernelSpec, xclbin: Xclbin, path: Path) -> Iterator[str]:
 def _lowered(xclbin: Xclbin, path: Path) -> LoweredDesign:
     """The design that the emulator sets the array up with."""
     section = xclbin.section("EMULATION_DATA")
-    lowered = None if section is None else stored(unpack_payload(section.data, path.name).lowered)
+    payload = None if section is None else unpack_payload(section.data, path.name)
+    lowered = None if payload is None else stored(payload.lowered, payload.design)
     if lowered is None:
         raise Problem(
             f"{path.name} holds no lowered design",

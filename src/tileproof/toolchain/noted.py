@@ -70,7 +70,7 @@ def note(
         for file in tile_code:
             command = [*cxx.command, *note_flags(cxx, aie_arch), *places, "-c", file]
             try:
-                done = run_program(command, cwd=folder, writes=(folder,), reads=folders, timeout_s=_TIMEOUT_S)
+                done = run_program(command, cwd=folder, writes=(folder,), timeout_s=_TIMEOUT_S)
             except (OSError, subprocess.TimeoutExpired):
                 return Noted()
             if done.returncode:

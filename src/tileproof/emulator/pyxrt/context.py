@@ -15,6 +15,7 @@ from tileproof.emulator.pyxrt.xclbin import uuid, xclbin
 from tileproof.errors import Problem
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
+from tileproof.sandbox.untrusted import current
 from tileproof.xclbin import Argument
 from tileproof.xclbin.provenance import read_provenance
 
@@ -57,7 +58,9 @@ class hw_context:
         __getattr__ = unset
 
     def _set_up(self, device: device, file: xclbin, payload: Payload) -> None:
-        design = stored(payload.lowered) or _lowered(payload.design)
+        # What somebody else has packed may show one design, and hold another lowered.
+        known = stored(payload.lowered, payload.design) if current() is None else None
+        design = known or _lowered(payload.design)
         if len(device._contexts) >= design.device.model.hw_contexts:
             raise raised(
                 RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
