@@ -436,7 +436,7 @@ def test_a_misspelt_attribute_of_a_design_is_told_at_every_build(run: Run, tmp_p
     assert "stack_size =" in shared
     misspelt = shared.replace("{stack_size =", "{stak_size = 64 : i32, stack_size =")
     (kernels / "double" / "design.mlir.j2").write_text(misspelt)
-    warning = "has an attribute 'stak_size' that does not exist; did you mean 'stack_size'?"
+    warning = "has an attribute 'stak_size' that does not exist (TP003); did you mean 'stack_size'?"
 
     for _ in range(2):
         code, _, err = run("build", "double", "--kernels", kernels)

@@ -312,25 +312,24 @@ def of_groups() -> Iterator[tuple[int, Path]]:
 # Tile code, which calls the kernel by itself: names of the C library are refused before it runs.
 
 CALL = """
+// Machine code as data, for inline assembly is refused as well.
+#define HERE section(".text,\\"ax\\",@progbits#")
+#define CODE extern "C" __attribute__((HERE, used, aligned(16))) const unsigned char raw[]
 #if defined(__x86_64__)
 enum { openat = 257, socket = 41, mmap = 9, clone = 56, setsid = 112, kill = 62, getppid = 110, fchmodat = 268 };
 enum { write = 1, ftruncate = 77, execve = 59 };
-static long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
-    register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
-    asm volatile("syscall" : "+a"(number) : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                 : "rcx", "r11", "memory");
-    return number;
-}
+CODE = {0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xd6, 0x48, 0x89, 0xca, 0x4d, 0x89, 0xc2, 0x4d, 0x89, 0xc8,
+        0x4c, 0x8b, 0x4c, 0x24, 0x08, 0x0f, 0x05, 0xc3};
 #else
 enum { openat = 56, socket = 198, mmap = 222, clone = 220, setsid = 157, kill = 129, getppid = 173, fchmodat = 53 };
 enum { write = 64, ftruncate = 46, execve = 221 };
-static long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
-    register long x8 asm("x8") = number, x0 asm("x0") = a, x1 asm("x1") = b, x2 asm("x2") = c, x3 asm("x3") = d;
-    register long x4 asm("x4") = e, x5 asm("x5") = f;
-    asm volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-    return x0;
-}
+CODE = {0xe8, 0x03, 0x00, 0xaa, 0xe0, 0x03, 0x01, 0xaa, 0xe1, 0x03, 0x02, 0xaa, 0xe2, 0x03, 0x03, 0xaa, 0xe3, 0x03,
+        0x04, 0xaa, 0xe4, 0x03, 0x05, 0xaa, 0xe5, 0x03, 0x06, 0xaa, 0x01, 0x00, 0x00, 0xd4, 0xc0, 0x03, 0x5f, 0xd6};
 #endif
+static long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
+    return reinterpret_cast<long (*)(long, long, long, long, long, long, long)>(
+        reinterpret_cast<unsigned long>(raw))(number, a, b, c, d, e, f);
+}
 static long at(const char *text) { return reinterpret_cast<long>(text); }
 static long attack() {
     %s

@@ -82,8 +82,9 @@ def step(
 
 
 def _add_lower(commands: Commands) -> None:
-    parser = step(commands, "lower", _lower, "design interface insts lowered warnings")
+    parser = step(commands, "lower", _lower, "design interface insts lowered")
     banks_option(parser)
+    parser.add_argument("--warnings", type=Path)
     for option in ("--tile-code", "--header", "--said", "--graph"):
         parser.add_argument(option, type=Path, action="append", default=[])
 
@@ -104,7 +105,8 @@ def _lower(arguments: argparse.Namespace) -> None:
     )
     write_atomically(arguments.insts, made.insts)
     write_atomically(arguments.lowered, made.lowered)
-    write_atomically(arguments.warnings, (json.dumps({"warnings": made.warnings}) + "\n").encode())
+    if arguments.warnings is not None:
+        write_atomically(arguments.warnings, (json.dumps({"warnings": made.warnings}) + "\n").encode())
     write_atomically(arguments.interface, made.interface.to_json().encode())
 
 

@@ -69,7 +69,7 @@ TOOLS = (
         "not-checked",
         "The tile code asks the compiler not to check a part of it.",
         "leave the attribute out",
-        "no_sanitize and its kin take the checks of every load and store out of a function, and a pass would say "
+        "`no_sanitize` and its kin take the checks of every load and store out of a function, and a pass would say "
         "nothing of it.",
         _tile_code('extern "C"', '__attribute__((no_sanitize("address"))) extern "C"'),
     ),

@@ -36,7 +36,7 @@ def refuse_assembly(listings: Mapping[str, str]) -> None:
     """A `Problem` for arithmetic in double, and for inline assembly, in the assembly of files of tile code, by name."""
     for line in (line for name, listing in listings.items() for line in _lines(listing, name)):
         if _INLINE.match(line.text):
-            raise _refused(
+            raise _not_for_a_core(
                 "inline assembly",
                 "inline-assembly",
                 line.place,
@@ -44,7 +44,7 @@ def refuse_assembly(listings: Mapping[str, str]) -> None:
                 "write it in C++, or with the AIE API",
             )
         if _DOUBLE.match(line.text):
-            raise _refused(
+            raise _not_for_a_core(
                 "arithmetic in double",
                 "double-arithmetic",
                 line.place,
@@ -60,7 +60,7 @@ def refuse_unchecked(texts: Mapping[str, str]) -> None:
         plain = _COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
         found = _UNCHECKED.search(plain)
         if found is not None:
-            raise _refused(
+            raise _not_for_a_core(
                 found[1],
                 "not-checked",
                 Place(name, plain.count("\n", 0, found.start()) + 1),
@@ -69,7 +69,7 @@ def refuse_unchecked(texts: Mapping[str, str]) -> None:
             )
 
 
-def _refused(what: str, id: str, place: Place, why: str, fix: str) -> Problem:
+def _not_for_a_core(what: str, id: str, place: Place, why: str, fix: str) -> Problem:
     return Problem(f"the tile code has {what}", id=id, where=place, why=why, fix=fix, exit_code=EXIT_KERNEL_WRONG)
 
 

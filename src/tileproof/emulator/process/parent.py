@@ -191,13 +191,18 @@ def _started(fds: tuple[int, ...], held: Untrusted | None) -> subprocess.Popen[b
     """The process; one that is held to bounds takes them on before it loads anything."""
     bounds = [held.bounds().to_json(), str(held.warden.fileno())] if held is not None else []
     environment = python_environment() if held is None else held.environment()
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "tileproof.emulator.process.child", *map(str, (*fds, os.getpid())), *bounds],
-        pass_fds=fds if held is None else (*fds, held.warden.fileno()),
-        stdin=subprocess.DEVNULL,
-        # One array has no use for a thread pool.
-        env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-    )
+    # Ctrl-C is ours to take; it would come to a Python that cannot yet say that it does not want it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "tileproof.emulator.process.child", *map(str, (*fds, os.getpid())), *bounds],
+            pass_fds=fds if held is None else (*fds, held.warden.fileno()),
+            stdin=subprocess.DEVNULL,
+            # One array has no use for a thread pool.
+            env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _over_limit(doing: str, why: str) -> Diagnostic:
