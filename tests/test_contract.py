@@ -451,6 +451,18 @@ def test_a_partition_without_a_place_is_as_wide_as_the_array() -> None:
         rebank(package(start_columns=()), "a", Directives(columns=5))
 
 
+def test_a_partition_that_lies_on_no_npu_is_not_narrowed() -> None:
+    with pytest.raises(Problem) as caught:
+        rebank(package(start_columns=(0, 65_535)), "a.xclbin", Directives(columns=1))
+
+    assert caught.value.text == (
+        "the partition of a.xclbin lies on no NPU\n"
+        "  where: a.xclbin, AIE_PARTITION\n"
+        "  why:   it reaches 65,539 columns, and the largest NPU has 8\n"
+        "  fix:   package it again with aiecc"
+    )
+
+
 @pytest.mark.parametrize("missing", ["TOPOLOGY", "CONNECTIVITY"])
 def test_a_file_without_a_table_has_no_banks_to_change(missing: str) -> None:
     plain = {"TOPOLOGY": "MEM_TOPOLOGY"}.get(missing, missing)

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tileproof.device_model import GENERATIONS
 from tileproof.errors import Problem
 from tileproof.xclbin.arguments import Argument, read_arguments
 from tileproof.xclbin.container import Xclbin, read_xclbin
@@ -166,6 +167,15 @@ def _narrowed(xclbin: Xclbin, name: str, columns: int) -> bytes:
     partition = parse_aie_partition(section, name)
     # As many columns as any place of the old partition shows the array to have.
     array = partition.column_width + max(partition.start_columns, default=0)
+    most = max(generation.columns for generation in GENERATIONS.values())
+    if array > most:
+        raise Problem(
+            f"the partition of {name} lies on no NPU",
+            id="out-of-range",
+            where=f"{name}, AIE_PARTITION",
+            why=f"it reaches {array:,} columns, and the largest NPU has {most}",
+            fix="package it again with aiecc",
+        )
     if not 1 <= columns <= array:
         raise Problem(
             f"a partition of {columns} columns does not fit",
