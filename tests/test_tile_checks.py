@@ -117,7 +117,12 @@ extern "C" {
         f"void {name}(const int32_t *x, int32_t *y) {{\n    for (int i = 0; i < 64; ++i) y[i] = x[i];\n    {body}\n}}\n"
         for name, body in {**BAD, **GOOD}.items()
     )
-    + "}\n"
+    + """\
+void mixed(const int32_t *, int32_t *y, float a, int32_t n, float b, int8_t m, int64_t w) {
+    for (int i = 0; i < 64; ++i) y[i] = int32_t(a * 10 + n * 100 + b * 1000) + m * 10000 + int32_t(w / 3000000000);
+}
+}
+"""
 )
 
 
@@ -203,6 +208,24 @@ def test_a_stack_that_is_too_small_for_what_no_text_shows_is_named(library: Libr
 @pytest.mark.parametrize("function", GOOD)
 def test_a_function_that_is_right_is_not_accused(library: Library, function: str) -> None:
     assert found_in(library, function) == ()
+
+
+def test_numbers_of_all_kinds_reach_a_function_that_runs_on_a_stack_of_ours(library: Library) -> None:
+    call = "func.call @step(%xo, %yo) : (memref<64xi32>, memref<64xi32>) -> ()"
+    numbers = "f32, i32, f32, i8, i64"
+    text = DESIGN.replace(
+        "memref<64xi32>, memref<64xi32>) attributes", f"memref<64xi32>, memref<64xi32>, {numbers}) attributes"
+    )
+    text = text.replace(
+        call,
+        "%a = arith.constant 2.5 : f32\n%n = arith.constant -3 : i32\n%b = arith.addf %a, %a : f32\n"
+        "%m = arith.constant -7 : i8\n%w = arith.constant 6000000000 : i64\n"
+        + call.replace("%yo)", "%yo, %a, %n, %b, %m, %w)").replace("memref<64xi32>)", f"memref<64xi32>, {numbers})"),
+    )
+    ran = emulate(text.replace("@step", "@mixed"), "d.mlir", library, {0: "ones", 1: "zeros"})
+
+    assert ran.faults == ()
+    assert set(ran.arguments[1].after.tolist()) == {25 - 300 + 5000 - 70000 + 2}
 
 
 def test_what_is_silent_on_the_device_is_silent_as_hardware(library: Library) -> None:

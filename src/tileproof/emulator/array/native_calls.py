@@ -53,8 +53,9 @@ class NativeCalls:
         self._call(function, values, top)
 
     def _call(self, function: Any, values: Sequence[int | float], top: int) -> None:
-        whole = [value for value in values if isinstance(value, int)]
-        single = [value for value in values if isinstance(value, float)]
+        declared = list(zip(function.argtypes, values, strict=True))
+        whole = [int(value) for kind, value in declared if kind is not ctypes.c_float]
+        single = [float(value) for kind, value in declared if kind is ctypes.c_float]
         if len(single) > _FLOAT_REGISTERS:
             raise Problem(
                 "a tile function takes more floats than can be passed to it here",
