@@ -22,28 +22,12 @@ settings.load_profile("untimed")
 
 # Files whose tests build, start processes or draw thousands of texts: `make quick` leaves them out.
 SLOW = {
-    *(
-        "test_aie_api_fuzz",
-        "test_banks",
-        "test_catalogue",
-        "test_emulator",
-        "test_fuzz_corpus",
-        "test_main",
-        "test_seal",
-    ),
-    *("test_tile_checks",),
-    *("test_build", "test_cli", "test_conformance", "test_designs", "test_doctor", "test_guarded", "test_hosts"),
-    *("test_kernels", "test_npu_build", "test_on_npu", "test_printer", "test_pyxrt", "test_readme", "test_recordings"),
-    *(
-        "test_run",
-        "test_runner",
-        "test_sandbox",
-        "test_scripts",
-        "test_session",
-        "test_wheel",
-        "test_xrt_213",
-        "test_mlir_aie",
-    ),
+    *("test_aie_api_checked", "test_aie_api_fuzz", "test_banks", "test_build", "test_catalogue", "test_cli"),
+    *("test_conformance", "test_designs", "test_doctor", "test_emulate", "test_emulator", "test_fuzz_corpus"),
+    *("test_guarded", "test_hosts", "test_kernels", "test_main", "test_mlir_aie", "test_npu_build"),
+    *("test_on_npu", "test_printer", "test_pyxrt", "test_readme", "test_recordings", "test_refusing"),
+    *("test_run", "test_runner", "test_sandbox", "test_scripts", "test_seal", "test_session", "test_symbols"),
+    *("test_tile_checks", "test_wheel", "test_xrt_213"),
 }
 
 

@@ -224,6 +224,7 @@ def test_two_streams_differ_in_operations_and_in_what_they_move() -> None:
     assert back.moved == ("argument 3, to the array: nothing -> 64 B of bytes 0 to 63",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", [1, 2, 4, 100])
 @pytest.mark.parametrize("count", [2_000, 20_000])
 def test_long_streams_whose_operations_take_turns_are_compared_in_little_time(period: int, count: int) -> None:
