@@ -19,6 +19,8 @@ _DOUBLE = re.compile(
     r"|\s+v?cvtt?[sp]d2\w+\s"
     r"|\s+(?:f[a-z0-9]+|[su]cvtf)\s+d\d+|\s+f[a-z0-9]+\s+(?:[sw]\d+, d\d+|x\d+, d\d+|v\d+\.2d)"
 )
+# Functions of double that aie_api calls as well, so that their names alone say nothing.
+_DOUBLE_CALL = re.compile(r"\s+(?:call|jmp|bl|b)\s+(?:exp2|tanh|sqrt|floor)(?:@PLT)?\s*$")
 _INLINE = re.compile(r"\s*#\s*APP\b")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _UNCHECKED = re.compile(r"\b(?:__)?(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b")
@@ -43,7 +45,7 @@ def refuse_assembly(listings: Mapping[str, str]) -> None:
                 "it is this machine's, and a core has other instructions; nothing of it would be checked",
                 "write it in C++, or with the AIE API",
             )
-        if _DOUBLE.match(line.text):
+        if _DOUBLE.match(line.text) or _DOUBLE_CALL.match(line.text):
             raise _not_for_a_core(
                 "arithmetic in double",
                 "double-arithmetic",

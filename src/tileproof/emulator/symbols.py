@@ -22,7 +22,8 @@ _ALLOWED = re.compile(
     r"|(sqrt|cbrt|exp|exp2|expm1|log|log2|log10|log1p|pow|sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|erf|erfc"
     r"|floor|ceil|trunc|round|rint|nearbyint|lround|lrint|fmod|remainder|fabs|fmin|fmax|fma|hypot|ldexp|frexp|modf"
     r"|copysign|scalbn|ilogb|logb|tgamma|lgamma|sincos|isnan|isinf|finite)f"
-    r"|__powisf2|__(extend|trunc)\w+[hsb]f\w*"
+    r"|__powisf2|__(extend|trunc)\w+[hsb]f\w*|__(popcount|clz|ctz|ffs|parity|bswap)[sd]i2"
+    r"|exp2|tanh|sqrt|floor"  # aie_api's own; that tile code calls them is seen in its assembly
 )
 # What the rest is, in words; the first that fits.
 _KINDS = (

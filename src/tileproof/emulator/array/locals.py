@@ -33,11 +33,14 @@ def described(description: str) -> tuple[Local, ...]:
     return tuple(found)
 
 
-def kept_locals(descriptions: Iterable[str], kept: Mapping[str, str]) -> tuple[Local, ...]:
+def kept_locals(descriptions: Iterable[str], kept: Mapping[str, str], register_bytes: int) -> tuple[Local, ...]:
     """Those of these frames that lie in memory on the device as well, and are alive together: `kept` has the braces
-    around each, and of what stands in braces side by side only the heaviest counts."""
-    frames = [[local for local in described(one) if local.key in kept] for one in descriptions]
-    return tuple(local for frame in frames for local in _heaviest(frame, kept, ""))
+    around each (check/kept.py), and of what stands in braces side by side only the heaviest counts. What has vectors
+    inside counts where the registers have no room for it."""
+    braces = {key: where.removeprefix("v") for key, where in kept.items()}
+    frames = [[one for one in described(text) if one.key in kept] for text in descriptions]
+    surely = [[one for one in frame if kept[one.key][:1] != "v" or one.nbytes > register_bytes] for frame in frames]
+    return tuple(local for frame in surely for local in _heaviest(frame, braces, ""))
 
 
 def _heaviest(locals_: Sequence[Local], kept: Mapping[str, str], braces: str) -> tuple[Local, ...]:

@@ -140,7 +140,7 @@ class TileCode:
             return self._call_sounded(function, values, who)
         frames = self._native.call(name, function.call, values)
         if frames:
-            self._locals[name] = kept_locals(frames, self._kept)
+            self._locals[name] = kept_locals(frames, self._kept, self._stack.generation.register_bytes)
         too_small = self._stack.too_small_for(function.declared, self._locals.get(name, ()), who)
         return [] if too_small is None else [too_small]
 

@@ -152,8 +152,9 @@ void note_frames(uintptr_t lowest) {
     tileproof_frames.count = count;
 }
 
-// Bytes with the pattern of what nobody set, of which none was stored to in this call. The whole granule must have it,
-// since the pattern is also a small number.
+// A number with the pattern of what nobody set, of which no byte was stored to in this call, as far as the compiler tells:
+// it tells of no store that is surely inside a local. So the whole granule must have it, and the number be one that is no
+// likely value: two bytes of it are -258.
 bool is_unset(uintptr_t address, size_t n) {
     if (*words(address & ~uintptr_t(granule - 1)) != every_byte * pattern) return false;
     const uint8_t *written = tileproof_stack.written + (address - tileproof_stack.low);
@@ -171,7 +172,7 @@ void on_stack(uintptr_t address, size_t n, void *pc, bool is_store) {
     }
     if (is_store)
         TILEPROOF_REAL(memset)(tileproof_stack.written + (address - tileproof_stack.low), 1, n);
-    else if (n <= granule && is_unset(address, n))  // more than that may be a vector, which is set elsewhere
+    else if ((n == 4 || n == granule) && is_unset(address, n))  // more than that may be a vector, set elsewhere
         record(tileproof_access_unset, is_store, address, n, pc, frame_of(address));
 }
 
