@@ -375,7 +375,15 @@ def test_a_plan_for_the_emulator_is_one_too(tmp_path: Path, capsys: pytest.Captu
     assert main(["build", "double", "--kernels", str(write_kernel(tmp_path)), "--plan", "--json"]) == 0
 
     (plan,) = json.loads(capsys.readouterr().out)
-    assert list(plan["steps"]) == ["compile_tile", "note_tile", "compile_tileproof_checks", "link", "lower", "package"]
+    assert list(plan["steps"]) == [
+        "compile_tile",
+        "note_tile",
+        "compile_tileproof_checks",
+        "link",
+        "lower",
+        "warn",
+        "package",
+    ]
 
 
 def test_a_kind_that_is_not_here_builds_nothing(newest: Here, capsys: pytest.CaptureFixture[str]) -> None:

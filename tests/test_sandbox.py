@@ -500,6 +500,21 @@ def test_a_compiler_that_never_ends_is_ended(
     target.check_unharmed(told)
 
 
+@needs_sandbox
+def test_the_steps_of_foreign_code_together_have_the_time_of_one(
+    target: Target, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = write_kernel(target.folder)
+    compiler(target, monkeypatch, "time.sleep(99)")
+    folders = ("--kernels", str(kernels), "--build-dir", str(target.build_dir))
+    code = main(["build", "double", *folders, "--untrusted", "--step-timeout", "2"])
+    told = capfd.readouterr()
+
+    assert (code, told.out) == (3, "")
+    assert told.err.startswith("error: double: a build step was ended after 2 s, for it came to no end\n")
+    target.check_unharmed(told.err)
+
+
 # What cannot be held
 
 

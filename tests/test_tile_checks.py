@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -320,6 +321,17 @@ def test_tile_code_that_wants_no_checks_is_refused(tmp_path: Path, word: str) ->
 
 def test_a_comment_about_checks_is_no_reason_to_refuse(tmp_path: Path) -> None:
     described(tmp_path, PLAIN.format("// no no_sanitize here\n", "y[0] = x[0];"))
+
+
+def test_code_that_was_built_without_the_checks_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "t.cc").write_text('extern "C" void step(const int *x, int *y) { y[0] = x[0]; }')
+    command = [*find_cxx().command, "-shared", "-fPIC", "t.cc", "-o", "t.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    with pytest.raises(Problem) as caught:
+        emulate(DESIGN, "d.mlir", Library(code=(tmp_path / "t.so").read_bytes()), {0: "ones", 1: "zeros"})
+
+    assert caught.value.diagnostic.id == "other-emulator"
+    assert "tileproof_stack" in caught.value.why
 
 
 # What is warned of

@@ -21,7 +21,6 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie_versions import Version, version_named
-from tileproof.toolchain.noted import Noted
 from tileproof.xrt import COMPLETED
 
 TILES = {
@@ -755,9 +754,8 @@ def test_check_finds_a_transfer_in_the_bd_of_traces() -> None:
 
 
 def test_a_host_is_told_of_the_argument_that_is_appended() -> None:
-    interface, other = (
-        lower_for_host(through(reuses=reuses), "d.mlir", Banks(), (), Noted()).interface for reuses in (False, True)
-    )
+    _, interface, _ = lower_for_host(through(reuses=False), "d.mlir", Banks())
+    _, other, _ = lower_for_host(through(reuses=True), "d.mlir", Banks())
 
     assert (interface.buffers, other.buffers) == (3, 2)
 

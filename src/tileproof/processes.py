@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 
 def end_below(pid: int) -> None:
@@ -53,10 +52,13 @@ def _group(leader: int, table: dict[int, tuple[int, int]]) -> set[int]:
 
 
 def _table() -> dict[int, tuple[int, int]]:
-    """Of each process its parent and its group; the name, in brackets, may hold anything (proc(5))."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended
-            fields = path.read_text(errors="replace").rpartition(")")[2].split()
-            found[int(path.parent.name)] = int(fields[1]), int(fields[2])
-    return found
+    """Of each process its parent and its group."""
+    return {pid: (int(fields[1]), int(fields[2])) for pid, fields in stats()}
+
+
+def stats() -> Iterator[tuple[int, list[bytes]]]:
+    """Of each process its number, and the fields behind its name, which may hold anything: state, parent, group, and so
+    on (proc_pid_stat(5))."""
+    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+        with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123  called often; it may have ended
+            yield int(name), file.read().rpartition(b")")[2].split()

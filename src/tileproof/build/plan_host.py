@@ -39,7 +39,8 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
             *(_note(source, arch, cxx) for source in sources),
             _compile_checks(),
             _link(sources, cxx),
-            _lower(insts, code, tuple(banks)),
+            _lower(insts, tuple(banks)),
+            _warn(code),
             _package(variant, xclbin, insts, code, tuple(banks)),
         ),
         variables={
@@ -80,16 +81,27 @@ class _Code:
         return [] if self.cxx.is_clang else [_noted_graph(source) for source in self.sources]
 
 
-def _lower(insts: str, code: _Code, banks: tuple[str, ...]) -> Step:
-    named = {"--tile-code": code.sources, "--header": code.headers, "--said": code.said, "--graph": code.noted_graphs}
+def _lower(insts: str, banks: tuple[str, ...]) -> Step:
     return Step(
         name="lower",
-        command=f"$python -P -m tileproof lower --design design.mlir {_options(named)} --interface interface.json"
-        f" --insts {insts} --lowered design.lowered --warnings {_WARNINGS}"
-        + "".join(f" --banks {name}" for name in banks),
-        inputs=("design.mlir", *(name for names in named.values() for name in names), *banks, "tileproof.txt"),
-        outputs=("interface.json", insts, "design.lowered", _WARNINGS),
-        text="check and lower the design",
+        command=f"$python -P -m tileproof lower --design design.mlir --interface interface.json --insts {insts}"
+        " --lowered design.lowered" + "".join(f" --banks {name}" for name in banks),
+        inputs=("design.mlir", *banks, "tileproof.txt"),
+        outputs=("interface.json", insts, "design.lowered"),
+        text="lower the design",
+    )
+
+
+def _warn(code: _Code) -> Step:
+    """What a person should know of the design and its tile code although both can be built. Nothing waits for it but
+    the end of the build."""
+    named = {"--tile-code": code.sources, "--header": code.headers, "--said": code.said, "--graph": code.noted_graphs}
+    return Step(
+        name="warn",
+        command=f"$python -P -m tileproof warn --design design.mlir {_options(named)} --warnings {_WARNINGS}",
+        inputs=("design.mlir", *(name for names in named.values() for name in names), "tileproof.txt"),
+        outputs=(_WARNINGS,),
+        text="check the design and its tile code",
     )
 
 

@@ -39,11 +39,11 @@ def run_watched(
 ) -> Done:
     """Run ninja in `folder` to its end, and none of its steps for longer than `longest_s`. It inherits `lock`.
 
-    Foreign code, and the `compiler` that takes it, has its bounds instead, and no hold on the lock.
+    Foreign code, and the `compiler` that takes it, has its bounds besides, and no hold on the lock; its steps have that
+    time together, for nobody looks at them one by one.
     """
     if current() is not None:
-        ran = run_program(command, cwd=folder, writes=(folder,), programs=compiler, is_one_text=True)
-        return Done(code=ran.returncode, printed=ran.stdout, is_overdue=False)
+        return _run_within_bounds(command, folder, longest_s, compiler)
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -61,6 +61,16 @@ def run_watched(
             end_below(process.pid)
             process.kill()
             raise
+
+
+def _run_within_bounds(command: Sequence[str], folder: Path, longest_s: float, compiler: Sequence[str]) -> Done:
+    try:
+        ran = run_program(
+            command, cwd=folder, writes=(folder,), programs=compiler, timeout_s=longest_s, is_one_text=True
+        )
+    except subprocess.TimeoutExpired:
+        return Done(code=1, printed="", is_overdue=True)
+    return Done(code=ran.returncode, printed=ran.stdout, is_overdue=False)
 
 
 def _watch(process: subprocess.Popen[str], longest_s: float) -> Done:

@@ -38,13 +38,14 @@ def check_design(
     *,
     headers: Mapping[str, str] = _NO_HEADERS,
     compile_code: bool = False,
+    noted: Noted | None = None,
     xclbin: BuiltFile | None = None,
     insts: BuiltFile | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name.
 
     `headers` are what tile code includes, by that name. With `compile_code` the host's compiler is asked what it
-    notes of the tile code. `xclbin` and `insts` are held against the design. Raises
+    notes of the tile code, unless that is known as `noted`. `xclbin` and `insts` are held against the design. Raises
     `Problem` for an xclbin that is none.
     """
     try:
@@ -58,21 +59,19 @@ def check_design(
     except Problem as problem:
         refusals.append(refusal(problem, "TP002", name))
     files = tuple(TileCode(file, source, headers) for file, source in tile_code.items())
-    noted = note(tile_code, design.device.aie_arch, headers) if compile_code and tile_code else Noted()
+    if noted is None:
+        noted = note(tile_code, design.device.aie_arch, headers) if compile_code and tile_code else Noted()
     checked = Checked(design=design, lowered=lowered, code=files, noted=noted, xclbin=xclbin, insts=insts)
-    found = found_in(checked)
+    # Two cores may share a function, and one finding about it is enough.
+    found = dict.fromkeys(
+        [*(note.said for note in design.notes), *(finding for check in CHECKS for finding in check(checked))]
+    )
     # What is refused and what a check says of the same place is one thing, and the check says it better.
     said = {(finding.id, finding.place.line) for finding in found}
-    found += tuple(one for one in refusals if (one.id, one.place.line) not in said)
+    found |= dict.fromkeys(one for one in refusals if (one.id, one.place.line) not in said)
     if lowered is not None and not any(finding.is_error for finding in found):
-        found += tuple(_unwritable(lowered, name))
-    return tuple(sorted(dict.fromkeys(found), key=_order))
-
-
-def found_in(checked: Checked) -> tuple[Diagnostic, ...]:
-    """What its reader noted of a design and all checks find in it, each once: two cores may share a function."""
-    notes = (note.said for note in checked.design.notes)
-    return tuple(dict.fromkeys([*notes, *(finding for check in CHECKS for finding in check(checked))]))
+        found |= dict.fromkeys(_unwritable(lowered, name))
+    return tuple(sorted(found, key=_order))
 
 
 def _unwritable(lowered: LoweredDesign, name: str) -> list[Diagnostic]:

@@ -45,7 +45,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_check(commands: Commands) -> None:
-    text = "find what is wrong with a kernel, any design, or an xclbin, before it runs"
+    text = (
+        "find what is wrong with a kernel, any design, or an xclbin, before it runs; of a kernel, runs its constants.py"
+    )
     parser = add_command(commands, "check", _check, text)
     parser.add_argument("subject", nargs="?", metavar="KERNEL|FILE.mlir|FILE.xclbin")
     parser.add_argument(

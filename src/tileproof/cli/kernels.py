@@ -33,7 +33,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_list(commands: Commands) -> None:
-    parser = add_command(commands, "list", _list, "name all kernels")
+    parser = add_command(commands, "list", _list, "name all kernels; runs nothing of them")
     parser.add_argument("--kernels", metavar="DIR", type=Path)
     parser.add_argument("--json", action="store_true")
 
@@ -50,7 +50,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _add_show(commands: Commands) -> None:
-    text = "what a kernel is: buffers, scales, cases, and the memory map of its core"
+    text = "what a kernel is: buffers, scales, cases, and the memory map of its core; runs its constants.py"
     parser = add_command(commands, "show", _show, text)
     parser.add_argument("kernel")
     common_options(parser)
@@ -66,7 +66,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _add_render(commands: Commands) -> None:
-    parser = add_command(commands, "render", _render, "print the MLIR and C++ of a kernel, or write them with -o")
+    text = "print the MLIR and C++ of a kernel, or write them with -o; runs its constants.py"
+    parser = add_command(commands, "render", _render, text)
     parser.add_argument("kernel")
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, help="write the files here instead of printing them"
@@ -102,7 +103,9 @@ def _render(arguments: argparse.Namespace) -> int:
 
 
 def _add_build(commands: Commands) -> None:
-    parser = add_command(commands, "build", _build, "make the xclbin and insts.bin of kernels")
+    parser = add_command(
+        commands, "build", _build, "make the xclbin and insts.bin of kernels; runs their constants.py and a compiler"
+    )
     parser.add_argument("kernel", nargs="+")
     common_options(parser)
     building_options(parser)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    for add in (_add_doctor, _add_lower, _add_package):
+    for add in (_add_doctor, _add_lower, _add_warn, _add_package):
         add(commands)
 
 
@@ -84,30 +84,39 @@ def step(
 def _add_lower(commands: Commands) -> None:
     parser = step(commands, "lower", _lower, "design interface insts lowered")
     banks_option(parser)
-    parser.add_argument("--warnings", type=Path)
-    for option in ("--tile-code", "--header", "--said", "--graph"):
-        parser.add_argument(option, type=Path, action="append", default=[])
 
 
 def _lower(arguments: argparse.Namespace) -> None:
     from tileproof.build.lowered import lower_for_host
-    from tileproof.check.tile_code import TileCode
+    from tileproof.files import write_atomically
+
+    banks = banks_read(arguments)
+    insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name, banks)
+    write_atomically(arguments.insts, insts)
+    write_atomically(arguments.lowered, lowered)
+    write_atomically(arguments.interface, interface.to_json().encode())
+
+
+def _add_warn(commands: Commands) -> None:
+    parser = step(commands, "warn", _warn, "design warnings")
+    for option in ("--tile-code", "--header", "--said", "--graph"):
+        parser.add_argument(option, type=Path, action="append", default=[])
+
+
+def _warn(arguments: argparse.Namespace) -> None:
+    from tileproof.check.run import check_design
     from tileproof.files import write_atomically
     from tileproof.toolchain.noted import read_notes
 
-    headers = _texts(arguments.header)
-    made = lower_for_host(
+    found = check_design(
         arguments.design.read_text(),
         arguments.design.name,
-        banks_read(arguments),
-        tuple(TileCode(name, text, headers) for name, text in _texts(arguments.tile_code).items()),
-        read_notes(_texts(arguments.said).values(), _texts(arguments.graph).values()),
+        _texts(arguments.tile_code),
+        headers=_texts(arguments.header),
+        noted=read_notes(_texts(arguments.said).values(), _texts(arguments.graph).values()),
     )
-    write_atomically(arguments.insts, made.insts)
-    write_atomically(arguments.lowered, made.lowered)
-    if arguments.warnings is not None:
-        write_atomically(arguments.warnings, (json.dumps({"warnings": made.warnings}) + "\n").encode())
-    write_atomically(arguments.interface, made.interface.to_json().encode())
+    told = [f"{one.place}: {one.what} ({one.id}); {one.fix}" for one in found if one.severity != "note"]
+    write_atomically(arguments.warnings, (json.dumps({"warnings": told}) + "\n").encode())
 
 
 def _texts(paths: Sequence[Path]) -> dict[str, str]:

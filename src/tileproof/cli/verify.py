@@ -58,7 +58,7 @@ _RUN, _CASES = RunRequest(), CaseRequest()  # for their defaults
 
 
 def add_commands(commands: Commands) -> None:
-    text = "build kernels, run every case, and compare every element; without names: all kernels"
+    text = "build kernels, run every case and their Python, and compare every element; without names: all kernels"
     parser = add_command(commands, "verify", _verify, text)
     parser.add_argument("kernel", nargs="*")
     common_options(parser)

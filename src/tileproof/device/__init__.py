@@ -35,8 +35,13 @@ def open_device(name: str) -> OpenDevice:
         return open_device(EMULATOR)
 
 
-def _npu() -> ModuleType:
+def refuse_untrusted_npu() -> None:
+    """A `Problem` while foreign code is held."""
     refuse_untrusted("an NPU", "what runs on one is not this machine's kernel's to hold", "use --device emulator")
+
+
+def _npu() -> ModuleType:
+    refuse_untrusted_npu()
     xrt = _binding()
     try:
         xrt.device(0)

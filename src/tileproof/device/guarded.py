@@ -20,11 +20,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO
 
+from tileproof.device import refuse_untrusted_npu
 from tileproof.device.runner import Counted, RunResult
 from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.library import python_environment
-from tileproof.sandbox.untrusted import refuse_untrusted
 from tileproof.xrt import COMPLETED, NO_STATE
 
 # Beyond the longest run: XRT is to say TIMEOUT itself, and a first run loads the array.
@@ -131,7 +131,7 @@ class _Process:
     """device/child.py, and what it says. Ends with this object, or with this process."""
 
     def __init__(self) -> None:
-        refuse_untrusted("an NPU", "what runs on one is not this machine's kernel's to hold", "use --device emulator")
+        refuse_untrusted_npu()
         _stuck[:] = [process for process in _stuck if process.poll() is None]
         if _stuck:
             raise Problem(

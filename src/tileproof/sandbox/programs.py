@@ -83,18 +83,18 @@ def _run_within_bounds(
             stdout=out,
             stderr=out if is_one_text else err,
         )
+        longest_s = min(held.limits.wait_s, held.limits.wait_s if timeout_s is None else timeout_s)
         try:
-            is_late = not _has_ended(process.pid, held.limits.wait_s if timeout_s is None else timeout_s)
+            is_late = not _has_ended(process.pid, longest_s)
         finally:
             held.end(process.pid)
             code = process.wait()
         if why := held.why_ended(process.pid):
             raise over_limit(Path(command[0]).name, Place.of_file(str(cwd)), why)
-        if is_late and timeout_s is None:
-            raise over_limit(Path(command[0]).name, Place.of_file(str(cwd)), late(held))
+        if is_late and longest_s == timeout_s:
+            raise subprocess.TimeoutExpired(command, longest_s)
         if is_late:
-            assert timeout_s is not None
-            raise subprocess.TimeoutExpired(command, timeout_s)
+            raise over_limit(Path(command[0]).name, Place.of_file(str(cwd)), late(held))
         return subprocess.CompletedProcess(command, code, _text_of(out), "" if is_one_text else _text_of(err))
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from tileproof.processes import stats
 from tileproof.sandbox.bounds import Limits
 
 _EVERY_S = 0.05  # between two looks at memory
@@ -55,11 +56,9 @@ def end_group(group: int) -> None:
 
 
 def processes() -> Iterator[tuple[int, int, int]]:
-    """Group, number of threads and resident bytes of every process (proc_pid_stat(5))."""
-    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
-        with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123  called often
-            fields = file.read().rpartition(b")")[2].split()
-            yield int(fields[2]), int(fields[17]), int(fields[21]) * _PAGE
+    """Group, number of threads and resident bytes of every process."""
+    for _, fields in stats():
+        yield int(fields[2]), int(fields[17]), int(fields[21]) * _PAGE
 
 
 class Warden:

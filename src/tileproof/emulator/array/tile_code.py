@@ -18,7 +18,7 @@ from tileproof.emulator.array.host_stack import map_shadow_of_main_stack
 from tileproof.emulator.array.locals import Local, kept_locals
 from tileproof.emulator.array.memory import BELOW_STACK, TileMemories
 from tileproof.emulator.array.native_calls import NativeCalls
-from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, Window
+from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, StackWindow, Window
 from tileproof.emulator.array.source_lines import source_line
 from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.cost.cycles import CallCycles
@@ -81,22 +81,20 @@ class TileCode:
         weakref.finalize(self, _unload, self._handle, self._library._handle)
         self._native = NativeCalls(self._library)
         self.functions = {function.name: self._function(function) for function in functions}
-        self._bad_access = _symbol(self._library, "tileproof_bad_access", BadAccess)
-        self._accesses = _symbol(self._library, "tileproof_accesses", Accesses)
-        self._issue = _symbol(self._library, "tileproof_issue", Issue)
-        self._api_fault = _symbol(self._library, "tileproof_fault", ApiFault)
+        self._bad_access = BadAccess.in_dll(self._library, "tileproof_bad_access")
+        self._accesses = Accesses.in_dll(self._library, "tileproof_accesses")
+        self._api_fault = ApiFault.in_dll(self._library, "tileproof_fault")
+        self._issue = _of_the_api(self._library, "tileproof_issue", Issue)
         self._as_hardware = as_hardware
         self._tell(memories, stack.generation, as_hardware)
 
     def _tell(self, memories: TileMemories, generation: Generation, as_hardware: bool) -> None:
         """Set what the library must know of this process."""
-        window = _symbol(self._library, "tileproof_memory", Window)
-        if window is not None:
-            window.base = memories.base
-            window.size = len(memories.bytes)
-            window.bytes = memories.known.ctypes.data
-            ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = generation.vector_bytes
-        state = _symbol(self._library, "tileproof_core_state", CoreState)
+        window = Window.in_dll(self._library, "tileproof_memory")
+        window.base, window.size = memories.base, len(memories.bytes)
+        window.bytes = memories.known.ctypes.data
+        ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = generation.vector_bytes
+        state = _of_the_api(self._library, "tileproof_core_state", CoreState)
         if state is not None and as_hardware:
             state.as_hardware = 1
 
@@ -169,10 +167,10 @@ class TileCode:
         counted = CallCycles(
             vector=issue.vector if issue is not None else 0,
             move=issue.move if issue is not None else 0,
-            load=accesses.vector_loads if accesses is not None else 0,
-            store=accesses.vector_stores if accesses is not None else 0,
-            conflict=accesses.conflicts if accesses is not None else 0,
-            scalar=accesses.scalar_loads + accesses.scalar_stores if accesses is not None else 0,
+            load=accesses.vector_loads,
+            store=accesses.vector_stores,
+            conflict=accesses.conflicts,
+            scalar=accesses.scalar_loads + accesses.scalar_stores,
         )
         for record in filter(None, (accesses, issue)):
             ctypes.memset(ctypes.byref(record), 0, ctypes.sizeof(record))
@@ -182,11 +180,11 @@ class TileCode:
         """What the call left in the fault records; both are cleared, so that the next call starts clean."""
         found: list[Diagnostic] = []
         bad, api = self._bad_access, self._api_fault
-        if bad is not None and bad.kind:
+        if bad.kind:
             line = source_line(self._handle, bad.pc)
             found.append(bad_access(function, buffers, self._memories, bad, _at(line, who)))
             ctypes.memset(ctypes.byref(bad), 0, ctypes.sizeof(bad))
-        if api is not None and api.kind:
+        if api.kind:
             line = source_line(self._handle, ctypes.c_size_t.in_dll(self._library, "tileproof_fault_pc").value)
             found.append(API_FAULTS[api.kind](function, _at(line, who), api, self._memories))
             ctypes.memset(ctypes.byref(api), 0, ctypes.sizeof(api))
@@ -212,11 +210,12 @@ def _ctype(function: Function, parameter: MemRef | str) -> type:
     return _SCALARS[parameter]
 
 
-def _symbol(library: ctypes.CDLL, name: str, kind: type[_S]) -> _S | None:
+def _of_the_api(library: ctypes.CDLL, name: str, kind: type[_S]) -> _S | None:
+    """What is there where tile code includes the AIE API."""
     try:
         return kind.in_dll(library, name)
     except ValueError:
-        return None  # a library built without this part
+        return None
 
 
 def _load(library: bytes) -> tuple[int, ctypes.CDLL]:
@@ -225,8 +224,10 @@ def _load(library: bytes) -> tuple[int, ctypes.CDLL]:
     with open(handle, "wb", closefd=False) as file:
         file.write(library)
     try:
-        return handle, ctypes.CDLL(f"/proc/self/fd/{handle}")
-    except OSError as error:
+        loaded = ctypes.CDLL(f"/proc/self/fd/{handle}")
+        StackWindow.in_dll(loaded, "tileproof_stack")  # the checks, without which nothing would be seen
+        return handle, loaded
+    except (OSError, ValueError) as error:
         raise Problem(
             "the compiled tile code cannot be loaded",
             id="other-emulator",

@@ -307,8 +307,8 @@ void __asan_alloca_poison(uintptr_t, size_t) {}
 void __asan_allocas_unpoison(uintptr_t, uintptr_t) {}
 void __asan_poison_stack_memory(uintptr_t, size_t) {}
 void __asan_unpoison_stack_memory(uintptr_t, size_t) {}
-#define TILEPROOF_SET_SHADOW(value)                                \
-    void __asan_set_shadow_##value(uintptr_t shadow, size_t n) {   \
+#define TILEPROOF_SET_SHADOW(value)                                             \
+    void __asan_set_shadow_##value(uintptr_t shadow, size_t n) {                \
         TILEPROOF_REAL(memset)(reinterpret_cast<void *>(shadow), 0x##value, n); \
     }
 TILEPROOF_SET_SHADOW(00)
