@@ -146,9 +146,9 @@ void places_as_operands(int16 *p) {
     it[2] = it[1];
 }
 void registers(const int8 *from, int8 *to) {
-    v32int8 x = *(const v32int8 *)from;
+    const aie::vector<int8, 32> x = *(const v32int8 *)from;
     *(v32int8 *)to = aie::add(x, aie::load_v<32>(from + 32));
-    const v16acc32 acc(aie::load_v<16>(reinterpret_cast<const int16 *>(from)));
+    const aie::accum<acc32, 16> acc(aie::load_v<16>(reinterpret_cast<const int16 *>(from)));
     *(v16int16 *)(to + 32) = acc.to_vector<int16>();
 }
 void modes() {

@@ -43,7 +43,28 @@ REFUSED = {
         "(void)aie::zeros<accfloat, 16>().to_vector<int32>();",
         "accfloat gives float and bfloat16 only; use aie::to_fixed",
     ),
-    "integers to float": ("(void)aie::zeros<acc32, 16>().to_vector<float>();", "use aie::to_float for float"),
+    "integers to float": ("(void)aie::zeros<acc64, 16>().to_vector<float>();", "use aie::to_float for float"),
+    "an integer accumulator for a vector": (
+        "aie::vector<int32, 16> v = aie::zeros<acc32, 16>();",
+        "conversion",
+    ),
+    "64 floats of an accumulator for a vector": (
+        "aie::vector<float, 64> v = aie::zeros<accfloat, 64>();",
+        "conversion",
+    ),
+    "a scalar of another type": (
+        "(void)aie::add(aie::zeros<int16, 32>(), 5);",
+        "a scalar of another type, which the API does not convert: write int16(x)",
+    ),
+    "8 by 32 bits": (
+        "(void)aie::mul(aie::zeros<int8, 16>(), aie::zeros<int32, 16>());",
+        "a product of 8 and 32 bits, which AIE2 and AIE2P do not have",
+    ),
+    "more values than lanes": ("aie::vector<int32, 4> v(1, 2, 3, 4, 5);", "no matching function"),
+    "vectors of two types to accumulate": (
+        "(void)aie::accumulate<16>(aie::zeros<int16, 16>(), 0, aie::zeros<int16, 16>(), aie::zeros<int8, 16>());",
+        "the data are vectors of one type",
+    ),
     "integers into accfloat": (
         "aie::accum<accfloat, 16> acc(aie::zeros<int16, 16>());",
         "accfloat takes bfloat16 and float",
@@ -92,7 +113,6 @@ REFUSED = {
             ("conj", "complex numbers are not modelled"),
             ("abs_square", "complex numbers are not modelled"),
             ("interleave_butterfly", "it is not modelled"),
-            ("accumulate", "it is not modelled"),
             ("op_add", "operation modifiers are not modelled"),
             ("op_none", "operation modifiers are not modelled"),
             ("op_sign", "operation modifiers are not modelled"),

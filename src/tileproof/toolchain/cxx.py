@@ -20,11 +20,14 @@ from tileproof.shadow import SHADOW_OFFSET
 
 _TIMEOUT_S = 20.0
 
+# What compilers for AIE include by themselves before each file of tile code.
+PRELUDE_FLAGS = ("-include", "aie_api/prelude.hpp")
 # -fwrapv and no strict aliasing: AIE integer arithmetic wraps, and tile code casts between vector types.
 TILE_CODE_FLAGS = (
     *("-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default"),
     *("-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Werror=uninitialized"),
     "-g1",  # so that a finding has its line
+    *PRELUDE_FLAGS,
 )
 RUNTIME_FLAGS = ("-std=c++20", "-O2", "-fPIC", f"-DTILEPROOF_SHADOW_OFFSET={SHADOW_OFFSET}")
 

@@ -18,7 +18,7 @@ from tileproof import library
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.sandbox.programs import run_program
-from tileproof.toolchain.cxx import CxxCompiler, find_cxx
+from tileproof.toolchain.cxx import PRELUDE_FLAGS, CxxCompiler, find_cxx
 from tileproof.toolchain.frames import Frames, read_frames
 
 _TIMEOUT_S = 60.0
@@ -42,7 +42,7 @@ def note_flags(cxx: CxxCompiler, aie_arch: int) -> tuple[str, ...]:
 
     Frames are without a red zone, which the device has not either.
     """
-    flags = ("-std=c++20", "-O2", "-fwrapv", f"-D__AIE_ARCH__={aie_arch}", "-Wuninitialized")
+    flags = ("-std=c++20", "-O2", "-fwrapv", f"-D__AIE_ARCH__={aie_arch}", "-Wuninitialized", *PRELUDE_FLAGS)
     if cxx.is_clang:
         return (*flags, "-Wsometimes-uninitialized", "-Wconditional-uninitialized")
     red_zone = ("-mno-red-zone",) if platform.machine() in ("x86_64", "AMD64") else ()

@@ -118,8 +118,13 @@ public:
     static constexpr unsigned bits() { return Elems * accum_bits(); }
     static constexpr bool is_floating_point() { return detail::is_float_tag<Tag>; }
 
+    // Of 32-bit integers and float: the real headers take a register of floats into either, as it is.
+    template <typename T>
+    static constexpr bool holds_bits_of = std::is_same_v<T, float> && !detail::is_float_tag<Tag> && sizeof(element) == 4;
+
     accum() { detail::mark_unset<sizeof(lane)>(lane); }
     explicit accum(detail::unset_type) {}  // not in the real API
+    accum(const detail::native_accum<Tag, Elems> &v) { detail::copy_register<sizeof(lane)>(lane, v.lane); }
     template <typename T>
     TILEPROOF_INLINE explicit accum(const vector<T, Elems> &v, int shift = 0) { from_vector(v, shift); }
     template <typename Other>
@@ -129,10 +134,14 @@ public:
 
     template <typename T>
     TILEPROOF_INLINE void from_vector(const vector<T, Elems> &v, int shift = 0) {
-        static_assert(detail::is_floating<T> == detail::is_float_tag<Tag>,
+        static_assert(detail::is_floating<T> == detail::is_float_tag<Tag> || holds_bits_of<T>,
                       "from_vector: accfloat takes bfloat16 and float, the other accumulators take integers");
         constexpr unsigned slots = detail::slots_of<element>(Elems);
-        if constexpr (detail::is_float_tag<Tag>) {
+        if constexpr (holds_bits_of<T>) {
+            detail::check_no_shift(shift);
+            detail::issue_vector(slots);
+            detail::copy_register<sizeof(lane)>(lane, v.lane);
+        } else if constexpr (detail::is_float_tag<Tag>) {
             detail::check_no_shift(shift);
             detail::each<detail::widened, Elems, slots>(lane, detail::lanes<T>{v.lane});
         } else {
@@ -148,7 +157,7 @@ public:
     TILEPROOF_INLINE vector<T, Elems> to_vector(int shift = 0) const {
         static_assert(detail::is_floating<T> || !detail::is_float_tag<Tag>,
                       "to_vector: accfloat gives float and bfloat16 only; use aie::to_fixed for integers");
-        static_assert(!detail::is_floating<T> || detail::is_float_tag<Tag>,
+        static_assert(!detail::is_floating<T> || detail::is_float_tag<Tag> || holds_bits_of<T>,
                       "to_vector: an integer accumulator gives integers only; use aie::to_float for float and bfloat16");
         vector<T, Elems> out(detail::unset);
         if constexpr (std::is_same_v<T, float>) {
@@ -163,6 +172,17 @@ public:
             detail::shift_round_saturate<Elems>(lane, out.lane, shift);
         }
         return out;
+    }
+
+    // Implicitly, as the real API has it for floating point and up to 32 lanes: 12 of mlir-aie's kernels rest on it
+    // (found_later.md 1). An integer accumulator would need a shift, and does not convert.
+    template <typename T>
+        requires(detail::is_float_tag<Tag> && detail::is_floating<T> && Elems <= 32)
+    TILEPROOF_INLINE operator vector<T, Elems>() const { return to_vector<T>(); }
+    template <typename T>
+    TILEPROOF_INLINE accum &operator=(const vector<T, Elems> &v) {
+        from_vector(v);
+        return *this;
     }
 
     template <typename Other>
@@ -194,8 +214,7 @@ public:
     accum<Tag, Larger> grow(unsigned i = 0) const {
         static_assert(Larger >= Elems, "grow cannot make an accumulator smaller: use extract");
         accum<Tag, Larger> out(detail::unset);
-        detail::each<detail::identity, sizeof(out.lane), 0>(reinterpret_cast<uint8_t *>(out.lane),
-                                                            detail::same<uint8_t>{0xA5});
+        detail::fill_undefined<sizeof(out.lane)>(out.lane);
         return out.insert(i, *this);
     }
 };

@@ -124,15 +124,17 @@ TILEPROOF_UNWATCHED void downshift_lanes(const T *from, T *__restrict to, unsign
 
 // --- constants
 
-template <typename T, unsigned Elems, typename E>
-TILEPROOF_INLINE vector<T, Elems> broadcast(const E &value) {
+// E is the element's type, or a lane of a vector.
+template <typename E, unsigned Elems = native_vector_length_v<detail::scalar_of_t<E>>>
+TILEPROOF_INLINE auto broadcast(E value) {
+    using T = detail::scalar_of_t<E>;
     vector<T, Elems> out(detail::unset);
     detail::issue_move(detail::slots_of<T>(Elems));
     detail::each<detail::identity, Elems, 0>(out.lane, detail::lanes_as<T>(value));
     return out;
 }
 
-template <typename T, unsigned Elems = detail::native_elems<T>>
+template <typename T, unsigned Elems = native_vector_length_v<T>>
 TILEPROOF_INLINE auto zeros() {
     if constexpr (detail::is_named_element<T>) {
         return broadcast<T, Elems>(T(0));

@@ -122,6 +122,13 @@ TILEPROOF_INLINE auto select(const A &a, const B &b, const mask<Elems> &m) {
     return out;
 }
 
+template <typename A, typename B, unsigned Elems>
+    requires(detail::is_scalar<A> && detail::is_scalar<B>)
+TILEPROOF_INLINE auto select(const A &a, const B &b, const mask<Elems> &m) {
+    using T = detail::scalar_of_t<A>;
+    return select(broadcast<T, Elems>(a), broadcast<T, Elems>(b), m);
+}
+
 // --- reductions; a sum of integers wraps in the element type
 
 template <typename T, unsigned Elems>

@@ -85,7 +85,11 @@ struct bfp16ebs16;
 
 namespace aie {
 
-template <typename T, unsigned Elems>
+// Elements of a vector whose width a kernel does not say: 512 bits on both targets (found_later.md 1).
+template <typename T>
+inline constexpr unsigned native_vector_length_v = 64 / sizeof(T);
+
+template <typename T, unsigned Elems = native_vector_length_v<T>>
 class vector;
 
 namespace detail {
@@ -95,6 +99,11 @@ inline constexpr bool always_false = false;
 
 template <typename T, typename... Ts>
 inline constexpr bool is_one_of = (std::is_same_v<T, Ts> || ...);
+
+template <typename T, unsigned Elems>
+struct native_vector;
+template <typename Tag, unsigned Elems>
+struct native_accum;
 
 template <typename T>
 inline constexpr bool is_integer = is_one_of<T, int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t>;
@@ -238,6 +247,13 @@ TILEPROOF_INLINE void check_operand(const lanes<T> &operand, const void *pc) {
 }
 template <unsigned Elems, typename T>
 TILEPROOF_INLINE void check_operand(const same<T> &, const void *) {}
+
+// What hardware leaves undefined: zeros here would hide it, so it holds a pattern that nobody expects.
+template <unsigned Bytes>
+TILEPROOF_UNWATCHED void fill_undefined(void *lanes) {
+    uint8_t *byte = static_cast<uint8_t *>(lanes);
+    for (unsigned i = 0; i < Bytes; ++i) byte[i] = 0xA5;
+}
 
 // to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
 // compiler may vectorise.

@@ -31,10 +31,6 @@ TILEPROOF_INLINE T *aligned_address(T *p, unsigned bytes) {
     return p;
 }
 
-// Elements of one access when a kernel does not say: 256 bits on AIE2, 512 on AIE2P.
-template <typename T>
-inline constexpr unsigned native_elems = (__AIE_ARCH__ == 21 ? 64 : 32) / sizeof(T);
-
 }  // namespace detail
 
 template <unsigned Elems, aie_dm_resource = aie_dm_resource::none, typename T>
@@ -44,12 +40,17 @@ TILEPROOF_INLINE vector<std::remove_cv_t<T>, Elems> load_unaligned_v(const T *p,
     return out;
 }
 
+template <aie_dm_resource = aie_dm_resource::none, typename T>
+TILEPROOF_INLINE auto load_unaligned_v(const T *p, [[maybe_unused]] unsigned aligned = 1) {
+    return load_unaligned_v<native_vector_length_v<T>>(p);
+}
+
 template <unsigned Elems, aie_dm_resource = aie_dm_resource::none, typename T>
 TILEPROOF_INLINE vector<std::remove_cv_t<T>, Elems> load_v(const T *p) {
     return load_unaligned_v<Elems>(detail::aligned_address(p, Elems * sizeof(T)));
 }
-template <typename T>
-TILEPROOF_INLINE auto load_v(const T *p) { return load_v<detail::native_elems<T>>(p); }
+template <aie_dm_resource = aie_dm_resource::none, typename T>
+TILEPROOF_INLINE auto load_v(const T *p) { return load_v<native_vector_length_v<T>>(p); }
 
 // From the aligned address at or below p: what the hardware does to a misaligned load, asked for by name.
 template <unsigned Elems, aie_dm_resource = aie_dm_resource::none, typename T>

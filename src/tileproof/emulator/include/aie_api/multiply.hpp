@@ -1,6 +1,9 @@
 // mul, mac, msc and their like, lane by lane, into an accumulator.
 #pragma once
 
+#include <array>
+#include <tuple>
+
 #include "compare.hpp"
 
 namespace aie {
@@ -22,6 +25,8 @@ struct check_product {
     static_assert(check_element<A>::value && check_element<B>::value);
     static_assert(is_floating<A> == is_floating<B>,
                   "a product of an integer and a floating point lane: convert one of them, aie::to_float or to_fixed");
+    static_assert(is_floating<A> || (sizeof(A) <= 2 * sizeof(B) && sizeof(B) <= 2 * sizeof(A)),
+                  "a product of 8 and 32 bits, which AIE2 and AIE2P do not have: widen the narrow one, unpack()");
     static_assert(!is_floating<A> || std::is_same_v<A, B>,
                   "a product of a bfloat16 and a float lane: convert one of them");
     static_assert(is_float_tag<Tag> == is_floating<A>,
@@ -122,5 +127,56 @@ template <typename Tag, unsigned Elems, typename T>
 TILEPROOF_INLINE auto mac_square(const accum<Tag, Elems> &acc, const vector<T, Elems> &v) { return mac(acc, v, v); }
 template <typename Tag, unsigned Elems, typename T>
 TILEPROOF_INLINE auto msc_square(const accum<Tag, Elems> &acc, const vector<T, Elems> &v) { return msc(acc, v, v); }
+
+// --- accumulate: the sum of vectors, each times a coefficient: coeff[start] for the first, and so on
+
+namespace detail {
+
+template <typename Tag, unsigned Lanes, typename C, unsigned Coeffs, typename T, typename... Rest>
+TILEPROOF_INLINE accum<Tag, Lanes> accumulated(accum<Tag, Lanes> acc, const vector<C, Coeffs> &coeff, unsigned start,
+                                               const vector<T, Lanes> &data, const Rest &...rest) {
+    acc = mac(acc, data, coeff.get(start));
+    if constexpr (sizeof...(Rest) > 0)
+        return accumulated(acc, coeff, start + 1, rest...);
+    else
+        return acc;
+}
+
+template <typename... V>
+struct same_vectors {
+    static_assert(always_false<V...>, "aie::accumulate: the data are vectors of one type, with as many elements as lanes");
+};
+template <typename V, typename... Rest>
+    requires((std::is_same_v<V, Rest> && ...))
+struct same_vectors<V, Rest...> {};
+
+}  // namespace detail
+
+template <unsigned Lanes, typename Tag, typename C, unsigned Coeffs, typename T, typename... Rest>
+TILEPROOF_INLINE auto accumulate(const accum<Tag, Lanes> &acc, const vector<C, Coeffs> &coeff, unsigned start,
+                                 const vector<T, Lanes> &data, const Rest &...rest) {
+    (void)detail::same_vectors<vector<T, Lanes>, Rest...>{};
+    return detail::accumulated(acc, coeff, start, data, rest...);
+}
+template <unsigned Lanes, typename Tag = accauto, typename C, unsigned Coeffs, typename T, typename... Rest>
+TILEPROOF_INLINE auto accumulate(const vector<C, Coeffs> &coeff, unsigned start, const vector<T, Lanes> &data,
+                                 const Rest &...rest) {
+    (void)detail::same_vectors<vector<T, Lanes>, Rest...>{};
+    const auto first = mul<Tag>(data, coeff.get(start));
+    if constexpr (sizeof...(Rest) > 0)
+        return detail::accumulated(first, coeff, start + 1, rest...);
+    else
+        return first;
+}
+template <unsigned Lanes, typename Tag, typename C, unsigned Coeffs, typename T, size_t N>
+TILEPROOF_INLINE auto accumulate(const accum<Tag, Lanes> &acc, const vector<C, Coeffs> &coeff, unsigned start,
+                                 const std::array<vector<T, Lanes>, N> &data) {
+    return std::apply([&](const auto &...each) { return accumulate<Lanes>(acc, coeff, start, each...); }, data);
+}
+template <unsigned Lanes, typename Tag = accauto, typename C, unsigned Coeffs, typename T, size_t N>
+TILEPROOF_INLINE auto accumulate(const vector<C, Coeffs> &coeff, unsigned start,
+                                 const std::array<vector<T, Lanes>, N> &data) {
+    return std::apply([&](const auto &...each) { return accumulate<Lanes, Tag>(coeff, start, each...); }, data);
+}
 
 }  // namespace aie

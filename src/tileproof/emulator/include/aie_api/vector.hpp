@@ -101,9 +101,15 @@ public:
 
     vector() { detail::mark_unset<sizeof(lane)>(lane); }
     explicit vector(detail::unset_type) {}  // not in the real API
+    vector(const detail::native_vector<T, Elems> &v) { detail::copy_register<sizeof(lane)>(lane, v.lane); }
+    // Lanes that no value is given for are undefined: see grow.
     template <typename... Rest>
-        requires(sizeof...(Rest) + 1 == Elems && (std::is_convertible_v<Rest, T> && ...))
-    explicit vector(T first, Rest... rest) : lane{first, T(rest)...} {}
+        requires(sizeof...(Rest) < Elems && (std::is_convertible_v<Rest, T> && ...))
+    explicit vector(T first, Rest... rest) {
+        if constexpr (sizeof...(Rest) + 1 < Elems) detail::fill_undefined<sizeof(lane)>(lane);
+        const T given[] = {first, T(rest)...};
+        detail::copy_register<sizeof given>(lane, given);
+    }
 
     TILEPROOF_INLINE vector_elem_ref<T, Elems> operator[](unsigned i) { return {lane, detail::checked_index(i, Elems)}; }
     TILEPROOF_INLINE T operator[](unsigned i) const { return get(i); }
@@ -135,14 +141,12 @@ public:
         return *this;
     }
 
-    // On hardware the new elements are undefined; zeros here would hide it, so they hold a pattern nobody expects.
+    // The new elements are undefined.
     template <unsigned Larger>
     TILEPROOF_INLINE vector<T, Larger> grow(unsigned i = 0) const {
         static_assert(Larger >= Elems, "grow cannot make a vector smaller: use extract");
-        vector<uint8_t, Larger * sizeof(T)> pattern(detail::unset);
-        if constexpr (Larger > Elems)
-            detail::each<detail::identity, Larger * sizeof(T), 0>(pattern.lane, detail::same<uint8_t>{0xA5});
-        vector<T, Larger> out = pattern.template reinterpreted<T>();
+        vector<T, Larger> out(detail::unset);
+        if constexpr (Larger > Elems) detail::fill_undefined<sizeof(out.lane)>(out.lane);
         out.insert(i, *this);
         return out;
     }
@@ -270,12 +274,18 @@ concept LaneOperands =
     (is_vector<A>::value || is_scalar<A>) && (is_vector<B>::value || is_scalar<B>) &&
     (!is_vector<A>::value || !is_vector<B>::value || size_of_either<A, B>() == size_of_either<B, A>());
 
-// Two vectors of one type, or a vector and a scalar that becomes one of its elements.
+// Two vectors of one type, or a vector and a scalar of its element type.
 template <typename A, typename B>
 concept SameLanes = (is_vector<A>::value && is_scalar<B>) || (is_scalar<A> && is_vector<B>::value) ||
                     (is_vector<A>::value && std::is_same_v<A, B>);
 template <typename A, typename B>
-using either_vector = std::conditional_t<is_vector<A>::value, A, B>;
+struct vector_of_either {
+    static_assert(std::is_same_v<scalar_of_t<A>, scalar_of_t<B>>,
+                  "a vector and a scalar of another type, which the API does not convert: write int16(x), bfloat16(x)");
+    using type = std::conditional_t<is_vector<A>::value, A, B>;
+};
+template <typename A, typename B>
+using either_vector = typename vector_of_either<A, B>::type;
 
 }  // namespace detail
 
