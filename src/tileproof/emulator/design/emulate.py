@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tileproof.device_model import device_named
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.dtypes import DTYPES
+from tileproof.dtypes import DTYPES, DType
 from tileproof.emulator.array.faults import RunReport, sort_of
 from tileproof.emulator.design.given_code import GivenCode, given_code
 from tileproof.emulator.library import Library, Manner
@@ -323,13 +323,17 @@ def _from_file(path: Path, type_: MemRef, where: str) -> Array:
             why="it is an archive of several",
             fix="save the one that is meant with numpy.save",
         )
-    # numpy saves bfloat16 as two bytes without a name.
-    bits = array.dtype.kind == "V" and array.dtype.itemsize == type_.dtype.nbytes
-    if array.dtype != type_.dtype.numpy and not bits:
+    if array.dtype != type_.dtype.numpy and not _is_same_bits(array.dtype, type_.dtype):
         raise _other_type(where, f"the file has {array.dtype} of shape {array.shape}", type_)
     if array.nbytes != type_.nbytes:
         raise _other_type(where, f"the file has {array.size:,} elements of shape {array.shape}", type_)
     return np.ascontiguousarray(array).view(type_.dtype.numpy).reshape(type_.shape)
+
+
+def _is_same_bits(given: np.dtype[Any], wanted: DType) -> bool:
+    """numpy saves bfloat16 as two bytes without a name; and MLIR's i8 says nothing of a sign."""
+    is_nameless = given.kind == "V" or (given.kind in "iu" and wanted.is_integer)
+    return is_nameless and given.itemsize == wanted.nbytes
 
 
 def _other_type(where: str, why: str, type_: MemRef) -> Problem:

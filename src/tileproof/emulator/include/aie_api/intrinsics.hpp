@@ -132,20 +132,21 @@ TILEPROOF_SHUFFLE_HALVES(512, 1, 2)
 #undef TILEPROOF_SHUFFLE
 #undef TILEPROOF_SHUFFLE_HALVES
 
-#define TILEPROOF_ON_512_BITS(T, N)                                                                               \
+#define TILEPROOF_ON_512_BITS(T, NAME, N)                                                                              \
     inline v##N##T shuffle(v##N##T a, v##N##T b, unsigned mode) { return aie::detail::shuffle_registers(a, b, mode); } \
     inline v##N##T shuffle(v##N##T a, unsigned mode) { return aie::detail::shuffle_registers(a, a, mode); }            \
     inline v##N##T shift_bytes(v##N##T a, v##N##T b, unsigned by) { return aie::detail::shifted_registers(a, b, by); } \
     inline v##N##T shift(v##N##T a, v##N##T b, unsigned by) { return aie::detail::shifted_registers(a, b, by); }       \
-    inline v##N##T broadcast_zero_##T() { return aie::zeros<T, N>(); }
-TILEPROOF_ON_512_BITS(int8, 64)
-TILEPROOF_ON_512_BITS(uint8, 64)
-TILEPROOF_ON_512_BITS(int16, 32)
-TILEPROOF_ON_512_BITS(uint16, 32)
-TILEPROOF_ON_512_BITS(int32, 16)
-TILEPROOF_ON_512_BITS(uint32, 16)
-TILEPROOF_ON_512_BITS(bfloat16, 32)
-TILEPROOF_ON_512_BITS(float, 16)
+    inline v##N##T broadcast_##NAME(T value) { return aie::broadcast<T, N>(value); }                                   \
+    inline v##N##T broadcast_zero_##NAME() { return aie::zeros<T, N>(); }
+TILEPROOF_ON_512_BITS(int8, s8, 64)
+TILEPROOF_ON_512_BITS(uint8, u8, 64)
+TILEPROOF_ON_512_BITS(int16, s16, 32)
+TILEPROOF_ON_512_BITS(uint16, u16, 32)
+TILEPROOF_ON_512_BITS(int32, s32, 16)
+TILEPROOF_ON_512_BITS(uint32, u32, 16)
+TILEPROOF_ON_512_BITS(bfloat16, bfloat16, 32)
+TILEPROOF_ON_512_BITS(float, float, 16)
 #undef TILEPROOF_ON_512_BITS
 
 // --- any register
@@ -260,3 +261,15 @@ TILEPROOF_PRODUCTS(16, bfloat16, accfloat)
 TILEPROOF_PRODUCTS(64, bfloat16, accfloat)
 #endif
 #undef TILEPROOF_PRODUCTS
+
+// Two products a lane: of the lower half, and of the upper half.
+#define TILEPROOF_PAIRS(LANES, TWICE, T, TAG)                                                                          \
+    inline v##LANES##TAG mac_elem_##LANES##_2(v##TWICE##T a, v##TWICE##T b, v##LANES##TAG acc) {                       \
+        acc = mac_elem_##LANES(extract_v##LANES##T(a, 0), extract_v##LANES##T(b, 0), acc);                             \
+        return mac_elem_##LANES(extract_v##LANES##T(a, 1), extract_v##LANES##T(b, 1), acc);                            \
+    }                                                                                                                  \
+    inline v##LANES##TAG mul_elem_##LANES##_2(v##TWICE##T a, v##TWICE##T b) {                                          \
+        return mac_elem_##LANES##_2(a, b, broadcast_zero_to_v##LANES##TAG());                                          \
+    }
+TILEPROOF_PAIRS(32, 64, int8, acc32)
+#undef TILEPROOF_PAIRS

@@ -20,6 +20,10 @@ struct native_vector {
         requires(!std::is_same_v<T, U> && sizeof(U) * Others == sizeof(T) * Elems)
     explicit native_vector(const native_vector<U, Others> &v) { copy_register<sizeof(lane)>(lane, v.lane); }
 
+    template <typename Tag, unsigned Others>
+        requires(sizeof(accum_element<Tag>) * Others == sizeof(T) * Elems)
+    explicit native_vector(const native_accum<Tag, Others> &a) { copy_register<sizeof(lane)>(lane, a.lane); }
+
     T &operator[](unsigned i) { return lane[checked_index(i, Elems)]; }
     T operator[](unsigned i) const { return get_lane(lane, checked_index(i, Elems)); }
 };

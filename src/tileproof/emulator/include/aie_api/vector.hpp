@@ -274,6 +274,22 @@ concept LaneOperands =
     (is_vector<A>::value || is_scalar<A>) && (is_vector<B>::value || is_scalar<B>) &&
     (!is_vector<A>::value || !is_vector<B>::value || size_of_either<A, B>() == size_of_either<B, A>());
 
+// One side of `c ? value : other`, as the type that a choice has between a builtin bfloat16 and another number: the
+// other's where that is a float, else bfloat16. toolchain/choices.py writes it.
+template <typename Other, typename T>
+TILEPROOF_INLINE auto beside(const T &value) {
+    using mine = scalar_of_t<T>;
+    using others = scalar_of_t<std::remove_cvref_t<Other>>;
+    if constexpr (std::is_same_v<mine, bfloat16> && std::is_floating_point_v<others>)
+        return others(float(value));
+    else if constexpr (std::is_integral_v<mine> && std::is_same_v<others, bfloat16>)
+        return bfloat16(float(value));
+    else if constexpr (is_scalar<T>)
+        return mine(value);
+    else
+        return value;
+}
+
 // Two vectors of one type, or a vector and a scalar of its element type.
 template <typename A, typename B>
 concept SameLanes = (is_vector<A>::value && is_scalar<B>) || (is_scalar<A> && is_vector<B>::value) ||
