@@ -12,6 +12,7 @@ from tileproof.device_model import device_named
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 from tileproof.toolchain.noted import note_flags
+from tileproof.toolchain.preprocessed import preprocess_flags
 
 _WARNINGS = "warnings.json"
 
@@ -36,6 +37,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         files={**texts, **banks, **library.runtime_texts(), **identities},
         steps=(
             *(_compile(source, arch, cxx) for source in sources),
+            *(_preprocess(source, arch, cxx) for source in sources),
             *(_note(source, arch, cxx) for source in sources),
             _compile_checks(),
             _link(sources, cxx),
@@ -58,7 +60,8 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """What tile code is judged by: its text, what that includes, its assembly, and GCC's notes of its frames."""
+    """What tile code is judged by: its text, what that includes, what the preprocessor leaves of both, its assembly,
+    and GCC's notes of its frames."""
 
     sources: list[str]
     headers: list[str]
@@ -71,6 +74,10 @@ class _Code:
     @property
     def listings(self) -> list[str]:
         return [_listing(source) for source in self.sources]
+
+    @property
+    def left(self) -> list[str]:
+        return [_left(source) for source in self.sources]
 
     @property
     def said(self) -> list[str]:
@@ -95,7 +102,13 @@ def _lower(insts: str, banks: tuple[str, ...]) -> Step:
 def _warn(code: _Code) -> Step:
     """What a person should know of the design and its tile code although both can be built. Nothing waits for it but
     the end of the build."""
-    named = {"--tile-code": code.sources, "--header": code.headers, "--said": code.said, "--graph": code.noted_graphs}
+    named = {
+        "--tile-code": code.sources,
+        "--header": code.headers,
+        "--left": code.left,
+        "--said": code.said,
+        "--graph": code.noted_graphs,
+    }
     return Step(
         name="warn",
         command=f"$python -P -m tileproof warn --design design.mlir {_options(named)} --warnings {_WARNINGS}",
@@ -115,6 +128,7 @@ def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[st
         "--tile-code": code.sources,
         "--listing": code.listings,
         "--header": code.headers,
+        "--left": code.left,
         "--graph": code.graphs,
     }
     return Step(
@@ -155,6 +169,25 @@ def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
 def _listing(source: str) -> str:
     """Its assembly."""
     return source.removesuffix(".cc") + ".s"
+
+
+def _preprocess(source: str, arch: int, cxx: CxxCompiler) -> Step:
+    """What is wrong with it is the compilation's to say."""
+    left = _left(source)
+    return Step(
+        name=f"preprocess_{source.removesuffix('.cc')}",
+        command=f"$cxx {shlex.join(preprocess_flags(cxx, arch))} -I $headers -MD -MF {left}.d -MT {left} {source}"
+        f" -o {left} || echo refused > {left}",
+        inputs=(source, "cxx.txt"),
+        outputs=(left,),
+        depfile=f"{left}.d",
+        text=f"see which branches of {source} are compiled",
+    )
+
+
+def _left(source: str) -> str:
+    """What the preprocessor leaves of it."""
+    return source.removesuffix(".cc") + ".ii"
 
 
 def _note(source: str, arch: int, cxx: CxxCompiler) -> Step:

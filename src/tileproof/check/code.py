@@ -27,8 +27,8 @@ def no_link_with(checked: Checked) -> Iterator[Diagnostic]:
 
 
 def not_defined(checked: Checked) -> Iterator[Diagnostic]:
-    # ## makes names that no text shows.
-    if not checked.code or any("##" in code.text for code in checked.code):
+    # ## makes names that no text shows, unless the preprocessor has made them.
+    if not checked.code or any("##" in code.text for code in checked.code if not code.is_preprocessed):
         return
     for function in _called_functions(checked.design):
         found = _definitions(checked, function)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from tileproof.check import code, dma, fifos, in_flight, memory, pair, stack, waits
@@ -17,7 +18,8 @@ from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.reader import read_design
 from tileproof.toolchain.noted import Noted, note
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+_NO_FOLDERS: Mapping[str, Path] = MappingProxyType({})
 
 CHECKS: tuple[Checking, ...] = (
     *memory.CHECKS,
@@ -36,17 +38,19 @@ def check_design(
     name: str,
     tile_code: Mapping[str, str],
     *,
-    headers: Mapping[str, str] = _NO_HEADERS,
+    headers: Mapping[str, str] = _NO_TEXTS,
+    folders: Mapping[str, Path] = _NO_FOLDERS,
     compile_code: bool = False,
     noted: Noted | None = None,
     xclbin: BuiltFile | None = None,
     insts: BuiltFile | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name.
 
-    `headers` are what tile code includes, by that name. With `compile_code` the host's compiler is asked what it
-    notes of the tile code, unless that is known as `noted`. `xclbin` and `insts` are held against the design. Raises
-    `Problem` for an xclbin that is none.
+    `headers` are what tile code includes, by that name, `folders` where a file of it lies. With `compile_code` the
+    host's compiler is asked what it notes of the tile code, unless that is known as `noted`; where it could not be, is
+    said. `xclbin` and `insts` are held against the design. Raises `Problem` for an xclbin that is none.
     """
     try:
         design = read_design(text, name)
@@ -58,9 +62,12 @@ def check_design(
         lowered = lower_design(design)
     except Problem as problem:
         refusals.append(refusal(problem, "TP002", name))
-    files = tuple(TileCode(file, source, headers) for file, source in tile_code.items())
     if noted is None:
-        noted = note(tile_code, design.device.aie_arch, headers) if compile_code and tile_code else Noted()
+        asked = compile_code and bool(tile_code)
+        noted = note(tile_code, design.device.aie_arch, headers, folders) if asked else Noted()
+    if noted.why_not:
+        say(f"the tile code is read as text, every branch of an #if and no macro: {noted.why_not}")
+    files = tuple(TileCode(file, source, headers, noted.left.get(file)) for file, source in tile_code.items())
     checked = Checked(design=design, lowered=lowered, code=files, noted=noted, xclbin=xclbin, insts=insts)
     # Two cores may share a function, and one finding about it is enough.
     found = dict.fromkeys(

@@ -1,20 +1,22 @@
 """As much of the C++ of a tile as the checks need: functions, their parameters, and their local arrays.
 
-No compiler: comments and texts are stripped, braces are followed, and whatever is not understood (templates, macros,
-sizes that are not whole numbers known from the text) is left out, so that what is reported is there.
+No grammar: comments and texts are stripped, braces are followed, and whatever is not understood (templates, sizes that
+are not whole numbers known from the text) is left out, so that what is reported is there. Where a compiler has said
+what its preprocessor leaves, that is read, and what is included with it; else the text, every branch of an #if.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from math import prod
 
 from tileproof.diagnostic import Place
+from tileproof.toolchain.preprocessed import Piece, own_pieces
 
 _TOKEN = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | R"(?P<mark>[^(\s"]*)\(.*?\)(?P=mark)" | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
@@ -88,15 +90,28 @@ class CppFunction:
 
 @dataclass(frozen=True)
 class TileCode:
-    """One C++ file. `headers` are texts by the name that it includes them by, of which constants and types count."""
+    """One C++ file. `headers` are texts by the name that it includes them by, of which constants and types count.
+
+    `left` is what the preprocessor leaves of it; None where nobody knows.
+    """
 
     name: str
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    left: str | None = None
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What is read, in order: all of its text, or its own lines and those of its includes that are compiled."""
+        return tuple(own_pieces(self.left, self.name)) if self.left else (Piece(self.name, 1, self.text),)
+
+    @property
+    def is_preprocessed(self) -> bool:
+        return bool(self.left)
 
     @cached_property
     def functions(self) -> tuple[CppFunction, ...]:
-        """Every function that is defined here, also those inside namespaces."""
+        """Every function that is defined, also those inside namespaces."""
         return tuple(_functions(self.tokens, self._constants, self._aliases))
 
     def defined(self, name: str) -> tuple[CppFunction, ...]:
@@ -120,17 +135,22 @@ class TileCode:
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         """Its words and signs without comments and preprocessor lines."""
-        return tuple(_tokens(self.text, self.name))
+        tokens = (token for piece in self.pieces for token in _tokens(piece))
+        return tuple(_with_columns(tokens, {**self.headers, self.name: self.text}) if self.is_preprocessed else tokens)
 
     @cached_property
     def _included(self) -> str:
         """The text behind the headers that it includes."""
+        if self.is_preprocessed:
+            return "\n".join(piece.text for piece in self.pieces)
         names = [name for name in _INCLUDE.findall(self.text) if name in self.headers]
         return "\n".join([*(self.headers[name] for name in dict.fromkeys(names)), self.text])
 
     @cached_property
     def _constants(self) -> dict[str, int]:
-        return _constants(tuple(_tokens(self._included, self.name)), self._defines)
+        if self.is_preprocessed:
+            return _constants(self.tokens, {})  # of a macro nothing is left but its value
+        return _constants(tuple(_tokens(Piece(self.name, 1, self._included))), self._defines)
 
     @cached_property
     def _defines(self) -> dict[str, str]:
@@ -144,8 +164,9 @@ class TileCode:
         return {**self._defines, **dict(typedef), **dict(using)}
 
 
-def _tokens(text: str, name: str) -> Iterator[Token]:
-    depth, line, begin, at = 0, 1, 0, 0
+def _tokens(piece: Piece) -> Iterator[Token]:
+    text = piece.text
+    depth, line, begin, at = 0, piece.line, 0, 0
     for match in _TOKEN.finditer(text):
         line += text.count("\n", at, match.start())
         begin = text.rfind("\n", 0, match.start()) + 1
@@ -155,7 +176,34 @@ def _tokens(text: str, name: str) -> Iterator[Token]:
             found = _CONDITIONAL.search(word)
             depth += 0 if found is None else 1 if found[1] == "if" else -1
         elif not word.startswith(("//", "/*")):
-            yield Token(word, Place(name, line, match.start() - begin + 1), depth > 0)
+            yield Token(word, Place(piece.file, line, match.start() - begin + 1), depth > 0)
+
+
+def _with_columns(tokens: Iterable[Token], texts: Mapping[str, str]) -> Iterator[Token]:
+    """The same with their columns in `texts`, which the preprocessor does not keep; 0 for what a macro has made."""
+    lines = {name: text.split("\n") for name, text in texts.items()}
+    here, at = ("", 0), 0
+    for token in tokens:
+        file, line = token.place.file, token.place.line
+        if here != (file, line):
+            here, at = (file, line), 0
+        written = lines.get(file, ())
+        found = _found_from(at, token.text, written[line - 1] if 0 < line <= len(written) else "")
+        at = at if found < 0 else found + len(token.text)
+        yield replace(token, place=Place(file, line, found + 1))
+
+
+def _found_from(at: int, word: str, text: str) -> int:
+    """Where the word or sign is in the text, from `at` on; -1 where it is not. A word is no part of a longer one."""
+    is_name = word.isidentifier()
+    found = text.find(word, at)
+    while is_name and found >= 0 and (_is_of_name(text[:found][-1:]) or _is_of_name(text[found + len(word) :][:1])):
+        found = text.find(word, found + 1)
+    return found
+
+
+def _is_of_name(sign: str) -> bool:
+    return sign == "_" or sign.isalnum()
 
 
 # Constants

@@ -94,7 +94,16 @@ def _compare(arguments: argparse.Namespace) -> int:
     from tileproof.report.findings import as_text
 
     subject = _subject(arguments)
-    name, checked = subject.name, check_design(subject.design, subject.name, subject.tile_code, headers=subject.headers)
+    name = subject.name
+    checked = check_design(
+        subject.design,
+        name,
+        subject.tile_code,
+        headers=subject.headers,
+        folders=subject.folders,
+        compile_code=True,
+        say=say,
+    )
     wrong = [finding for finding in checked if finding.is_error]
     try:
         found = compare_lowerings(subject.design, name)
@@ -148,7 +157,9 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Diagnostic, ...], in
         one.name,
         one.tile_code,
         headers=one.headers,
+        folders=one.folders,
         compile_code=True,
+        say=say,
         xclbin=built.get("xclbin"),
         insts=built.get("insts"),
     )
@@ -163,6 +174,7 @@ class _Subject:
     design: str
     tile_code: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)  # where a file of tile code lies, of what was not rendered
     located: Callable[[Diagnostic], Diagnostic] = lambda found: found  # with the template's line, of what was rendered
 
 
@@ -186,7 +198,8 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
     if arguments.subject.endswith(".mlir"):
         path = Path(arguments.subject)
         code = {str(code): _text_of(code) for code in arguments.tile_code}
-        return _Subject(name=str(path), design=_text_of(path), tile_code=code)
+        folders = {str(code): code.parent for code in arguments.tile_code}
+        return _Subject(name=str(path), design=_text_of(path), tile_code=code, folders=folders)
     if arguments.tile_code:
         raise Problem(
             "--tile-code is for a FILE.mlir",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def _lower(arguments: argparse.Namespace) -> None:
 
 def _add_warn(commands: Commands) -> None:
     parser = step(commands, "warn", _warn, "design warnings")
-    for option in ("--tile-code", "--header", "--said", "--graph"):
+    for option in ("--tile-code", "--header", "--left", "--said", "--graph"):
         parser.add_argument(option, type=Path, action="append", default=[])
 
 
@@ -108,12 +109,14 @@ def _warn(arguments: argparse.Namespace) -> None:
     from tileproof.files import write_atomically
     from tileproof.toolchain.noted import read_notes
 
+    texts = _texts(arguments.tile_code)
+    noted = read_notes(_texts(arguments.said).values(), _texts(arguments.graph).values())
     found = check_design(
         arguments.design.read_text(),
         arguments.design.name,
-        _texts(arguments.tile_code),
+        texts,
         headers=_texts(arguments.header),
-        noted=read_notes(_texts(arguments.said).values(), _texts(arguments.graph).values()),
+        noted=replace(noted, left=_left(arguments, texts)),
     )
     told = [f"{one.place}: {one.what} ({one.id}); {one.fix}" for one in found if one.severity != "note"]
     write_atomically(arguments.warnings, (json.dumps({"warnings": told}) + "\n").encode())
@@ -121,6 +124,11 @@ def _warn(arguments: argparse.Namespace) -> None:
 
 def _texts(paths: Sequence[Path]) -> dict[str, str]:
     return {path.name: path.read_text(errors="replace") for path in paths}
+
+
+def _left(arguments: argparse.Namespace, texts: Iterable[str]) -> dict[str, str]:
+    """What the preprocessor leaves of each file of tile code."""
+    return dict(zip(texts, _texts(arguments.left).values(), strict=True))
 
 
 def banks_option(parser: argparse.ArgumentParser) -> None:
@@ -137,10 +145,8 @@ def banks_read(arguments: argparse.Namespace) -> Banks:
 def _add_package(commands: Commands) -> None:
     parser = step(commands, "package", _package, "design interface insts library lowered xclbin")
     banks_option(parser)
-    parser.add_argument("--tile-code", type=Path, action="append", default=[])
-    parser.add_argument("--listing", type=Path, action="append", default=[])
-    parser.add_argument("--header", type=Path, action="append", default=[])
-    parser.add_argument("--graph", type=Path, action="append", default=[])
+    for option in ("--tile-code", "--listing", "--header", "--left", "--graph"):
+        parser.add_argument(option, type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
 
@@ -154,9 +160,8 @@ def _package(arguments: argparse.Namespace) -> None:
     texts, headers = _texts(arguments.tile_code), _texts(arguments.header)
     listings = zip(texts, _texts(arguments.listing).values(), strict=True)
     graphs = _texts(arguments.graph).values()
-    library = described_library(
-        CompiledTileCode(arguments.library.read_bytes(), dict(listings), tuple(graphs)), texts, headers
-    )
+    compiled = CompiledTileCode(arguments.library.read_bytes(), dict(listings), tuple(graphs))
+    library = described_library(compiled, texts, headers, _left(arguments, texts))
     xclbin = package_for_emulator(
         arguments.design.read_text(),
         arguments.lowered.read_bytes(),

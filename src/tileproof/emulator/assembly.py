@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -56,16 +56,16 @@ def refuse_assembly(listings: Mapping[str, str]) -> None:
             )
 
 
-def refuse_unchecked(texts: Mapping[str, str]) -> None:
-    """A `Problem` for tile code, by file name, that asks the compiler not to check it."""
-    for name, text in texts.items():
+def refuse_unchecked(texts: Iterable[tuple[Place, str]]) -> None:
+    """A `Problem` for tile code, texts with the places where they begin, that asks the compiler not to check it."""
+    for begin, text in texts:
         plain = _COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
         found = _UNCHECKED.search(plain)
         if found is not None:
             raise _not_for_a_core(
                 found[1],
                 "not-checked",
-                Place(name, plain.count("\n", 0, found.start()) + 1),
+                Place(begin.file, begin.line + plain.count("\n", 0, found.start())),
                 "what it marks would be compiled without the checks, so that a pass would say nothing of it",
                 "leave it out",
             )

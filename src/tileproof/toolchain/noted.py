@@ -1,4 +1,5 @@
-"""What the host's compiler notes of tile code that it takes: the frames, and what may be read before it is set.
+"""What the host's compiler notes of tile code: what its preprocessor leaves; of what it takes, the frames, and what may
+be read before it is set.
 
 Compiled once more for it, without the checks: those make frames larger, and hide from the compiler what is set.
 """
@@ -10,7 +11,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ from tileproof.errors import Problem
 from tileproof.sandbox.programs import run_program
 from tileproof.toolchain.cxx import PRELUDE_FLAGS, CxxCompiler, find_cxx
 from tileproof.toolchain.frames import Frames, read_frames
+from tileproof.toolchain.preprocessed import preprocess_flags
 
 _TIMEOUT_S = 60.0
 _UNSET = re.compile(
@@ -31,10 +33,16 @@ _UNSET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """`frames` is None where the compiler counts none; `unset` are locals by name, with the place that reads them."""
+    """`frames` is None where the compiler counts none; `unset` are locals by name, with the place that reads them.
+
+    `left` is what the preprocessor leaves of each file, by its name; without a file where it could not be asked, or
+    refuses it, and `why_not` says why.
+    """
 
     frames: Frames | None = None
     unset: tuple[tuple[str, Place], ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+    why_not: str = ""
 
 
 def note_flags(cxx: CxxCompiler, aie_arch: int) -> tuple[str, ...]:
@@ -53,30 +61,67 @@ def note(
     tile_code: Mapping[str, str],
     aie_arch: int,
     headers: Mapping[str, str] = MappingProxyType({}),
-    folders: Sequence[Path] = (),
+    folders: Mapping[str, Path] = MappingProxyType({}),
 ) -> Noted:
-    """Compile texts by file name, and read what the compiler notes; nothing where that cannot be done here. `headers`
-    are what they include, by that name, or find in `folders`."""
+    """Preprocess and compile texts by file name, and read what the compiler notes. `headers` are what they include, by
+    that name; what else they include in quotes is looked for in `folders`, which name the one where a file lies."""
     try:
         cxx = find_cxx()
-    except Problem:
-        return Noted()
+    except Problem as problem:
+        return Noted(why_not=problem.diagnostic.what)
     with tempfile.TemporaryDirectory(prefix="tileproof-notes-") as name:
         folder = Path(name)
         for file, text in {**headers, **tile_code}.items():
             (folder / PurePosixPath(file).name).write_text(text, encoding="utf-8")
-        said = []
-        places = [word for place in (library.include_dir(), *folders) for word in ("-I", str(place))]
-        for file in tile_code:
-            command = [*cxx.command, *note_flags(cxx, aie_arch), *places, "-c", file]
-            try:
-                done = run_program(command, cwd=folder, writes=(folder,), timeout_s=_TIMEOUT_S)
-            except (OSError, subprocess.TimeoutExpired):
-                return Noted()
-            if done.returncode:
-                return Noted()  # what is wrong with the code is the build's to say
-            said.append(done.stderr)
-        return read_notes(said, [path.read_text(errors="replace") for path in sorted(folder.glob("*.ci"))])
+        asked = [_Asked(file, folder, cxx, aie_arch, folders.get(file)) for file in tile_code]
+        try:
+            left = {one.file: one.preprocessed() for one in asked}
+        except _NotDoneError as not_done:
+            return Noted(why_not=str(not_done))
+        try:
+            said = [one.compiled() for one in asked]
+        except _NotDoneError:  # what is wrong with the code is the build's to say
+            return Noted(left=left)
+        graphs = [path.read_text(errors="replace") for path in sorted(folder.glob("*.ci"))]
+        return replace(read_notes(said, graphs), left=left)
+
+
+class _NotDoneError(Exception):
+    """A compiler refuses a file, or does not come to its end; the text says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A file of which the compiler is asked in `folder`. `beside` is where it lies, if it lies anywhere."""
+
+    file: str
+    folder: Path
+    cxx: CxxCompiler
+    aie_arch: int
+    beside: Path | None
+
+    def preprocessed(self) -> str:
+        return self._run(preprocess_flags(self.cxx, self.aie_arch)).stdout
+
+    def compiled(self) -> str:
+        """What the compiler says of it."""
+        return self._run((*note_flags(self.cxx, self.aie_arch), "-c")).stderr
+
+    def _run(self, flags: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        includes = ["-I", str(library.include_dir()), *(("-iquote", str(self.beside.resolve())) if self.beside else ())]
+        command = [*self.cxx.command, *flags, *includes, PurePosixPath(self.file).name]
+        try:
+            done = run_program(command, cwd=self.folder, writes=(self.folder,), timeout_s=_TIMEOUT_S)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise _NotDoneError(f"{self.cxx.command[0]} does not take {self.file}: {error}") from None
+        if done.returncode:
+            raise _NotDoneError(f"{self.cxx.command[0]} refuses {self.file}: {_first_error(done.stderr)}")
+        return done
+
+
+def _first_error(said: str) -> str:
+    lines = said.strip().splitlines()
+    return next((line for line in lines if "error" in line), lines[0] if lines else "it says nothing")
 
 
 def read_notes(said: Iterable[str], graphs: Iterable[str]) -> Noted:

@@ -8,24 +8,31 @@ from types import MappingProxyType
 from tileproof.check.kept import kept_locals
 from tileproof.check.stack import worst_arrays
 from tileproof.check.tile_code import TileCode
+from tileproof.diagnostic import Place
 from tileproof.emulator.assembly import refuse_assembly, refuse_unchecked
 from tileproof.emulator.library import Library, StackNeed
 from tileproof.emulator.symbols import refuse_symbols
 from tileproof.toolchain.frames import Frames, read_frames
 from tileproof.toolchain.tile_library import CompiledTileCode
 
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+
 
 def described_library(
-    compiled: CompiledTileCode, tile_code: Mapping[str, str], headers: Mapping[str, str] = MappingProxyType({})
+    compiled: CompiledTileCode,
+    tile_code: Mapping[str, str],
+    headers: Mapping[str, str] = _NO_TEXTS,
+    left: Mapping[str, str] = _NO_TEXTS,
 ) -> Library:
     """A shared library with what its stack is judged by; a `Problem` for one that does what a core cannot.
 
-    `tile_code` are texts by file name, `headers` what they include, by that name.
+    `tile_code` are texts by file name, `headers` what they include, by that name, and `left` what the preprocessor
+    leaves of a file.
     """
-    refuse_unchecked({**headers, **tile_code})
+    files = [TileCode(name, text, headers, left.get(name)) for name, text in tile_code.items()]
+    refuse_unchecked(_texts(files, headers))
     refuse_assembly(compiled.listings)  # which knows the line
     refuse_symbols(compiled.code, ", ".join(tile_code))
-    files = [TileCode(name, text, headers) for name, text in tile_code.items()]
     frames = read_frames(compiled.graphs)
     return Library(
         code=compiled.code,
@@ -33,6 +40,14 @@ def described_library(
         kept={key: braces for file in files for key, braces in kept_locals(file).items()},
         unbounded={name: why for name in _entries(files) if (why := frames.unbounded(name))},
     )
+
+
+def _texts(files: Sequence[TileCode], headers: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
+    """All that is written, and all that is compiled, which a macro may have made."""
+    yield from ((Place(name, 1), text) for name, text in headers.items())
+    for file in files:
+        yield Place(file.name, 1), file.text
+        yield from ((Place(piece.file, piece.line), piece.text) for piece in file.pieces)
 
 
 def _entries(files: Sequence[TileCode]) -> Iterator[str]:

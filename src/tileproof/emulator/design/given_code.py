@@ -43,13 +43,15 @@ def given_code(files: Sequence[Path], lowered: LoweredDesign) -> GivenCode:
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files}
     arch = lowered.device.aie_arch
     with ThreadPoolExecutor(1) as beside:  # each of the two waits for a compiler
-        noted = beside.submit(note, texts, arch, folders=sorted({path.resolve().parent for path in files}))
-        library = described_library(compile_tile_code(files, arch, find_cxx()), texts)
-    return _judged(library, texts, lowered, noted.result())
+        asked = beside.submit(note, texts, arch, folders={path.name: path.parent for path in files})
+        compiled = compile_tile_code(files, arch, find_cxx())
+        noted = asked.result()
+    library = described_library(compiled, texts, left=noted.left)
+    return _judged(library, texts, lowered, noted)
 
 
 def _judged(library: Library, texts: Mapping[str, str], lowered: LoweredDesign, noted: Noted) -> GivenCode:
-    code = tuple(TileCode(name, text) for name, text in texts.items())
+    code = tuple(TileCode(name, text, left=noted.left.get(name)) for name, text in texts.items())
     checked = Checked(design=lowered.design, lowered=lowered, code=code, noted=noted)
     faults = [found for check in (parameter_count, parameter_type) for found in check(checked)]
     warned = [found for check in (may_be_unset, long_has_32_bits, frames_beyond_stack) for found in check(checked)]
