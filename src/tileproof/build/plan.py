@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tileproof import __version__
+from tileproof.code_options import CodeOptions
 from tileproof.errors import Problem
 from tileproof.kernel.banks import INSTRUCTIONS, Banks
 from tileproof.kernel.spec import KernelSpec
@@ -52,6 +54,8 @@ class Plan:
     insts: str
     notes: str  # a JSON file whose `warnings` a person should know of
     sources: Mapping[str, str] = field(default_factory=dict)  # file -> the kernel's file or the template it is
+    includes: tuple[Path, ...] = ()  # folders that tile code includes from; `included` are digests of what it does
+    included: tuple[str, ...] = ()
 
     def own_file(self, name: str) -> Path | None:
         """The kernel's own file that the file `name` of the build is a copy of; None for what is rendered or made."""
@@ -68,6 +72,7 @@ class Plan:
             "files": dict(self.files),
             "steps": [[s.name, s.command, list(s.inputs), list(s.outputs)] for s in self.steps],
             "tools": dict(self.tools),
+            **({"included": list(self.included)} if self.included else {}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -91,6 +96,23 @@ def headers_in(texts: Mapping[str, str]) -> list[str]:
     return [name for name in texts if name.endswith((".hpp", ".h"))]
 
 
+def option_words(options: CodeOptions) -> str:
+    """`options` as words of a command, behind which a space must stand; each folder is a variable of ninja's."""
+    # A value is one word for the shell whatever is in it, and a $ of it none of ninja's.
+    defines = [shlex.quote(f"-D{define}").replace("$", "$$") for define in options.defines]
+    return "".join(f" {word}" for word in (*defines, *(f"-I ${name}" for name in include_variables(options))))
+
+
+def include_variables(options: CodeOptions) -> dict[str, str]:
+    """Where this machine has the folders to include from."""
+    return {f"include_{number}": shlex.quote(str(path.resolve())) for number, path in enumerate(options.includes)}
+
+
+def expanded(command: str, values: Mapping[str, str]) -> str:
+    """A command with ninja's variables in their places."""
+    return re.sub(r"\$\$|\$(\w+)", lambda found: "$" if found[0] == "$$" else values.get(found[1], found[0]), command)
+
+
 def by_argument(spec: KernelSpec) -> Banks:
     """The directives with host buffers named by the number of their argument, as an xclbin knows them."""
     numbers = {name: FIRST_BUFFER + k for k, name in enumerate(buffer.name for buffer in spec.buffers)}
@@ -106,9 +128,7 @@ def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
     entries = []
     for step in plan.steps:
         if step.name.startswith("compile_"):
-            words = step.command.replace('"$$PWD"', shlex.quote(str(folder)))
-            for name, value in plan.variables.items():
-                words = words.replace(f"${name}", value)
+            words = expanded(step.command.replace('map="$$PWD"', f"map={shlex.quote(str(folder))}"), plan.variables)
             file, own = step.inputs[0], plan.own_file(step.inputs[0])
             if own is not None:
                 place = f"-iquote {shlex.quote(str(folder))} -c {shlex.quote(str(own))} "

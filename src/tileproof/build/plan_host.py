@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tileproof import library
-from tileproof.build.plan import BANKS, Plan, Step, by_argument, digest_of, headers_in, tile_sources
+from tileproof.build.plan import (
+    BANKS,
+    Plan,
+    Step,
+    by_argument,
+    digest_of,
+    headers_in,
+    include_variables,
+    option_words,
+    tile_sources,
+)
+from tileproof.code_options import CodeOptions
 from tileproof.device_model import device_named
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
@@ -23,7 +34,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
     xclbin, insts = f"{variant}.emu.xclbin", "insts.bin"
     sources = tile_sources(spec, texts)
     code = _Code(sources, headers_in(texts), cxx)
-    arch = device_named(target).aie_arch
+    compiling = _Compiling(cxx, device_named(target).aie_arch, spec.core.options)
     banks = {BANKS: by_argument(spec).to_json()} if spec.banks else {}
     tools = {"cxx": cxx.identity, "tileproof": digest_of(library.package_dir())}
     # What the tools are stands in files of its own, so that another compiler compiles again.
@@ -36,9 +47,9 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
         toolchain="host",
         files={**texts, **banks, **library.runtime_texts(), **identities},
         steps=(
-            *(_compile(source, arch, cxx) for source in sources),
-            *(_preprocess(source, arch, cxx) for source in sources),
-            *(_note(source, arch, cxx) for source in sources),
+            *(_compile(source, compiling) for source in sources),
+            *(_preprocess(source, compiling) for source in sources),
+            *(_note(source, compiling) for source in sources),
             _compile_checks(),
             _link(sources, cxx),
             _lower(insts, tuple(banks)),
@@ -49,13 +60,36 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
             "cxx": shlex.join(cxx.command),
             "headers": shlex.quote(str(library.include_dir())),
             "python": shlex.quote(python),
+            **include_variables(spec.core.options),
         },
         tools=tools,
         xclbin=xclbin,
         insts=insts,
         notes=_WARNINGS,
         sources={name: str(library.source_path(name, spec.folder)) for name in texts},
+        includes=spec.core.options.includes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiling:
+    """What every call of the compiler has in common."""
+
+    cxx: CxxCompiler
+    arch: int
+    options: CodeOptions
+
+    @property
+    def includes(self) -> str:
+        """Behind the flags: what is found, and what is defined. Ours come first: an aie_api of others is not for this
+        machine."""
+        return f"-I $headers{option_words(self.options)}"
+
+    @property
+    def prefixes(self) -> str:
+        """So that what is made does not know where things lie."""
+        folders = ("$headers", *(f"${name}" for name in include_variables(self.options)))
+        return " ".join(('-ffile-prefix-map="$$PWD"=.', *(f"-ffile-prefix-map={folder}=." for folder in folders)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +185,13 @@ def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[st
     )
 
 
-def _compile(source: str, arch: int, cxx: CxxCompiler) -> Step:
-    stem = source.removesuffix(".cc")
+def _compile(source: str, compiling: _Compiling) -> Step:
+    stem, cxx = source.removesuffix(".cc"), compiling.cxx
     checks = " ".join(cxx.check_flags)
     return Step(
         name=f"compile_{stem}",
-        command=f"$cxx {shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={arch} -I $headers"
-        f' -ffile-prefix-map="$$PWD"=. -ffile-prefix-map=$headers=. -MD -MF {stem}.o.d -MT {stem}.o -S {source}'
+        command=f"$cxx {shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={compiling.arch} {compiling.includes}"
+        f" {compiling.prefixes} -MD -MF {stem}.o.d -MT {stem}.o -S {source}"
         f" -o {_listing(source)} && $cxx -c {_listing(source)} -o {stem}.o",
         inputs=(source, "cxx.txt"),
         outputs=(f"{stem}.o", _listing(source), *(() if cxx.is_clang else (_graph(source),))),
@@ -171,13 +205,13 @@ def _listing(source: str) -> str:
     return source.removesuffix(".cc") + ".s"
 
 
-def _preprocess(source: str, arch: int, cxx: CxxCompiler) -> Step:
+def _preprocess(source: str, compiling: _Compiling) -> Step:
     """What is wrong with it is the compilation's to say."""
-    left = _left(source)
+    left, flags = _left(source), preprocess_flags(compiling.cxx, compiling.arch)
     return Step(
         name=f"preprocess_{source.removesuffix('.cc')}",
-        command=f"$cxx {shlex.join(preprocess_flags(cxx, arch))} -I $headers -MD -MF {left}.d -MT {left} {source}"
-        f" -o {left} || echo refused > {left}",
+        command=f"$cxx {shlex.join(flags)} {compiling.includes} -MD -MF {left}.d -MT {left} {source} -o {left}"
+        f" || echo refused > {left}",
         inputs=(source, "cxx.txt"),
         outputs=(left,),
         depfile=f"{left}.d",
@@ -190,13 +224,14 @@ def _left(source: str) -> str:
     return source.removesuffix(".cc") + ".ii"
 
 
-def _note(source: str, arch: int, cxx: CxxCompiler) -> Step:
+def _note(source: str, compiling: _Compiling) -> Step:
     """What the compiler notes of a file; what is wrong with it is the other compilation's to say. It may have nothing
     to say, and an empty file would be taken for none."""
-    stem = source.removesuffix(".cc")
+    stem, cxx = source.removesuffix(".cc"), compiling.cxx
+    flags = shlex.join(note_flags(cxx, compiling.arch))
     return Step(
         name=f"note_{stem}",
-        command=f"{{ echo noted; $cxx {shlex.join(note_flags(cxx, arch))} -I $headers -MD -MF {stem}.noted.d"
+        command=f"{{ echo noted; $cxx {flags} {compiling.includes} -MD -MF {stem}.noted.d"
         f" -MT {_said(source)} -c {source} -o {stem}.noted.o; }} > {_said(source)} 2>&1 || :",
         inputs=(source, "cxx.txt"),
         outputs=(_said(source), *(() if cxx.is_clang else (_noted_graph(source),))),

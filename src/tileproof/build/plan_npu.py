@@ -13,7 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tileproof import library
-from tileproof.build.plan import BANKS, Plan, Step, by_argument, digest_of, tile_sources
+from tileproof.build.plan import (
+    BANKS,
+    Plan,
+    Step,
+    by_argument,
+    digest_of,
+    include_variables,
+    option_words,
+    tile_sources,
+)
 from tileproof.device_model import GENERATIONS
 from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.aie_opt import pipeline
@@ -61,19 +70,20 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
         files={**texts, **banks, **{f"{name}.txt": f"{what}\n" for name, what in identities.items()}},
         steps=(
             _respell(tools),
-            *(_compile(source, arch) for source in sources),
+            *(_compile(source, arch, option_words(spec.core.options)) for source in sources),
             *((_make_objects(tools, text), _place(tools)) if placed else ()),
             _lower(tools, design, text),
             _hold(tools, tuple(banks)),
             _aiecc(tools, design, text, insts, sources),
             _stamp(tools, variant, xclbin, insts, tuple(banks)),
         ),
-        variables=_variables(tools, python),
+        variables={**_variables(tools, python), **include_variables(spec.core.options)},
         tools=identities,
         xclbin=xclbin,
         insts=insts,
         notes=_NOTES,
         sources=_sources(spec, texts),
+        includes=spec.core.options.includes,
     )
 
 
@@ -112,11 +122,11 @@ def _respell(tools: MlirAie) -> Step:
     )
 
 
-def _compile(source: str, arch: str) -> Step:
+def _compile(source: str, arch: str, options: str) -> Step:
     stem = source.removesuffix(".cc")
     return Step(
         name=f"compile_{stem}",
-        command=f"$peano {shlex.join(PEANO_FLAGS)} --target={arch}-none-unknown-elf -I $aie_include"
+        command=f"$peano {shlex.join(PEANO_FLAGS)} --target={arch}-none-unknown-elf -I $aie_include{options}"
         f" -MD -MF {stem}.o.d -c {source} -o {stem}.o",
         inputs=(source, "peano.txt"),
         outputs=(f"{stem}.o",),

@@ -16,7 +16,8 @@ from tileproof.build.plan import Plan, headers_in
 from tileproof.build.plan_host import plan_host_build
 from tileproof.build.request import BuildRequest
 from tileproof.build.run import OWN_FILES, Artifacts, build
-from tileproof.diagnostic import Diagnostic
+from tileproof.code_options import check_includes, included_files
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.kernel import golden
 from tileproof.kernel.origins import origins_of
@@ -39,8 +40,18 @@ class Rendered:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all texts: the same kernel, whichever tools compile it."""
-        return hashlib.sha256(json.dumps(dict(self.texts), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of all texts and of what they are compiled with: the same kernel, whichever tools compile it."""
+        options = self.spec.core.options
+        more = [list(options.defines), len(options.includes), *self.included] if options else []
+        parts = [dict(self.texts), *more] if more else dict(self.texts)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def included(self) -> tuple[str, ...]:
+        """A digest of each file that is included from the folders of [core]."""
+        texts = (text for _, text in sorted({**self.headers, **self.tile_code}.items()))
+        files = included_files(texts, self.spec.core.options.includes) if self.spec.core.options.includes else ()
+        return tuple(hashlib.sha256(data).hexdigest() for data in files)
 
     @cached_property
     def _origins(self) -> Mapping[str, tuple[tuple[str, int], ...]]:
@@ -110,12 +121,20 @@ def _in_its_folder(said: Diagnostic, spec: KernelSpec) -> Diagnostic:
 
 def plan_kernel(rendered: Rendered, request: BuildRequest) -> Plan:
     """The build of a rendered kernel, as data."""
+    check_kernel_includes(rendered.spec)
     plan = _npu_plan(rendered, request) if request.is_for_npu else _host_plan(rendered, request)
+    plan = replace(plan, included=rendered.included)
     _refuse_products(rendered, plan)
     # Beside what kernel.toml alone says, so that the two can be compared.
     folder = f"{plan.folder}.{request.banks.digest}" if request.banks else plan.folder
     # What foreign code may have left in a folder is not to be found by a build that is trusted.
     return replace(plan, folder=folder if current() is None else f"{folder}.untrusted")
+
+
+def check_kernel_includes(spec: KernelSpec) -> None:
+    """A `Problem` for a folder in kernel.toml that is not there."""
+    place = Place.told(f"{spec.path}, [core] includes", Place.of_file(str(spec.path)))
+    check_includes(spec.core.options.includes, place)
 
 
 def _refuse_products(rendered: Rendered, plan: Plan) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tileproof.build.plan import Plan, Step, compile_commands
+from tileproof.build.plan import Plan, Step, compile_commands, expanded
 from tileproof.build.request import STEP_TIMEOUT_S
 from tileproof.build.seal import SEAL, empty, is_whole, seal
 from tileproof.build.watch import Done, run_watched
@@ -77,7 +77,7 @@ def build(
             # What compilers say is read, and they say it in the language of whoever builds.
             environ = {**python_environment(), "LC_ALL": "C.UTF-8"}
             compiler = shlex.split(plan.variables.get("cxx", ""))
-            done = run_watched(command, folder, environ, lock, step_timeout_s, compiler)
+            done = run_watched(command, folder, environ, lock, step_timeout_s, compiler, plan.includes)
             _seal(plan, folder)
             if done.code != 0:
                 (folder / _LOG).write_text(done.printed)
@@ -161,11 +161,7 @@ def ninja_text(plan: Plan) -> str:
 def commands_of(plan: Plan) -> dict[str, str]:
     """What each step runs, as a shell would be given it, by the step's name."""
     values = {**plan.variables, "digest": plan.digest}
-
-    def value(found: re.Match[str]) -> str:
-        return "$" if found[0] == "$$" else values.get(found[1], found[0])
-
-    return {step.name: re.sub(r"\$\$|\$(\w+)", value, step.command).strip() for step in plan.steps}
+    return {step.name: expanded(step.command, values).strip() for step in plan.steps}
 
 
 def commands_text(plan: Plan, build_dir: Path) -> str:

@@ -36,14 +36,15 @@ def run_watched(
     lock: int,
     longest_s: float,
     compiler: Sequence[str],
+    reads: Sequence[Path] = (),
 ) -> Done:
     """Run ninja in `folder` to its end, and none of its steps for longer than `longest_s`. It inherits `lock`.
 
-    Foreign code, and the `compiler` that takes it, has its bounds besides, and no hold on the lock; its steps have that
-    time together, for nobody looks at them one by one.
+    Foreign code, and the `compiler` that takes it, has its bounds besides, within which it reads the folders `reads`,
+    and no hold on the lock; its steps have that time together, for nobody looks at them one by one.
     """
     if current() is not None:
-        return _run_within_bounds(command, folder, longest_s, compiler)
+        return _run_within_bounds(command, folder, longest_s, compiler, reads)
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -63,10 +64,18 @@ def run_watched(
             raise
 
 
-def _run_within_bounds(command: Sequence[str], folder: Path, longest_s: float, compiler: Sequence[str]) -> Done:
+def _run_within_bounds(
+    command: Sequence[str], folder: Path, longest_s: float, compiler: Sequence[str], reads: Sequence[Path]
+) -> Done:
     try:
         ran = run_program(
-            command, cwd=folder, writes=(folder,), programs=compiler, timeout_s=longest_s, is_one_text=True
+            command,
+            cwd=folder,
+            writes=(folder,),
+            reads=reads,
+            programs=compiler,
+            timeout_s=longest_s,
+            is_one_text=True,
         )
     except subprocess.TimeoutExpired:
         return Done(code=1, printed="", is_overdue=True)

@@ -10,6 +10,7 @@ from tileproof.check import code, dma, fifos, in_flight, memory, pair, stack, wa
 from tileproof.check.checked import BuiltFile, Checked, Checking
 from tileproof.check.refusals import refusal
 from tileproof.check.tile_code import TileCode
+from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
@@ -40,6 +41,7 @@ def check_design(
     *,
     headers: Mapping[str, str] = _NO_TEXTS,
     folders: Mapping[str, Path] = _NO_FOLDERS,
+    options: CodeOptions = NO_OPTIONS,
     compile_code: bool = False,
     noted: Noted | None = None,
     xclbin: BuiltFile | None = None,
@@ -49,8 +51,9 @@ def check_design(
     """Everything that is wrong with the design in `text`, in the order of its places; files of tile code by name.
 
     `headers` are what tile code includes, by that name, `folders` where a file of it lies. With `compile_code` the
-    host's compiler is asked what it notes of the tile code, unless that is known as `noted`; where it could not be, is
-    said. `xclbin` and `insts` are held against the design. Raises `Problem` for an xclbin that is none.
+    host's compiler is asked what it notes of the tile code with `options`, unless that is known as `noted`; where it
+    could not be, is said. `xclbin` and `insts` are held against the design. Raises `Problem` for an xclbin that is
+    none.
     """
     try:
         design = read_design(text, name)
@@ -64,7 +67,7 @@ def check_design(
         refusals.append(refusal(problem, "TP002", name))
     if noted is None:
         asked = compile_code and bool(tile_code)
-        noted = note(tile_code, design.device.aie_arch, headers, folders) if asked else Noted()
+        noted = note(tile_code, design.device.aie_arch, headers, folders, options) if asked else Noted()
     if noted.why_not:
         say(f"the tile code is read as text, every branch of an #if and no macro: {noted.why_not}")
     files = tuple(TileCode(file, source, headers, noted.left.get(file)) for file, source in tile_code.items())

@@ -16,12 +16,14 @@ from tileproof.cli.shared import (
     build_request_of,
     common_options,
     emulator_options,
+    folder,
     mlir_aie_version,
     positive,
     say,
     seed,
     untrusted_option,
 )
+from tileproof.code_options import CodeOptions, check_defines, check_includes
 from tileproof.device_model import SCHEMES
 from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of, unreadable
@@ -53,6 +55,7 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument(
         "--tile-code", metavar="FILE", type=Path, action="append", default=[], help="C++ of FILE.mlir; may be repeated"
     )
+    _compiler_options(parser)
     common_options(parser)
     parser.add_argument("--xclbin", metavar="FILE", type=Path, help="what was built of it; with or without --insts")
     parser.add_argument("--insts", metavar="FILE", type=Path, help="the instruction words that were built of it")
@@ -65,6 +68,40 @@ def _add_check(commands: Commands) -> None:
         action="store_true",
         help="compare what the mlir-aie that is here makes of the design with what tileproof makes of it, and end",
     )
+
+
+def _compiler_options(parser: argparse.ArgumentParser) -> None:
+    """Those that a Makefile gives its compiler."""
+    parser.add_argument(
+        *("-D", "--define"),
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="a macro that the tile code is compiled with; may be repeated",
+    )
+    parser.add_argument(
+        *("-I", "--include"),
+        metavar="DIR",
+        type=folder,
+        action="append",
+        default=[],
+        help="where the tile code includes from, behind tileproof's own headers; may be repeated",
+    )
+
+
+def _options_of(arguments: argparse.Namespace) -> CodeOptions:
+    options = CodeOptions(tuple(arguments.define), tuple(arguments.include))
+    if options and not arguments.tile_code:
+        raise Problem(
+            "-D and -I are for tile code, and none is given",
+            id="missing-option",
+            where=" ".join(f"-D {define}" for define in options.defines) or f"-I {options.includes[0]}",
+            why="they say how --tile-code is compiled; a kernel has defines and includes in [core]",
+            fix="add --tile-code FILE.cc, or leave them out",
+        )
+    check_defines(options.defines)
+    check_includes(options.includes)
+    return options
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -101,6 +138,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         subject.tile_code,
         headers=subject.headers,
         folders=subject.folders,
+        options=subject.options,
         compile_code=True,
         say=say,
     )
@@ -158,6 +196,7 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Diagnostic, ...], in
         one.tile_code,
         headers=one.headers,
         folders=one.folders,
+        options=one.options,
         compile_code=True,
         say=say,
         xclbin=built.get("xclbin"),
@@ -175,6 +214,7 @@ class _Subject:
     tile_code: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
     folders: dict[str, Path] = field(default_factory=dict)  # where a file of tile code lies, of what was not rendered
+    options: CodeOptions = field(default_factory=CodeOptions)
     located: Callable[[Diagnostic], Diagnostic] = lambda found: found  # with the template's line, of what was rendered
 
 
@@ -199,7 +239,8 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
         path = Path(arguments.subject)
         code = {str(code): _text_of(code) for code in arguments.tile_code}
         folders = {str(code): code.parent for code in arguments.tile_code}
-        return _Subject(name=str(path), design=_text_of(path), tile_code=code, folders=folders)
+        options = _options_of(arguments)
+        return _Subject(name=str(path), design=_text_of(path), tile_code=code, folders=folders, options=options)
     if arguments.tile_code:
         raise Problem(
             "--tile-code is for a FILE.mlir",
@@ -208,10 +249,12 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
             why=f"the kernel {arguments.subject!r} has its own",
             fix="leave it out, or name a FILE.mlir",
         )
-    from tileproof.build.prepare import render_kernel
+    _options_of(arguments)
+    from tileproof.build.prepare import check_kernel_includes, render_kernel
 
     request = build_request_of(arguments)
     rendered = render_kernel(arguments.subject, request)
+    check_kernel_includes(rendered.spec)
     folder = request.build_dir / rendered.spec.name / rendered.spec.variant(request.target)
     design = rendered.texts["design.mlir"]
     own = rendered.spec.folder
@@ -220,6 +263,7 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
         design=design,
         tile_code={_place_of(own, folder, name, text): text for name, text in rendered.tile_code.items()},
         headers=rendered.headers,
+        options=rendered.spec.core.options,
         located=rendered.located,
     )
 
@@ -278,7 +322,7 @@ def _add_inspect(commands: Commands) -> None:
         "--json", action="store_true", help="of a file that was built, and with --lowered: every fact, for programs"
     )
     common_options(parser)
-    parser.set_defaults(tile_code=[])
+    parser.set_defaults(tile_code=[], define=[], include=[])
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
@@ -364,6 +408,7 @@ def _add_emulate(commands: Commands) -> None:
     parser.add_argument(
         "--tile-code", metavar="FILE.cc", type=Path, action="append", default=[], help="C++ of it; may be repeated"
     )
+    _compiler_options(parser)
     parser.add_argument(
         "--arg",
         metavar="K=VALUE",
@@ -406,11 +451,13 @@ def _emulate(arguments: argparse.Namespace) -> int:
     from tileproof.report.sarif import as_sarif
 
     _refuse_overwriting(arguments)
+    options = _options_of(arguments)
     emulation = emulate(
         _text_of(arguments.design),
         str(arguments.design),
         arguments.tile_code,
         _once(arguments.arg, "--arg"),
+        options=options,
         sequence=arguments.sequence.removeprefix("@") if arguments.sequence else None,
         runs=arguments.runs,
         timeout_s=arguments.timeout_s,

@@ -417,6 +417,25 @@ TEMPLATES = (
         "The core calls a function of C++, and no file of the kernel ends in .cc or .cc.j2.",
         _file("tile.cc", _TILE_CODE, "", "tileproof build double --kernels kernels"),
     ),
+    _refusal(
+        "bad-define",
+        "A macro that tile code is to be compiled with cannot be one.",
+        "write NAME or NAME=VALUE, with a name of the kernel's own",
+        "The name is no identifier, or belongs to the compilers or to tileproof, or is there twice; or the value is "
+        "no line of text. __AIE_ARCH__ and its like follow from the target: another value would choose code that the "
+        "NPU does not run.",
+        _toml(("stack_size = 1024", 'stack_size = 1024\ndefines = ["__AIE_ARCH__=21"]')),
+    ),
+    _refusal(
+        "no-include-folder",
+        "A folder that tile code is to include from is not there.",
+        "correct the path; one in kernel.toml begins at the kernel's folder",
+        "A compiler passes over such a folder without a word, and misses what lies in it only where it is included.",
+        _toml(
+            ("stack_size = 1024", 'stack_size = 1024\nincludes = ["../shared"]'),
+            command="tileproof build double --kernels kernels",
+        ),
+    ),
 )
 
 BANKS = (

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 
+from tileproof.code_options import NO_OPTIONS, CodeOptions, check_defines
 from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TARGETS, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.dtypes import DTYPES, DType
@@ -69,11 +70,15 @@ class Scratch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """The one function the core calls per object, and what it needs. `stack_size` in bytes."""
+    """The one function the core calls per object, and what it needs. `stack_size` in bytes.
+
+    `options` are what all tile code of the kernel is compiled with beside its text.
+    """
 
     function: str
     stack_size: int
     scratch: tuple[Scratch, ...]
+    options: CodeOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +167,7 @@ def load_spec(folder: Path, overrides: Mapping[str, int] | None = None) -> Kerne
         targets=_targets(top),
         sizes=sizes,
         buffers=tuple(_buffer(table, sizes) for table in top.tables("buffers")),
-        core=_core(top.table("core")),
+        core=_core(top.table("core"), folder),
         tolerances={name: _tolerance(table) for name, table in top.table("tolerance").subtables()},
         cases=tuple(_case(table) for table in top.tables("cases")),
         sound=_sound(top.table("sound"), sizes) if "sound" in top.values else None,
@@ -297,11 +302,12 @@ def _extent(table: Table, extent: str | int, sizes: Mapping[str, int]) -> int:
     return value
 
 
-def _core(table: Table) -> Core:
+def _core(table: Table, folder: Path) -> Core:
     core = Core(
         function=_identifier(table, "function"),
         stack_size=table.integer("stack_size", DEFAULT_STACK_BYTES),
         scratch=tuple(_scratch(entry) for entry in table.tables("scratch", required=False)),
+        options=_options(table, folder),
     )
     table.finish()
     memory = TILE_KINDS[CORE].memory_bytes
@@ -314,6 +320,15 @@ def _core(table: Table) -> Core:
             fix="write `stack_size = 1024`, or more if the tile function's frames need it",
         )
     return core
+
+
+def _options(table: Table, folder: Path) -> CodeOptions:
+    """Whether the folders are there is asked by who compiles: on another machine a pair may be all there is."""
+    defines = table.optional_texts("defines")
+    includes = tuple(folder / name for name in table.optional_texts("includes"))
+    if defines:
+        check_defines(defines, table.place("defines"))
+    return CodeOptions(defines, includes)
 
 
 def _scratch(table: Table) -> Scratch:

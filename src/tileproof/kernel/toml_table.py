@@ -235,6 +235,11 @@ class Table:
         """A list of texts, not empty."""
         return tuple(self._items(key, (str,), "texts in quotes"))
 
+    def optional_texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; none where the key is not there."""
+        self._asked.add(key)
+        return self.texts(key) if key in self.values else ()
+
     def names_or_integers(self, key: str) -> tuple[int | str, ...]:
         """A list of whole numbers and names of some, not empty."""
         return tuple(self._items(key, (str, int), "whole numbers or names of sizes"))

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from tileproof import library
+from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.sandbox.programs import run_program
@@ -62,9 +63,11 @@ def note(
     aie_arch: int,
     headers: Mapping[str, str] = MappingProxyType({}),
     folders: Mapping[str, Path] = MappingProxyType({}),
+    options: CodeOptions = NO_OPTIONS,
 ) -> Noted:
-    """Preprocess and compile texts by file name, and read what the compiler notes. `headers` are what they include, by
-    that name; what else they include in quotes is looked for in `folders`, which name the one where a file lies."""
+    """Preprocess and compile texts by file name with `options`, and read what the compiler notes. `headers` are what
+    they include, by that name; what else they include in quotes is looked for in `folders`, which name the one where a
+    file lies."""
     try:
         cxx = find_cxx()
     except Problem as problem:
@@ -73,7 +76,7 @@ def note(
         folder = Path(name)
         for file, text in {**headers, **tile_code}.items():
             (folder / PurePosixPath(file).name).write_text(text, encoding="utf-8")
-        asked = [_Asked(file, folder, cxx, aie_arch, folders.get(file)) for file in tile_code]
+        asked = [_Asked(file, folder, cxx, aie_arch, folders.get(file), options) for file in tile_code]
         try:
             left = {one.file: one.preprocessed() for one in asked}
         except _NotDoneError as not_done:
@@ -99,6 +102,7 @@ class _Asked:
     cxx: CxxCompiler
     aie_arch: int
     beside: Path | None
+    options: CodeOptions
 
     def preprocessed(self) -> str:
         return self._run(preprocess_flags(self.cxx, self.aie_arch)).stdout
@@ -108,10 +112,11 @@ class _Asked:
         return self._run((*note_flags(self.cxx, self.aie_arch), "-c")).stderr
 
     def _run(self, flags: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        includes = ["-I", str(library.include_dir()), *(("-iquote", str(self.beside.resolve())) if self.beside else ())]
-        command = [*self.cxx.command, *flags, *includes, PurePosixPath(self.file).name]
+        includes = ("-I", str(library.include_dir()), *(("-iquote", str(self.beside.resolve())) if self.beside else ()))
+        command = [*self.cxx.command, *flags, *includes, *self.options.flags, PurePosixPath(self.file).name]
+        folder, reads = self.folder, self.options.includes
         try:
-            done = run_program(command, cwd=self.folder, writes=(self.folder,), timeout_s=_TIMEOUT_S)
+            done = run_program(command, cwd=folder, writes=(folder,), reads=reads, timeout_s=_TIMEOUT_S)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise _NotDoneError(f"{self.cxx.command[0]} does not take {self.file}: {error}") from None
         if done.returncode:

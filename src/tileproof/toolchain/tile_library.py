@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tileproof import library
+from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.sandbox.programs import run_program
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
@@ -28,13 +29,16 @@ class CompiledTileCode:
     graphs: tuple[str, ...]
 
 
-def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) -> CompiledTileCode:
+def compile_tile_code(
+    files: Sequence[Path], aie_arch: int, cxx: CxxCompiler, options: CodeOptions = NO_OPTIONS
+) -> CompiledTileCode:
     """The shared library of these C++ files, with the checks of every access; a `Problem` with the compiler's words."""
     with tempfile.TemporaryDirectory(prefix="tileproof-tile-code-") as name:
         folder = Path(name)
         for runtime, text in library.runtime_texts().items():
             (folder / runtime).write_text(text, encoding="utf-8")
-        flags = (*TILE_CODE_FLAGS, *cxx.check_flags, f"-D__AIE_ARCH__={aie_arch}", "-I", str(library.include_dir()))
+        flags = (*TILE_CODE_FLAGS, *cxx.check_flags, f"-D__AIE_ARCH__={aie_arch}")
+        flags = (*flags, "-I", str(library.include_dir()), *options.flags)
         objects = [f"{number}.o" for number in range(len(files))]
         for file, made in zip(files, objects, strict=True):
             listing = f"{made.removesuffix('.o')}.s"
@@ -43,7 +47,8 @@ def compile_tile_code(files: Sequence[Path], aie_arch: int, cxx: CxxCompiler) ->
                 ("-c", listing, "-o", made),
             ):
                 command = (*cxx.command, *arguments)
-                _run(command, folder, "compile-failed", f"{file} does not compile", file.resolve())
+                reads = (file.resolve(), *options.includes)
+                _run(command, folder, "compile-failed", f"{file} does not compile", *reads)
         checks = ("tileproof_checks.cc", "-o", "tileproof_checks.o")
         _run(
             (*cxx.command, *RUNTIME_FLAGS, "-c", *checks),

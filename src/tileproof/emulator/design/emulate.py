@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.device_model import device_named
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES, DType
@@ -92,6 +93,7 @@ def emulate(
     tile_code: Sequence[Path] | Library = (),
     arguments: Mapping[int, str] | None = None,
     *,
+    options: CodeOptions = NO_OPTIONS,
     target: str | None = None,
     sequence: str | None = None,
     runs: int = 1,
@@ -100,7 +102,8 @@ def emulate(
 ) -> Emulation:
     """Run `sequence` (the first one without a name) of the design in `text`, `runs` times in one context.
 
-    `tile_code` are C++ files, or what they were compiled to. `target` is a device to use instead of the design's.
+    `tile_code` are C++ files, compiled with `options`, or what they were compiled to. `target` is a device to use
+    instead of the design's.
 
     `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
     `random`, the last three with `:4096xi8` to be sure of the type; what mlir-aie appends for traces begins as zeros,
@@ -114,7 +117,7 @@ def emulate(
     words = sequence_words(design, chosen)
     before = _initial(chosen, arguments or {})
     room = _room_for_traces(chosen)
-    code = GivenCode(tile_code) if isinstance(tile_code, Library) else given_code(tile_code, design)
+    code = GivenCode(tile_code) if isinstance(tile_code, Library) else given_code(tile_code, design, options)
     besides = () if manner.as_hardware else code.faults
     with process() as child:
         child.set_up(design, code.library, manner)

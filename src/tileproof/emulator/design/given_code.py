@@ -11,6 +11,7 @@ from tileproof.check.checked import Checked
 from tileproof.check.code import long_has_32_bits, may_be_unset, parameter_count, parameter_type
 from tileproof.check.stack import frames_beyond_stack
 from tileproof.check.tile_code import TileCode
+from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.diagnostic import Diagnostic
 from tileproof.emulator.design.described import described_library
 from tileproof.emulator.library import Library
@@ -31,7 +32,7 @@ class GivenCode:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def given_code(files: Sequence[Path], lowered: LoweredDesign) -> GivenCode:
+def given_code(files: Sequence[Path], lowered: LoweredDesign, options: CodeOptions = NO_OPTIONS) -> GivenCode:
     """Compile C++ files for the design; a `Problem` for what cannot be."""
     if not files:
         return GivenCode()
@@ -43,8 +44,8 @@ def given_code(files: Sequence[Path], lowered: LoweredDesign) -> GivenCode:
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files}
     arch = lowered.device.aie_arch
     with ThreadPoolExecutor(1) as beside:  # each of the two waits for a compiler
-        asked = beside.submit(note, texts, arch, folders={path.name: path.parent for path in files})
-        compiled = compile_tile_code(files, arch, find_cxx())
+        asked = beside.submit(note, texts, arch, folders={path.name: path.parent for path in files}, options=options)
+        compiled = compile_tile_code(files, arch, find_cxx(), options)
         noted = asked.result()
     library = described_library(compiled, texts, left=noted.left)
     return _judged(library, texts, lowered, noted)
