@@ -754,8 +754,8 @@ def test_check_finds_a_transfer_in_the_bd_of_traces() -> None:
 
 
 def test_a_host_is_told_of_the_argument_that_is_appended() -> None:
-    _, interface, _ = lower_for_host(through(reuses=False), "d.mlir", Banks())
-    _, other, _ = lower_for_host(through(reuses=True), "d.mlir", Banks())
+    _, interface, _ = lower_for_host(through(reuses=False), "d.mlir", Banks(), ())
+    _, other, _ = lower_for_host(through(reuses=True), "d.mlir", Banks(), ())
 
     assert (interface.buffers, other.buffers) == (3, 2)
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +89,11 @@ def tile_sources(spec: KernelSpec, texts: Mapping[str, str]) -> list[str]:
             fix=f'write tile.cc with `extern "C" void {spec.core.function}(...)`',
         )
     return sources
+
+
+def objects_of(sources: Iterable[str]) -> tuple[str, ...]:
+    """The object files that a build makes of files of tile code."""
+    return tuple(source.removesuffix(".cc") + ".o" for source in sources)
 
 
 def headers_in(texts: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tileproof import library
@@ -15,6 +15,7 @@ from tileproof.build.plan import (
     digest_of,
     headers_in,
     include_variables,
+    objects_of,
     option_words,
     tile_sources,
 )
@@ -52,7 +53,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
             *(_note(source, compiling) for source in sources),
             _compile_checks(),
             _link(sources, cxx),
-            _lower(insts, tuple(banks)),
+            _lower(insts, tuple(banks), objects_of(sources)),
             _warn(code),
             _package(variant, xclbin, insts, code, tuple(banks)),
         ),
@@ -122,11 +123,11 @@ class _Code:
         return [] if self.cxx.is_clang else [_noted_graph(source) for source in self.sources]
 
 
-def _lower(insts: str, banks: tuple[str, ...]) -> Step:
+def _lower(insts: str, banks: tuple[str, ...], objects: tuple[str, ...]) -> Step:
     return Step(
         name="lower",
         command=f"$python -P -m tileproof lower --design design.mlir --interface interface.json --insts {insts}"
-        " --lowered design.lowered" + "".join(f" --banks {name}" for name in banks),
+        f" --lowered design.lowered {_options({'--banks': banks, '--object': objects})}".rstrip(),
         inputs=("design.mlir", *banks, "tileproof.txt"),
         outputs=("interface.json", insts, "design.lowered"),
         text="lower the design",
@@ -152,7 +153,7 @@ def _warn(code: _Code) -> Step:
     )
 
 
-def _options(named: Mapping[str, list[str]]) -> str:
+def _options(named: Mapping[str, Sequence[str]]) -> str:
     return " ".join(f"{option} {name}" for option, names in named.items() for name in names)
 
 
@@ -268,7 +269,7 @@ def _compile_checks() -> Step:
 
 
 def _link(sources: list[str], cxx: CxxCompiler) -> Step:
-    objects = (*(source.removesuffix(".cc") + ".o" for source in sources), "tileproof_checks.o")
+    objects = (*objects_of(sources), "tileproof_checks.o")
     return Step(
         name="link",
         # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.

@@ -20,6 +20,7 @@ from tileproof.build.plan import (
     by_argument,
     digest_of,
     include_variables,
+    objects_of,
     option_words,
     tile_sources,
 )
@@ -73,7 +74,7 @@ def plan_npu_build(spec: KernelSpec, target: str, texts: Mapping[str, str], tool
             *(_compile(source, arch, option_words(spec.core.options)) for source in sources),
             *((_make_objects(tools, text), _place(tools)) if placed else ()),
             _lower(tools, design, text),
-            _hold(tools, tuple(banks)),
+            _hold(tools, tuple(banks), objects_of(sources)),
             _aiecc(tools, design, text, insts, sources),
             _stamp(tools, variant, xclbin, insts, tuple(banks)),
         ),
@@ -183,11 +184,13 @@ def _one_of_several(design: str) -> str | None:
     return (names[0] or "sequence") if len(names) > 1 else None
 
 
-def _hold(tools: MlirAie, banks: tuple[str, ...]) -> Step:
+def _hold(tools: MlirAie, banks: tuple[str, ...], objects: tuple[str, ...]) -> Step:
     return Step(
         name="hold",
         command=f"$python -P -m tileproof hold --design design.mlir --lowered {_LOWERED}"
-        f" --version {tools.version.name} --output {_HELD}" + "".join(f" --banks {name}" for name in banks),
+        f" --version {tools.version.name} --output {_HELD}"
+        + "".join(f" --object {name}" for name in objects)
+        + "".join(f" --banks {name}" for name in banks),
         inputs=("design.mlir", _LOWERED, *banks, "tileproof.txt"),
         outputs=(_HELD,),
         text="hold mlir-aie's lowering against tileproof's",
@@ -206,7 +209,7 @@ def _aiecc(tools: MlirAie, design: str, text: str, insts: str, sources: list[str
     )
     # The variables are quoted where they are defined; nothing else in the flags needs a shell's care.
     flags = " ".join(aiecc_flags(tools.driver, call))
-    objects = [source.removesuffix(".cc") + ".o" for source in sources]
+    objects = objects_of(sources)
     return Step(
         name="aiecc",
         command=f"$with_path $aiecc {flags}",

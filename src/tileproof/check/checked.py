@@ -24,13 +24,15 @@ class BuiltFile:
 class Checked:
     """A design, what it was lowered to (None where it could not be), and its tile code as far as it was given.
 
-    `noted` is what a compiler said of the tile code, if one was asked; `xclbin` and `insts` what was built.
+    `noted` is what a compiler said of the tile code, if one was asked; `objects` are the object files that the build
+    makes of it, None where a build of others makes them; `xclbin` and `insts` what was built.
     """
 
     design: Design
     lowered: LoweredDesign | None
     code: tuple[TileCode, ...]
     noted: Noted = field(default_factory=Noted)
+    objects: tuple[str, ...] | None = None
     xclbin: BuiltFile | None = None
     insts: BuiltFile | None = None
 

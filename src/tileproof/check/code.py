@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from itertools import pairwise
+from pathlib import Path, PurePosixPath
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import finding
@@ -24,6 +26,58 @@ def no_link_with(checked: Checked) -> Iterator[Diagnostic]:
                 function.place,
                 f"{core.tile} calls it, and neither its declaration nor the core has link_with",
             )
+
+
+def other_object(checked: Checked) -> Iterator[Diagnostic]:
+    """Of a kernel; whoever builds another design gives its objects what names they like."""
+    if checked.objects is None:
+        return
+    yield from objects_nobody_makes(checked.design, checked.objects)
+    made = {Path(code.name).with_suffix(".o").name: code for code in checked.code}
+    for core, function in _called(checked.design):
+        linked = _linked(core, checked.design)
+        holders = [name for name, code in made.items() if any(one.extern_c for one in code.defined(function.name))]
+        if holders and linked <= made.keys() and not linked & set(holders):
+            yield finding(
+                "TP508",
+                f"@{function.name} is in {holders[0]}, which {core.tile} is not linked with",
+                function.place,
+                f"it is linked with {', '.join(sorted(linked))}",
+                f'write `link_with = "{holders[0]}"` on the declaration of @{function.name}',
+            )
+
+
+def objects_nobody_makes(design: Design, objects: Sequence[str]) -> Iterator[Diagnostic]:
+    """Of link_with and link_files that count: the core's own, and those of functions that it calls."""
+    named = [(name, core.place, f"{core.tile} is linked with") for core in design.cores for name in _own_objects(core)]
+    for core, function in _called(design):
+        if function.link_with is not None:
+            named.append((function.link_with, function.place, f"{core.tile} calls @{function.name} of"))
+    for name, place, whose in named:
+        if _plain(name) not in objects:
+            near = get_close_matches(name, objects, n=1) or [*objects][:1]
+            yield finding(
+                "TP508",
+                f"the build makes no {name}",
+                place,
+                f"{whose} it, and the build makes {', '.join(objects)}",
+                f'write `link_with = "{near[0]}"`, or give the file of tile code that name' if near else None,
+            )
+
+
+def _own_objects(core: Core) -> list[str]:
+    return core.link_with.split(", ") if core.link_with is not None else []
+
+
+def _linked(core: Core, design: Design) -> set[str]:
+    """The names of all objects that a core is linked with."""
+    called = (function.link_with for caller, function in _called(design) if caller is core and function.link_with)
+    return {_plain(name) for name in (*_own_objects(core), *called)}
+
+
+def _plain(name: str) -> str:
+    """aiecc runs in the folder of the objects, for which `./` is another name."""
+    return str(PurePosixPath(name))
 
 
 def not_defined(checked: Checked) -> Iterator[Diagnostic]:
@@ -131,4 +185,4 @@ def _agree(declared: MemRef | str, written: Parameter) -> bool:
     return written.type == (kind, dtype.nbytes)
 
 
-CHECKS = (no_link_with, not_defined, parameter_count, parameter_type, may_be_unset, long_has_32_bits)
+CHECKS = (no_link_with, other_object, not_defined, parameter_count, parameter_type, may_be_unset, long_has_32_bits)

@@ -44,6 +44,7 @@ def check_design(
     options: CodeOptions = NO_OPTIONS,
     compile_code: bool = False,
     noted: Noted | None = None,
+    objects: tuple[str, ...] | None = None,
     xclbin: BuiltFile | None = None,
     insts: BuiltFile | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -52,8 +53,8 @@ def check_design(
 
     `headers` are what tile code includes, by that name, `folders` where a file of it lies. With `compile_code` the
     host's compiler is asked what it notes of the tile code with `options`, unless that is known as `noted`; where it
-    could not be, is said. `xclbin` and `insts` are held against the design. Raises `Problem` for an xclbin that is
-    none.
+    could not be, is said. `objects` are the object files that the build makes, if they are known; `xclbin` and `insts`
+    are held against the design. Raises `Problem` for an xclbin that is none.
     """
     try:
         design = read_design(text, name)
@@ -71,7 +72,9 @@ def check_design(
     if noted.why_not:
         say(f"the tile code is read as text, every branch of an #if and no macro: {noted.why_not}")
     files = tuple(TileCode(file, source, headers, noted.left.get(file)) for file, source in tile_code.items())
-    checked = Checked(design=design, lowered=lowered, code=files, noted=noted, xclbin=xclbin, insts=insts)
+    checked = Checked(
+        design=design, lowered=lowered, code=files, noted=noted, objects=objects, xclbin=xclbin, insts=insts
+    )
     # Two cores may share a function, and one finding about it is enough.
     found = dict.fromkeys(
         [*(note.said for note in design.notes), *(finding for check in CHECKS for finding in check(checked))]

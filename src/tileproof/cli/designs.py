@@ -197,6 +197,7 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Diagnostic, ...], in
         headers=one.headers,
         folders=one.folders,
         options=one.options,
+        objects=one.objects,
         compile_code=True,
         say=say,
         xclbin=built.get("xclbin"),
@@ -215,6 +216,7 @@ class _Subject:
     headers: dict[str, str] = field(default_factory=dict)
     folders: dict[str, Path] = field(default_factory=dict)  # where a file of tile code lies, of what was not rendered
     options: CodeOptions = field(default_factory=CodeOptions)
+    objects: tuple[str, ...] | None = None  # that a build makes of a kernel's tile code
     located: Callable[[Diagnostic], Diagnostic] = lambda found: found  # with the template's line, of what was rendered
 
 
@@ -250,6 +252,7 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
             fix="leave it out, or name a FILE.mlir",
         )
     _options_of(arguments)
+    from tileproof.build.plan import objects_of
     from tileproof.build.prepare import check_kernel_includes, render_kernel
 
     request = build_request_of(arguments)
@@ -264,6 +267,7 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
         tile_code={_place_of(own, folder, name, text): text for name, text in rendered.tile_code.items()},
         headers=rendered.headers,
         options=rendered.spec.core.options,
+        objects=objects_of(rendered.tile_code),
         located=rendered.located,
     )
 

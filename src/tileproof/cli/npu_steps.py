@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tileproof.cli.shared import mlir_aie_version
-from tileproof.cli.steps import banks_option, banks_read, step
+from tileproof.cli.steps import banks_option, banks_read, objects_option, step
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
@@ -21,6 +21,7 @@ def add_commands(commands: Commands) -> None:
     parser = step(commands, "hold", _hold, "design lowered output")
     parser.add_argument("--version", type=mlir_aie_version, required=True)
     banks_option(parser)
+    objects_option(parser)
     parser = step(commands, "stamp", _stamp, "design held built insts addresses lowered xclbin notes")
     parser.add_argument("--version", type=mlir_aie_version, required=True)
     parser.add_argument("--variant", required=True)
@@ -47,14 +48,17 @@ def _place(arguments: argparse.Namespace) -> None:
 
 
 def _hold(arguments: argparse.Namespace) -> None:
+    from tileproof.build.lowered import refuse_other_objects
     from tileproof.check.unrolled import wrongly_unrolled
     from tileproof.files import write_atomically
     from tileproof.lowering.held import hold, lowered_as
 
     design, lowered = arguments.design, arguments.lowered
     text, banks = design.read_text(), banks_read(arguments)
+    ours = lowered_as(text, design.name, arguments.version)
+    refuse_other_objects(ours.design, arguments.object)
     told = hold(text, design.name, lowered.read_text(), str(lowered), arguments.version, banks)
-    told += wrongly_unrolled(lowered_as(text, design.name, arguments.version))
+    told += wrongly_unrolled(ours)
     write_atomically(arguments.output, (json.dumps({"warnings": told}) + "\n").encode())
 
 

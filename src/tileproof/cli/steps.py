@@ -85,6 +85,7 @@ def step(
 def _add_lower(commands: Commands) -> None:
     parser = step(commands, "lower", _lower, "design interface insts lowered")
     banks_option(parser)
+    objects_option(parser)
 
 
 def _lower(arguments: argparse.Namespace) -> None:
@@ -92,7 +93,8 @@ def _lower(arguments: argparse.Namespace) -> None:
     from tileproof.files import write_atomically
 
     banks = banks_read(arguments)
-    insts, interface, lowered = lower_for_host(arguments.design.read_text(), arguments.design.name, banks)
+    design = arguments.design
+    insts, interface, lowered = lower_for_host(design.read_text(), design.name, banks, arguments.object)
     write_atomically(arguments.insts, insts)
     write_atomically(arguments.lowered, lowered)
     write_atomically(arguments.interface, interface.to_json().encode())
@@ -105,6 +107,7 @@ def _add_warn(commands: Commands) -> None:
 
 
 def _warn(arguments: argparse.Namespace) -> None:
+    from tileproof.build.plan import objects_of
     from tileproof.check.run import check_design
     from tileproof.files import write_atomically
     from tileproof.toolchain.noted import read_notes
@@ -116,6 +119,7 @@ def _warn(arguments: argparse.Namespace) -> None:
         arguments.design.name,
         texts,
         headers=_texts(arguments.header),
+        objects=objects_of(texts),
         noted=replace(noted, left=_left(arguments, texts)),
     )
     told = [f"{one.place}: {one.what} ({one.id}); {one.fix}" for one in found if one.severity != "note"]
@@ -129,6 +133,11 @@ def _texts(paths: Sequence[Path]) -> dict[str, str]:
 def _left(arguments: argparse.Namespace, texts: Iterable[str]) -> dict[str, str]:
     """What the preprocessor leaves of each file of tile code."""
     return dict(zip(texts, _texts(arguments.left).values(), strict=True))
+
+
+def objects_option(parser: argparse.ArgumentParser) -> None:
+    """The object files that the build makes of tile code."""
+    parser.add_argument("--object", action="append", default=[])
 
 
 def banks_option(parser: argparse.ArgumentParser) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from tileproof.diagnostic.checks_examples import (
     ACQUIRE_X,
     FIFO_Y,
+    KERNEL_CODE,
     SCRATCH,
     SEQUENCE,
     in_design,
     in_tile_code,
     with_more,
 )
-from tileproof.diagnostic.entry import Entry
+from tileproof.diagnostic.entry import Change, Entry, Example
 
 _DECLARED = "func.func private @step(memref<64xi32>, memref<64xi32>, memref<32xi32>) "
 _LINKED = 'attributes {link_with = "tile.o"}'
@@ -89,6 +90,24 @@ CODE = (
         "word.",
         fix="say how many bits there are to be: int32_t, or int64_t, which a core computes in two halves",
         example=in_tile_code(("    doubled(small, y);", "    doubled(small, y);\n    y[0] = long(x[0]);")),
+    ),
+    Entry(
+        id="TP508",
+        name="other-object",
+        severity="error",
+        sentence="A core of a kernel is to be linked with an object file that the build does not make.",
+        cause="A build makes `tile.o` of tile.cc. On the emulator all tile code is one library, whatever its files are "
+        "called; for an NPU each core is linked with the files that link_with names, and the linker would be the first "
+        "to miss one, or a function in it. A design that is no kernel's has objects of whatever name its Makefile "
+        "gives them, and is not held to this.",
+        fix="let link_with name an object that the build makes, or give the file of tile code that name",
+        example=Example(
+            command="tileproof check double --kernels kernels",
+            changes=(
+                Change("kernels/double/tile.cc", KERNEL_CODE, ""),
+                Change("kernels/double/double.cc", "", KERNEL_CODE),
+            ),
+        ),
     ),
 )
 

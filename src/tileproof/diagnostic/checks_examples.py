@@ -16,6 +16,18 @@ SEQUENCE = "    aie.runtime_sequence @run(%a: memref<256xi32>, %b: memref<256xi3
 FROM_A = "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1])"
 FROM_A_WHOLE = FROM_A + " {id = 1 : i64, metadata = @x} : memref<256xi32>"
 
+# The tile code of the kernel among the examples, whole.
+KERNEL_CODE = """#include <aie_api/aie.hpp>
+#include <cstdint>
+
+#include "constants.hpp"
+
+extern "C" void double_tile(int32_t *x, int32_t *y) {
+    for (int i = 0; i < count; ++i)
+        y[i] = 2 * x[i] + 1;
+}
+"""
+
 
 def in_design(*changes: tuple[str, str]) -> Example:
     """Each change is what is right, and what is wrong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tileproof.diagnostic.checks_examples import KERNEL_CODE
 from tileproof.diagnostic.entry import Change, Entry, Example
 
 _SHOW = "tileproof show double --kernels kernels"
@@ -367,17 +368,6 @@ PYTHON = (
     ),
 )
 
-_TILE_CODE = """#include <aie_api/aie.hpp>
-#include <cstdint>
-
-#include "constants.hpp"
-
-extern "C" void double_tile(int32_t *x, int32_t *y) {
-    for (int i = 0; i < count; ++i)
-        y[i] = 2 * x[i] + 1;
-}
-"""
-
 TEMPLATES = (
     _refusal(
         "template-syntax",
@@ -415,7 +405,7 @@ TEMPLATES = (
         "A kernel has no tile code.",
         "write tile.cc with the function that [core] names",
         "The core calls a function of C++, and no file of the kernel ends in .cc or .cc.j2.",
-        _file("tile.cc", _TILE_CODE, "", "tileproof build double --kernels kernels"),
+        _file("tile.cc", KERNEL_CODE, "", "tileproof build double --kernels kernels"),
     ),
     _refusal(
         "bad-define",
