@@ -6,9 +6,13 @@ import math
 import subprocess
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
+from small_kernel import build_small
 
+from tileproof.cli import main
+from tileproof.library import data_dir
 from tileproof.toolchain.cxx import TILE_CODE_FLAGS, find_cxx
 
 INCLUDE = Path(__file__).resolve().parent.parent / "src/tileproof/emulator/include"
@@ -31,6 +35,8 @@ def compiled(tmp_path: Path, code: str, target: str = "npu1", *flags: str) -> su
     )
 
 
+DESIGN = (data_dir("examples") / "design.mlir").read_text()
+BF16_DESIGN = DESIGN.replace("xi32>", "xbf16>")
 PRINT = "#include <cstdio>\n#include <aie_api/aie.hpp>\n"
 
 
@@ -279,3 +285,112 @@ def test_the_table_of_inverses_is_within_four_tenths_of_a_percent(tmp_path: Path
     assert np.max(np.abs(inverse[normal] * x[normal] - 1)) <= 0.004
     assert [inverse[0], inverse[128], inverse[256]] == [1.0, 0.5, 4.0]
     assert math.isclose(inverse[10], 1 / float(x[10]), rel_tol=0.004)
+
+
+# --- a choice between a bfloat16 and another number
+
+
+def emulated(tmp_path: Path, design: str, code: str, x: np.ndarray) -> int:
+    (tmp_path / "design.mlir").write_text(design)
+    (tmp_path / "tile.cc").write_text(code)
+    np.save(tmp_path / "x.npy", x)
+    command = ["emulate", str(tmp_path / "design.mlir"), "--tile-code", str(tmp_path / "tile.cc")]
+    arguments = ["--arg", f"0={tmp_path / 'x.npy'}", "--arg", "1=zeros"]
+    return main([*command, *arguments, "--save", f"1={tmp_path / 'y.npy'}"])
+
+
+CHOICES = """
+#include <aie_api/aie.hpp>
+#define LARGER(a, b) \\
+    ((a) > (b) ? (a) : (b))
+template <typename T> T not_below(T x, float low) {
+    return x > low ? x
+                   : low;
+}
+template <typename T> struct pair { T first, second; };
+extern "C" void step(bfloat16 *x, bfloat16 *y, bfloat16 *) {
+    for (int i = 0; i < 64; i += 8) {
+        y[i] = x[i] > 0 ? x[i] : 0;
+        y[i + 1] = x[i + 1] > 0 ? 0.5f : x[i + 1];
+        float wide = LARGER(x[i + 2], 0.1f);
+        y[i + 2] = wide == 0.1f ? 1.0f : wide;
+        y[i + 3] = not_below(x[i + 3], -1.0f) + not_below(float(x[i + 3]), 8.0f);
+        y[i + 4] = (x[i + 4] > 1.0f) ? (x[i + 4] < 2 ? x[i + 4] : 2.0f) : x[i + 4];
+        y[i + 5] = x[i + 5] < 0 ? pair<bfloat16>{x[i + 5], 1.0f}.first : LARGER("?:"[0] - '?', 3);
+        const aie::vector<bfloat16, 16> v = aie::load_v<16>(x);
+        y[i + 6] = i > 8 ? v[6] : 7.0f;
+        y[i + 7] = i > 8 ? v.get(7) : bfloat16(2.0f);
+    }
+}
+"""
+
+
+def chosen(x: np.ndarray) -> np.ndarray:
+    """What `step` of CHOICES answers, by plain arithmetic."""
+    y = x.copy()
+    for i in range(0, 64, 8):
+        y[i] = max(x[i], 0)
+        y[i + 1] = 0.5 if x[i + 1] > 0 else x[i + 1]
+        y[i + 2] = x[i + 2] if x[i + 2] > 0.1 else 1
+        y[i + 3] = max(x[i + 3], -1) + max(x[i + 3], 8)
+        y[i + 4] = min(x[i + 4], 2)
+        y[i + 5] = x[i + 5] if x[i + 5] < 0 else 3
+        y[i + 6] = x[6] if i > 8 else 7
+        y[i + 7] = x[7] if i > 8 else 2
+    return y
+
+
+def test_a_choice_between_a_bfloat16_and_another_number_is_as_of_a_builtin_type(tmp_path: Path) -> None:
+    """In a function, a macro, a template, nested, over lines, with a lane, beside colons and marks of other things."""
+    x = np.arange(-128, 128).astype(ml_dtypes.bfloat16) / 16
+    assert emulated(tmp_path, BF16_DESIGN, CHOICES, x) == 0
+    y = np.load(tmp_path / "y.npy").view(ml_dtypes.bfloat16)
+    for part in range(0, 256, 64):
+        assert y[part : part + 64].tolist() == chosen(x[part : part + 64].astype(np.float32)).tolist()
+
+
+def test_what_else_is_wrong_beside_a_choice_is_told_as_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = CHOICES.replace("y[i + 7] =", "y[i + 7] += nobody +")
+    assert emulated(tmp_path, BF16_DESIGN, wrong, np.zeros(256, ml_dtypes.bfloat16)) == 1
+    said = capsys.readouterr().err
+    line = 1 + [("nobody" in text) for text in wrong.splitlines()].index(True)
+    assert f"tile.cc:{line}:21: error: 'nobody' was not declared" in said.replace("\u2018", "'").replace("\u2019", "'")
+    assert "different types" not in said
+
+
+def test_a_kernel_with_such_a_choice_is_built_and_its_stack_noted(tmp_path: Path) -> None:
+    choice = "for (int i = 0; i < count; ++i) {\n    const bfloat16 v = float(x[i]);\n    y[i] = v > 0 ? v : 0.0f;\n  }"
+    built = build_small(tmp_path, "choosing", body=choice)
+    assert built.xclbin.is_file()
+    again = build_small(tmp_path, "choosing", body=choice)
+    assert not again.worked, "its steps leave what they promise"
+
+
+# --- arguments and objects of people's designs
+
+
+COPY = 'extern "C" void step(uint8_t *x, uint8_t *y, uint8_t *) {{ for (int i = 0; i < {to}; ++i) y[i] = x[i]; }}'
+
+
+def test_an_integer_argument_may_be_signed_or_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """MLIR's i8 says nothing of a sign; another width is another type."""
+    design = DESIGN.replace("xi32>", "xi8>")
+    assert emulated(tmp_path, design, COPY.format(to=64), np.arange(256).astype(np.uint8)) == 0
+    assert np.load(tmp_path / "y.npy").view(np.uint8).tolist() == list(range(256))
+    assert emulated(tmp_path, design, COPY.format(to=64), np.arange(256).astype(np.uint16)) == 2
+    assert "the file has uint16 of shape (256,), and the sequence wants memref<256xi8>" in capsys.readouterr().err
+
+
+def test_what_fills_up_the_last_word_of_an_object_need_not_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An answer of one int8 takes an object of four, since a DMA moves words; a word less is told."""
+    design = DESIGN.replace("xi32>", "xi8>")
+    x = np.arange(256).astype(np.int8)
+    assert emulated(tmp_path, design, COPY.format(to=61), x) == 0
+    assert emulated(tmp_path, design, COPY.format(to=60), x) == 1
+    assert "4 of the 64 elements that are sent, the first of them element 60" in capsys.readouterr().out
+    assert emulated(tmp_path, design, COPY.format(to=64).replace("y[i] = x[i]", "if (i != 62) y[i] = x[i]"), x) == 0
+    assert emulated(tmp_path, design, COPY.format(to=64).replace("y[i] = x[i]", "if (i != 59) y[i] = x[i]"), x) == 1

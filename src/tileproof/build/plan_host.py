@@ -191,13 +191,27 @@ def _compile(source: str, compiling: _Compiling) -> Step:
     checks = " ".join(cxx.check_flags)
     return Step(
         name=f"compile_{stem}",
-        command=f"$cxx {shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={compiling.arch} {compiling.includes}"
-        f" {compiling.prefixes} -MD -MF {stem}.o.d -MT {stem}.o -S {source}"
-        f" -o {_listing(source)} && $cxx -c {_listing(source)} -o {stem}.o",
+        command=_settling(
+            f"{shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={compiling.arch} {compiling.includes}"
+            f" {compiling.prefixes} -MD -MF {stem}.o.d -MT {stem}.o -S",
+            source,
+            _listing(source),
+        )
+        + f" && $cxx -c {_listing(source)} -o {stem}.o",
         inputs=(source, "cxx.txt"),
         outputs=(f"{stem}.o", _listing(source), *(() if cxx.is_clang else (_graph(source),))),
         depfile=f"{stem}.o.d",
         text=f"compile {source}",
+    )
+
+
+def _settling(flags: str, source: str, made: str) -> str:
+    """A compilation; where it fails at a bfloat16, once more with its choices settled (toolchain/choices.py)."""
+    tell = """printf '%s\\n' "$$words\""""
+    settle = f"$python -P -m tileproof settle --source {source} --made {made} -- {flags}"
+    return (
+        f'if words=$$($cxx {flags} {source} -o {made} 2>&1); then test -z "$$words" || {tell};'
+        f' else case "$$words" in *bfloat16*) {settle};; *) {tell}; false;; esac; fi'
     )
 
 
@@ -230,10 +244,10 @@ def _note(source: str, compiling: _Compiling) -> Step:
     to say, and an empty file would be taken for none."""
     stem, cxx = source.removesuffix(".cc"), compiling.cxx
     flags = shlex.join(note_flags(cxx, compiling.arch))
+    compile_it = f"{flags} {compiling.includes} -MD -MF {stem}.noted.d -MT {_said(source)} -c"
     return Step(
         name=f"note_{stem}",
-        command=f"{{ echo noted; $cxx {flags} {compiling.includes} -MD -MF {stem}.noted.d"
-        f" -MT {_said(source)} -c {source} -o {stem}.noted.o; }} > {_said(source)} 2>&1 || :",
+        command=f"{{ echo noted; {_settling(compile_it, source, f'{stem}.noted.o')}; }} > {_said(source)} 2>&1 || :",
         inputs=(source, "cxx.txt"),
         outputs=(_said(source), *(() if cxx.is_clang else (_noted_graph(source),))),
         depfile=f"{stem}.noted.d",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from tileproof.cli.bug import bug, kept
 from tileproof.cli.shared import add_command, answer
 from tileproof.cli.shortage import shortage
 from tileproof.errors import EXIT_NOT_HERE, Problem
+from tileproof.sandbox.programs import run_program
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    for add in (_add_doctor, _add_lower, _add_warn, _add_package):
+    for add in (_add_doctor, _add_settle, _add_lower, _add_warn, _add_package):
         add(commands)
 
 
@@ -80,6 +82,32 @@ def step(
     for file in files.split():
         parser.add_argument(f"--{file}", type=Path, required=True)
     return parser
+
+
+def _add_settle(commands: Commands) -> None:
+    parser = step(commands, "settle", _settle, "source made")
+    parser.add_argument("flags", nargs="*")
+
+
+def _settle(arguments: argparse.Namespace) -> None:
+    """Compile a file of tile code that the compiler has refused, once what it cannot choose is settled."""
+    from tileproof.toolchain.choices import settled, without_dependencies
+    from tileproof.toolchain.cxx import find_cxx
+
+    cxx, flags = find_cxx(), arguments.flags
+    with tempfile.TemporaryDirectory(prefix="tileproof-settle-") as folder:
+        source = Path(folder) / f"{arguments.source.stem}.ii"
+        if settled(cxx, flags, arguments.source, Path.cwd(), source):
+            flags = without_dependencies(flags)
+        else:
+            source = arguments.source
+        done = run_program(
+            (*cxx.command, *flags, str(source), "-o", str(arguments.made)), cwd=Path.cwd(), is_one_text=True
+        )
+    if done.stdout:
+        answer(done.stdout.rstrip())
+    if done.returncode:
+        raise SystemExit(1)
 
 
 def _add_lower(commands: Commands) -> None:

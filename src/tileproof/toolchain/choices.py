@@ -29,7 +29,7 @@ _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"')
 _TEXTS = re.compile(
     r'R"(?P<end>[^()\\\s]{0,16})\(.*?\)(?P=end)"|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|::', re.DOTALL
 )
-_SIDE = "::aie::detail::beside<decltype({other})>({side})"
+_SIDE = " ::aie::detail::beside<decltype({other})>({side})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +41,47 @@ class _Choice:
     last: tuple[str, int, int]
 
 
-def settled(cxx: CxxCompiler, flags: Sequence[str], source: Path, folder: Path) -> Path | None:
-    """A preprocessed file in `folder` that compiles where `source` does but for such choices; None where it has none,
-    or where something else is wrong, too. `flags` are those of the compilation, which runs in `folder`."""
-    made = folder / f"{source.stem}.settled.ii"
-    done = _run(cxx, (*flags, "-E", str(source), "-o", made.name), folder, source)
-    changed = False
-    while done.returncode == 0:
-        choices = list(_choices(cxx, flags, made, folder))
-        if not choices:
-            return made if changed else None
+def may_settle(said: str) -> bool:
+    """Whether a compiler's words are worth a look: `settled` runs it twice and more."""
+    return "bfloat16" in said
+
+
+def settled(cxx: CxxCompiler, flags: Sequence[str], source: Path, cwd: Path, made: Path) -> bool:
+    """Whether `made`, a new file *.ii, is a preprocessed file that compiles where `source` does but for such choices.
+
+    `flags` are those of the compilation of `source`, which runs in `cwd`. What else is wrong is left as it is.
+    """
+    rest = without_dependencies(flags)
+    done = _run(cxx, (*flags, "-E", str(source), "-o", str(made)), cwd, source, made)
+    is_changed = False
+    while done.returncode == 0 and (choices := list(_choices(cxx, rest, made, cwd))):
         text = made.read_text(encoding="utf-8", errors="surrogateescape")
         after = _with_one_type(text, choices)
         if after == text:
-            return None
+            return False
         made.write_text(after, encoding="utf-8", errors="surrogateescape")
-        changed = True
-    return None
+        is_changed = True
+    return is_changed
 
 
-def _run(cxx: CxxCompiler, arguments: Sequence[str], folder: Path, source: Path) -> subprocess.CompletedProcess[str]:
-    return run_program((*cxx.command, *arguments), cwd=folder, writes=(folder,), reads=(source,), timeout_s=_TIMEOUT_S)
+def without_dependencies(flags: Sequence[str]) -> tuple[str, ...]:
+    """Flags for a file that is preprocessed, and includes nothing."""
+    skipped = {at + 1 for at, flag in enumerate(flags) if flag in ("-MF", "-MT")}
+    return tuple(flag for at, flag in enumerate(flags) if at not in skipped and flag not in ("-MD", "-MF", "-MT"))
 
 
-def _choices(cxx: CxxCompiler, flags: Sequence[str], made: Path, folder: Path) -> Iterator[_Choice]:
+def _run(cxx: CxxCompiler, arguments: Sequence[str], cwd: Path, *files: Path) -> subprocess.CompletedProcess[str]:
+    writes = (cwd, *(file.parent for file in files[1:]))
+    return run_program((*cxx.command, *arguments), cwd=cwd, writes=writes, reads=files, timeout_s=_TIMEOUT_S)
+
+
+def _choices(cxx: CxxCompiler, flags: Sequence[str], made: Path, cwd: Path) -> Iterator[_Choice]:
+    say: tuple[str, ...]
     if cxx.is_clang:
         say = ("-fno-caret-diagnostics", "-fdiagnostics-print-source-range-info", "-ferror-limit=0")
     else:
         say = ("-fdiagnostics-format=json", "-fmax-errors=0")
-    done = _run(cxx, (*flags, *say, "-fsyntax-only", made.name), folder, made)
+    done = _run(cxx, (*flags, *say, "-fsyntax-only", str(made)), cwd, made)
     return _told_by_clang(done.stderr) if cxx.is_clang else _told_by_gcc(done.stderr)
 
 
@@ -85,10 +97,9 @@ def _told_by_gcc(said: str) -> Iterator[_Choice]:
 def _told_by_clang(said: str) -> Iterator[_Choice]:
     for found in filter(None, map(_CLANG.match, said.splitlines())):
         if _CANNOT_CHOOSE.search(found["said"]) and "bfloat16" in found["said"]:
-            ends = [(int(line), int(after)) for line, after in re.findall(r"-(?:\d+:)?(\d+):(\d+)\}", found["ranges"])]
-            if ends:
-                line, after = max(ends)
-                yield _Choice((found["file"], int(found["line"]), int(found["column"])), ("", line, after - 1))
+            ends = [(int(line), int(after)) for line, after in re.findall(r"-(\d+):(\d+)\}", found["ranges"])]
+            mark = found["file"], int(found["line"]), int(found["column"])
+            yield from (_Choice(mark, ("", line, after - 1)) for line, after in sorted(ends)[-1:])
 
 
 def _with_one_type(text: str, choices: Sequence[_Choice]) -> str:
@@ -112,9 +123,14 @@ def _one_type(text: str, mark: int, end: int) -> str:
     colon = _colon(text, mark + 1, end)
     if colon is None:
         return text
-    first, second = text[mark + 1 : colon].strip(), text[colon + 1 : end].strip()
-    sides = _SIDE.format(other=second, side=first), _SIDE.format(other=first, side=second)
-    return f"{text[:mark]}? {sides[0]} : {sides[1]}{text[end:]}"
+    first, second = text[mark + 1 : colon], text[colon + 1 : end]
+    sides = (_SIDE.format(other=_on_one_line(b), side=a) for a, b in ((first, second), (second, first)))
+    return f"{text[:mark]}?{':'.join(sides)}{text[end:]}"
+
+
+def _on_one_line(text: str) -> str:
+    """For what is written once more, so that no line moves; line markers stay where they are."""
+    return " ".join(line for line in text.split("\n") if not line.startswith("#"))
 
 
 def _colon(text: str, at: int, end: int) -> int | None:

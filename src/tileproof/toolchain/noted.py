@@ -20,6 +20,7 @@ from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.sandbox.programs import run_program
+from tileproof.toolchain.choices import settled
 from tileproof.toolchain.cxx import PRELUDE_FLAGS, CxxCompiler, find_cxx
 from tileproof.toolchain.frames import Frames, read_frames
 from tileproof.toolchain.preprocessed import preprocess_flags
@@ -109,11 +110,23 @@ class _Asked:
 
     def compiled(self) -> str:
         """What the compiler says of it."""
-        return self._run((*note_flags(self.cxx, self.aie_arch), "-c")).stderr
+        flags = (*note_flags(self.cxx, self.aie_arch), "-c")
+        try:
+            return self._run(flags).stderr
+        except _NotDoneError:
+            made = self.folder / f"{PurePosixPath(self.file).stem}.settled.ii"
+            all_flags, source = (*flags, *self._includes, *self.options.flags), Path(PurePosixPath(self.file).name)
+            if not settled(self.cxx, all_flags, source, self.folder, made):
+                raise
+            return self._run(flags, made.name).stderr
 
-    def _run(self, flags: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        includes = ("-I", str(library.include_dir()), *(("-iquote", str(self.beside.resolve())) if self.beside else ()))
-        command = [*self.cxx.command, *flags, *includes, *self.options.flags, PurePosixPath(self.file).name]
+    @property
+    def _includes(self) -> tuple[str, ...]:
+        return ("-I", str(library.include_dir()), *(("-iquote", str(self.beside.resolve())) if self.beside else ()))
+
+    def _run(self, flags: Sequence[str], source: str = "") -> subprocess.CompletedProcess[str]:
+        named = source or PurePosixPath(self.file).name
+        command = [*self.cxx.command, *flags, *self._includes, *self.options.flags, named]
         folder, reads = self.folder, self.options.includes
         try:
             done = run_program(command, cwd=folder, writes=(folder,), reads=reads, timeout_s=_TIMEOUT_S)

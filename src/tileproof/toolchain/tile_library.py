@@ -12,6 +12,7 @@ from tileproof import library
 from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.sandbox.programs import run_program
+from tileproof.toolchain.choices import may_settle, settled
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 from tileproof.toolchain.meaning import Meaning, endless, killed, of_machine
 
@@ -42,13 +43,9 @@ def compile_tile_code(
         objects = [f"{number}.o" for number in range(len(files))]
         for file, made in zip(files, objects, strict=True):
             listing = f"{made.removesuffix('.o')}.s"
-            for arguments in (
-                (*flags, "-S", str(file.resolve()), "-o", listing),
-                ("-c", listing, "-o", made),
-            ):
-                command = (*cxx.command, *arguments)
-                reads = (file.resolve(), *options.includes)
-                _run(command, folder, "compile-failed", f"{file} does not compile", *reads)
+            _compile(cxx, flags, file, folder, listing, options.includes)
+            what = f"{file} does not compile"
+            _run((*cxx.command, "-c", listing, "-o", made), folder, "compile-failed", what)
         checks = ("tileproof_checks.cc", "-o", "tileproof_checks.o")
         _run(
             (*cxx.command, *RUNTIME_FLAGS, "-c", *checks),
@@ -64,6 +61,21 @@ def compile_tile_code(
         }
         graphs = tuple(path.read_text(errors="replace") for path in sorted(folder.glob("[0-9]*.ci")))
         return CompiledTileCode((folder / "tile.so").read_bytes(), listings, graphs)
+
+
+def _compile(
+    cxx: CxxCompiler, flags: Sequence[str], file: Path, folder: Path, listing: str, includes: Sequence[Path]
+) -> None:
+    source, what = file.resolve(), f"{file} does not compile"
+    try:
+        _run(
+            (*cxx.command, *flags, "-S", str(source), "-o", listing), folder, "compile-failed", what, source, *includes
+        )
+    except Problem as problem:
+        made = folder / f"{listing.removesuffix('.s')}.ii"
+        if not (may_settle(problem.diagnostic.why) and settled(cxx, flags, source, folder, made)):
+            raise
+        _run((*cxx.command, *flags, "-S", made.name, "-o", listing), folder, "compile-failed", what)
 
 
 def _run(command: Sequence[str], folder: Path, id: str, what: str, *reads: Path) -> None:
