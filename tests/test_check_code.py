@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import ml_dtypes
+import numpy as np
 import pytest
 from small_kernel import write_kernel
 
@@ -145,3 +147,146 @@ def test_both_toolchains_know_the_objects_that_they_make(tmp_path: Path) -> None
         assert step_of(plan, name).count("--object ") == 2
         assert "--object more.o" in step_of(plan, name)
         assert "--object tile.o" in step_of(plan, name)
+
+
+# Numbers
+
+# scaled(buffer, a, b, c, ...) -> a number, which the core writes beside what it was given.
+NUMBERS = """\
+module {{
+  aie.device({device}) {{
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    aie.objectfifo @in(%shim, {{%tile}}, 2 : i32) : !aie.objectfifo<memref<8x{type}>>
+    aie.objectfifo @out(%tile, {{%shim}}, 2 : i32) : !aie.objectfifo<memref<8x{type}>>
+    func.func private @scaled(memref<8x{type}>, {type}, i32, {type}, f32) -> {type} attributes {{link_with = "tile.o"}}
+    %core = aie.core(%tile) {{
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %two = arith.constant 2 : i32
+      %half = arith.constant 0.5 : f32
+      %vi = aie.objectfifo.acquire @in(Consume, 1) : !aie.objectfifosubview<memref<8x{type}>>
+      %i = aie.objectfifo.subview.access %vi[0] : !aie.objectfifosubview<memref<8x{type}>> -> memref<8x{type}>
+      %vo = aie.objectfifo.acquire @out(Produce, 1) : !aie.objectfifosubview<memref<8x{type}>>
+      %o = aie.objectfifo.subview.access %vo[0] : !aie.objectfifosubview<memref<8x{type}>> -> memref<8x{type}>
+      %a = memref.load %i[%c0] : memref<8x{type}>
+      %b = memref.load %i[%c1] : memref<8x{type}>
+      %sum = func.call @scaled(%o, %a, %two, %b, %half) : (memref<8x{type}>, {type}, i32, {type}, f32) -> {type}
+      memref.store %sum, %o[%c0] : memref<8x{type}>
+      aie.objectfifo.release @in(Consume, 1)
+      aie.objectfifo.release @out(Produce, 1)
+      aie.end
+    }}
+    aie.runtime_sequence(%x: memref<8x{type}>, %y: memref<8x{type}>) {{
+      aiex.npu.dma_memcpy_nd(%y[0, 0, 0, 0][1, 1, 1, 8][0, 0, 0, 1]) {{id = 0, metadata = @out}} : memref<8x{type}>
+      aiex.npu.dma_memcpy_nd(%x[0, 0, 0, 0][1, 1, 1, 8][0, 0, 0, 1]) {{id = 1, metadata = @in}} : memref<8x{type}>
+      aiex.npu.dma_wait {{symbol = @out}}
+    }}
+  }}
+}}
+"""
+SCALED = """\
+#include <aie_api/aie.hpp>
+#include <cstdint>
+extern "C" {cpp} scaled({cpp} *out, {cpp} a, int32_t n, {cpp} b, float f) {{
+    for (int i = 0; i < 8; ++i) out[i] = {cpp}(i);
+    out[1] = a;
+    out[2] = b;
+    out[3] = {cpp}(n);
+    out[4] = {cpp}(f * 8);
+    return {cpp}(a - b);
+}}
+"""
+TYPES = {"bf16": ("bfloat16", ml_dtypes.bfloat16), "f32": ("float", np.float32), "i32": ("int32_t", np.int32)}
+TYPES |= {"i8": ("int8_t", np.int8), "i16": ("int16_t", np.int16)}
+
+
+@pytest.mark.parametrize("device", ["npu1", "npu2"])
+@pytest.mark.parametrize("type_", TYPES)
+def test_numbers_reach_tile_code_and_come_back_as_they_are(type_: str, device: str, tmp_path: Path) -> None:
+    cpp, dtype = TYPES[type_]
+    (tmp_path / "d.mlir").write_text(NUMBERS.format(type=type_, device=device))
+    (tmp_path / "tile.cc").write_text(SCALED.format(cpp=cpp))
+    given = np.array([-100, 27, 3, 4, 5, 6, 7, 8]).astype(dtype)
+    np.save(tmp_path / "in.npy", given)
+    asked = ["emulate", str(tmp_path / "d.mlir"), "--tile-code", str(tmp_path / "tile.cc"), "--arg", "1=zeros"]
+
+    assert main([*asked, "--arg", f"0={tmp_path / 'in.npy'}", "--save", f"1={tmp_path / 'out.npy'}"]) == 0
+    out = np.load(tmp_path / "out.npy")
+    expected = np.array([-127, -100, 27, 2, 4, 5, 6, 7]).astype(dtype)
+    assert out.tobytes() == expected.tobytes()
+
+
+def test_bits_of_bf16_are_passed_and_not_their_value(tmp_path: Path) -> None:
+    """Those of infinity, of the smallest number and of minus zero, too."""
+    (tmp_path / "d.mlir").write_text(NUMBERS.format(type="bf16", device="npu1"))
+    (tmp_path / "tile.cc").write_text(SCALED.format(cpp="bfloat16").replace("a - b", "a"))
+    asked = ["emulate", str(tmp_path / "d.mlir"), "--tile-code", str(tmp_path / "tile.cc"), "--arg", "1=zeros"]
+    for bits in (0x7F80, 0xFF80, 0x0001, 0x8000, 0x3F81):
+        given = np.full(8, bits, np.uint16).view(ml_dtypes.bfloat16)
+        np.save(tmp_path / "in.npy", given)
+
+        assert main([*asked, "--arg", f"0={tmp_path / 'in.npy'}", "--save", f"1={tmp_path / 'out.npy'}"]) == 0
+        assert np.load(tmp_path / "out.npy").view(np.uint16)[:3].tolist() == [bits] * 3
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_the_types_of_numbers_agree(type_: str) -> None:
+    code = {"tile.cc": SCALED.format(cpp=TYPES[type_][0])}
+
+    assert check_design(NUMBERS.format(type=type_, device="npu1"), "d.mlir", code, compile_code=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "what"),
+    [
+        ("bfloat16 a", "float a", "parameter 2 of @scaled is `float a` in the tile code"),
+        ("bfloat16 b", "int16_t b", "parameter 4 of @scaled is `int16_t b` in the tile code"),
+        ("bfloat16 b", "const bfloat16 &b", "parameter 4 of @scaled is `const bfloat16 & b` in the tile code"),
+        ("bfloat16 a", "bfloat16 *a", "parameter 2 of @scaled is `bfloat16 *a` in the tile code"),
+        ('"C" bfloat16', '"C" float', "@scaled returns `float` in the tile code"),
+        ('"C" bfloat16', '"C" int16_t', "@scaled returns `int16_t` in the tile code"),
+        ('"C" bfloat16', '"C" void', "@scaled returns `void` in the tile code"),
+        ('"C" bfloat16', '"C" bfloat16 *', "@scaled returns `bfloat16 *` in the tile code"),
+    ],
+)
+def test_a_number_of_another_type_is_told(right: str, wrong: str, what: str) -> None:
+    code = {"tile.cc": changed((right, wrong), text=SCALED.format(cpp="bfloat16"))}
+    (found,) = check_design(NUMBERS.format(type="bf16", device="npu1"), "d.mlir", code)
+
+    assert (found.id, found.what) == ("TP504", what)
+    assert str(found.place) == "tile.cc:3:" + str(len(f"extern {wrong} ") + 1 if '"C"' in wrong else 21)
+    assert found.why.startswith("the design declares bf16 at d.mlir:7:5")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '__attribute__((noinline)) extern "C" bfloat16',
+        'extern "C" __attribute__((noinline)) bfloat16',
+        'extern "C" [[gnu::noinline]] bfloat16',
+        'extern "C" inline bfloat16',
+    ],
+)
+def test_what_stands_before_a_result_says_nothing_of_its_type(head: str) -> None:
+    code = {"tile.cc": changed(('extern "C" bfloat16', head), text=SCALED.format(cpp="bfloat16"))}
+
+    assert check_design(NUMBERS.format(type="bf16", device="npu1"), "d.mlir", code) == ()
+
+
+def test_a_design_may_pass_over_what_a_function_returns() -> None:
+    code = {"tile.cc": CODE.replace('extern "C" void', 'extern "C" int').replace("small, y);", "small, y); return 0;")}
+
+    assert check_design(DESIGN, "d.mlir", code) == ()
+
+
+def test_emulate_tells_of_a_result_that_the_tile_code_does_not_give(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "d.mlir").write_text(NUMBERS.format(type="bf16", device="npu1"))
+    code = changed(('"C" bfloat16', '"C" void'), ("return bfloat16(a - b);", ""), text=SCALED.format(cpp="bfloat16"))
+    (tmp_path / "tile.cc").write_text(code)
+    asked = ["emulate", str(tmp_path / "d.mlir"), "--tile-code", str(tmp_path / "tile.cc")]
+
+    assert main([*asked, "--arg", "0=ones", "--arg", "1=zeros"]) == 1
+    assert "@scaled returns `void` in the tile code" in capsys.readouterr().out

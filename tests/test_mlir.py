@@ -424,8 +424,27 @@ def test_a_function_with_a_body_is_refused():
     )
 
 
-def test_a_function_that_returns_a_value_is_refused():
-    assert "error: function @work returns a value" in refusal(device("    func.func private @work() -> i32"))
+@pytest.mark.parametrize("type_", ["i8", "i16", "i32", "i64", "bf16", "f32"])
+def test_a_function_may_return_a_number(type_):
+    design = read_design(device(f"    func.func private @work() -> {type_}"), "d.mlir")
+    assert (design.functions[0].parameters, design.functions[0].result) == ((), type_)
+
+
+@pytest.mark.parametrize(
+    ("types", "told"),
+    [
+        ("index", "index"),
+        ("memref<4xi32>", "memref<4xi32>"),
+        ("vector<16xbf16>", "vector<16xbf16>"),
+        ("(i32, f32)", "i32 and f32"),
+    ],
+)
+def test_a_function_that_returns_no_number_or_two_is_refused(types, told):
+    assert refusal(device(f"    func.func private @work() -> {types}")) == (
+        f"error: function @work returns {told}\n"
+        "  where: d.mlir:3:5\n"
+        "  fix:   return one of bf16, f32, i16, i32, i64, i8, or write it into a buffer"
+    )
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,19 @@ def parameter_type(checked: Checked) -> Iterator[Diagnostic]:
                 )
 
 
+def result_type(checked: Checked) -> Iterator[Diagnostic]:
+    """Of one that the design takes; a core passes over any other."""
+    for function, definition in _pairs(checked):
+        if function.result is None or (definition.result is not None and _agree(function.result, definition.result)):
+            continue
+        yield finding(
+            "TP504",
+            f"@{function.name} returns `{definition.result.text if definition.result else 'void'}` in the tile code",
+            definition.place,
+            f"the design declares {function.result} at {function.place}",
+        )
+
+
 def may_be_unset(checked: Checked) -> Iterator[Diagnostic]:
     for name, place in checked.noted.unset:
         yield finding(
@@ -185,4 +198,13 @@ def _agree(declared: MemRef | str, written: Parameter) -> bool:
     return written.type == (kind, dtype.nbytes)
 
 
-CHECKS = (no_link_with, other_object, not_defined, parameter_count, parameter_type, may_be_unset, long_has_32_bits)
+CHECKS = (
+    no_link_with,
+    other_object,
+    not_defined,
+    parameter_count,
+    parameter_type,
+    result_type,
+    may_be_unset,
+    long_has_32_bits,
+)

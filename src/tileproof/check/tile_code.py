@@ -40,6 +40,7 @@ SCALARS: Mapping[str, tuple[str, int]] = {
     "double": ("f", 8),
 }
 _QUALIFIERS = {"const", "volatile", "restrict", "__restrict", "__restrict__", "std", "::", "register", "__aie_dm"}
+_NO_TYPE = {"extern", "inline", "static", "constexpr", "__inline__", "__inline", "__attribute__", "__extension__"}
 _NO_FUNCTION = {"if", "for", "while", "switch", "catch", "alignas", "noexcept", "decltype", "requires", "__attribute__"}
 # A statement with one of these words has no array on the stack, or none that must be there.
 _NOT_ON_STACK = {"static", "extern", "typedef", "using", "return", "const", "constexpr", "thread_local", "sizeof"}
@@ -81,6 +82,7 @@ class CppFunction:
 
     name: str
     extern_c: bool
+    result: Parameter | None  # None for void
     parameters: tuple[Parameter, ...]
     arrays: tuple[LocalArray, ...]
     together: tuple[LocalArray, ...]
@@ -364,6 +366,7 @@ def _function(
     return CppFunction(
         name=header[at].text,
         extern_c=extern_c,
+        result=_result([token.text for token in header[:at]], aliases),
         parameters=tuple(_parameters([token.text for token in header[at + 1 :]], aliases)),
         arrays=tuple(array for statement in _statements(body) for array in _arrays(statement, constants, aliases)),
         together=_together(body, constants, aliases),
@@ -385,9 +388,20 @@ def _parameters(words: Sequence[str], aliases: Mapping[str, str]) -> Iterator[Pa
     yield from (_parameter(piece, aliases) for piece in pieces)
 
 
+def _result(words: Sequence[str], aliases: Mapping[str, str]) -> Parameter | None:
+    """What stands before the name of a function, without what says nothing of a type."""
+    told: list[str] = []
+    depth = 0
+    for word, after in pairwise([*words, ""]):
+        depth += (word in ("(", "[")) - (word in (")", "]"))
+        attribute = depth or word in (")", "]") or after == "(" or word in _NO_TYPE or word[:1] == '"'
+        told += [] if attribute else [word]
+    return None if told == ["void"] else _parameter(told, aliases)
+
+
 def _parameter(words: Sequence[str], aliases: Mapping[str, str]) -> Parameter:
     text = " ".join(words).replace(" * ", " *").replace(" :: ", "::")
-    pointer = "*" in words or "[" in words
+    pointer = bool({"*", "&", "[", "&&"} & set(words))  # a reference is passed as one, too
     plain = [word for word in words if word not in _QUALIFIERS]
     cut = min([plain.index(sign) for sign in ("*", "[", "=", "&") if sign in plain], default=len(plain))
     base = plain[:cut]

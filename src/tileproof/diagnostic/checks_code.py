@@ -53,9 +53,10 @@ CODE = (
         id="TP504",
         name="parameter-type",
         severity="error",
-        sentence="A parameter has another type in the tile code than in the design.",
+        sentence="A parameter or a result has another type in the tile code than in the design.",
         cause="The name in the object file says nothing of types, so that no linker compares them. The function takes "
-        "the bytes of the buffer for other elements, and for more or fewer of them.",
+        "the bytes of the buffer for other elements, and for more or fewer of them; a core takes a result from another "
+        "register, or one that nobody put there.",
         fix="make the declaration and the tile code agree",
         example=in_tile_code((_DEFINED, _DEFINED.replace("int32_t *scratch", "int8_t *scratch"))),
     ),

@@ -334,7 +334,7 @@ FAULTS = (
     ),
     _fault(
         "signature",
-        sentence="A tile function takes other parameters than the design declares.",
+        sentence="A tile function takes other parameters than the design declares, or returns something else.",
         cause='A name with `extern "C"` says nothing of its parameters, so the linker takes it. The function then '
         "reads whatever stands where it looks for them.",
         fix="make the declaration and the tile code agree",

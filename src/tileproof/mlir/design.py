@@ -230,10 +230,12 @@ class RegisteredBuffers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A declared tile function. Parameters are memrefs or the name of a scalar type ("i32", "index")."""
+    """A declared tile function. Parameters are memrefs or the name of a scalar type ("i32", "index"), its result is
+    the latter, None where it returns nothing."""
 
     name: str
     parameters: tuple[MemRef | str, ...]
+    result: str | None = None
     link_with: str | None
     place: Place
 

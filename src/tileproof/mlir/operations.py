@@ -211,7 +211,14 @@ def _branch_if(op: Kept) -> BranchIf | None:
 
 def _call(op: Kept) -> Call:
     callee = op.attributes["callee"]
-    return Call(name=op.name, place=op.place, callee=callee, arguments=op.operands, types=op.operand_types)
+    return Call(
+        name=op.name,
+        place=op.place,
+        callee=callee,
+        arguments=op.operands,
+        types=op.operand_types,
+        result=next(iter(op.results), None),
+    )
 
 
 # Memory

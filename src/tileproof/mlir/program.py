@@ -239,11 +239,12 @@ class BranchIf(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Operation):
-    """A tile function, on arguments of `types`."""
+    """A tile function, on arguments of `types`; `result` is None where it returns nothing."""
 
     callee: str
     arguments: tuple[int, ...]
     types: tuple[Type, ...]
+    result: int | None = None
 
 
 # Memory

@@ -121,6 +121,8 @@ _FIFO_ATTRIBUTES = (
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions"),
 )
 _FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padValue", "packet", "via_shared_mem")
+# What a core's function brings back in a register.
+_RESULTS = frozenset({"i8", "i16", "i32", "i64", "bf16", "f32"})
 _CORE_ATTRIBUTES = (
     *("stack_size", "link_with", "link_files", "link_merge_files", "elf_file", "dynamic_objfifo_lowering"),
 )
@@ -417,12 +419,15 @@ class _Reader:
         name = op.sym_name.data
         if op.body.blocks:
             refuse(op, f"function @{name} has a body", "declare it, and write it in the tile code")
-        if op.function_type.outputs.data:
-            refuse(op, f"function @{name} returns a value", "let it write its result into a buffer")
+        results = [str(type_of(op, type_)) for type_ in op.function_type.outputs]
+        if len(results) > 1 or not _RESULTS.issuperset(results):
+            mend = f"return one of {', '.join(sorted(_RESULTS))}, or write it into a buffer"
+            refuse(op, f"function @{name} returns {' and '.join(results)}", mend)
         self.functions.append(
             Function(
                 name=self._symbol(op, name),
                 parameters=tuple(type_of(op, type_) for type_ in op.function_type.inputs),
+                result=next(iter(results), None),
                 link_with=optional_string(op, "link_with"),
                 place=place_of(op),
             )

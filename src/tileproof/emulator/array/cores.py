@@ -357,6 +357,8 @@ class CoreProgram:
         flat = [self._single(self._values[argument], operation) for argument in operation.arguments]
         called = self.code.call(self.code.functions[name], flat, at)
         self.breadcrumb("")
+        if operation.result is not None and called.result is not None:
+            self._values[operation.result] = called.result
         for fault in called.faults:
             self.report(fault)
         for buffer in flat:

@@ -24,9 +24,9 @@ class NativeCalls:
         self._window.low, self._window.size = self._stack.low, self._stack.nbytes
         self._window.written = self._stack.written
         self._notes = FrameNotes.in_dll(library, "tileproof_frames")
-        self._switch = library["tileproof_call_on_stack"]
-        self._switch.restype = None
-        self._switch.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)
+        # It leaves what the function returns where that put it: in a register for whole numbers, or in one for floats.
+        self._switches = {kind: _switch(library, kind) for kind in (None, ctypes.c_uint64, ctypes.c_float)}
+        self.returned: int | float | None = None  # by the latest call, as the function's restype has it
         self._deepest: dict[str, int] = {}  # of each function, so that frames are noted once
 
     def call(self, name: str, function: Callable[..., None], values: Sequence[int | float]) -> tuple[str, ...]:
@@ -69,4 +69,12 @@ class NativeCalls:
             *(int.from_bytes(struct.pack("<f", value), "little") for value in single)
         )
         address = ctypes.cast(function, ctypes.c_void_p)
-        self._switch(address, ctypes.addressof(integers), len(whole), ctypes.addressof(floats), top)
+        switch = self._switches[function.restype]
+        self.returned = switch(address, ctypes.addressof(integers), len(whole), ctypes.addressof(floats), top)
+
+
+def _switch(library: ctypes.CDLL, returns: Any) -> Any:
+    switch = library["tileproof_call_on_stack"]
+    switch.restype = returns
+    switch.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)
+    return switch

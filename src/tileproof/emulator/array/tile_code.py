@@ -11,8 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
+
 from tileproof.device_model import Generation
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.dtypes import DTYPES
 from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
 from tileproof.emulator.array.host_stack import map_shadow_of_main_stack
 from tileproof.emulator.array.locals import Local, kept_locals
@@ -37,6 +40,8 @@ _SCALARS: dict[str, type[ctypes._SimpleCData[int]] | type[ctypes._SimpleCData[fl
     "i64": ctypes.c_int64,
     "index": ctypes.c_int64,
     "f32": ctypes.c_float,
+    # aie_api's is a struct of its bits, and both machines pass such a one in a register for whole numbers.
+    "bf16": ctypes.c_uint16,
 }
 
 
@@ -50,8 +55,9 @@ class TileFunction:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What came of one call."""
+    """What came of one call. `result` is None for a function that returns nothing."""
 
+    result: int | float | None
     cycles: CallCycles
     faults: tuple[Diagnostic, ...]
 
@@ -110,7 +116,7 @@ class TileCode:
                 fix=f'define `extern "C" void {declared.name}(...)` in the tile code, or correct the name',
                 exit_code=EXIT_KERNEL_WRONG,
             ) from None
-        call.restype = None
+        call.restype = None if declared.result is None else _register_of(declared.result)
         call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
         return TileFunction(declared, call)
 
@@ -122,14 +128,17 @@ class TileCode:
         found = []
         # What runs over an end is to hit what it hits on the device: the locals that do not fit, and all --as-hardware.
         with self._memories.apart(() if overflows or self._as_hardware else buffers):
-            values = [self._memories.address_of(a) if isinstance(a, PlacedBuffer) else a for a in arguments]
+            values = [
+                self._memories.address_of(argument) if isinstance(argument, PlacedBuffer) else _passed(argument, type_)
+                for argument, type_ in zip(arguments, function.declared.parameters, strict=True)
+            ]
             with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
                 if need is not None and overflows:
                     found.append(self._call_on_tile(function, values, need, who))
                 else:
                     found += self._call_watched(function, values, who)
             found += self._faults(function.declared, buffers, who)
-        return Called(self._cycles(), tuple(found))
+        return Called(_result(function.declared, self._native.returned), self._cycles(), tuple(found))
 
     def _call_watched(self, function: TileFunction, values: Sequence[int | float], who: Place) -> list[Diagnostic]:
         """Call a function with its locals on a stack of this machine; tell if the device's is too small for them."""
@@ -208,6 +217,25 @@ def _ctype(function: Function, parameter: MemRef | str) -> type:
             fix="pass the value through a buffer",
         )
     return _SCALARS[parameter]
+
+
+def _register_of(result: str) -> type:
+    """Which one a result comes back in."""
+    return ctypes.c_float if result == "f32" else ctypes.c_uint64
+
+
+def _passed(argument: int | float, type_: MemRef | str) -> int | float:
+    """A number as it is passed: bf16 as its bits."""
+    return int(np.asarray(argument, DTYPES["bf16"].numpy).view(np.uint16)) if type_ == "bf16" else argument
+
+
+def _result(function: Function, returned: int | float | None) -> int | float | None:
+    """What is in the register, which may hold anything above the bits of the type."""
+    if function.result is None or returned is None or function.result == "f32":
+        return returned
+    dtype = DTYPES[function.result]
+    low = int(returned) & ((1 << 8 * dtype.nbytes) - 1)
+    return np.frombuffer(low.to_bytes(dtype.nbytes, "little"), dtype.numpy)[0].item()  # type: ignore[no-any-return]
 
 
 def _of_the_api(library: ctypes.CDLL, name: str, kind: type[_S]) -> _S | None:

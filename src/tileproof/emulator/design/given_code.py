@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tileproof.check.checked import Checked
-from tileproof.check.code import long_has_32_bits, may_be_unset, parameter_count, parameter_type
+from tileproof.check.code import long_has_32_bits, may_be_unset, parameter_count, parameter_type, result_type
 from tileproof.check.stack import frames_beyond_stack
 from tileproof.check.tile_code import TileCode
 from tileproof.code_options import NO_OPTIONS, CodeOptions
@@ -54,6 +54,6 @@ def given_code(files: Sequence[Path], lowered: LoweredDesign, options: CodeOptio
 def _judged(library: Library, texts: Mapping[str, str], lowered: LoweredDesign, noted: Noted) -> GivenCode:
     code = tuple(TileCode(name, text, left=noted.left.get(name)) for name, text in texts.items())
     checked = Checked(design=lowered.design, lowered=lowered, code=code, noted=noted)
-    faults = [found for check in (parameter_count, parameter_type) for found in check(checked)]
+    faults = [found for check in (parameter_count, parameter_type, result_type) for found in check(checked)]
     warned = [found for check in (may_be_unset, long_has_32_bits, frames_beyond_stack) for found in check(checked)]
     return GivenCode(library, tuple(replace(one, id="signature") for one in faults), tuple(dict.fromkeys(warned)))
