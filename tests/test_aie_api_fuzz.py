@@ -64,9 +64,9 @@ def f32(b: int) -> float:
 
 
 def bf16_bits(b: int, mode: str) -> int:
-    """The upper half of the float that `to_bf16` gives for the float with these bits."""
+    """The bits of the bfloat16 for the float with these bits. A NaN keeps its payload, or is the smallest one."""
     if b & 0x7F800000 == 0x7F800000:
-        return (b & 0xFFFF0000 | (0x00400000 if b & 0x7FFFFF else 0)) >> 16
+        return b >> 16 | int(b & 0x7FFFFF != 0 and b & 0x7F0000 == 0)
     s, m = b >> 31, b & 0x7FFFFFFF
     return (s << 15) | abs(round_scaled(-m if s else m, 16, mode))
 
@@ -130,7 +130,7 @@ def bf16_bits_of_many(bits: np.ndarray, mode: str) -> np.ndarray:
     magnitude = (bits & 0x7FFFFFFF).astype(np.int64)
     sixteen = np.full(bits.shape, 16, np.int64)
     finite = np.abs(rounded(np.where(negative, -magnitude, magnitude), sixteen, mode))
-    special = (magnitude >> 16) | np.where(magnitude & 0x7FFFFF != 0, 0x40, 0)
+    special = np.where((magnitude > 0x7F800000) & (magnitude < 0x7F810000), 0x7F81, magnitude >> 16)
     return (negative.astype(np.int64) << 15) | np.where(magnitude >= 0x7F800000, special, finite)
 
 
@@ -459,7 +459,13 @@ def hard_floats(rng: np.random.Generator, count: int) -> np.ndarray:
     bits = rng.integers(0, 2**32, count, dtype=np.uint64).astype(np.uint32)
     near = (bits & 0xFFFF0000) + rng.choice(np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32), count)
     special = rng.choice(
-        np.array([0, 0x80000000, 0x7F800000, 0xFF800000, 0x7F800001, 0xFFC00001, 0x7F7FFFFF, 1, 0x807FFFFF], np.uint32),
+        np.array(
+            [
+                *(0, 0x80000000, 0x7F800000, 0xFF800000, 0x7F800001, 0xFF80FFFF, 0x7F810000, 0x7F930001, 0xFFC00001),
+                *(0x7F7FFFFF, 1, 0x807FFFFF),
+            ],
+            np.uint32,
+        ),
         count,
     )
     draw = rng.random(count)
@@ -480,13 +486,16 @@ def test_a_float_becomes_a_bfloat16_as_the_mode_says(library: ctypes.CDLL, mode:
         assert bf16_bits(int(bits[i]), mode) == expected[i], f"seed {seed}: {bits[i]:#x}"
 
 
-def test_a_scalar_becomes_a_bfloat16_to_the_nearest_even_in_any_mode(library: ctypes.CDLL) -> None:
+def test_a_scalar_becomes_a_bfloat16_to_the_nearest_even_in_any_mode_and_a_nan_a_quiet_one(
+    library: ctypes.CDLL,
+) -> None:
     seed = 7
     bits, actual = hard_floats(np.random.default_rng(seed), VALUES), np.empty(VALUES, np.uint16)
     library.set_state(MODES["floor"], 0)
     library.scalar_bf16(address(bits), VALUES // LANES, address(actual))
 
-    expected = bf16_bits_of_many(bits, "conv_even")
+    nan = bits & 0x7FFFFFFF > 0x7F800000
+    expected = np.where(nan, bits >> 16 | 0x40, bf16_bits_of_many(bits, "conv_even"))
     assert np.array_equal(expected, actual), differences(expected, actual, seed)
 
 

@@ -114,14 +114,16 @@ TILEPROOF_UNWATCHED void shift_round_saturate(const Wide *from, T *__restrict to
 
 // --- bfloat16
 
-// Infinity passes, a NaN stays one; everything else is the float's bits as a signed number, rounded by 16 bits. A carry
-// out of the mantissa lands in the exponent, where it belongs.
+// Infinity passes. A NaN keeps the upper bits of its payload, whatever the mode, or becomes the smallest one if these are
+// zero (recorded on npu1). Everything else, denormals too, is the float's bits as a signed number, rounded
+// by 16 bits. A carry out of the mantissa lands in the exponent, where it belongs.
 TILEPROOF_INLINE uint16_t bfloat16_bits(float value, const rounding_bias<int32_t> &rounded) {
     const uint32_t b = __builtin_bit_cast(uint32_t, value);
     const int32_t magnitude = int32_t(b & 0x7fffffffu), sign = int32_t(b) >> 31;
     const int32_t signed_half = rounded((magnitude ^ sign) - sign, 16);
     const uint32_t finite = uint32_t((signed_half ^ sign) - sign);
-    const uint32_t special = (uint32_t(magnitude) >> 16) | (magnitude > 0x7f800000 ? 0x40u : 0u);
+    const uint32_t upper = uint32_t(magnitude) >> 16;
+    const uint32_t special = upper | uint32_t(magnitude > 0x7f800000 && upper == 0x7f80u);
     return uint16_t((uint32_t(sign) & 0x8000u) | (magnitude >= 0x7f800000 ? special : finite));
 }
 
