@@ -1,6 +1,6 @@
 """aie_api against the executable definition of the hardware's numbers, typed in here again.
 
-`round_scaled`, `srs`, `to_bf16` and `mac_bf16` are that definition, in Python, one value at a time. Each has a second
+`round_scaled`, `srs`, `bf16_bits` and `mac_bits` are that definition, in Python, one value at a time. Each has a second
 formulation in numpy, which is checked against the first on a sample, and which the headers are compared with on at
 least 100,000 values per rule. The seeds are fixed, and are in every assertion's message.
 """
@@ -71,23 +71,53 @@ def bf16_bits(b: int, mode: str) -> int:
     return (s << 15) | abs(round_scaled(-m if s else m, 16, mode))
 
 
-def mac_bf16(acc: float, a: list[float], b: list[float]) -> float:
-    """One lane: acc + the products, each rounded to a 24-bit grid of the largest exponent, then renormalised."""
-    terms = [Fraction(acc)] + [Fraction(x) * Fraction(y) for x, y in zip(a, b, strict=True)]
-    nonzero = [v for v in terms if v]
-    if not nonzero:
-        return 0.0
+def significand_and_power(b: int) -> tuple[int, int]:
+    """Of a float's bits, as the unit takes them: 24 bits with a sign, whatever the exponent says of the number."""
+    e, m = b >> 23 & 0xFF, b & 0x7FFFFF
+    return (m | (1 << 23 if e else 0)) * (-1 if b >> 31 else 1), max(e, 1) - 127
 
-    def exponent(v: Fraction) -> int:
-        e = v.numerator.bit_length() - v.denominator.bit_length()
-        return e if abs(v) >= Fraction(2) ** e else e - 1
 
-    unit = Fraction(2) ** (max(map(exponent, nonzero)) - 23)
-    total = sum(round(v / unit) for v in terms) * unit
-    if not total:
-        return 0.0
-    unit = Fraction(2) ** (exponent(total) - 23)
-    return float(round(total / unit) * unit)
+def rounded_to_24_bits(value: Fraction) -> tuple[int, int]:
+    """Its significand and power, ties to even."""
+    power = value.numerator.bit_length() - value.denominator.bit_length()
+    power -= abs(value) < Fraction(2) ** power
+    significand = round(abs(value) / Fraction(2) ** (power - 23))
+    return (significand, power) if significand < 1 << 24 else (1 << 23, power + 1)
+
+
+def mac_bits(acc: int, a: list[int], b: list[int]) -> int:
+    """One lane: the bits of acc + the products; `a` and `b` are bits of bfloat16.
+
+    Each term is rounded to the 24 bits of the largest power, then the sum is.
+    """
+    terms = [(s << 23, p) for s, p in [significand_and_power(acc)]]
+    for x, y in zip(a, b, strict=True):
+        (sx, px), (sy, py) = significand_and_power(x << 16), significand_and_power(y << 16)
+        terms.append((sx * sy, px + py))
+    powers = [p for s, p in terms if s]
+    unit = Fraction(2) ** (max(powers, default=0) - 23)
+    total = sum(round(Fraction(s) * Fraction(2) ** (p - 46) / unit) for s, p in terms) * unit
+    significand, power = rounded_to_24_bits(total) if total else (0, 0)
+    sign = (1 << 31) if total < 0 else 0
+    pairs = [(acc, 0x3F800000), *((x << 16, y << 16) for x, y in zip(a, b, strict=True))]
+    return sum_bits(pairs, sign, significand, power)
+
+
+def sum_bits(pairs: list[tuple[int, int]], sign: int, significand: int, power: int) -> int:
+    """The bits of a sum with this significand and power, of these products of floats, the accumulator's first."""
+    magnitudes = [(x & 0x7FFFFFFF, y & 0x7FFFFFFF) for x, y in pairs]
+    nan = any(max(m) > 0x7F800000 for m in magnitudes)
+    no_product = any(max(m) == 0x7F800000 and min(m) == 0 for m in magnitudes)
+    infinite = {(x ^ y) >> 31 for (x, y), m in zip(pairs, magnitudes, strict=True) if max(m) == 0x7F800000}
+    if magnitudes[0][0] > 0x7F800000 and not no_product and all(min(m) == 0 for m in magnitudes[1:]):
+        return pairs[0][0]
+    if nan or no_product or len(infinite) == 2:
+        return sign | 0x7F800001 | (significand & 0x7FFFFF if nan and -126 <= power <= 127 else 0)
+    if infinite:
+        return infinite.pop() << 31 | 0x7F800000
+    if power > 127:
+        return sign | 0x7F800000
+    return sign | ((power + 127) << 23 | significand & 0x7FFFFF if significand and power >= -126 else 0)
 
 
 # --- the same in numpy
@@ -134,14 +164,27 @@ def bf16_bits_of_many(bits: np.ndarray, mode: str) -> np.ndarray:
     return (negative.astype(np.int64) << 15) | np.where(magnitude >= 0x7F800000, special, finite)
 
 
-def mac_of_many(acc: np.ndarray, products: np.ndarray) -> np.ndarray:
-    """`products` has the lanes last. Doubles hold every number exactly; rint rounds ties to even."""
-    terms = np.concatenate([acc[None], products])
-    _, exponents = np.frexp(terms)
-    largest = np.where(terms != 0, exponents, -10_000).max(axis=0)
-    total = np.rint(np.ldexp(terms, 24 - largest)).sum(axis=0)
+def powers_of_many(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of finite floats: integers of 24 bits in doubles, and powers of two."""
+    number = bits.view(np.float32).astype(np.float64)
+    power = np.maximum(np.frexp(number)[1] - 1, -126)
+    return np.ldexp(number, 23 - power), np.where(number == 0, -10_000, power)
+
+
+def mac_of_many(acc: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Bits of finite sums; `a` and `b` are bits of bfloat16, the lanes last. Doubles are exact but where it rounds."""
+    (start, power_of_start), (x, px), (y, py) = (
+        powers_of_many(bits) for bits in (acc, a.astype(np.uint32) << 16, b.astype(np.uint32) << 16)
+    )
+    terms, powers = np.concatenate([(start * 2.0**23)[None], x * y]), np.concatenate([power_of_start[None], px + py])
+    largest = np.maximum(powers.max(axis=0), -300)
+    total = np.rint(np.ldexp(terms, np.maximum(powers, -2_000) - 23 - largest)).sum(axis=0)
     mantissa, exponent = np.frexp(total)
-    return np.ldexp(np.rint(np.ldexp(mantissa, 24)), exponent - 24 + largest - 24)
+    once = np.ldexp(np.rint(np.ldexp(mantissa, 24)), exponent - 24 + largest - 23)
+    fits = np.where(np.abs(once) < 2.0**-126, np.copysign(0, once), once)
+    with np.errstate(over="ignore"):
+        found: np.ndarray = np.where(total == 0, 0.0, fits).astype(np.float32).view(np.uint32)
+    return found
 
 
 # --- what is asked
@@ -506,35 +549,58 @@ def normal_bf16(rng: np.random.Generator, shape: Any, spread: int) -> np.ndarray
     return np.where(rng.random(shape) < 0.1, 0, bits).astype(np.uint16)
 
 
+def finite_bf16(rng: np.random.Generator, shape: Any, spread: int) -> np.ndarray:
+    """As `normal_bf16`; of the largest spread a fifth are denormals."""
+    normal = normal_bf16(rng, shape, min(spread, 126))
+    denormal = normal & 0x807F
+    return np.where(rng.random(shape) < 0.2, denormal, normal).astype(np.uint16) if spread == 127 else normal
+
+
 def as_double(bits: np.ndarray) -> np.ndarray:
     return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
 
 
 def accumulators(rng: np.random.Generator, size: int, spread: int) -> np.ndarray:
-    magnitude = np.ldexp(1 + rng.integers(0, 2**23, size) / 2**23, rng.integers(-2 * spread, 2 * spread + 1, size))
+    magnitude = np.ldexp(
+        1 + rng.integers(0, 2**23, size) / 2**23, rng.integers(-2 * spread, 2 * spread + 1, size).clip(-140, 127)
+    )
     sign = rng.choice([-1.0, 1.0, 0.0], size, p=[0.45, 0.45, 0.1])
     return (magnitude * sign).astype(np.float32)
 
 
-@pytest.mark.parametrize("spread", [1, 6, 20], ids="exponents within {}".format)
-def test_a_lane_of_mmul_is_the_measured_sum_of_eight_products(library: ctypes.CDLL, target: str, spread: int) -> None:
+SPREADS = pytest.mark.parametrize("spread", [1, 6, 20, 70, 127], ids="exponents within {}".format)
+
+
+@SPREADS
+def test_a_lane_of_mmul_is_the_recorded_sum_of_eight_products(library: ctypes.CDLL, target: str, spread: int) -> None:
     seed = 800 + spread
     rng = np.random.default_rng(seed)
     rows, columns = (4, 4) if target == "npu1" else (8, 8)
     rounds = VALUES // (rows * columns)
-    a, b = normal_bf16(rng, (rounds, rows, 8), spread), normal_bf16(rng, (rounds, 8, columns), spread)
+    a, b = finite_bf16(rng, (rounds, rows, 8), spread), finite_bf16(rng, (rounds, 8, columns), spread)
     b[: rounds // 4, 1], a[: rounds // 4, :, 1] = b[: rounds // 4, 0], a[: rounds // 4, :, 0] ^ 0x8000  # they cancel
-    acc = accumulators(rng, rounds * rows * columns, spread)
-    actual = np.empty(acc.size, np.float32)
+    acc = accumulators(rng, rounds * rows * columns, spread).view(np.uint32)
+    actual = np.empty(acc.size, np.uint32)
     library.mac_8(address(acc), address(a), address(b), rounds, address(actual))
 
-    products = as_double(a)[..., None] * as_double(b)[:, None]  # round, row, term, column
-    per_lane = np.moveaxis(products, 2, 0).reshape(8, -1)
-    expected = mac_of_many(acc.astype(np.float64), per_lane)
-    assert np.array_equal(expected, actual.astype(np.float64)), differences(expected, actual, seed)
+    shape = (8, rounds, rows, columns)  # term, round, row, column
+    x = np.broadcast_to(np.moveaxis(a, 2, 0)[..., None], shape).reshape(8, -1)
+    y = np.broadcast_to(np.moveaxis(b, 1, 0)[:, :, None], shape).reshape(8, -1)
+    expected = mac_of_many(acc, x, y)
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
     for i in rng.integers(0, acc.size, SAMPLE // 3):
-        once = mac_bf16(float(acc[i]), [float(p) for p in per_lane[:, i]], [1.0] * 8)
-        assert once == expected[i], f"seed {seed}, lane {i}"
+        assert mac_bits(int(acc[i]), x[:, i].tolist(), y[:, i].tolist()) == expected[i], f"seed {seed}, lane {i}"
+
+
+def test_a_product_is_aligned_before_it_is_normalised(library: ctypes.CDLL, target: str) -> None:
+    """1.5 * 1.5 is aligned as 2.25, whose last bit of 24 is worth 2^-23, and not as 2 * 1.125, where it is 2^-22."""
+    rows, columns = (4, 4) if target == "npu1" else (8, 8)
+    a, b = np.zeros((rows, 8), np.uint16), np.zeros((8, columns), np.uint16)
+    a[:, :3], b[:3] = [0x3FC0, 0xBFC0, 0x3980], [[0x3FC0], [0x3FC0], [0x3A00]]
+    acc, actual = np.zeros(rows * columns, np.float32), np.ones(rows * columns, np.float32)
+    library.mac_8(address(acc), address(a), address(b), 1, address(actual))
+
+    assert set(actual.tolist()) == {2.0**-23}
 
 
 def test_a_small_accumulator_is_lost_beside_large_products_that_cancel(library: ctypes.CDLL, target: str) -> None:
@@ -545,28 +611,73 @@ def test_a_small_accumulator_is_lost_beside_large_products_that_cancel(library: 
     acc, actual = np.ones(rows * columns, np.float32), np.ones(rows * columns, np.float32)
     library.mac_8(address(acc), address(a), address(b), 1, address(actual))
 
-    assert mac_bf16(1.0, [2.0**15, -(2.0**15)], [2.0**15] * 2) == 0.0
+    assert mac_bits(0x3F800000, [0x4700, 0xC700], [0x4700, 0x4700]) == 0
     assert not actual.any()
 
 
-@pytest.mark.parametrize("spread", [1, 6, 20], ids="exponents within {}".format)
+@SPREADS
 def test_elementwise_products_are_sums_of_one_product(library: ctypes.CDLL, spread: int) -> None:
     seed = 900 + spread
     rng = np.random.default_rng(seed)
-    a, b = normal_bf16(rng, VALUES, spread), normal_bf16(rng, VALUES, spread)
+    a, b = finite_bf16(rng, VALUES, spread), finite_bf16(rng, VALUES, spread)
     acc = accumulators(rng, VALUES, spread)
-    product, zero = as_double(a) * as_double(b), np.zeros(VALUES)
-    quarter = product[: VALUES // 4].astype(np.float32)
+    quarter = (as_double(a) * as_double(b))[: VALUES // 4].clip(-(2.0**127), 2.0**127).astype(np.float32)
     acc[: VALUES // 4] = np.where(quarter == 0, 0, -np.nextafter(quarter, np.float32(9)))  # they nearly cancel
-    start = acc.astype(np.float64)
-    for what, (of, term) in enumerate([(start, product), (start, -product), (zero, product), (zero, -product)]):
-        actual = np.empty(VALUES, np.float32)
+    start, zero = acc.view(np.uint32), np.zeros(VALUES, np.uint32)
+    for what, (of, x) in enumerate([(start, a), (start, a ^ 0x8000), (zero, a), (zero, a ^ 0x8000)]):
+        actual = np.empty(VALUES, np.uint32)
         library.mac_1(what, address(acc), address(a), address(b), VALUES // LANES, address(actual))
 
-        expected = mac_of_many(of, term[None])
-        assert np.array_equal(expected, actual.astype(np.float64)), f"{what}: " + differences(expected, actual, seed)
+        expected = mac_of_many(of, x[None], b[None])
+        assert np.array_equal(expected, actual), f"{what}: " + differences(expected, actual, seed)
         for i in rng.integers(0, VALUES, SAMPLE // 4):
-            assert mac_bf16(float(of[i]), [float(term[i])], [1.0]) == expected[i], f"seed {seed}, lane {i}"
+            assert mac_bits(int(of[i]), [int(x[i])], [int(b[i])]) == expected[i], f"seed {seed}, lane {i}"
+
+
+def any_bf16(rng: np.random.Generator, shape: Any) -> np.ndarray:
+    """Bits of numbers near 1.0 and of all others; some zeros, infinities and NaNs."""
+    special = rng.choice(np.array([0, 0x8000, 0x7F80, 0xFF80, 0x7FC0, 0xFF81, 0x7FB3, 0x0001], np.uint16), shape)
+    drawn = np.where(rng.random(shape) < 0.5, normal_bf16(rng, shape, 3), rng.integers(0, 2**16, shape))
+    return np.where(rng.random(shape) < 0.08, special, drawn).astype(np.uint16)
+
+
+def test_infinities_and_nans_go_through_the_sum_and_mark_its_result(library: ctypes.CDLL, target: str) -> None:
+    seed = 12
+    rng = np.random.default_rng(seed)
+    rows, columns = (4, 4) if target == "npu1" else (8, 8)
+    rounds = 4_096 // (rows * columns)
+    a, b = any_bf16(rng, (rounds, rows, 8)), any_bf16(rng, (rounds, 8, columns))
+    for operand in (a, b):
+        operand[: rounds // 4] &= 0xBFFF  # numbers below 2
+    a[: rounds // 8, :, 2], b[: rounds // 8, 5] = 0x7FD3, 0x8000
+    acc = any_bf16(rng, 4_096).astype(np.uint32) << 16 | rng.integers(0, 2**16, 4_096).astype(np.uint32)
+    actual = np.empty(acc.size, np.uint32)
+    library.mac_8(address(acc), address(a), address(b), rounds, address(actual))
+
+    expected = np.array(
+        [
+            mac_bits(int(acc[i]), a[r, m].tolist(), b[r, :, n].tolist())
+            for i, (r, m, n) in enumerate(np.ndindex(rounds, rows, columns))
+        ],
+        np.uint32,
+    )
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
+    payloads = expected[expected & 0x7FFFFFFF > 0x7F800000] & 0x7FFFFF
+    assert min((payloads == 1).sum(), (payloads > 1).sum()) > 200
+
+
+def test_elementwise_products_of_infinities_and_nans_are_sums_too(library: ctypes.CDLL) -> None:
+    seed = 13
+    rng = np.random.default_rng(seed)
+    a, b = any_bf16(rng, 4_096), any_bf16(rng, 4_096)
+    acc = any_bf16(rng, 4_096).astype(np.uint32) << 16 | rng.integers(0, 2**16, 4_096).astype(np.uint32)
+    for what, (of, x) in enumerate([(acc, a), (acc, a ^ 0x8000), (acc * 0, a), (acc * 0, a ^ 0x8000)]):
+        actual = np.empty(4_096, np.uint32)
+        library.mac_1(what, address(acc), address(a), address(b), 4_096 // LANES, address(actual))
+
+        lanes = zip(of.tolist(), x.tolist(), b.tolist(), strict=True)
+        expected = np.array([mac_bits(start, [left], [right]) for start, left, right in lanes], np.uint32)
+        assert np.array_equal(expected, actual), f"{what}: " + differences(expected, actual, seed)
 
 
 @pytest.mark.parametrize("mode", ["floor", "conv_even", "symmetric_zero"])

@@ -2,6 +2,7 @@
 // watch.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -255,13 +256,28 @@ TILEPROOF_UNWATCHED void fill_undefined(void *lanes) {
     for (unsigned i = 0; i < Bytes; ++i) byte[i] = 0xA5;
 }
 
+// Zero, or a normal number other than the smallest: a float that arithmetic of this machine gives as the device does.
+TILEPROOF_INLINE bool is_ordinary(float value) {
+    const float magnitude = __builtin_fabsf(value);
+    return bool((int(magnitude > 0x1p-126f) & int(magnitude < __builtin_inff())) | int(value == 0));
+}
+template <unsigned Elems>
+TILEPROOF_INLINE bool all_ordinary(const float *values) {
+    int all = 1;
+    for (unsigned i = 0; i < Elems; ++i) all &= int(is_ordinary(values[i]));
+    return all;
+}
+
 // to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
-// compiler may vectorise.
+// compiler may vectorise; so what F makes of operands that are no numbers, and of denormals, waits for a lane that has them.
 template <typename F, unsigned Elems, unsigned VectorSlots, typename R, typename... From>
 TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
     issue_vector(VectorSlots);
     (check_operand<Elems>(from, __builtin_return_address(0)), ...);
     for (unsigned i = 0; i < Elems; ++i) to[i] = F::of(from[i]...);
+    if constexpr (requires { F::exceptional(from[0]...); })
+        if (!all_ordinary<Elems>(to)) [[unlikely]]
+            for (unsigned i = 0; i < Elems; ++i) to[i] = F::exceptional(from[i]...);
 }
 
 struct identity {

@@ -1,9 +1,16 @@
-// The bfloat16 multiply-accumulate, as measured on AIE2: the accumulator and up to eight products are aligned to the
-// largest exponent, each is rounded to a grid of 24 bits (ties to even), their sum is exact, and it is rounded to 24 bits
-// once more (ties to even). (Unconfirmed for AIE2P; and one real network departs from it on AIE2.)
+// The floating-point unit, as it was recorded on npu1: a sum of an accumulator and of products of bfloat16. (Unconfirmed
+// on npu2.) All 864 results of the mmul in ../shared/silicon come out of this rule, NaN payloads included:
+//
+// - Every number is a significand and a power of two. Exponent 255, infinity or NaN, is the power after the largest;
+//   exponent 0, a denormal, has no hidden bit. A product's power is the sum of its operands' exponents: it is not
+//   normalised before the sum.
+// - The terms are aligned to the largest power among them, each rounded to 24 bits there (ties to even), added exactly,
+//   and the sum is rounded to 24 bits (ties to even). Too large is infinity, too small is zero with the sum's sign.
+// - If an operand is a NaN, so is the result, with the sum's sign, and the sum's significand with its last bit set; of a
+//   sum that is too large or too small only that bit is left.
 //
 // Here a double is an integer of 53 bits: a product of two bfloat16 has 16, an accumulator 24, and on a grid of 24 bits
-// nine terms need 28, so that nothing is rounded but where the hardware rounds. A grid is made by the number 1.5 * 2^52
+// nine terms need 29, so that nothing is rounded but where the hardware rounds. A grid is made by the number 1.5 * 2^52
 // grid steps: added to a term and taken away again, it leaves the term rounded to the grid, ties to even.
 #pragma once
 
@@ -11,53 +18,127 @@
 
 namespace aie::detail {
 
-// (Unconfirmed: the vector unit has no denormals; that it takes and gives zero for them is the plain reading.)
-TILEPROOF_INLINE float flushed(float value) { return value > -0x1p-126f && value < 0x1p-126f ? 0.0f : value; }
+// Zero takes no part in the alignment: below every power, and the sum of two such still a 16-bit integer.
+inline constexpr int16_t power_of_zero = -10000, lowest_power = -300;
 
-// The grid for the largest magnitude of a sum: its exponent, 29 up, and a half more.
-TILEPROOF_INLINE double grid_of(double largest) {
-    const uint64_t exponent = __builtin_bit_cast(uint64_t, largest) >> 52;
-    return __builtin_bit_cast(double, (exponent + 29) << 52 | uint64_t(1) << 51);
+TILEPROOF_INLINE int16_t power_of(uint16_t upper_half, bool zero) {
+    const int16_t exponent = int16_t(upper_half >> 7 & 0xff);
+    return zero ? power_of_zero : int16_t((exponent ? exponent : 1) - 127);
+}
+TILEPROOF_INLINE int16_t power_of(bfloat16 value) { return power_of(value.bits, (value.bits & 0x7fff) == 0); }
+TILEPROOF_INLINE int16_t power_of(float value) {
+    return power_of(uint16_t(__builtin_bit_cast(uint32_t, value) >> 16), value == 0);
+}
+TILEPROOF_INLINE int16_t larger_power(int16_t a, int16_t b) { return a < b ? b : a; }
+
+// The grid of 24 bits for the largest power of a sum.
+TILEPROOF_INLINE double grid_of(int16_t largest) {
+    const uint32_t upper_half = uint32_t(largest + 1023 + 29) << 20 | uint32_t(1) << 19;
+    return __builtin_bit_cast(double, uint64_t(upper_half) << 32);
 }
 TILEPROOF_INLINE double on_grid(double term, double grid) { return (term + grid) - grid; }
 
-TILEPROOF_INLINE double larger_magnitude(double largest, double term) {
-    const double magnitude = __builtin_fabs(term);
-    return magnitude > largest ? magnitude : largest;
+// The second rounding is the conversion's, but close to the smallest normal number, where a float has fewer bits.
+TILEPROOF_INLINE float renormalised(double sum) {
+    const bool vanishes = sum > -0x1.ffffffp-127 && sum < 0x1.ffffffp-127;
+    return vanishes ? __builtin_copysignf(0.0f, float(sum)) : float(sum);
 }
 
-// The second rounding is the conversion's. What it makes smaller than the smallest normal number is zero, and zero has no
-// sign; too large is infinity, and infinities and NaN follow IEEE 754. (All unconfirmed.)
-TILEPROOF_INLINE float renormalised(double sum) {
-    const float nearest = float(sum);
-    const bool vanishes = sum > -0x1.ffffffp-127 && sum < 0x1.ffffffp-127;
-    return vanishes ? 0.0f : nearest == nearest ? nearest : __builtin_nanf("");
+// --- operands that are no numbers, one lane at a time
+
+// The operands of a sum that decide over its result, whatever the other terms are.
+struct exceptional_operands {
+    bool nan = false, no_product = false, infinite[2] = {false, false};
+
+    TILEPROOF_INLINE void note(float x, float y) {
+        if (x != x || y != y) {
+            nan = true;
+        } else if (__builtin_isinf(x) || __builtin_isinf(y)) {
+            if (x == 0 || y == 0)
+                no_product = true;
+            else
+                infinite[__builtin_signbit(x) != __builtin_signbit(y)] = true;
+        }
+    }
+    TILEPROOF_INLINE float result(double sum) const {
+        const bool opposite = infinite[0] && infinite[1];
+        if (!nan && !no_product && !opposite) {
+            if (infinite[0] || infinite[1]) return infinite[0] ? __builtin_inff() : -__builtin_inff();
+            return renormalised(sum);
+        }
+        const float rounded = renormalised(sum);
+        const uint32_t bits = __builtin_bit_cast(uint32_t, rounded), sign = bits & 0x80000000u;
+        // Infinities that cancel, and infinity times zero, leave the last bit alone. (Unconfirmed, with other terms.)
+        const uint32_t significand = nan ? bits & 0x007fffffu : 0;
+        return __builtin_bit_cast(float, sign | 0x7f800000u | significand | 1u);
+    }
+};
+
+// With the largest exponent as one like all others.
+TILEPROOF_INLINE double as_number(float value) {
+    const uint32_t bits = __builtin_bit_cast(uint32_t, value);
+    if ((bits & 0x7f800000u) != 0x7f800000u) return value;
+    return 2.0 * __builtin_bit_cast(float, bits - 0x00800000u);
+}
+
+// start + x[0] y[0] + x[1] y[step] + ... of any operands. (A NaN in the accumulator stays as it is beside products of zero
+// only: xdna-emu, which says to have seen it.)
+inline TILEPROOF_UNWATCHED float exceptional_sum(float start, const bfloat16 *x, const bfloat16 *y, unsigned step,
+                                                 unsigned count) {
+    exceptional_operands operands;
+    operands.note(start, 1.0f);
+    int16_t largest = larger_power(lowest_power, power_of(start));
+    bool only_zeros = true;
+    for (unsigned k = 0; k < count; ++k) {
+        operands.note(float(x[k]), float(y[k * step]));
+        largest = larger_power(largest, int16_t(power_of(x[k]) + power_of(y[k * step])));
+        only_zeros = only_zeros && (float(x[k]) == 0 || float(y[k * step]) == 0);
+    }
+    if (start != start && only_zeros && !operands.no_product) return start;
+    const double grid = grid_of(largest);
+    double sum = on_grid(as_number(start), grid);
+    for (unsigned k = 0; k < count; ++k) sum += on_grid(as_number(float(x[k])) * as_number(float(y[k * step])), grid);
+    return operands.result(sum);
 }
 
 // --- elementwise: one product per lane
 
 struct float_mac {
     TILEPROOF_INLINE static float of(float start, bfloat16 x, bfloat16 y) {
-        const double acc = flushed(start), term = double(flushed(float(x))) * double(flushed(float(y)));
-        const double grid = grid_of(larger_magnitude(__builtin_fabs(acc), term));
-        return renormalised(on_grid(acc, grid) + on_grid(term, grid));
+        const double term = double(float(x)) * double(float(y));
+        const int16_t power = larger_power(power_of(start), int16_t(power_of(x) + power_of(y)));
+        const double grid = grid_of(larger_power(lowest_power, power));
+        return float(on_grid(start, grid) + on_grid(term, grid));
     }
     // Emulated on bfloat16 products by the hardware's compiler; plain float here. (Unconfirmed.)
     TILEPROOF_INLINE static float of(float acc, float x, float y) { return acc + x * y; }
+
+    // The same where the result of `of` is not `ordinary`: see `each`.
+    template <std::same_as<bfloat16> T>
+    TILEPROOF_INLINE static float exceptional(float start, T x, T y) { return exceptional_sum(start, &x, &y, 1, 1); }
 };
 struct float_msc {
-    TILEPROOF_INLINE static float of(float acc, bfloat16 x, bfloat16 y) {
-        return float_mac::of(acc, bfloat16::from_bits(x.bits ^ 0x8000), y);
-    }
+    TILEPROOF_INLINE static float of(float acc, bfloat16 x, bfloat16 y) { return float_mac::of(acc, negated(x), y); }
     TILEPROOF_INLINE static float of(float acc, float x, float y) { return acc - x * y; }
+    template <std::same_as<bfloat16> T>
+    TILEPROOF_INLINE static float exceptional(float acc, T x, T y) {
+        return float_mac::exceptional(acc, negated(x), y);
+    }
+
+private:
+    TILEPROOF_INLINE static bfloat16 negated(bfloat16 x) { return bfloat16::from_bits(x.bits ^ 0x8000); }
 };
 struct float_mul {
     TILEPROOF_INLINE static float of(bfloat16 x, bfloat16 y) { return float_mac::of(0.0f, x, y); }
     TILEPROOF_INLINE static float of(float x, float y) { return x * y; }
+    template <std::same_as<bfloat16> T>
+    TILEPROOF_INLINE static float exceptional(T x, T y) { return float_mac::exceptional(0.0f, x, y); }
 };
 struct float_negmul {
     TILEPROOF_INLINE static float of(bfloat16 x, bfloat16 y) { return float_msc::of(0.0f, x, y); }
     TILEPROOF_INLINE static float of(float x, float y) { return -(x * y); }
+    template <std::same_as<bfloat16> T>
+    TILEPROOF_INLINE static float exceptional(T x, T y) { return float_msc::exceptional(0.0f, x, y); }
 };
 
 }  // namespace aie::detail

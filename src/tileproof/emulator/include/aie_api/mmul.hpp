@@ -32,28 +32,36 @@ TILEPROOF_UNWATCHED void multiply_tiles(const A *a, const B *b, Element *c, bool
     }
 }
 
-// bfloat16: the K products of a lane (8, or 1) are one sum, see float.hpp. Products are made twice, once to find the
-// grid, since that is cheaper than to keep them.
+// bfloat16: the K products of a lane (8, or 1) are one sum, see float.hpp. Its power is found in 16-bit integers, which
+// are few; the sum is in double.
 template <unsigned M, unsigned K, unsigned N, unsigned Slots>
 TILEPROOF_UNWATCHED void multiply_tiles(const bfloat16 *a, const bfloat16 *b, float *c, bool zero) {
     issue_vector(Slots);
-    float bw[K * N];
-    for (unsigned i = 0; i < K * N; ++i) bw[i] = flushed(float(b[i]));
+    double bw[K * N];
+    int16_t power_of_a[M * K], power_of_b[K * N];
+    if (zero)
+        for (unsigned i = 0; i < M * N; ++i) c[i] = 0;
+    for (unsigned i = 0; i < K * N; ++i) bw[i] = float(b[i]);
+    for (unsigned i = 0; i < K * N; ++i) power_of_b[i] = power_of(b[i]);
+    for (unsigned i = 0; i < M * K; ++i) power_of_a[i] = power_of(a[i]);
     for (unsigned m = 0; m < M; ++m) {
-        double start[N], sum[N], grid[N];
-        for (unsigned n = 0; n < N; ++n) start[n] = zero ? 0.0f : flushed(c[m * N + n]);
-        for (unsigned n = 0; n < N; ++n) grid[n] = __builtin_fabs(start[n]);
-        for (unsigned k = 0; k < K; ++k) {
-            const double x = flushed(float(a[m * K + k]));
-            for (unsigned n = 0; n < N; ++n) grid[n] = larger_magnitude(grid[n], x * double(bw[k * N + n]));
-        }
-        for (unsigned n = 0; n < N; ++n) grid[n] = grid_of(grid[n]);
+        float start[N];
+        double sum[N], grid[N];
+        int16_t power[N];
+        for (unsigned n = 0; n < N; ++n) start[n] = c[m * N + n];
+        for (unsigned n = 0; n < N; ++n) power[n] = larger_power(lowest_power, power_of(start[n]));
+        for (unsigned k = 0; k < K; ++k)
+            for (unsigned n = 0; n < N; ++n)
+                power[n] = larger_power(power[n], power_of_a[m * K + k] + power_of_b[k * N + n]);
+        for (unsigned n = 0; n < N; ++n) grid[n] = grid_of(power[n]);
         for (unsigned n = 0; n < N; ++n) sum[n] = on_grid(start[n], grid[n]);
         for (unsigned k = 0; k < K; ++k) {
-            const double x = flushed(float(a[m * K + k]));
-            for (unsigned n = 0; n < N; ++n) sum[n] += on_grid(x * double(bw[k * N + n]), grid[n]);
+            const double x = float(a[m * K + k]);
+            for (unsigned n = 0; n < N; ++n) sum[n] += on_grid(x * bw[k * N + n], grid[n]);
         }
-        for (unsigned n = 0; n < N; ++n) c[m * N + n] = renormalised(sum[n]);
+        for (unsigned n = 0; n < N; ++n) c[m * N + n] = float(sum[n]);
+        if (!all_ordinary<N>(c + m * N)) [[unlikely]]
+            for (unsigned n = 0; n < N; ++n) c[m * N + n] = exceptional_sum(start[n], a + m * K, b + n, N, K);
     }
 }
 
