@@ -71,6 +71,9 @@ def bf16_bits(b: int, mode: str) -> int:
     return (s << 15) | abs(round_scaled(-m if s else m, 16, mode))
 
 
+ONE = 0x3F800000
+
+
 def significand_and_power(b: int) -> tuple[int, int]:
     """Of a float's bits, as the unit takes them: 24 bits with a sign, whatever the exponent says of the number."""
     e, m = b >> 23 & 0xFF, b & 0x7FFFFF
@@ -86,31 +89,33 @@ def rounded_to_24_bits(value: Fraction) -> tuple[int, int]:
 
 
 def mac_bits(acc: int, a: list[int], b: list[int]) -> int:
-    """One lane: the bits of acc + the products; `a` and `b` are bits of bfloat16.
+    """One lane: the bits of acc + the products; `a` and `b` are bits of bfloat16."""
+    pairs = [(x << 16, y << 16) for x, y in zip(a, b, strict=True)]
+    only_zeros = all(min(x & 0x7FFFFFFF, y & 0x7FFFFFFF) == 0 for x, y in pairs)
+    infinite = any(max(x & 0x7FFFFFFF, y & 0x7FFFFFFF) == 0x7F800000 for x, y in pairs)
+    if acc & 0x7FFFFFFF > 0x7F800000 and only_zeros and not infinite:
+        return acc
+    return sum_of_products([(acc, ONE), *pairs])
 
-    Each term is rounded to the 24 bits of the largest power, then the sum is.
-    """
-    terms = [(s << 23, p) for s, p in [significand_and_power(acc)]]
-    for x, y in zip(a, b, strict=True):
-        (sx, px), (sy, py) = significand_and_power(x << 16), significand_and_power(y << 16)
+
+def sum_of_products(pairs: list[tuple[int, int]]) -> int:
+    """Of floats' bits. Each term is rounded to the 24 bits of the largest power, then the sum is."""
+    terms = []
+    for x, y in pairs:
+        (sx, px), (sy, py) = significand_and_power(x), significand_and_power(y)
         terms.append((sx * sy, px + py))
-    powers = [p for s, p in terms if s]
-    unit = Fraction(2) ** (max(powers, default=0) - 23)
+    unit = Fraction(2) ** (max((p for s, p in terms if s), default=0) - 23)
     total = sum(round(Fraction(s) * Fraction(2) ** (p - 46) / unit) for s, p in terms) * unit
     significand, power = rounded_to_24_bits(total) if total else (0, 0)
-    sign = (1 << 31) if total < 0 else 0
-    pairs = [(acc, 0x3F800000), *((x << 16, y << 16) for x, y in zip(a, b, strict=True))]
-    return sum_bits(pairs, sign, significand, power)
+    return sum_bits(pairs, (1 << 31) if total < 0 else 0, significand, power)
 
 
 def sum_bits(pairs: list[tuple[int, int]], sign: int, significand: int, power: int) -> int:
-    """The bits of a sum with this significand and power, of these products of floats, the accumulator's first."""
+    """The bits of a sum with this significand and power, of these products of floats."""
     magnitudes = [(x & 0x7FFFFFFF, y & 0x7FFFFFFF) for x, y in pairs]
     nan = any(max(m) > 0x7F800000 for m in magnitudes)
     no_product = any(max(m) == 0x7F800000 and min(m) == 0 for m in magnitudes)
     infinite = {(x ^ y) >> 31 for (x, y), m in zip(pairs, magnitudes, strict=True) if max(m) == 0x7F800000}
-    if magnitudes[0][0] > 0x7F800000 and not no_product and all(min(m) == 0 for m in magnitudes[1:]):
-        return pairs[0][0]
     if nan or no_product or len(infinite) == 2:
         return sign | 0x7F800001 | (significand & 0x7FFFFF if nan and -126 <= power <= 127 else 0)
     if infinite:
@@ -177,6 +182,17 @@ def mac_of_many(acc: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         powers_of_many(bits) for bits in (acc, a.astype(np.uint32) << 16, b.astype(np.uint32) << 16)
     )
     terms, powers = np.concatenate([(start * 2.0**23)[None], x * y]), np.concatenate([power_of_start[None], px + py])
+    return sum_of_many(terms, powers)
+
+
+def float_sum_of_many(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Bits of finite sums of two floats, of their bits."""
+    (x, px), (y, py) = powers_of_many(a), powers_of_many(b)
+    return sum_of_many(np.stack([x, y]) * 2.0**23, np.stack([px, py]))
+
+
+def sum_of_many(terms: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """The terms, 2**46 being one of their power, are the rows."""
     largest = np.maximum(powers.max(axis=0), -300)
     total = np.rint(np.ldexp(terms, np.maximum(powers, -2_000) - 23 - largest)).sum(axis=0)
     mantissa, exponent = np.frexp(total)
@@ -289,6 +305,28 @@ void sum_bf16(int difference, const bfloat16 *a, const bfloat16 *b, int groups, 
         const auto x = aie::load_unaligned_v<lanes>(a + g * lanes), y = aie::load_unaligned_v<lanes>(b + g * lanes);
         aie::store_unaligned_v(to + g * lanes, difference ? aie::sub(x, y) : aie::add(x, y));
     }
+}
+
+// The same sum as vectors of float and as accumulators.
+void sum_float(int what, const float *a, const float *b, int groups, float *to) {
+    for (int g = 0; g < groups; ++g) {
+        const auto x = aie::load_unaligned_v<lanes>(a + g * lanes), y = aie::load_unaligned_v<lanes>(b + g * lanes);
+        const aie::accum<accfloat, lanes> p(x), q(y);
+        aie::store_unaligned_v(to + g * lanes, what == 0   ? aie::add(x, y)
+                                               : what == 1 ? aie::sub(x, y)
+                                               : what == 2 ? aie::add(p, q).to_vector<float>()
+                                                           : aie::sub(p, q).to_vector<float>());
+    }
+}
+void totals_float(const float *a, float *to) {
+    to[0] = aie::reduce_add(aie::load_unaligned_v<4>(a)), to[1] = aie::reduce_add(aie::load_unaligned_v<8>(a));
+    to[2] = aie::reduce_add(aie::load_unaligned_v<16>(a)), to[3] = aie::reduce_add(aie::load_unaligned_v<32>(a));
+    to[4] = aie::reduce_add(aie::concat(aie::load_unaligned_v<32>(a), aie::load_unaligned_v<32>(a + 32)));
+}
+void totals_bf16(const bfloat16 *a, bfloat16 *to) {
+    to[0] = aie::reduce_add(aie::load_unaligned_v<8>(a)), to[1] = aie::reduce_add(aie::load_unaligned_v<16>(a));
+    to[2] = aie::reduce_add(aie::load_unaligned_v<32>(a)), to[3] = aie::reduce_add(aie::load_unaligned_v<64>(a));
+    to[4] = aie::reduce_add(aie::concat(aie::load_unaligned_v<64>(a), aie::load_unaligned_v<64>(a + 64)));
 }
 
 // One row of A against N columns of B at a time: what a lane of the instruction sees. a and b have 8 terms per lane.
@@ -680,18 +718,128 @@ def test_elementwise_products_of_infinities_and_nans_are_sums_too(library: ctype
         assert np.array_equal(expected, actual), f"{what}: " + differences(expected, actual, seed)
 
 
+def sums_on(target: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of floats: npu1 aligns before it adds, npu2 rounds each sum once."""
+    if target == "npu1":
+        return float_sum_of_many(a.view(np.uint32), b.view(np.uint32)).view(np.float32)
+    return a + b
+
+
 @pytest.mark.parametrize("mode", ["floor", "conv_even", "symmetric_zero"])
-def test_a_sum_of_bfloat16_vectors_is_rounded_once_from_float(library: ctypes.CDLL, mode: str) -> None:
+def test_a_sum_of_bfloat16_vectors_is_rounded_once_from_accfloat(library: ctypes.CDLL, target: str, mode: str) -> None:
     seed = 10
     rng = np.random.default_rng(seed)
-    a, b = normal_bf16(rng, VALUES, 10), normal_bf16(rng, VALUES, 10)
+    a, b = finite_bf16(rng, VALUES, 20), finite_bf16(rng, VALUES, 20)
     library.set_state(MODES[mode], 0)
-    for difference, exact in enumerate((as_double(a) + as_double(b), as_double(a) - as_double(b))):
+    x, y = as_double(a).astype(np.float32), as_double(b).astype(np.float32)
+    for difference, wide in enumerate((sums_on(target, x, y), sums_on(target, x, -y))):
         actual = np.empty(VALUES, np.uint16)
         library.sum_bf16(difference, address(a), address(b), VALUES // LANES, address(actual))
 
-        expected = bf16_bits_of_many(exact.astype(np.float32).view(np.uint32), mode)
+        expected = bf16_bits_of_many(wide.view(np.uint32), mode)
         assert np.array_equal(expected, actual), differences(expected, actual, seed)
+
+
+@SPREADS
+def test_a_sum_of_floats_is_aligned_before_it_is_added_on_npu1(library: ctypes.CDLL, target: str, spread: int) -> None:
+    seed = 1000 + spread
+    rng = np.random.default_rng(seed)
+    a, b = accumulators(rng, VALUES, spread // 2), accumulators(rng, VALUES, spread // 2)
+    b[: VALUES // 4] = -np.nextafter(a[: VALUES // 4], np.float32(9))  # they nearly cancel
+    for what in range(4):
+        actual = np.empty(VALUES, np.float32)
+        library.sum_float(what, address(a), address(b), VALUES // LANES, address(actual))
+
+        y = -b if what % 2 else b
+        expected, found = sums_on(target, a, y).view(np.uint32), actual.view(np.uint32)
+        assert np.array_equal(expected, found), f"{what}: " + differences(expected, found, seed)
+        for i in rng.integers(0, VALUES, SAMPLE // 4 if target == "npu1" else 0):
+            bits = [(int(of.view(np.uint32)[i]), ONE) for of in (a, y)]
+            assert sum_of_products(bits) == expected[i], f"seed {seed}, lane {i}"
+
+
+def test_infinities_and_nans_go_through_a_sum_of_floats_on_npu1(library: ctypes.CDLL, target: str) -> None:
+    seed = 14
+    rng = np.random.default_rng(seed)
+    a, b = (
+        any_bf16(rng, 4_096).astype(np.uint32) << 16 | rng.integers(0, 2**16, 4_096).astype(np.uint32) for _ in "ab"
+    )
+    a[:1_000], b[:1_000] = a[:1_000] | 0x7F800000, b[:1_000] | 0x7F800000
+    for what in range(4):
+        actual = np.empty(4_096, np.uint32)
+        library.sum_float(what, address(a), address(b), 4_096 // LANES, address(actual))
+
+        if target == "npu2":
+            with np.errstate(invalid="ignore", over="ignore"):
+                ieee = a.view(np.float32) + (b ^ np.uint32(what % 2 << 31)).view(np.float32)
+            np.testing.assert_array_equal(actual.view(np.float32), ieee)
+            continue
+        lanes = zip(a.tolist(), (b ^ (what % 2 << 31)).tolist(), strict=True)
+        expected = np.array([sum_of_products([(x, ONE), (y, ONE)]) for x, y in lanes], np.uint32)
+        assert np.array_equal(expected, actual), f"{what}: " + differences(expected, actual, seed)
+
+
+def test_a_smaller_float_loses_what_is_below_the_larger_ones_last_bit(library: ctypes.CDLL, target: str) -> None:
+    a, b = np.full(16, 1, np.float32), np.full(16, -0.75 * 2.0**-24, np.float32)
+    actual = np.empty(16, np.float32)
+    library.sum_float(0, address(a), address(b), 1, address(actual))
+
+    assert set(actual.tolist()) == {1.0 if target == "npu1" else 1 - 2.0**-24}
+
+
+def added(target: str, values: list[np.ndarray]) -> np.ndarray:
+    total = values[0]
+    for value in values[1:]:
+        total = sums_on(target, total, value)
+    return total
+
+
+def total_of(target: str, lanes: np.ndarray) -> np.ndarray:
+    """Registers onto registers, on npu1 each half of them for itself; then halves onto halves."""
+    native = {"npu1": 16, "npu2": 32}[target]
+    registers = [lanes[i : i + native] for i in range(0, lanes.size, native)]
+    halves = 2 if target == "npu1" and len(registers) > 1 else 1
+    step = len(registers) // halves
+    total = added(target, [added(target, registers[i * step : (i + 1) * step]) for i in range(halves)])
+    while total.size > 1:
+        total = sums_on(target, total[: total.size // 2].copy(), total[total.size // 2 :].copy())
+    return total
+
+
+def test_reduce_add_of_float_adds_registers_and_then_halves(library: ctypes.CDLL, target: str) -> None:
+    seed = 15
+    rng = np.random.default_rng(seed)
+    for _ in range(500):
+        values, actual = accumulators(rng, 64, 4), np.empty(5, np.float32)
+        library.totals_float(address(values), address(actual))
+
+        expected = [float(total_of(target, values[:count])[0]) for count in (4, 8, 16, 32, 64)]
+        assert expected == actual.tolist(), f"seed {seed}"
+
+
+def rows_of(lanes: np.ndarray) -> np.ndarray:
+    """Eight lanes of bfloat16 to a sum, in up to four rows, as the multiplication by ones of npu1 has them."""
+    rows = np.zeros(min(4, lanes.size // 8), np.uint32)
+    for at in range(0, lanes.size, 8):
+        row = at // 8 % rows.size
+        rows[row] = mac_bits(int(rows[row]), lanes[at : at + 8].tolist(), [0x3F80] * 8)
+    return rows.view(np.float32)
+
+
+def test_reduce_add_of_bfloat16_is_rounded_once(library: ctypes.CDLL, target: str) -> None:
+    seed = 16
+    rng = np.random.default_rng(seed)
+    for _ in range(200):
+        values, actual = finite_bf16(rng, 128, 6), np.empty(5, np.uint16)
+        library.totals_bf16(address(values), address(actual))
+
+        wide = as_double(values).astype(np.float32)
+        totals = [
+            total_of(target, rows_of(values[:count]) if target == "npu1" else wide[:count])
+            for count in (8, 16, 32, 64, 128)
+        ]
+        expected = bf16_bits_of_many(np.concatenate(totals).view(np.uint32), "floor")
+        assert expected.tolist() == actual.tolist(), f"seed {seed}"
 
 
 @pytest.mark.parametrize("name", ["bf16_int32", "bf16_int16", "float_int32", "float_int16"])

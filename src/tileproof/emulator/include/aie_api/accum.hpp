@@ -57,7 +57,7 @@ template <typename Tag>
 using accum_element =
     std::conditional_t<is_float_tag<Tag>, float, std::conditional_t<(tag_bits<Tag>::value <= 32), int32_t, int64_t>>;
 
-// Integer arithmetic modulo 2^bits, whatever -fwrapv says; a float's own.
+// Integer arithmetic modulo 2^bits, whatever -fwrapv says; a float's as the unit adds.
 template <typename T>
 struct unsigned_of { using type = T; };
 template <typename T>
@@ -66,13 +66,17 @@ struct unsigned_of<T> { using type = std::make_unsigned_t<T>; };
 template <typename T>
 using wrapping = typename unsigned_of<T>::type;
 
-struct wrapping_add {
+struct wrapping_add : float_sum {
+    using float_sum::of;
     template <typename T>
     TILEPROOF_INLINE static T of(T a, T b) { return T(wrapping<T>(a) + wrapping<T>(b)); }
 };
 struct wrapping_sub {
+    TILEPROOF_INLINE static float of(float a, float b) { return float_sum::of(a, -b); }
     template <typename T>
     TILEPROOF_INLINE static T of(T a, T b) { return T(wrapping<T>(a) - wrapping<T>(b)); }
+    template <std::same_as<float> T>
+    TILEPROOF_INLINE static float exceptional(T a, T b) { return float_sum::exceptional(a, -b); }
 };
 struct wrapping_neg {
     template <typename T>

@@ -27,6 +27,7 @@ TILEPROOF_INLINE vector<T, Elems> transform(const vector<T, Elems> &v) {
 template <typename F>
 struct in_float {
     TILEPROOF_INLINE static float of(bfloat16 a, bfloat16 b) { return F::of(float(a), float(b)); }
+    TILEPROOF_INLINE static float exceptional(bfloat16 a, bfloat16 b) { return F::exceptional(float(a), float(b)); }
 };
 
 template <typename F, typename A, typename B>
@@ -233,7 +234,7 @@ TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, u
     return out;
 }
 
-// --- accumulators. accfloat adds as float does. (Unconfirmed.)
+// --- accumulators
 
 #define TILEPROOF_ACCUMULATORS(NAME, F)                                                                            \
     template <typename Tag, unsigned Elems>                                                                        \

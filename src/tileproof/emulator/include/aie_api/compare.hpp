@@ -46,16 +46,42 @@ TILEPROOF_UNWATCHED T sum_of_lanes(const T *lane) {
     return T(sum);
 }
 
-// Halves onto halves, as log2(Elems) vector adds do. (The order is unconfirmed; it decides the last bits.)
+// The order decides the last bits: registers of 16 lanes (npu1) or 32 (npu2) are added lane by lane, on npu1 each half of
+// them for itself, then halves of a register onto halves (the API's add_reduce).
 template <unsigned Elems>
 TILEPROOF_UNWATCHED float sum_of_lanes(const float *lane) {
+    constexpr unsigned native = __AIE_ARCH__ == 21 ? 32 : 16, width = Elems < native ? Elems : native;
+    constexpr unsigned run = __AIE_ARCH__ == 21 || Elems < 2 * width ? Elems : Elems / 2;
     issue_reduction<float>(Elems);
     check_set<Elems * sizeof(float)>(lane, __builtin_return_address(0));
-    float part[Elems / 2];
-    for (unsigned i = 0; i < Elems / 2; ++i) part[i] = lane[i] + lane[i + Elems / 2];
-    for (unsigned half = Elems / 4; half > 0; half /= 2)
-        for (unsigned i = 0; i < half; ++i) part[i] += part[i + half];
+    float part[width];
+    for (unsigned i = 0; i < width; ++i) {
+        const auto run_from = [&](unsigned first) {
+            float sum = lane[first + i];
+            for (unsigned at = first + width; at < first + run; at += width) sum = float_sum::once(sum, lane[at + i]);
+            return sum;
+        };
+        part[i] = run < Elems ? float_sum::once(run_from(0), run_from(Elems - run)) : run_from(0);
+    }
+    for (unsigned half = width / 2; half > 0; half /= 2)
+        for (unsigned i = 0; i < half; ++i) part[i] = float_sum::once(part[i], part[i + half]);
     return part[0];
+}
+
+// On npu1 bfloat16 lanes are multiplied by one, eight to a sum, in four rows; rows are added to rows of the next 32 lanes,
+// and to each other at the end.
+template <unsigned Elems>
+TILEPROOF_UNWATCHED float sum_of_rows(const bfloat16 *lane) {
+    issue_reduction<float>(Elems);
+    check_set<Elems * sizeof(bfloat16)>(lane, __builtin_return_address(0));
+    constexpr unsigned rows = Elems < 32 ? Elems / 8 : 4;
+    const bfloat16 one = bfloat16::from_bits(0x3f80);
+    float row[4] = {};
+    for (unsigned at = 0; at < Elems; at += 8)
+        row[at / 8 % rows] = sum_of_products(row[at / 8 % rows], lane + at, &one, 0, 8);
+    if (rows == 4)
+        for (unsigned i = 0; i < 2; ++i) row[i] = float_sum::once(row[i], row[i + 2]);
+    return rows > 1 ? float_sum::once(row[0], row[1]) : row[0];
 }
 
 template <typename F, unsigned Elems, typename T>
@@ -134,9 +160,13 @@ TILEPROOF_INLINE auto select(const A &a, const B &b, const mask<Elems> &m) {
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE T reduce_add(const vector<T, Elems> &v) {
     if constexpr (std::is_same_v<T, bfloat16>) {
-        const accum<accfloat, Elems> wide(v);
+        float total;
+        if constexpr (__AIE_ARCH__ == 20)
+            total = detail::sum_of_rows<Elems>(v.lane);
+        else
+            total = detail::sum_of_lanes<Elems>(accum<accfloat, Elems>(v).lane);
         accum<accfloat, 16> sum(detail::unset);
-        detail::each<detail::identity, 16, 0>(sum.lane, detail::same<float>{detail::sum_of_lanes<Elems>(wide.lane)});
+        detail::each<detail::identity, 16, 0>(sum.lane, detail::same<float>{total});
         return sum.template to_vector<T>().get(0);
     } else {
         return detail::sum_of_lanes<Elems>(v.lane);

@@ -1,5 +1,5 @@
 // The floating-point unit, as it was recorded on npu1: a sum of an accumulator and of products of bfloat16. (Unconfirmed
-// on npu2.) All 864 results of the mmul in ../shared/silicon come out of this rule, NaN payloads included:
+// on npu2.) All 864 recorded results of an mmul come out of this rule, NaN payloads included:
 //
 // - Every number is a significand and a power of two. Exponent 255, infinity or NaN, is the power after the largest;
 //   exponent 0, a denormal, has no hidden bit. A product's power is the sum of its operands' exponents: it is not
@@ -81,9 +81,9 @@ TILEPROOF_INLINE double as_number(float value) {
     return 2.0 * __builtin_bit_cast(float, bits - 0x00800000u);
 }
 
-// start + x[0] y[0] + x[1] y[step] + ... of any operands. (A NaN in the accumulator stays as it is beside products of zero
-// only: xdna-emu, which says to have seen it.)
-inline TILEPROOF_UNWATCHED float exceptional_sum(float start, const bfloat16 *x, const bfloat16 *y, unsigned step,
+// start + x[0] y[0] + x[1] y[step] + ...: the whole rule, of any operands. (A NaN in the accumulator stays as it is beside
+// products of zero only: xdna-emu, which says to have seen it.)
+inline TILEPROOF_UNWATCHED float sum_of_products(float start, const bfloat16 *x, const bfloat16 *y, unsigned step,
                                                  unsigned count) {
     exceptional_operands operands;
     operands.note(start, 1.0f);
@@ -101,6 +101,33 @@ inline TILEPROOF_UNWATCHED float exceptional_sum(float start, const bfloat16 *x,
     return operands.result(sum);
 }
 
+// --- sums of float, as accfloat has them
+
+// On npu1 in the same unit, and so not as IEEE 754 has them: the smaller term loses what is below the larger one's last
+// bit before they are added (AM020, chapter 4; xdna-emu compared 8,160 of them with a device). On npu2 each sum is rounded
+// once (found_later.md 2, from mlir-aie).
+struct float_sum {
+    TILEPROOF_INLINE static float of(float a, float b) {
+        if constexpr (__AIE_ARCH__ == 21) return a + b;
+        const double grid = grid_of(larger_power(lowest_power, larger_power(power_of(a), power_of(b))));
+        return float(on_grid(a, grid) + on_grid(b, grid));
+    }
+    template <std::same_as<float> T>
+    TILEPROOF_UNWATCHED static float exceptional(T a, T b) {
+        if constexpr (__AIE_ARCH__ == 21) return a + b;
+        exceptional_operands operands;
+        operands.note(a, 1.0f);
+        operands.note(b, 1.0f);
+        const double grid = grid_of(larger_power(lowest_power, larger_power(power_of(a), power_of(b))));
+        return operands.result(on_grid(as_number(a), grid) + on_grid(as_number(b), grid));
+    }
+    // One sum for itself.
+    TILEPROOF_INLINE static float once(float a, float b) {
+        const float sum = of(a, b);
+        return is_ordinary(sum) ? sum : exceptional(a, b);
+    }
+};
+
 // --- elementwise: one product per lane
 
 struct float_mac {
@@ -115,7 +142,7 @@ struct float_mac {
 
     // The same where the result of `of` is not `ordinary`: see `each`.
     template <std::same_as<bfloat16> T>
-    TILEPROOF_INLINE static float exceptional(float start, T x, T y) { return exceptional_sum(start, &x, &y, 1, 1); }
+    TILEPROOF_INLINE static float exceptional(float start, T x, T y) { return sum_of_products(start, &x, &y, 1, 1); }
 };
 struct float_msc {
     TILEPROOF_INLINE static float of(float acc, bfloat16 x, bfloat16 y) { return float_mac::of(acc, negated(x), y); }

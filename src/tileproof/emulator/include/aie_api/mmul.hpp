@@ -61,7 +61,7 @@ TILEPROOF_UNWATCHED void multiply_tiles(const bfloat16 *a, const bfloat16 *b, fl
         }
         for (unsigned n = 0; n < N; ++n) c[m * N + n] = float(sum[n]);
         if (!all_ordinary<N>(c + m * N)) [[unlikely]]
-            for (unsigned n = 0; n < N; ++n) c[m * N + n] = exceptional_sum(start[n], a + m * K, b + n, N, K);
+            for (unsigned n = 0; n < N; ++n) c[m * N + n] = sum_of_products(start[n], a + m * K, b + n, N, K);
     }
 }
 
