@@ -8,16 +8,20 @@ least 100,000 values per rule. The seeds are fixed, and are in every assertion's
 from __future__ import annotations
 
 import ctypes
+import math
 import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from test_aie_api import ARCHITECTURES, COMPILER, MODES, SATURATIONS, Fault, address, compile_for
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler: set CXX, or install g++ or clang++")
+
+BF16: Any = ml_dtypes.bfloat16
 
 VALUES = 102_400
 LANES = 16
@@ -203,6 +207,14 @@ def sum_of_many(terms: np.ndarray, powers: np.ndarray) -> np.ndarray:
     return found
 
 
+def exp2_bits(x: float, mode: str) -> int:
+    """bfloat16 bits of 2^floor(x) * (1 + frac(x)), rounded once, where that is a normal number."""
+    whole = math.floor(x)
+    significand = 1 + Fraction(x) - whole
+    shift = significand.denominator.bit_length() - 8
+    return ((whole + 126) << 7) + round_scaled(significand.numerator << max(-shift, 0), max(shift, 0), mode)
+
+
 # --- what is asked
 
 SOURCE = r"""
@@ -318,6 +330,16 @@ void sum_float(int what, const float *a, const float *b, int groups, float *to) 
                                                            : aie::sub(p, q).to_vector<float>());
     }
 }
+#if __AIE_ARCH__ == 21
+void powers_of_two(const float *a, int groups, bfloat16 *to) {
+    for (int g = 0; g < groups; ++g)
+        aie::store_unaligned_v(to + g * lanes, aie::exp2<bfloat16>(aie::load_unaligned_v<lanes>(a + g * lanes)));
+}
+void tangents(const float *a, int groups, bfloat16 *to) {
+    for (int g = 0; g < groups; ++g)
+        aie::store_unaligned_v(to + g * lanes, aie::tanh<bfloat16>(aie::load_unaligned_v<lanes>(a + g * lanes)));
+}
+#endif
 void totals_float(const float *a, float *to) {
     to[0] = aie::reduce_add(aie::load_unaligned_v<4>(a)), to[1] = aie::reduce_add(aie::load_unaligned_v<8>(a));
     to[2] = aie::reduce_add(aie::load_unaligned_v<16>(a)), to[3] = aie::reduce_add(aie::load_unaligned_v<32>(a));
@@ -840,6 +862,65 @@ def test_reduce_add_of_bfloat16_is_rounded_once(library: ctypes.CDLL, target: st
         ]
         expected = bf16_bits_of_many(np.concatenate(totals).view(np.uint32), "floor")
         assert expected.tolist() == actual.tolist(), f"seed {seed}"
+
+
+def exponents(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Arguments of exp2: any, close to an integer, and far below one."""
+    value = rng.uniform(-120, 120, count).astype(np.float32)
+    near = np.rint(value) + rng.choice([-1, 0, 1], count) * 2.0 ** rng.integers(-60, -3, count)
+    value[::3] = near.astype(np.float32)[::3]
+    value[1::7] = rng.choice([-1, 1], value[1::7].size) * 2.0 ** rng.integers(-100, -20, value[1::7].size)
+    return value
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_exp2_is_a_straight_line_between_two_powers_rounded_once(library: ctypes.CDLL, target: str, mode: str) -> None:
+    if target == "npu1":
+        assert not hasattr(library, "powers_of_two")
+        return
+    seed = 1200 + MODES[mode]
+    value, actual = exponents(np.random.default_rng(seed), 8_000), np.empty(8_000, np.uint16)
+    library.set_state(MODES[mode], 0)
+    library.powers_of_two(address(value), value.size // LANES, address(actual))
+
+    expected = np.array([exp2_bits(float(x), mode) for x in value], np.uint16)
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
+
+
+def test_exp2_overshoots_by_up_to_6_15_percent_and_ends_in_zero_infinity_or_nan(
+    library: ctypes.CDLL, target: str
+) -> None:
+    if target == "npu1":
+        return
+    value = np.arange(-4, 4, 2.0**-10, np.float32)
+    value[:4] = -np.inf, np.inf, np.nan, -1_000
+    actual = np.empty(value.size, BF16)
+    library.set_state(MODES["conv_even"], 0)
+    library.powers_of_two(address(value), value.size // LANES, address(actual))
+
+    assert actual[:4].astype(float).tolist()[:2] == [0, np.inf]
+    assert np.isnan(actual[2].astype(float))
+    assert float(actual[3]) == 0
+    over = actual[4:].astype(np.float64) / np.exp2(value[4:].astype(np.float64)) - 1
+    assert 0.0605 < over.max() < 0.0655  # 6.15 %, and half a step of bfloat16
+    assert over.min() > -0.004
+
+
+@pytest.mark.parametrize("mode", ["floor", "conv_even", "symmetric_inf"])
+def test_tanh_is_its_argument_up_to_one_half(library: ctypes.CDLL, target: str, mode: str) -> None:
+    if target == "npu1":
+        assert not hasattr(library, "tangents")
+        return
+    seed = 19
+    value = np.random.default_rng(seed).uniform(-2, 2, 16_000).astype(np.float32)
+    value[:6] = 0.5, -0.5, 0, -0.0, np.nextafter(np.float32(0.5), np.float32(1)), 0.25
+    actual = np.empty(value.size, np.uint16)
+    library.set_state(MODES[mode], 0)
+    library.tangents(address(value), value.size // LANES, address(actual))
+
+    exact = np.tanh(value.astype(np.float64)).astype(np.float32)
+    expected = bf16_bits_of_many(np.where(np.abs(value) <= 0.5, value, exact).view(np.uint32), mode)
+    assert np.array_equal(expected, actual), differences(expected, actual, seed)
 
 
 @pytest.mark.parametrize("name", ["bf16_int32", "bf16_int16", "float_int32", "float_int16"])
