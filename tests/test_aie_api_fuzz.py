@@ -207,6 +207,27 @@ def sum_of_many(terms: np.ndarray, powers: np.ndarray) -> np.ndarray:
     return found
 
 
+# The limbs of either operand, in the order in which npu2 adds their products.
+LIMBS = [(0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (1, 2), (2, 1), (2, 2)]
+
+
+def limbs_of(value: np.ndarray) -> list[np.ndarray]:
+    found = []
+    for _ in range(3):
+        found.append(value.astype(BF16).astype(np.float32))
+        value = value - found[-1]
+    return found
+
+
+def product_of_limbs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of floats: nine products of bfloat16, each exact in a double, each sum rounded to float."""
+    x, y = limbs_of(a), limbs_of(b)
+    total = x[0] * y[0]
+    for i, j in LIMBS[1:]:
+        total = (total.astype(np.float64) + x[i].astype(np.float64) * y[j]).astype(np.float32)
+    return total
+
+
 def exp2_bits(x: float, mode: str) -> int:
     """bfloat16 bits of 2^floor(x) * (1 + frac(x)), rounded once, where that is a normal number."""
     whole = math.floor(x)
@@ -328,6 +349,29 @@ void sum_float(int what, const float *a, const float *b, int groups, float *to) 
                                                : what == 1 ? aie::sub(x, y)
                                                : what == 2 ? aie::add(p, q).to_vector<float>()
                                                            : aie::sub(p, q).to_vector<float>());
+    }
+}
+void product_float(int what, const float *acc, const float *a, const float *b, int groups, float *to) {
+    for (int g = 0; g < groups; ++g) {
+        const aie::accum<accfloat, lanes> start(aie::load_unaligned_v<lanes>(acc + g * lanes));
+        const auto x = aie::load_unaligned_v<lanes>(a + g * lanes), y = aie::load_unaligned_v<lanes>(b + g * lanes);
+        aie::accum<accfloat, lanes> out;
+        switch (what) {
+            case 0: out = aie::mac(start, x, y); break;
+            case 1: out = aie::msc(start, x, y); break;
+            case 2: out = aie::mul(x, y); break;
+            case 3: out = aie::negmul(x, y); break;
+            default: out = aie::mul_square(x);
+        }
+        aie::store_unaligned_v(to + g * lanes, out.to_vector<float>());
+    }
+}
+void tile_float(const float *acc, const float *a, const float *b, int rounds, float *to) {
+    using Tile = aie::mmul<4, 8, 4, float, float>;
+    for (int r = 0; r < rounds; ++r) {
+        Tile tile(aie::load_unaligned_v<16>(acc + 16 * r));
+        tile.mac(aie::load_unaligned_v<32>(a + 32 * r), aie::load_unaligned_v<32>(b + 32 * r));
+        aie::store_unaligned_v(to + 16 * r, tile.to_vector<float>());
     }
 }
 #if __AIE_ARCH__ == 21
@@ -862,6 +906,58 @@ def test_reduce_add_of_bfloat16_is_rounded_once(library: ctypes.CDLL, target: st
         ]
         expected = bf16_bits_of_many(np.concatenate(totals).view(np.uint32), "floor")
         assert expected.tolist() == actual.tolist(), f"seed {seed}"
+
+
+def product_on(target: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return product_of_limbs(a, b) if target == "npu2" else a * b
+
+
+@SPREADS
+def test_a_product_of_floats_is_the_sum_of_nine_on_npu2(library: ctypes.CDLL, target: str, spread: int) -> None:
+    seed = 1100 + spread
+    rng = np.random.default_rng(seed)
+    acc, a, b = (accumulators(rng, VALUES, spread // 2) for _ in range(3))
+    product = product_on(target, a, b)
+    acc[: VALUES // 4] = -np.nextafter(product[: VALUES // 4], np.float32(9))  # they nearly cancel
+    with np.errstate(all="ignore"):
+        expected_of = [acc + product, acc - product, product, -product, product_on(target, a, a)]
+    for what, expected in enumerate(expected_of):
+        actual = np.empty(VALUES, np.float32)
+        library.product_float(what, address(acc), address(a), address(b), VALUES // LANES, address(actual))
+
+        same = (expected == actual) | (np.isnan(expected) & np.isnan(actual))  # the sign of what vanishes is nobody's
+        assert same.all(), f"{what}: " + differences(expected, actual, seed)
+
+
+def test_a_product_of_nine_is_within_two_steps_of_the_exact_one_and_not_always_it(
+    library: ctypes.CDLL, target: str
+) -> None:
+    seed = 17
+    rng = np.random.default_rng(seed)
+    a, b = (accumulators(rng, VALUES, 10) for _ in "ab")
+    a, b = np.where(a == 0, np.float32(1), a), np.where(b == 0, np.float32(1), b)
+    actual = np.empty(VALUES, np.float32)
+    library.product_float(2, address(a), address(a), address(b), VALUES // LANES, address(actual))
+
+    steps = np.abs(actual.view(np.int32).astype(np.int64) - (a * b).view(np.int32))
+    assert steps.max() <= 2, f"seed {seed}"
+    assert (np.count_nonzero(steps) > VALUES // 100) == (target == "npu2"), f"seed {seed}"
+
+
+def test_mmul_of_float_adds_one_product_after_the_other(library: ctypes.CDLL, target: str) -> None:
+    seed = 18
+    rng = np.random.default_rng(seed)
+    rounds = 1_000
+    acc, a, b = (accumulators(rng, rounds * count, 6).reshape(rounds, -1) for count in (16, 32, 32))
+    actual = np.empty((rounds, 4, 4), np.float32)
+    library.tile_float(address(acc), address(a), address(b), rounds, address(actual))
+
+    left, right, expected = a.reshape(rounds, 4, 8), b.reshape(rounds, 8, 4), acc.reshape(rounds, 4, 4)
+    for k in range(8):
+        x, y = np.broadcast_arrays(left[:, :, k, None], right[:, None, k, :])
+        expected = expected + product_on(target, x, y)
+    assert np.array_equal(expected, actual), differences(expected.ravel(), actual.ravel(), seed)
 
 
 def exponents(rng: np.random.Generator, count: int) -> np.ndarray:

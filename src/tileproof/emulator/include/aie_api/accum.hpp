@@ -71,12 +71,10 @@ struct wrapping_add : float_sum {
     template <typename T>
     TILEPROOF_INLINE static T of(T a, T b) { return T(wrapping<T>(a) + wrapping<T>(b)); }
 };
-struct wrapping_sub {
-    TILEPROOF_INLINE static float of(float a, float b) { return float_sum::of(a, -b); }
+struct wrapping_sub : float_difference {
+    using float_difference::of;
     template <typename T>
     TILEPROOF_INLINE static T of(T a, T b) { return T(wrapping<T>(a) - wrapping<T>(b)); }
-    template <std::same_as<float> T>
-    TILEPROOF_INLINE static float exceptional(T a, T b) { return float_sum::exceptional(a, -b); }
 };
 struct wrapping_neg {
     template <typename T>

@@ -256,10 +256,10 @@ TILEPROOF_UNWATCHED void fill_undefined(void *lanes) {
     for (unsigned i = 0; i < Bytes; ++i) byte[i] = 0xA5;
 }
 
-// Zero, or a normal number other than the smallest: a float that arithmetic of this machine gives as the device does.
+// Zero, or finite and far from the smallest normal number: what float arithmetic of this machine gives as the device does.
 TILEPROOF_INLINE bool is_ordinary(float value) {
     const float magnitude = __builtin_fabsf(value);
-    return bool((int(magnitude > 0x1p-126f) & int(magnitude < __builtin_inff())) | int(value == 0));
+    return bool((int(magnitude > 0x1p-100f) & int(magnitude < __builtin_inff())) | int(value == 0));
 }
 template <unsigned Elems>
 TILEPROOF_INLINE bool all_ordinary(const float *values) {

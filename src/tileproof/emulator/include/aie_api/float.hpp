@@ -128,25 +128,80 @@ struct float_sum {
     }
 };
 
+struct float_difference {
+    TILEPROOF_INLINE static float of(float a, float b) { return float_sum::of(a, -b); }
+    template <std::same_as<float> T>
+    TILEPROOF_INLINE static float exceptional(T a, T b) { return float_sum::exceptional(a, -b); }
+};
+
+// --- products of float
+
+// On npu2 of three bfloat16 each, as its compiler emulates them (found_later.md 2): the nearest one, the nearest one to the
+// rest, and to the rest of that; nine products are summed up in one order, each sum rounded to float. An infinite operand
+// has no rest, and gives a NaN. (How mac joins its accumulator is unconfirmed: here the product is whole first. On npu1 a
+// product is plain float, which is unconfirmed, too.)
+template <typename Number>
+struct float_limbs {
+    Number first, second, third;
+
+    TILEPROOF_INLINE explicit float_limbs(float value) {
+        const float a = nearest(value), b = nearest(value - a);
+        first = a, second = b, third = nearest((value - a) - b);
+    }
+    TILEPROOF_INLINE static float nearest(float value) {
+        const uint32_t bits = __builtin_bit_cast(uint32_t, value);
+        const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
+        return value != value ? value : __builtin_bit_cast(float, rounded);
+    }
+};
+
+struct float_product {
+    // Each product is exact in Number, and each sum rounded once.
+    template <typename Number>
+    TILEPROOF_INLINE static float sum_of_limbs(float x, float y) {
+        const float_limbs<Number> a(x), b(y);
+        float sum = float(a.first * b.first);
+        sum = float(sum + a.first * b.second), sum = float(sum + a.second * b.first);
+        sum = float(sum + a.first * b.third), sum = float(sum + a.second * b.second);
+        sum = float(sum + a.third * b.first), sum = float(sum + a.second * b.third);
+        return sum = float(sum + a.third * b.second), float(sum + a.third * b.third);
+    }
+    TILEPROOF_INLINE static float of(float x, float y) {
+        if constexpr (__AIE_ARCH__ == 20) return x * y;
+        return sum_of_limbs<float>(x, y);
+    }
+    template <std::same_as<float> T>
+    TILEPROOF_UNWATCHED static float exceptional(T x, T y) {
+        if constexpr (__AIE_ARCH__ == 20) return x * y;
+        return sum_of_limbs<double>(x, y);
+    }
+    // One product for itself.
+    TILEPROOF_INLINE static float once(float x, float y) {
+        const float product = of(x, y);
+        return __AIE_ARCH__ == 20 || is_ordinary(product) ? product : exceptional(x, y);
+    }
+};
+
 // --- elementwise: one product per lane
 
 struct float_mac {
+    using joined = float_sum;  // of a product of float, on npu2
     TILEPROOF_INLINE static float of(float start, bfloat16 x, bfloat16 y) {
         const double term = double(float(x)) * double(float(y));
         const int16_t power = larger_power(power_of(start), int16_t(power_of(x) + power_of(y)));
         const double grid = grid_of(larger_power(lowest_power, power));
         return float(on_grid(start, grid) + on_grid(term, grid));
     }
-    // Emulated on bfloat16 products by the hardware's compiler; plain float here. (Unconfirmed.)
-    TILEPROOF_INLINE static float of(float acc, float x, float y) { return acc + x * y; }
+    TILEPROOF_INLINE static float of(float acc, float x, float y) { return acc + float_product::once(x, y); }
 
     // The same where the result of `of` is not `ordinary`: see `each`.
     template <std::same_as<bfloat16> T>
     TILEPROOF_INLINE static float exceptional(float start, T x, T y) { return sum_of_products(start, &x, &y, 1, 1); }
 };
 struct float_msc {
+    using joined = float_difference;
     TILEPROOF_INLINE static float of(float acc, bfloat16 x, bfloat16 y) { return float_mac::of(acc, negated(x), y); }
-    TILEPROOF_INLINE static float of(float acc, float x, float y) { return acc - x * y; }
+    TILEPROOF_INLINE static float of(float acc, float x, float y) { return acc - float_product::once(x, y); }
     template <std::same_as<bfloat16> T>
     TILEPROOF_INLINE static float exceptional(float acc, T x, T y) {
         return float_mac::exceptional(acc, negated(x), y);
@@ -157,15 +212,19 @@ private:
 };
 struct float_mul {
     TILEPROOF_INLINE static float of(bfloat16 x, bfloat16 y) { return float_mac::of(0.0f, x, y); }
-    TILEPROOF_INLINE static float of(float x, float y) { return x * y; }
+    TILEPROOF_INLINE static float of(float x, float y) { return float_product::of(x, y); }
     template <std::same_as<bfloat16> T>
     TILEPROOF_INLINE static float exceptional(T x, T y) { return float_mac::exceptional(0.0f, x, y); }
+    template <std::same_as<float> T>
+    TILEPROOF_INLINE static float exceptional(T x, T y) { return float_product::exceptional(x, y); }
 };
 struct float_negmul {
     TILEPROOF_INLINE static float of(bfloat16 x, bfloat16 y) { return float_msc::of(0.0f, x, y); }
-    TILEPROOF_INLINE static float of(float x, float y) { return -(x * y); }
+    TILEPROOF_INLINE static float of(float x, float y) { return -float_product::of(x, y); }
     template <std::same_as<bfloat16> T>
     TILEPROOF_INLINE static float exceptional(T x, T y) { return float_msc::exceptional(0.0f, x, y); }
+    template <std::same_as<float> T>
+    TILEPROOF_INLINE static float exceptional(T x, T y) { return -float_product::exceptional(x, y); }
 };
 
 }  // namespace aie::detail
