@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -225,6 +227,140 @@ def test_vectors_compute_lane_by_lane_what_numbers_do(name: str, data: st.DataOb
     assert isinstance(together, np.ndarray)
     assert together.dtype == np.int32
     assert together.tolist() == [compute(operation(name, "i32"), [x, y]) for x, y in zip(a, b, strict=True)]
+
+
+# --- bf16: vectors are narrowed by the core's mode, scalars by soft-float
+
+MODES = {
+    "floor": 0,
+    "ceil": 1,
+    "symmetric_floor": 2,
+    "symmetric_ceil": 3,
+    "negative_inf": 8,
+    "positive_inf": 9,
+    "symmetric_zero": 10,
+    "symmetric_inf": 11,
+    "conv_even": 12,
+    "conv_odd": 13,
+}
+BF16: Any = ml_dtypes.bfloat16
+
+
+def nearby(value: float) -> tuple[float, float]:
+    """The bfloat16 below a finite float, and the one above; twice the value if it is one."""
+    near = np.float32(value).astype(BF16)
+    below = near if float(near) <= value else np.nextafter(near, BF16(-np.inf))
+    above = near if float(near) >= value else np.nextafter(near, BF16(np.inf))
+    return float(below), float(above)
+
+
+def narrow(value: float, mode: str) -> float:
+    """By the distances to both neighbours, which no bits are needed for."""
+    low, high = nearby(value)
+    inner, outer = (low, high) if value >= 0 else (high, low)
+    even = low if int(np.array(low, BF16).view(np.uint16)) % 2 == 0 else high
+    ties = {
+        "negative_inf": low,
+        "positive_inf": high,
+        "symmetric_zero": inner,
+        "symmetric_inf": outer,
+        "conv_even": even,
+        "conv_odd": low if even == high else high,
+    }
+    if mode in ties:
+        down, up = Fraction(value) - Fraction(low), Fraction(high) - Fraction(value)
+        return ties[mode] if down == up else low if down < up else high
+    return {"floor": low, "ceil": high, "symmetric_floor": inner, "symmetric_ceil": outer}[mode]
+
+
+def hard_values(count: int) -> np.ndarray:
+    """Of every magnitude; a third between two bfloat16, a third beside that, some denormal."""
+    rng = np.random.default_rng(20)
+    upper = rng.integers(0, 0x7F00, count) | rng.integers(0, 2, count) << 15
+    upper[:50] = upper[:50] & 0x807F
+    lower = rng.choice([0x8000, 0x7FFF, 0x8001, 0, 1, 0xFFFF], count)
+    return (upper << 16 | lower).astype(np.uint32).view(np.float32)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_vector_of_floats_is_narrowed_in_the_mode_of_the_core(mode: str) -> None:
+    values = hard_values(2_000)
+    found = compute(
+        operation("arith.truncf", "vector<2000xf32>", "vector<2000xbf16>", operands=1), [values], MODES[mode]
+    )
+
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == BF16
+    assert [narrow(float(value), mode) for value in values] == found.astype(float).tolist()
+
+
+ROUNDED: dict[str, Callable[[Any, Any], Any]] = {
+    "addf": np.add,
+    "subf": np.subtract,
+    "mulf": np.multiply,
+    "divf": np.divide,
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+@pytest.mark.parametrize("mode", ["floor", "ceil", "conv_even", "symmetric_floor"])
+def test_arithmetic_on_vectors_of_bf16_is_single_precision_and_narrowed_once(name: str, mode: str) -> None:
+    rng = np.random.default_rng(21)
+    a, b = (rng.normal(size=256).astype(BF16) for _ in "ab")
+    found = compute(operation(f"arith.{name}", "vector<256xbf16>"), [a, b], MODES[mode])
+
+    wide = ROUNDED[name](a.astype(np.float32), b.astype(np.float32))
+    assert isinstance(found, np.ndarray)
+    assert [narrow(float(value), mode) for value in wide] == found.astype(float).tolist()
+
+
+def test_a_core_rounds_to_the_floor_until_it_is_told_otherwise() -> None:
+    third = [np.full(16, 1, BF16), np.full(16, 3, BF16)]
+    below, above = nearby(float(np.float32(1) / np.float32(3)))
+    found = compute(operation("arith.divf", "vector<16xbf16>"), third)
+
+    assert isinstance(found, np.ndarray)
+    assert set(found.astype(float).tolist()) == {below}
+    assert compute(operation("arith.divf", "bf16"), [1.0, 3.0]) == above  # a scalar: nearest, whatever the mode
+    assert compute(operation("arith.divf", "bf16"), [1.0, 3.0], MODES["floor"]) == above
+
+
+@pytest.mark.parametrize("name", ["maximumf", "minimumf", "maxnumf", "minnumf"])
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_exact_is_not_rounded(name: str, mode: str) -> None:
+    a, b = hard_values(64).astype(BF16), hard_values(128)[64:].astype(BF16)
+    found = compute(operation(f"arith.{name}", "vector<64xbf16>"), [a, b], MODES[mode])
+
+    larger = name.startswith("max")
+    assert isinstance(found, np.ndarray)
+    assert np.where((a > b) == larger, a, b).tolist() == found.tolist()
+    negated = compute(operation("arith.negf", "vector<64xbf16>", operands=1), [a], MODES[mode])
+    assert isinstance(negated, np.ndarray)
+    assert (-a).tolist() == negated.tolist()
+
+
+def test_a_whole_number_becomes_a_bf16_in_the_mode_of_the_core() -> None:
+    values = np.array([257, -257, 3], np.int32)
+    found = [
+        compute(operation("arith.sitofp", "vector<3xi32>", "vector<3xbf16>", operands=1), [values], MODES[mode])
+        for mode in ("floor", "symmetric_floor", "ceil")
+    ]
+
+    assert [np.asarray(value).astype(float).tolist() for value in found] == [
+        [256, -258, 3],
+        [256, -256, 3],
+        [258, -256, 3],
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_nan_keeps_the_upper_bits_of_its_payload_and_infinity_passes(mode: str) -> None:
+    bits = np.array([0x7F800001, 0xFF80FFFF, 0x7F930001, 0xFFFFFFFF, 0x7F800000, 0xFF800000], np.uint32)
+    found = compute(
+        operation("arith.truncf", "vector<6xf32>", "vector<6xbf16>", operands=1), [bits.view(np.float32)], MODES[mode]
+    )
+
+    assert np.asarray(found).view(np.uint16).tolist() == [0x7F81, 0xFF81, 0x7F93, 0xFFFF, 0x7F80, 0xFF80]
 
 
 def test_a_type_that_cores_do_not_compute_on_is_named() -> None:

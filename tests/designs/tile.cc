@@ -49,6 +49,7 @@ void half_rounded(const int32 *x, int32 *y) {
 void half_floored(const int32 *x, int32 *y) {
     aie::store_v(y, aie::accum<acc64, 16>(aie::load_v<16>(x)).to_vector<int32>(1));
 }
+void rounds_to_even(bfloat16 *) { aie::set_rounding(aie::rounding_mode::conv_even); }
 
 // With arrays on the stack
 

@@ -1,7 +1,8 @@
 """Arithmetic of a core's own operations (arith, index) on whole numbers, floats, and vectors of them.
 
 Whole numbers are kept in two's complement of their type; `index` has 64 bits in core code. Floats round to their type
-after each operation.
+after each operation: f32 and scalars of bf16 to the nearest, as soft-float does (unconfirmed for the scalars of npu2,
+which has instructions for some of it), vectors of bf16 from f32 by the core's rounding mode (found_later.md 2).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.dtypes import DTYPES
+from tileproof.emulator.array.rounding import FLOOR, narrowed
 from tileproof.mlir.program import (
     Arithmetic,
     Binary,
@@ -48,16 +50,32 @@ class Unsupported(Exception):  # noqa: N818  the caller knows the place, and mak
     """Names the type that an operation is not done on here."""
 
 
-def compute(operation: Arithmetic, values: list[Any]) -> Number:
-    """The result of an operation of `COMPUTED` on its operands. Raises ZeroDivisionError, and Unsupported."""
+def compute(operation: Arithmetic, values: list[Any], rounding: int = FLOOR) -> Number:
+    """The result of an operation of `COMPUTED` on its operands, on a core in that rounding mode.
+
+    Raises ZeroDivisionError, and Unsupported.
+    """
     function = COMPUTED[type(operation)]
     for value in values:
         if isinstance(value, np.ndarray):
+            if isinstance(operation, Binary | Cast) and _element(operation.type) == "bf16":
+                return narrowed(_before_narrowing(function, operation, values), rounding)
             return _lane_by_lane(function, operation, values)
     return function(operation, values)
 
 
-def _lane_by_lane(function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any]) -> Number:
+def _before_narrowing(
+    function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any]
+) -> npt.NDArray[np.float32]:
+    """A vector of bf16 in single precision."""
+    if isinstance(operation, Cast) and _element(operation.of) in _FLOATS:
+        return np.asarray(values[0], np.float32)  # not as numbers of Python, which keep no NaN's payload
+    wide = replace(operation, type=str(operation.type).replace("bf16", "f32"))
+    result: npt.NDArray[np.float32] = _lane_by_lane(function, wide, values)
+    return result
+
+
+def _lane_by_lane(function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any]) -> Vector:
     """A vector's result is that of each lane; a scalar among the operands, as a condition, is every lane's."""
     shape, dtype = vector_type(operation.type)
     one = replace(operation, type=_element(operation.type), of=_element(operation.of))

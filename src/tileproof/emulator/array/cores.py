@@ -18,6 +18,7 @@ from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Races
+from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.tile_code import TileCode
 from tileproof.emulator.cost.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.errors import Problem
@@ -109,6 +110,11 @@ class CoreProgram:
     def name(self) -> str:
         return f"the core on {self.lowered.core.tile}"
 
+    @property
+    def _rounding(self) -> int:
+        """The core's mode, as its tile code has left it."""
+        return FLOOR if self.code is None else self.code.rounding
+
     def work(self) -> Work:
         """The task: the whole program once."""
         self.objects = {key: HeldObjects(end) for key, end in self.lowered.ends.items()}
@@ -140,7 +146,7 @@ class CoreProgram:
     def _compute(self, operation: Arithmetic) -> None:
         values = [self._values[operand] for operand in operation.operands]
         try:
-            self._values[operation.result] = compute(operation, values)
+            self._values[operation.result] = compute(operation, values, self._rounding)
         except ZeroDivisionError:
             problem = Problem(
                 f"{self.name} divides by zero", id="division-by-zero", where=operation.place, fix="guard the division"

@@ -22,6 +22,7 @@ from tileproof.emulator.array.locals import Local, kept_locals
 from tileproof.emulator.array.memory import BELOW_STACK, TileMemories
 from tileproof.emulator.array.native_calls import NativeCalls
 from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, StackWindow, Window
+from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.source_lines import source_line
 from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.cost.cycles import CallCycles
@@ -91,8 +92,14 @@ class TileCode:
         self._accesses = Accesses.in_dll(self._library, "tileproof_accesses")
         self._api_fault = ApiFault.in_dll(self._library, "tileproof_fault")
         self._issue = _of_the_api(self._library, "tileproof_issue", Issue)
+        self._state = _of_the_api(self._library, "tileproof_core_state", CoreState)
         self._as_hardware = as_hardware
         self._tell(memories, stack.generation, as_hardware)
+
+    @property
+    def rounding(self) -> int:
+        """The rounding mode that the tile functions have left; code without the AIE API sets none."""
+        return FLOOR if self._state is None else int(self._state.rounding)
 
     def _tell(self, memories: TileMemories, generation: Generation, as_hardware: bool) -> None:
         """Set what the library must know of this process."""
@@ -100,9 +107,8 @@ class TileCode:
         window.base, window.size = memories.base, len(memories.bytes)
         window.bytes = memories.known.ctypes.data
         ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = generation.vector_bytes
-        state = _of_the_api(self._library, "tileproof_core_state", CoreState)
-        if state is not None and as_hardware:
-            state.as_hardware = 1
+        if self._state is not None and as_hardware:
+            self._state.as_hardware = 1
 
     def _function(self, declared: Function) -> TileFunction:
         try:
