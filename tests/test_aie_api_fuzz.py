@@ -633,16 +633,14 @@ def test_a_float_becomes_a_bfloat16_as_the_mode_says(library: ctypes.CDLL, mode:
         assert bf16_bits(int(bits[i]), mode) == expected[i], f"seed {seed}: {bits[i]:#x}"
 
 
-def test_a_scalar_becomes_a_bfloat16_to_the_nearest_even_in_any_mode_and_a_nan_a_quiet_one(
-    library: ctypes.CDLL,
-) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_a_scalar_becomes_a_bfloat16_as_a_lane_of_a_vector_does(library: ctypes.CDLL, mode: str) -> None:
     seed = 7
     bits, actual = hard_floats(np.random.default_rng(seed), VALUES), np.empty(VALUES, np.uint16)
-    library.set_state(MODES["floor"], 0)
+    library.set_state(MODES[mode], 0)
     library.scalar_bf16(address(bits), VALUES // LANES, address(actual))
 
-    nan = bits & 0x7FFFFFFF > 0x7F800000
-    expected = np.where(nan, bits >> 16 | 0x40, bf16_bits_of_many(bits, "conv_even"))
+    expected = bf16_bits_of_many(bits, mode)
     assert np.array_equal(expected, actual), differences(expected, actual, seed)
 
 

@@ -229,7 +229,7 @@ def test_vectors_compute_lane_by_lane_what_numbers_do(name: str, data: st.DataOb
     assert together.tolist() == [compute(operation(name, "i32"), [x, y]) for x, y in zip(a, b, strict=True)]
 
 
-# --- bf16: vectors are narrowed by the core's mode, scalars by soft-float
+# --- bf16 is narrowed by the core's mode
 
 MODES = {
     "floor": 0,
@@ -321,8 +321,8 @@ def test_a_core_rounds_to_the_floor_until_it_is_told_otherwise() -> None:
 
     assert isinstance(found, np.ndarray)
     assert set(found.astype(float).tolist()) == {below}
-    assert compute(operation("arith.divf", "bf16"), [1.0, 3.0]) == above  # a scalar: nearest, whatever the mode
-    assert compute(operation("arith.divf", "bf16"), [1.0, 3.0], MODES["floor"]) == above
+    assert compute(operation("arith.divf", "bf16"), [1.0, 3.0]) == below, "the vector unit converts scalars, too"
+    assert compute(operation("arith.divf", "bf16"), [1.0, 3.0], MODES["ceil"]) == above
 
 
 @pytest.mark.parametrize("name", ["maximumf", "minimumf", "maxnumf", "minnumf"])
@@ -341,6 +341,7 @@ def test_what_is_exact_is_not_rounded(name: str, mode: str) -> None:
 
 def test_a_whole_number_becomes_a_bf16_in_the_mode_of_the_core() -> None:
     values = np.array([257, -257, 3], np.int32)
+    assert compute(operation("arith.sitofp", "i32", "bf16", operands=1), [-257], MODES["floor"]) == -258
     found = [
         compute(operation("arith.sitofp", "vector<3xi32>", "vector<3xbf16>", operands=1), [values], MODES[mode])
         for mode in ("floor", "symmetric_floor", "ceil")

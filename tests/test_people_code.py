@@ -229,6 +229,30 @@ def test_utils_prints_nothing_and_counts_round(tmp_path: Path) -> None:
     assert answer(tmp_path, code) == ["00", "11", "20", "01"]
 
 
+@pytest.mark.parametrize(("mode", "of_0_1"), [("", 0x3DCC), ("ceil", 0x3DCD), ("conv_even", 0x3DCD), ("floor", 0x3DCC)])
+def test_a_scalar_becomes_a_bfloat16_by_the_mode_of_the_core_and_a_constant_to_the_nearest(
+    tmp_path: Path, mode: str, of_0_1: int
+) -> None:
+    """The compiler has the vector unit convert scalars; a constant it converts itself."""
+    set_it = f"aie::set_rounding(aie::rounding_mode::{mode});" if mode else ""
+    code = (
+        PRINT
+        + f"""
+        static volatile float tenth = 0.1f;
+        int main() {{
+            {set_it}
+            const bfloat16 scalar = tenth, constant = 0.1f, sum = constant + float(scalar) * tenth;
+            constexpr bfloat16 always = 0.1f;
+            bfloat16 array[] = {{0.1f, float(tenth)}};
+            array[0] += tenth;
+            printf("%d %d %d %d ", scalar.bits, constant.bits, always.bits, array[1].bits);
+            printf("%d", array[0].bits - bfloat16(float(always) + tenth).bits);
+            (void)sum;
+        }}"""
+    )
+    assert [int(word) for word in answer(tmp_path, code)] == [of_0_1, 0x3DCD, 0x3DCD, of_0_1, 0]
+
+
 # --- functions by tables
 
 

@@ -1,8 +1,9 @@
 """Arithmetic of a core's own operations (arith, index) on whole numbers, floats, and vectors of them.
 
 Whole numbers are kept in two's complement of their type; `index` has 64 bits in core code. Floats round to their type
-after each operation: f32 and scalars of bf16 to the nearest, as soft-float does (unconfirmed for the scalars of npu2,
-which has instructions for some of it), vectors of bf16 from f32 by the core's rounding mode (found_later.md 2).
+after each operation: f32 to the nearest, as soft-float does (unconfirmed for npu2, which has instructions for some of
+it), and bf16 from f32 by the core's rounding mode (found_later.md 2): of a scalar, too, since the compiler has the vector
+unit convert it (llvm-aie, AIELegalizerHelper).
 """
 
 from __future__ import annotations
@@ -56,23 +57,22 @@ def compute(operation: Arithmetic, values: list[Any], rounding: int = FLOOR) -> 
     Raises ZeroDivisionError, and Unsupported.
     """
     function = COMPUTED[type(operation)]
-    for value in values:
-        if isinstance(value, np.ndarray):
-            if isinstance(operation, Binary | Cast) and _element(operation.type) == "bf16":
-                return narrowed(_before_narrowing(function, operation, values), rounding)
-            return _lane_by_lane(function, operation, values)
-    return function(operation, values)
+    is_vector = any(isinstance(value, np.ndarray) for value in values)
+    if isinstance(operation, Binary | Cast) and _element(operation.type) == "bf16":
+        wide = _before_narrowing(function, operation, values, is_vector=is_vector)
+        result = narrowed(np.asarray(wide, np.float32), rounding)
+        return result if is_vector else float(result)
+    return _lane_by_lane(function, operation, values) if is_vector else function(operation, values)
 
 
 def _before_narrowing(
-    function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any]
-) -> npt.NDArray[np.float32]:
-    """A vector of bf16 in single precision."""
+    function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any], *, is_vector: bool
+) -> Number:
+    """A bf16, or a vector of them, in single precision."""
     if isinstance(operation, Cast) and _element(operation.of) in _FLOATS:
         return np.asarray(values[0], np.float32)  # not as numbers of Python, which keep no NaN's payload
     wide = replace(operation, type=str(operation.type).replace("bf16", "f32"))
-    result: npt.NDArray[np.float32] = _lane_by_lane(function, wide, values)
-    return result
+    return _lane_by_lane(function, wide, values) if is_vector else function(wide, values)
 
 
 def _lane_by_lane(function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any]) -> Vector:

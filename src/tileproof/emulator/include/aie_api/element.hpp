@@ -30,13 +30,18 @@ using uint32 = uint32_t;
     __attribute__((noinline, no_sanitize("kernel-address"), optimize("no-tree-loop-distribute-patterns")))
 #endif
 
-// The upper half of a float. Arithmetic on scalars is float's, as soft-float does it. A float becomes a scalar bfloat16
-// to the nearest, ties to even; vectors follow the core's rounding mode instead. (Unconfirmed for the scalar.)
+// The bfloat16 for a float's bits, by the core's rounding mode: the compiler has the vector unit convert scalars, too
+// (llvm-aie, AIELegalizerHelper).
+template <typename Bits>
+TILEPROOF_UNWATCHED uint16_t tileproof_narrow_scalar(Bits bits);
+
+// The upper half of a float. Arithmetic on scalars is float's, as soft-float does it. A float becomes a bfloat16 by the
+// core's rounding mode, and a constant, which the compiler converts, to the nearest with ties to even.
 struct bfloat16 {
     uint16_t bits;  // not in the real API
 
     bfloat16() = default;
-    TILEPROOF_INLINE constexpr bfloat16(float value) : bits(nearest(__builtin_bit_cast(uint32_t, value))) {}
+    TILEPROOF_INLINE constexpr bfloat16(float value) : bits(narrowed(__builtin_bit_cast(uint32_t, value))) {}
     template <typename Lane>
         requires(Lane::refers_to_lane)
     bfloat16(const Lane &lane) : bits(lane.get().bits) {}
@@ -54,6 +59,9 @@ struct bfloat16 {
     TILEPROOF_INLINE constexpr bfloat16 &operator/=(float x) { return *this = bfloat16(float(*this) / x); }
 
 private:
+    TILEPROOF_INLINE static constexpr uint16_t narrowed(uint32_t b) {
+        return std::is_constant_evaluated() || __builtin_constant_p(b) ? nearest(b) : tileproof_narrow_scalar(b);
+    }
     TILEPROOF_INLINE static constexpr uint16_t nearest(uint32_t b) {
         if ((b & 0x7fffffffu) > 0x7f800000u) return uint16_t(b >> 16 | 0x40u);
         return uint16_t((b + 0x7fffu + (b >> 16 & 1u)) >> 16);

@@ -127,6 +127,16 @@ TILEPROOF_INLINE uint16_t bfloat16_bits(float value, const rounding_bias<int32_t
     return uint16_t((uint32_t(sign) & 0x8000u) | (magnitude >= 0x7f800000 ? special : finite));
 }
 
+}  // namespace aie::detail
+
+template <typename Bits>
+uint16_t tileproof_narrow_scalar(Bits bits) {
+    const aie::detail::rounding_bias<int32_t> rounded(tileproof_core_state.rounding, 16);
+    return aie::detail::bfloat16_bits(__builtin_bit_cast(float, bits), rounded);
+}
+
+namespace aie::detail {
+
 template <unsigned Elems>
 TILEPROOF_UNWATCHED void to_bfloat16(const float *from, bfloat16 *__restrict to) {
     issue_vector(slots_of<bfloat16>(Elems));
