@@ -1,6 +1,7 @@
 // aie::accum and SRS, the one way from an accumulator to a vector: shift, round, saturate.
 #pragma once
 
+#include "block_vector.hpp"
 #include "float.hpp"
 #include "vector.hpp"
 
@@ -129,6 +130,9 @@ public:
     accum(const detail::native_accum<Tag, Elems> &v) { detail::copy_register<sizeof(lane)>(lane, v.lane); }
     template <typename T>
     TILEPROOF_INLINE explicit accum(const vector<T, Elems> &v, int shift = 0) { from_vector(v, shift); }
+    template <typename T>
+        requires(detail::is_block_float<T>)
+    TILEPROOF_INLINE explicit accum(const block_vector<T, Elems> &v, int shift = 0) { from_vector(v, shift); }
     template <typename Other>
         requires(!std::is_same_v<Other, Tag> && detail::is_float_tag<Other> == detail::is_float_tag<Tag> &&
                  sizeof(detail::accum_element<Other>) == sizeof(element))
@@ -156,6 +160,24 @@ public:
     }
 
     template <typename T>
+        requires(detail::is_block_float<T>)
+    TILEPROOF_INLINE void from_vector(const block_vector<T, Elems> &v, int shift = 0) {
+        static_assert(detail::is_float_tag<Tag>, "from_vector: blocks go into accfloat");
+        detail::check_no_shift(shift);
+        detail::from_blocks<Elems>(v.mantissa, v.exponent, lane);
+    }
+
+    template <typename T>
+        requires(detail::is_block_float<T>)
+    TILEPROOF_INLINE block_vector<T, Elems> to_vector(int shift = 0) const {
+        static_assert(detail::is_float_tag<Tag>, "to_vector: blocks are made of accfloat");
+        detail::check_no_shift(shift);
+        block_vector<T, Elems> out(detail::unset);
+        detail::to_blocks<Elems>(lane, out.mantissa, out.exponent);
+        return out;
+    }
+    template <typename T>
+        requires(!detail::is_block_float<T>)
     TILEPROOF_INLINE vector<T, Elems> to_vector(int shift = 0) const {
         static_assert(detail::is_floating<T> || !detail::is_float_tag<Tag>,
                       "to_vector: accfloat gives float and bfloat16 only; use aie::to_fixed for integers");

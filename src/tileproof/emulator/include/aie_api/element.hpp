@@ -82,6 +82,10 @@ struct std::numeric_limits<bfloat16> {
     static constexpr bfloat16 quiet_NaN() { return bfloat16::from_bits(0x7fc0); }
 };
 
+// Eight values that share an exponent, of which only block vectors are made: see block_vector.hpp. A pointer to it counts
+// in bytes and no array holds blocks, as with Peano in 2026: size buffers by aie::block_vector<...>::memory_bytes().
+struct bfp16ebs8 {};
+
 // Elements of the real API that are not modelled: pointers to them compile, vectors of them do not.
 struct int4;
 struct uint4;
@@ -89,7 +93,6 @@ struct cint16;
 struct cint32;
 struct cfloat;
 struct cbfloat16;
-struct bfp16ebs8;
 struct bfp16ebs16;
 
 namespace aie {
@@ -100,6 +103,8 @@ inline constexpr unsigned native_vector_length_v = 64 / sizeof(T);
 
 template <typename T, unsigned Elems = native_vector_length_v<T>>
 class vector;
+template <typename T, unsigned Elems>
+class block_vector;
 
 namespace detail {
 
@@ -134,7 +139,9 @@ template <typename T>
 struct check_element {
     static_assert(!is_complex<T>,
                   "tileproof's aie_api has no complex elements: no cint16, cint32, cfloat, cbfloat16");
-    static_assert(!is_block_float<T>, "tileproof's aie_api has no block floating point: no bfp16ebs8, bfp16ebs16");
+    static_assert(!std::is_same_v<T, bfp16ebs16>, "tileproof's aie_api has no bfp16ebs16: use bfp16ebs8");
+    static_assert(!std::is_same_v<T, bfp16ebs8>,
+                  "bfp16ebs8 is of block vectors, on npu2 (AIE2P) only: use aie::block_vector<bfp16ebs8, 64>");
     static_assert(!is_half_byte<T>, "tileproof's aie_api has no elements of 4 bits: no int4, uint4");
     static_assert(is_named_element<T>,
                   "an aie::vector holds int8, int16, int32, uint8, uint16, uint32, bfloat16 or float");

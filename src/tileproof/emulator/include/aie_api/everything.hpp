@@ -11,6 +11,10 @@
 
 #include "accum.hpp"
 #include "arithmetic.hpp"
+#include "block_mmul.hpp"
+#include "block_multiply.hpp"
+#include "block_stream.hpp"
+#include "block_vector.hpp"
 #include "compare.hpp"
 #include "core_state.hpp"
 #include "element.hpp"

@@ -60,10 +60,6 @@ template <typename T, unsigned Elems>
 class sparse_vector {
     static_assert(detail::always_false<T>, "tileproof's aie_api has no sparse vectors: aie::sparse_vector");
 };
-template <typename T, unsigned Elems>
-class block_vector {
-    static_assert(detail::always_false<T>, "tileproof's aie_api has no block floating point: aie::block_vector");
-};
 
 }  // namespace aie
 #undef TILEPROOF_REFUSED
