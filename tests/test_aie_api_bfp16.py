@@ -161,10 +161,45 @@ void matmul(const bfp16ebs8 *a, const bfp16ebs8 *b, bfp16ebs8 *c, int m, int k, 
 }  // extern "C"
 """
 
+EMULATED = r"""
+#include <aie_api/aie.hpp>
+
+template <unsigned M, unsigned N>
+int multiply(const bfloat16 *a, const bfloat16 *b, float *c) {
+    tileproof_issue = {0, 0};
+    aie::mmul<M, 8, N, bfloat16, bfloat16> tile;
+    tile.mac(aie::load_unaligned_v<M * 8>(a), aie::load_unaligned_v<8 * N>(b));
+    const int slots = int(tileproof_issue.vector);
+    tile.mac(aie::load_unaligned_v<M * 8>(a + M * 8), aie::load_unaligned_v<8 * N>(b + 8 * N));
+    aie::store_unaligned_v(c, tile.template to_vector<float>());
+    return slots;
+}
+
+extern "C" {
+void set_rounding(unsigned mode) { aie::set_rounding(aie::rounding_mode(mode)); }
+int multiply_8_8(const bfloat16 *a, const bfloat16 *b, float *c) { return multiply<8, 8>(a, b, c); }
+int multiply_4_8(const bfloat16 *a, const bfloat16 *b, float *c) { return multiply<4, 8>(a, b, c); }
+int multiply_8_4(const bfloat16 *a, const bfloat16 *b, float *c) { return multiply<8, 4>(a, b, c); }
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built(tmp_path_factory.mktemp("bfp16"), "npu2", SOURCE)
+
+
+@pytest.fixture(scope="module")
+def emulating(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ctypes.CDLL]:
+    """Products of bfloat16 by way of blocks, and as the target has them."""
+    flag = "-DAIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16"
+    flags = {"npu2": (flag,), "npu1": (flag,), "off": (f"{flag}=0",), "plain": ()}
+    return {
+        name: ctypes.CDLL(
+            str(built(tmp_path_factory.mktemp(name), "npu1" if name == "npu1" else "npu2", EMULATED, *given))
+        )
+        for name, given in flags.items()
+    }
 
 
 def built(folder: Path, target: str, source: str, *flags: str) -> Path:
@@ -427,6 +462,54 @@ def test_a_kernel_multiplies_matrices_of_blocks_bit_for_bit(library: ctypes.CDLL
             for x, y in zip(at[0][i], at[1][j], strict=True):
                 total = multiplied(total, x, y)
             assert np.array_equal(encoded(total, "floor"), actual.reshape(m, n, 8, 9)[i, j]), (i, j)
+
+
+# --- bfloat16 by way of blocks
+
+
+@pytest.mark.parametrize("mode", ["floor", "conv_even"])
+@pytest.mark.parametrize(("rows", "slots"), [(8, 2), (4, 1)])
+def test_bfloat16_is_multiplied_by_way_of_blocks_where_the_build_says_so(
+    emulating: dict[str, ctypes.CDLL], rows: int, slots: int, mode: str
+) -> None:
+    library = emulating["npu2"]
+    library.set_rounding(MODES[mode])
+    rng = np.random.default_rng(rows)
+    a, b = aligned(rng.normal(size=2 * rows * 8), BF16), aligned(rng.normal(size=128), BF16)
+    actual = np.zeros((rows, 8), np.float32)
+    assert getattr(library, f"multiply_{rows}_8")(address(a), address(b), address(actual)) == slots
+
+    expected = np.zeros((rows, 8), np.float32)
+    for x, y in zip(a.astype(np.float32).reshape(2, rows, 8), b.astype(np.float32).reshape(2, 8, 8), strict=True):
+        expected = multiplied(expected, encoded(x, mode), encoded(np.ascontiguousarray(y.T), mode))
+    assert np.array_equal(expected, actual)
+
+
+def test_other_shapes_other_targets_and_zero_leave_bfloat16_as_it_is(emulating: dict[str, ctypes.CDLL]) -> None:
+    rng = np.random.default_rng(7)
+    a, b = aligned(rng.normal(size=128), BF16), aligned(rng.normal(size=128), BF16)
+
+    def found(name: str, function: str) -> list[float]:
+        actual = np.zeros(64, np.float32)
+        getattr(emulating[name], function)(address(a), address(b), address(actual))
+        return actual.tolist()
+
+    plain = found("plain", "multiply_8_8")
+    assert plain == found("npu1", "multiply_8_8") == found("off", "multiply_8_8") != found("npu2", "multiply_8_8")
+    assert found("plain", "multiply_8_4") == found("npu2", "multiply_8_4")
+
+
+def test_the_word_for_it_must_come_before_the_prelude(tmp_path: Path) -> None:
+    source = tmp_path / "late.cc"
+    source.write_text("#define AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16 1\n#include <aie_api/aie.hpp>\n")
+    prelude = ("-include", "aie_api/prelude.hpp")
+
+    assert compile_for("npu2", source, tmp_path / "late.so").returncode == 0
+    late = compile_for("npu2", source, tmp_path / "late.so", *prelude)
+    assert "AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16 is defined too late" in late.stderr
+    given = ("-DAIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16",)
+    source.write_text("#include <aie_api/aie.hpp>\n")
+    assert compile_for("npu2", source, tmp_path / "late.so", *given, *prelude).returncode == 0
 
 
 # --- registers and memory

@@ -218,16 +218,6 @@ def test_a_shape_of_the_other_target_only_is_refused(tmp_path: Path, target: str
     assert f"{named} has no aie::mmul<M, K, N, A, B> of this shape" in refusal.stderr
 
 
-def test_bfloat16_on_block_floating_point_is_refused_because_its_numbers_differ(tmp_path: Path) -> None:
-    asked = "#define AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16 1\n#include <aie_api/aie.hpp>\n"
-    source = tmp_path / "emulated.cc"
-    source.write_text(asked + "aie::mmul<8, 8, 8, bfloat16, bfloat16> tile;\n")
-    refusal = compile_for("npu2", source, tmp_path / "emulated.so")
-
-    assert refusal.returncode != 0
-    assert "AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16 changes the numbers" in refusal.stderr
-
-
 def test_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "old.cc"
     source.write_text("#undef __AIE_ARCH__\n#define __AIE_ARCH__ 10\n#include <aie_api/aie.hpp>\n")

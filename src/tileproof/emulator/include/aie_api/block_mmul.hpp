@@ -2,7 +2,6 @@
 // aie::op_transpose(b), since its N rows are what it holds.
 #pragma once
 
-#include "block_multiply.hpp"
 #include "block_stream.hpp"
 #include "mmul.hpp"
 

@@ -7,7 +7,8 @@
 // it fits into 24 bits, which is the usual case, there is nothing to choose. Infinities and NaNs are unconfirmed.)
 #pragma once
 
-#include "accum.hpp"
+#include "arithmetic.hpp"
+#include "multiply.hpp"
 
 namespace aie::detail {
 
@@ -51,6 +52,23 @@ TILEPROOF_UNWATCHED void mac_blocks(const block_vector<T, 64> &a, const block_ve
     check_set<b.bytes()>(&b, __builtin_return_address(0));
     if (!signs.zero_acc) check_set<8 * Columns * sizeof(float)>(c, __builtin_return_address(0));
     multiply_blocks<8, Columns>(a.mantissa, a.exponent, b.mantissa, b.exponent, c, signs);
+}
+
+// bfloat16 by way of blocks, as the real API does it with AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16: both converted in the
+// core's rounding mode, B transposed first. For 8x8x8 the real API multiplies B by one on the way, which takes an
+// instruction and changes nothing. (Conversions are the store unit's, which has no counter here.)
+template <unsigned M>
+TILEPROOF_UNWATCHED void multiply_as_blocks(const bfloat16 *a, const bfloat16 *b, float *c, bool zero) {
+    issue_move(slots_of<bfloat16>(64));
+    issue_vector(M == 8);
+    bfloat16 columns[64];
+    for (unsigned k = 0; k < 8; ++k)
+        for (unsigned n = 0; n < 8; ++n) columns[n * 8 + k] = b[k * 8 + n];
+    int8_t a_mantissa[M * 8], b_mantissa[64];
+    uint8_t a_exponent[M], b_exponent[8];
+    to_blocks<M * 8>(a, a_mantissa, a_exponent);
+    to_blocks<64>(columns, b_mantissa, b_exponent);
+    multiply_blocks<M, 8>(a_mantissa, a_exponent, b_mantissa, b_exponent, c, {.zero_acc = zero});
 }
 
 }  // namespace aie::detail

@@ -1,6 +1,7 @@
 // aie::mmul: C (M x N) += A (M x K) * B (K x N), all row major, in the shapes the target has.
 #pragma once
 
+#include "block_multiply.hpp"
 #include "mmul_shapes.hpp"
 
 namespace aie {
@@ -65,6 +66,17 @@ TILEPROOF_UNWATCHED void multiply_tiles(const bfloat16 *a, const bfloat16 *b, fl
     }
 }
 
+#if defined(AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16) && AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16
+#define TILEPROOF_EMULATES_WITH_BLOCKS 1
+#else
+#define TILEPROOF_EMULATES_WITH_BLOCKS 0
+#endif
+
+// What AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16 makes blocks of: two shapes, on npu2 only.
+template <unsigned M, unsigned K, unsigned N, typename A>
+inline constexpr bool is_emulated_with_blocks = TILEPROOF_EMULATES_WITH_BLOCKS && __AIE_ARCH__ == 21 &&
+                                                std::is_same_v<A, bfloat16> && (M == 4 || M == 8) && K == 8 && N == 8;
+
 }  // namespace detail
 
 template <unsigned MRows, unsigned KInner, unsigned NCols, typename TypeA, typename TypeB = TypeA, typename AccTag = accauto>
@@ -73,11 +85,6 @@ class mmul {
     static constexpr detail::mmul_shape shape = detail::mmul_shape_on_target<MRows, KInner, NCols, TypeA, TypeB>::shape;
     static_assert(shape.accum_bits != 32 || detail::tag_bits<AccTag>::value <= 32,
                   "this aie::mmul shape accumulates in 32 bits: use acc32 or accauto, or a shape with 64 bits");
-#ifdef AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16
-    static_assert(!AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16 || !std::is_same_v<TypeA, bfloat16>,
-                  "AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16 changes the numbers, and tileproof's aie_api has no block "
-                  "floating point: build without it");
-#endif
 
 public:
     static constexpr unsigned M = MRows, K = KInner, N = NCols;
@@ -116,7 +123,10 @@ private:
         detail::check_set<sizeof(TypeA) * size_A>(a, __builtin_return_address(0));
         detail::check_set<sizeof(TypeB) * size_B>(b, __builtin_return_address(0));
         if (!tile.zero_) detail::check_set<sizeof(tile.c_.lane)>(tile.c_.lane, __builtin_return_address(0));
-        detail::multiply_tiles<M, K, N, detail::mmul_slots<M, K, N, TypeA, TypeB>()>(a, b, tile.c_.lane, tile.zero_);
+        if constexpr (detail::is_emulated_with_blocks<M, K, N, TypeA>)
+            detail::multiply_as_blocks<M>(a, b, tile.c_.lane, tile.zero_);
+        else
+            detail::multiply_tiles<M, K, N, detail::mmul_slots<M, K, N, TypeA, TypeB>()>(a, b, tile.c_.lane, tile.zero_);
         tile.zero_ = false;
     }
 };
