@@ -72,6 +72,13 @@ void of_bfloat16(const bfloat16 *from, bfp16ebs8 *to) {
     acc = aie::load_v<64>(from);
     output(to).push(acc.to_vector<bfp16ebs8>());
 }
+void of_bfloat16_times_one(const bfloat16 *from, bfp16ebs8 *to) {
+    const auto transposed = aie::detail::transpose<bfloat16, 64>::run(aie::load_v<64>(from), 8, 8);
+    const v32bfloat16 one = broadcast_one_to_v32bfloat16();
+    aie::accum<accfloat, 64> acc = mul_elem_64(transposed, concat(one, one));
+    output(to).push(acc.to_vector<bfp16ebs8>());
+}
+
 int mmul_8x8x8(const bfp16ebs8 *a, const bfp16ebs8 *b, float *c) {
     input as(a), bs(b);
     const auto a0 = as.pop(), a1 = as.pop(), b0 = bs.pop(), b1 = bs.pop();
@@ -367,6 +374,15 @@ def test_bfloat16_becomes_blocks_by_way_of_an_accumulator(library: ctypes.CDLL) 
     library.of_bfloat16(address(values), address(actual))
 
     assert np.array_equal(encoded_to_the_floor(values.astype(np.float32)).ravel(), actual)
+
+
+def test_bfloat16_becomes_blocks_by_the_names_that_kernels_use(library: ctypes.CDLL) -> None:
+    values = aligned(of_every_magnitude(np.random.default_rng(2), 8).ravel(), BF16)
+    actual = np.zeros(72, np.uint8)
+    library.of_bfloat16_times_one(address(values), address(actual))
+
+    transposed = np.ascontiguousarray(values.astype(np.float32).reshape(8, 8).T)
+    assert np.array_equal(encoded_to_the_floor(transposed).ravel(), actual)
 
 
 # --- products

@@ -7,8 +7,7 @@
 // it fits into 24 bits, which is the usual case, there is nothing to choose. Infinities and NaNs are unconfirmed.)
 #pragma once
 
-#include "arithmetic.hpp"
-#include "multiply.hpp"
+#include "accum.hpp"
 
 namespace aie::detail {
 

@@ -131,6 +131,18 @@ TILEPROOF_INLINE vector<T, Elems> transpose(const vector<T, Elems> &v, unsigned 
     return out;
 }
 
+namespace detail {
+
+// The name inside the real API that kernels of block floating point use.
+template <typename T, unsigned Elems>
+struct transpose {
+    TILEPROOF_INLINE static vector<T, Elems> run(const vector<T, Elems> &v, unsigned rows, unsigned cols) {
+        return aie::transpose(v, rows, cols);
+    }
+};
+
+}  // namespace detail
+
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> reverse(const vector<T, Elems> &v) {
     vector<T, Elems> out(detail::unset);
