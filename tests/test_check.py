@@ -132,6 +132,7 @@ BAD_CODE = shown_by("tileproof check design.mlir --tile-code tile.cc", "tile.cc"
 # The same ids by other ways than the catalogue shows.
 ALSO_BAD = {
     "an attribute of a transfer": ("TP003", changed(("id = 1 : i64", "id = 1 : i64, issue_tokn = true"))),
+    "an innermost stride of wide elements": ("TP314", x_moves("[0, 0, 0, 0][1, 1, 1, 128][0, 0, 0, 2]", "256xi64")),
     "a BD of a DMA program": ("TP321", written_out("offset = 32 len = 64")),
     "an output that nobody takes": ("TP407", changed((MOVE_Y, ""), (WAIT_Y, ""))),
     "bytes that the sequence moves": ("TP408", changed(("64xi32", "63xi8"), ("256", "252"))),

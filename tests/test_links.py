@@ -323,6 +323,10 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
         (fifo("a", "%core dimensionsToStream [<size = 256, stride = 1>]", "%shim", 256), "mlir-aie lets 256 pass"),
         (fifo("a", "%mem dimensionsToStream [<size = 600, stride = 1>]", "%shim", 600), "sizes are 1 to 512, strides"),
         (
+            fifo("a", "%mem dimensionsToStream [<size = 4, stride = 8>]", "%shim", 64).replace("xi32", "xi64"),
+            "an innermost stride of 8 for 8-byte elements; what has more than 4 bytes lies side by side there",
+        ),
+        (
             fifo("a", "%core dimensionsToStream [<size = 300, stride = 1>]", "%shim", 300),
             "size 300 is 300 in the field, which holds 255",
         ),

@@ -132,7 +132,7 @@ def repeat_field(checked: Checked) -> Iterator[Diagnostic]:
 
 def inner_stride(checked: Checked) -> Iterator[Diagnostic]:
     for transfer, type_ in transfers(checked.design):
-        if type_.dtype.nbytes < WORD_BYTES and transfer.sizes[-1] > 1 and transfer.strides[-1] != 1:
+        if type_.dtype.nbytes != WORD_BYTES and transfer.sizes[-1] > 1 and transfer.strides[-1] != 1:
             yield finding(
                 "TP314",
                 f"the transfer of @{transfer.shim} cannot skip elements of {type_.dtype.nbytes} bytes",

@@ -212,10 +212,11 @@ DMA = (
         id="TP314",
         name="inner-stride",
         severity="error",
-        sentence="The innermost stride of a type below 32 bits is not 1; the DMA moves whole words that lie side by "
-        "side.",
+        sentence="The innermost stride of a type of other than 32 bits is not 1; the DMA moves whole words that lie "
+        "side by side.",
         cause="The DMA moves words of 32 bits, and cannot leave out a part of one. mlir-aie lets a stride through "
-        "whose bytes are a multiple of 4, and then words are moved that lie side by side.",
+        "whose bytes are a multiple of 4, and then words are moved that lie side by side. Elements of more than 32 "
+        "bits are several words, and the innermost stride counts words: mlir-aie refuses another than 1.",
         fix="let the core pick elements out of whole words",
         example=_from_a("[0, 0, 0, 0][1, 1, 1, 512][0, 0, 0, 2]", "memref<1024xi16>"),
     ),

@@ -339,6 +339,9 @@ def _refuse_bytes(transfer: ShimTransfer) -> None:
     if any(size > 1 and stride < 1 for size, stride in zip(sizes[1:], strides[1:], strict=True)) or strides[0] < 0:
         why = f"strides {list(strides)}, sizes {list(sizes)}: only the outermost stride may be 0"
         raise _refusal(transfer, why, "give every dimension that is walked a positive stride", "TP304")
+    if nbytes > WORD_BYTES and sizes[3] > 1 and strides[3] != 1:
+        why = f"its innermost stride is {strides[3]}, and elements of {nbytes} bytes are several words side by side"
+        raise _refusal(transfer, why, "let the core pick elements out", "TP314")
     pieces = {"innermost size": sizes[3] * nbytes, "offset": transfer.byte_offset}
     pieces |= {
         f"stride {3 - index}": stride * nbytes

@@ -139,6 +139,9 @@ def _problems(walk: _Walk) -> Iterator[Problem]:
         if (number or stride != 1) and stride * walk.nbytes % 4:
             asked = f"stride {stride} of {walk.nbytes}-byte elements"
             yield _misfit(walk, asked, "steps are multiples of 4 bytes", "TP318")
+        if not number and size > 1 and stride != 1 and walk.nbytes > 4:
+            asked = f"an innermost stride of {stride} for {walk.nbytes}-byte elements"
+            yield _misfit(walk, asked, "what has more than 4 bytes lies side by side there")
         if size > 1 and stride * walk.nbytes // 4 > TILE_KINDS[walk.tile.kind].largest_stride:
             yield _too_far(walk, number, stride)
     last = walk.offset + sum((size - 1) * stride for size, stride in walk.dimensions)
