@@ -356,6 +356,21 @@ def test_a_parameter_of_another_type_is_found(third: str) -> None:
     assert (finding.id, finding.what) == ("TP504", f"parameter 3 of @step is `{third}` in the tile code")
 
 
+@pytest.mark.parametrize("third", ["bfp16ebs8 *c", "v64bfp16ebs8 *c", "int8_t *c", "const uint8_t *c"])
+def test_blocks_are_read_as_blocks_or_as_bytes(third: str) -> None:
+    blocks = GOOD.replace("32xi32", '32x!aiex.bfp<"v8bfp16ebs8">')
+
+    assert "TP504" not in ids(found(blocks, f'extern "C" void step(int *a, int *b, {third}) {{ }}'))
+
+
+@pytest.mark.parametrize("third", ["int32_t *c", "float *c", "bfloat16 *c"])
+def test_blocks_are_not_read_as_numbers(third: str) -> None:
+    blocks = GOOD.replace("32xi32", '32x!aiex.bfp<"v8bfp16ebs8">')
+    (finding,) = (f for f in found(blocks, f'extern "C" void step(int *a, int *b, {third}) {{ }}') if f.id == "TP504")
+
+    assert finding.why == 'the design declares memref<32x!aiex.bfp<"v8bfp16ebs8">> at d.mlir:11:5'
+
+
 @given(st.text(alphabet=st.sampled_from("{}()[];,=<>\"'/*#\\\n ifab0918+") | st.characters(codec="utf-8"), max_size=80))
 @example('R"(')
 @example("constexpr int a = 1 << 99999, b = 9 % 0; int8_t c[a][b];")

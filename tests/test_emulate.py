@@ -286,7 +286,7 @@ def test_an_acquire_may_give_its_objects_by_themselves(folder, capsys):
             2,
             "error: '16xint' is no type\n"
             "  where: --arg 0=zeros:16xint\n"
-            "  why:   a type is its extents and one of i8, i16, i32, i64, ui8, ui16, ui32, bf16, f32\n"
+            "  why:   a type is its extents and one of i8, i16, i32, i64, ui8, ui16, ui32, bf16, f32, bfp16ebs8\n"
             "  fix:   write for instance zeros:4096xi8\n"
             "  more:  tileproof explain argument-value\n",
         ),
@@ -578,3 +578,112 @@ def test_a_missing_file_of_tile_code_is_a_wrong_request(folder, capsys):
 
     assert code == 2
     assert err.startswith("error: there is no tile code none.cc\n")
+
+
+# --- blocks
+
+SQUARES = """\
+module {{
+  aie.device({device}) {{
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    func.func private @squares({block}, {block}) attributes {{link_with = "squares.o"}}
+    aie.objectfifo @in(%shim, {{%tile}}, 2 : i32) : !aie.objectfifo<{block}>
+    aie.objectfifo @out(%tile, {{%shim}}, 2 : i32) : !aie.objectfifo<{block}>
+    aie.core(%tile) {{
+      %xs = aie.objectfifo.acquire @in(Consume, 1) : !aie.objectfifosubview<{block}>
+      %x = aie.objectfifo.subview.access %xs[0] : !aie.objectfifosubview<{block}> -> {block}
+      %ys = aie.objectfifo.acquire @out(Produce, 1) : !aie.objectfifosubview<{block}>
+      %y = aie.objectfifo.subview.access %ys[0] : !aie.objectfifosubview<{block}> -> {block}
+      func.call @squares(%x, %y) : ({block}, {block}) -> ()
+      aie.objectfifo.release @in(Consume, 1)
+      aie.objectfifo.release @out(Produce, 1)
+      aie.end
+    }}
+    aie.runtime_sequence @run(%a: {block}, %b: {block}) {{
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 8][0, 0, 0, 1]) {{id = 0 : i64, metadata = @out}} : {block}
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 8][0, 0, 0, 1]) {{id = 1 : i64, metadata = @in}} : {block}
+      aiex.npu.dma_wait {{symbol = @out}}
+    }}
+  }}
+}}
+"""
+SQUARES_CC = """\
+#include <aie_api/aie.hpp>
+extern "C" void squares(bfp16ebs8 *x, bfp16ebs8 *y) {
+    const auto a = aie::block_vector_input_buffer_stream<bfp16ebs8, 64>(x).pop();
+    aie::block_vector_output_buffer_stream<bfp16ebs8, 64>(y).push(mul_8x8_8x8T(a, a).to_vector<bfp16ebs8>());
+}
+"""
+BLOCK = 'memref<8x!aiex.bfp<"v8bfp16ebs8">>'
+
+
+@pytest.fixture
+def squares(folder):
+    Path("squares.mlir").write_text(SQUARES.format(device="npu2_1col", block=BLOCK))
+    Path("squares.cc").write_text(SQUARES_CC)
+    blocks = np.full((8, 9), 64, np.uint8)  # rows of 1, 2, 4, ..., 128
+    blocks[:, 0] = 127 + np.arange(8)
+    np.save("blocks.npy", blocks)
+    return folder
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (72,), "V9"])
+def test_blocks_are_given_and_saved_as_bytes(squares, capsys, shape):
+    given = np.load("blocks.npy")
+    np.save("given.npy", given.view(shape).ravel() if isinstance(shape, str) else given.reshape(shape))
+    arguments = ("--tile-code", "squares.cc", "--arg", "0=given.npy", "--arg", "1=zeros:8xbfp16ebs8")
+    code, out, err = call(capsys, "squares.mlir", *arguments, "--save", "0=in_.npy", "--save", "1=out.npy")
+
+    assert (code, err) == (0, "")
+    assert f"argument 1  {BLOCK} 8 of 8 elements changed, saved to out.npy" in out
+    assert np.array_equal(given, np.load("in_.npy"))
+    # A row is 2^i times those of all others: 8 * 2^(i + j), the largest of them 8 * 2^(i + 7).
+    expected = [[127 + i + 10, *(64 >> (7 - j) for j in range(8))] for i in range(8)]
+    assert expected == np.load("out.npy").tolist()
+
+
+@pytest.mark.parametrize(("value", "row"), [("zeros", [0] * 9), ("ones", [127, *[64] * 8]), ("random", None)])
+def test_blocks_have_values_by_name(squares, capsys, value, row):
+    call(capsys, "squares.mlir", "--tile-code", "squares.cc", *(f"--arg={n}={value}" for n in (0, 1)), "--save=0=a.npy")
+
+    blocks = np.load("a.npy")
+    assert blocks.tolist() == [row] * 8 if row else set(blocks[:, 0]) == {127} and len(set(blocks[:, 1:].ravel())) > 32
+
+
+def test_bytes_that_are_no_blocks_are_told(squares, capsys):
+    np.save("short.npy", np.zeros(71, np.uint8))
+    arguments = ("--tile-code", "squares.cc", "--arg", "0=short.npy", "--arg", "1=zeros")
+
+    assert call(capsys, "squares.mlir", *arguments) == (
+        2,
+        "",
+        "error: the argument is of another type\n"
+        "  where: --arg 0=short.npy\n"
+        f"  why:   the file has 71 elements of shape (71,), and the sequence wants {BLOCK}\n"
+        "  fix:   give 72 bytes (uint8), 9 for each element\n"
+        "  more:  tileproof explain argument-type\n",
+    )
+
+
+def test_blocks_of_another_make_are_refused(squares, capsys):
+    block = BLOCK.replace("v8bfp16ebs8", "v16bfp16ebs16")
+    Path("squares.mlir").write_text(SQUARES.format(device="npu2_1col", block=block))
+    arguments = ("--tile-code", "squares.cc", "--arg", "0=zeros", "--arg", "1=zeros")
+
+    assert call(capsys, "squares.mlir", *arguments) == (
+        2,
+        "",
+        f"error: {block} has elements that tileproof does not know\n"
+        "  where: squares.mlir:5:5\n"
+        '  fix:   use a fixed shape of !aiex.bfp<"v8bfp16ebs8">\n'
+        "  more:  tileproof explain TP001\n",
+    )
+
+
+def test_tile_code_with_blocks_is_refused_on_npu1(squares, capsys):
+    Path("squares.mlir").write_text(SQUARES.format(device="npu1_1col", block=BLOCK))
+    code, _, err = call(capsys, "squares.mlir", "--tile-code", "squares.cc", "--arg", "0=zeros", "--arg", "1=zeros")
+
+    assert code == 1
+    assert "npu1 (AIE2) has no block floating point: aie::block_vector and bfp16ebs8 are of npu2 (AIE2P)" in err

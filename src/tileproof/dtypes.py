@@ -23,6 +23,11 @@ class DType:
         return self.name.lstrip("u").startswith("i")
 
     @property
+    def is_block(self) -> bool:
+        """Several values that share an exponent: bytes, in all that is not tile code."""
+        return self.name.startswith("!aiex.bfp")
+
+    @property
     def numpy(self) -> np.dtype[Any]:
         # Late, so that a build with nothing to do never pays for numpy.
         import numpy as np
@@ -49,3 +54,6 @@ DTYPES = {
         DType("f32", "float", 4, "float32"),
     )
 }
+# What memrefs may hold besides: eight values in nine bytes (found_later.md 2, bfp16ebs8).
+BLOCKS = {row.name: row for row in (DType('!aiex.bfp<"v8bfp16ebs8">', "bfp16ebs8", 9, "V9"),)}
+ELEMENTS = DTYPES | BLOCKS

@@ -51,6 +51,20 @@ void half_floored(const int32 *x, int32 *y) {
 }
 void rounds_to_even(bfloat16 *) { aie::set_rounding(aie::rounding_mode::conv_even); }
 
+#if __AIE_ARCH__ == 21
+void double_blocks(const bfp16ebs8 *x, bfp16ebs8 *y) {
+    aie::block_vector_input_buffer_stream<bfp16ebs8, 64> in(x);
+    aie::block_vector_output_buffer_stream<bfp16ebs8, 64> out(y);
+    const aie::accum<accfloat, 64> acc(in.pop());
+    out << aie::add(acc, acc).to_vector<bfp16ebs8>();
+}
+void double_and_a_half(const bfp16ebs8 *x, bfp16ebs8 *y) {
+    aie::block_vector_input_buffer_stream<bfp16ebs8, 64> in(x);
+    in.seek_byte(36);
+    aie::block_vector_output_buffer_stream<bfp16ebs8, 64>(y).push(in.pop());
+}
+#endif
+
 // With arrays on the stack
 
 void matmul(const int8 *ab, int8 *c) {

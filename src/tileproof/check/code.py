@@ -194,6 +194,8 @@ def _agree(declared: MemRef | str, written: Parameter) -> bool:
     dtype = declared.dtype if isinstance(declared, MemRef) else DTYPES.get(declared)
     if dtype is None:
         return True
+    if dtype.is_block:
+        return written.type == ("i", 1)
     kind = "b" if dtype.name == "bf16" else "i" if dtype.is_integer else "f"
     return written.type == (kind, dtype.nbytes)
 

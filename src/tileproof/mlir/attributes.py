@@ -28,7 +28,7 @@ from xdsl.ir import Attribute
 from xdsl.ir import Operation as XdslOperation
 
 from tileproof.diagnostic import Diagnostic
-from tileproof.dtypes import DTYPES
+from tileproof.dtypes import BLOCKS, DTYPES, ELEMENTS
 from tileproof.errors import Problem
 from tileproof.mlir.aie_fifos import SubviewType
 from tileproof.mlir.budget import BYTES, DIMENSIONS, shown
@@ -172,13 +172,13 @@ def type_of(op: XdslOperation, type_: Attribute) -> MemRef | str:
                 return str(type_)
             shape = tuple(type_.get_shape())
             name = str(type_.get_element_type())
-            known = "use a fixed shape of " + ", ".join(DTYPES)
+            known = "use a fixed shape of " + ", ".join(BLOCKS if name.startswith("!aiex.bfp") else DTYPES)
             if any(extent < 1 for extent in shape):
                 refuse(op, f"{type_} has no fixed size", known)
-            if name not in DTYPES:
+            if name not in ELEMENTS:
                 refuse(op, f"{type_} has elements that tileproof does not know", known)
             DIMENSIONS.check(len(shape), f"a memref of {len(shape):,} dimensions", place_of(op), "use fewer")
-            read = MemRef(shape, DTYPES[name])
+            read = MemRef(shape, ELEMENTS[name])
             BYTES.check(read.nbytes, f"a memref of {shown(read.nbytes)} bytes", place_of(op), "make it smaller")
             return read
         case OpaqueType():

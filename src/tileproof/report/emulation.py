@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from tileproof.emulator.array.timeline import Timeline, trace_json
-from tileproof.emulator.design.emulate import Argument, Emulation
+from tileproof.emulator.design.emulate import Argument, Array, Emulation
 from tileproof.errors import Problem
 from tileproof.files import write_output
 from tileproof.xrt import COMPLETED, state_name
 
 
 def save(emulation: Emulation, files: Mapping[int, Path]) -> dict[int, Path]:
-    """Write arguments as .npy files; bfloat16, which numpy has no name for, as the bits of its uint16."""
+    """Write arguments as .npy files: what numpy has no name for as its bits, bfloat16 as uint16 and blocks as bytes."""
     for number, path in files.items():
         where = f"--save {number}={path}"
         if number >= len(emulation.arguments):
@@ -32,9 +32,17 @@ def save(emulation: Emulation, files: Mapping[int, Path]) -> dict[int, Path]:
             )
         array = emulation.arguments[number].after
         written = io.BytesIO()
-        np.save(written, array.view(np.uint16) if array.dtype.kind == "V" else array, allow_pickle=False)
+        np.save(written, _named(array), allow_pickle=False)
         write_output(path, written.getvalue(), what="file", where=where)
     return dict(files)
+
+
+def _named(array: Array) -> Array:
+    if array.dtype.kind != "V":
+        return array
+    if array.itemsize == 2:
+        return array.view(np.uint16)
+    return array.view(np.uint8).reshape(*array.shape, array.itemsize)
 
 
 def write_pictures(emulation: Emulation, name: str, *, trace: Path | None, dot: Path | None) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.device_model import device_named
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.dtypes import DTYPES, DType
+from tileproof.dtypes import BLOCKS, DTYPES, DType
 from tileproof.emulator.array.faults import RunReport, sort_of
 from tileproof.emulator.design.given_code import GivenCode, given_code
 from tileproof.emulator.library import Library, Manner
@@ -282,6 +282,8 @@ def _value(number: int, type_: MemRef, text: str) -> Array:
     if written:
         _check_written(written, type_, where)
     numpy_type = type_.dtype.numpy
+    if type_.dtype.is_block:
+        return _blocks(kind, number, type_)
     if kind == "random":
         # Of its own number, so that two arguments differ and a run can be repeated.
         rng = np.random.default_rng(number)
@@ -292,20 +294,31 @@ def _value(number: int, type_: MemRef, text: str) -> Array:
     return np.full(type_.shape, kind == "ones", dtype=numpy_type)
 
 
+def _blocks(kind: str, number: int, type_: MemRef) -> Array:
+    """An exponent and eight signed mantissas each; random ones have values from -2 to 2."""
+    blocks = np.zeros((type_.count, type_.dtype.nbytes), np.uint8)
+    if kind != "zeros":
+        blocks[:, 0], blocks[:, 1:] = 127, 64  # 64 * 2^(127 - 133) is 1
+    if kind == "random":
+        blocks[:, 1:] = np.random.default_rng(number).integers(0, 256, blocks[:, 1:].shape)
+    return blocks.view(type_.dtype.numpy).reshape(type_.shape)
+
+
 def _check_written(written: str, type_: MemRef, where: str) -> None:
     *extents, name = written.split("x")
-    if name not in DTYPES or not all(extent.isdecimal() for extent in extents):
+    known = DTYPES | {dtype.cpp: dtype for dtype in BLOCKS.values()}
+    if name not in known or not all(extent.isdecimal() for extent in extents):
         raise Problem(
             f"{written!r} is no type",
             id="argument-value",
             where=where,
-            why="a type is its extents and one of " + ", ".join(DTYPES),
+            why="a type is its extents and one of " + ", ".join(known),
             fix="write for instance zeros:4096xi8",
         )
     count = 1
     for extent in extents:
         count *= int(extent)
-    if count * DTYPES[name].nbytes != type_.nbytes or name != type_.dtype.name:
+    if count * known[name].nbytes != type_.nbytes or known[name] != type_.dtype:
         raise _other_type(where, f"it has {count:,} elements of {name}", type_)
 
 
@@ -334,7 +347,9 @@ def _from_file(path: Path, type_: MemRef, where: str) -> Array:
 
 
 def _is_same_bits(given: np.dtype[Any], wanted: DType) -> bool:
-    """numpy saves bfloat16 as two bytes without a name; and MLIR's i8 says nothing of a sign."""
+    """numpy saves bfloat16 as two bytes without a name; MLIR's i8 says nothing of a sign; blocks are given as bytes."""
+    if wanted.is_block and given == np.uint8:
+        return True
     is_nameless = given.kind == "V" or (given.kind in "iu" and wanted.is_integer)
     return is_nameless and given.itemsize == wanted.nbytes
 
@@ -345,5 +360,7 @@ def _other_type(where: str, why: str, type_: MemRef) -> Problem:
         id="argument-type",
         where=where,
         why=f"{why}, and the sequence wants {type_}",
-        fix=f"give {type_.count:,} elements of {type_.dtype.name}",
+        fix=f"give {type_.nbytes:,} bytes (uint8), {type_.dtype.nbytes} for each element"
+        if type_.dtype.is_block
+        else f"give {type_.count:,} elements of {type_.dtype.name}",
     )
