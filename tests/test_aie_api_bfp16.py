@@ -334,6 +334,18 @@ def test_what_blocks_hold_can_be_seen(library: ctypes.CDLL) -> None:
     assert expected.tolist() == encode(library, values).tolist()
 
 
+def test_denormals_and_zeros_are_zero_and_what_is_not_finite_keeps_its_first_bits(library: ctypes.CDLL) -> None:
+    values = np.zeros((8, 8), np.float32)
+    values[0] = 2.0**-127
+    values[1] = [1, -0.0, 2.0**-130, -(2.0**-130), 2.0**-126, -(2.0**-126), 0, -1]
+    values[2, :6] = [np.inf, -np.inf, np.nan, -np.nan, 1, -1]
+
+    expected = np.zeros((8, 9), np.uint8)
+    expected[1] = [127, 64, 0, 0, 0, 0, 255, 0, 256 - 64]
+    expected[2, :7] = [255, 64, 256 - 64, 96, 256 - 96, 0, 255]
+    assert expected.tolist() == encode(library, values).tolist()
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_blocks_are_rounded_in_the_mode_of_the_core(library: ctypes.CDLL, mode: str) -> None:
     values = of_every_magnitude(np.random.default_rng(MODES[mode]), 16_000)

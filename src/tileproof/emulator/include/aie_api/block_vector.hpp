@@ -98,10 +98,11 @@ inline constexpr int block_shift = block_headroom + 17;
 TILEPROOF_INLINE uint32_t float_bits(float value) { return __builtin_bit_cast(uint32_t, value); }
 TILEPROOF_INLINE int biased_exponent(float value) { return int(float_bits(value) >> 23 & 0xffu); }
 
-// The value in units of 2^(shared - 150 - block_headroom): the hidden one is 0 for exponent 0.
+// The value in units of 2^(shared - 150 - block_headroom). What has no hidden one is zero: the conversion takes no
+// denormals. (Measured on AIE2P by others; mlir-aie's conversion on the host keeps their bits.)
 TILEPROOF_INLINE int64_t aligned_significand(float value, int shared) {
     const int own = biased_exponent(value), below = shared - own;
-    const int64_t significand = (float_bits(value) & 0x7fffffu) | (own != 0 ? 0x800000u : 0u);
+    const int64_t significand = own != 0 ? (float_bits(value) & 0x7fffffu) | 0x800000u : 0u;
     const int64_t aligned = significand << (block_headroom - (below < block_headroom ? below : block_headroom));
     return float_bits(value) >> 31 ? -aligned : aligned;
 }
