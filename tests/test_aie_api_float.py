@@ -415,6 +415,16 @@ def test_a_linear_approximation_of_bfloat16_reads_slopes_from_the_upper_half(lib
     np.testing.assert_allclose(actual, slope * x + offset, rtol=1e-5, atol=1e-5)
 
 
+def test_a_linear_approximation_of_bfloat16_ends_as_the_units_sums_do(library: ctypes.CDLL, target: str) -> None:
+    pairs = np.zeros((32, 2), np.float32)
+    pairs[16:19] = (-(2.0**-126), 0), (2.0**127, 2.0**127), (-np.inf, np.inf)
+    ab, values = in_memory(pairs, target), aligned([0.5, 1, 2, 0] * 4, BF16)
+    actual = aligned(np.zeros(16), np.float32)
+    library.approximate_bfloat16(address(ab), address(ab), 32, 0, 16, address(values), address(actual))
+
+    assert actual[:3].view(np.uint32).tolist() == [0x80000000, 0x7F800000, 0xFF800001]
+
+
 # --- filters, iterators, registers
 
 

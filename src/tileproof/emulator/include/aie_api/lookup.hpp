@@ -168,7 +168,14 @@ struct approximate {
         return of_wide<int64_t>(input, slope, offset, step_bits, shift);
     }
     TILEPROOF_INLINE static float of(float, bfloat16 input, float slope, float offset, unsigned, unsigned) {
-        return float_mac::of(offset, bfloat16::from_bits(uint16_t(__builtin_bit_cast(uint32_t, slope) >> 16)), input);
+        return float_mac::of(offset, upper_half(slope), input);
+    }
+    template <std::same_as<float> Element>
+    TILEPROOF_INLINE static float exceptional(Element, bfloat16 input, float slope, float offset, unsigned, unsigned) {
+        return float_mac::exceptional(offset, upper_half(slope), input);
+    }
+    TILEPROOF_INLINE static bfloat16 upper_half(float value) {
+        return bfloat16::from_bits(uint16_t(__builtin_bit_cast(uint32_t, value) >> 16));
     }
     template <typename Element, typename T, typename W>
     TILEPROOF_INLINE static Element of_wide(T input, W slope, W offset, unsigned step_bits, unsigned shift) {
