@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from small_kernel import write_kernel
 
 from tileproof.check.run import check_design
 from tileproof.check.tile_code import TileCode
@@ -213,6 +215,23 @@ def test_check_finds_what_tile_code_in_another_folder_includes_from_beside_it(
     out = capsys.readouterr()
     assert f"where: {tmp_path / 'code' / 'part.cc'}:5" in out.out
     assert out.err == ""
+
+
+def test_check_names_headers_and_what_the_compiler_notes_by_their_paths(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = "int unset;\n    if (x[0] > 0) unset = x[1];\n    y[0] = unset + wide(x[2]);"
+    folder = write_kernel(tmp_path, body=body, head='#include "wide.hpp"') / "double"
+    (folder / "wide.hpp").write_text("inline int wide(long x) { return int(x); }\n")
+    text = (folder / "tile.cc.j2").read_text().replace("${count}", "64").replace("${function}", "double_tile")
+    (folder / "tile.cc.j2").rename(folder / "tile.cc").write_text(text)
+
+    main(["check", "double", "--kernels", str(folder.parent), "--json"])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    places = {found["id"]: (found["place"]["file"], found["place"]["line"]) for found in findings}
+
+    assert places["TP507"] == (str(folder / "wide.hpp"), 1)
+    assert places["TP506"][0] == str(folder / "tile.cc")
 
 
 # Line markers

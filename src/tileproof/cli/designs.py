@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -242,7 +242,15 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
         code = {str(code): _text_of(code) for code in arguments.tile_code}
         folders = {str(code): code.parent for code in arguments.tile_code}
         options = _options_of(arguments)
-        return _Subject(name=str(path), design=_text_of(path), tile_code=code, folders=folders, options=options)
+        names = {file.name: str(file) for file in arguments.tile_code}
+        return _Subject(
+            name=str(path),
+            design=_text_of(path),
+            tile_code=code,
+            folders=folders,
+            options=options,
+            located=lambda found: _called(found, names),
+        )
     if arguments.tile_code:
         raise Problem(
             "--tile-code is for a FILE.mlir",
@@ -261,15 +269,23 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
     folder = request.build_dir / rendered.spec.name / rendered.spec.variant(request.target)
     design = rendered.texts["design.mlir"]
     own = rendered.spec.folder
+    names = {
+        name: _place_of(own, folder, name, text) for name, text in {**rendered.headers, **rendered.tile_code}.items()
+    }
     return _Subject(
         name=_place_of(own, folder, "design.mlir", design),
         design=design,
-        tile_code={_place_of(own, folder, name, text): text for name, text in rendered.tile_code.items()},
+        tile_code={names[name]: text for name, text in rendered.tile_code.items()},
         headers=rendered.headers,
         options=rendered.spec.core.options,
         objects=objects_of(rendered.tile_code),
-        located=rendered.located,
+        located=lambda found: rendered.located(_called(found, names)),
     )
+
+
+def _called(found: Diagnostic, names: Mapping[str, str]) -> Diagnostic:
+    """The same, of a file that a compiler knows by its name alone as messages call it."""
+    return replace(found, place=replace(found.place, file=names.get(found.place.file, found.place.file)))
 
 
 def _place_of(own: Path, folder: Path, name: str, text: str) -> str:
