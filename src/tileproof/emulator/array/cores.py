@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -359,25 +359,38 @@ class CoreProgram:
         who = f"{self.name}, call {self.calls} of {name}"
         line, tile = operation.place, self.lowered.core.tile.at
         at = Place(line.file, line.line, line.column, tile=tile, text=f"{who}, {line}")
-        self.breadcrumb(who)
         flat = [self._single(self._values[argument], operation) for argument in operation.arguments]
-        called = self.code.call(self.code.functions[name], flat, at)
-        self.breadcrumb("")
-        if operation.result is not None and called.result is not None:
-            self._values[operation.result] = called.result
-        for fault in called.faults:
-            self.report(fault)
-        for buffer in flat:
-            if isinstance(buffer, PlacedBuffer):
-                self._must_be_held(buffer, f"passes to {name}", operation.place)
-        for buffer in flat:
-            if isinstance(buffer, PlacedBuffer) and buffer.name in self.races.watched:
+        yield from self._stretches(operation, flat, who, at)
+
+    def _stretches(self, call: Call, arguments: Sequence[PlacedBuffer | int | float], who: str, at: Place) -> Work:
+        """A call from one wait to the next, and to its end."""
+        assert self.code is not None
+        name, buffers = call.callee, [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
+        self.breadcrumb(who)
+        for stretch in self.code.call(self.code.functions[name], arguments, at):
+            self.breadcrumb("")
+            if call.result is not None and stretch.result is not None:
+                self._values[call.result] = stretch.result
+            for fault in stretch.faults:
+                self.report(fault)
+            for buffer in buffers:
+                self._must_be_held(buffer, f"passes to {name}", call.place)
+            self._touched([buffer for buffer in buffers if buffer.name in self.races.watched], who, at)
+            for term, cycles in stretch.cycles.terms.items():
+                self.spent[term] = self.spent.get(term, 0) + cycles
+            cycles = stretch.cycles.total if stretch.wait is None else stretch.cycles.within
+            if cycles:
+                yield Spend(cycles, name, cycles)
+
+    def _touched(self, watched: Sequence[PlacedBuffer], who: str, at: Place) -> None:
+        """Tell who looks for races what a tile function read and wrote."""
+        assert self.code is not None
+        for buffer in watched:
+            # What never waits is taken to have read all that it was given.
+            if not self.code.may_wait or self.memories.was_read(buffer):
                 self.races.reads(buffer.name, Place.told(who, at))
-                if self.memories.was_written(buffer):
-                    self.races.writes(buffer.name, Place.told(who, at))
-        for term, cycles in called.cycles.terms.items():
-            self.spent[term] = self.spent.get(term, 0) + cycles
-        yield Spend(called.cycles.total, name, called.cycles.total)
+            if self.memories.was_written(buffer):
+                self.races.writes(buffer.name, Place.told(who, at))
 
     def _single(self, argument: Value, operation: Call) -> PlacedBuffer | int | float:
         if isinstance(argument, PlacedBuffer | int | float):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import re
-from functools import lru_cache
 from pathlib import Path
 
 from tileproof.device_model import CORE, TILE_KINDS
@@ -35,6 +34,11 @@ class HostStack:
         """What was written from `lowest` up belongs to a call that is over."""
         ctypes.memset(lowest + self.nbytes, 0, self.top - lowest)
 
+    def forget_call(self) -> None:
+        """A call on it has been given up: what its frames have closed and written means nothing any more."""
+        ctypes.memset(self.low // GRANULE + SHADOW_OFFSET, 0, self.nbytes // GRANULE)
+        self.forget_written(self.low)
+
     def fill(self) -> None:
         """Prepare to see how deep a call goes."""
         ctypes.memset(self.top - _SOUNDED_BYTES, _UNTOUCHED, _SOUNDED_BYTES)
@@ -45,10 +49,17 @@ class HostStack:
         return len(content.lstrip(bytes([_UNTOUCHED])))
 
 
-@lru_cache(maxsize=1)
-def host_stack() -> HostStack:
-    """The one of this process: calls are made one at a time."""
-    return HostStack()
+_free: list[HostStack] = []
+
+
+def take_stack() -> HostStack:
+    """One that no call is on. There is one for all calls of this process, and one more for each that waits."""
+    return _free.pop() if _free else HostStack()
+
+
+def give_back(stack: HostStack) -> None:
+    """The call on it is over."""
+    _free.append(stack)
 
 
 def map_shadow_of_main_stack() -> None:

@@ -27,8 +27,8 @@ from tileproof.mlir.design import Tile
 TILE_POISON = 0xC3
 
 # tileproof_byte of tileproof_checks.hpp: the running function may touch it; written since its object was last handed
-# out; written since the context began; written by a tile function since somebody last looked.
-OPEN, FRESH, EVER, DIRTY = 1, 2, 4, 8
+# out; written since the context began; written, and read, by a tile function since somebody last looked.
+OPEN, FRESH, EVER, DIRTY, SEEN = 1, 2, 4, 8, 16
 
 # A host function's frame that does not fit where the device has its stack goes on below the tile's memory.
 BELOW_STACK = 256 * 1024
@@ -176,10 +176,17 @@ class TileMemories:
 
     def was_written(self, buffer: PlacedBuffer) -> bool:
         """Whether a tile function has written to the buffer since this was last asked."""
+        return self._was(buffer, DIRTY)
+
+    def was_read(self, buffer: PlacedBuffer) -> bool:
+        """The same of reading; known only of what may wait within a call."""
+        return self._was(buffer, SEEN)
+
+    def _was(self, buffer: PlacedBuffer, mark: int) -> bool:
         known = self.known_of(buffer)
-        dirty = bool((known & DIRTY).any())
-        known[:] &= ~np.uint8(DIRTY)
-        return dirty
+        is_marked = bool((known & mark).any())
+        known[:] &= ~np.uint8(mark)
+        return is_marked
 
     @contextmanager
     def as_stack(self, tile: Tile, nbytes: int) -> Iterator[Bytes]:

@@ -77,3 +77,17 @@ class CoreState(ctypes.Structure):
     """`tileproof_core_state_type` of aie_api/core_state.hpp."""
 
     _fields_ = (("rounding", ctypes.c_uint32), ("saturation", ctypes.c_uint32), ("as_hardware", ctypes.c_uint32))
+
+
+class WaitRecord(ctypes.Structure):
+    """`tileproof_wait_type` of aie_api/waiting.hpp."""
+
+    _fields_ = (
+        ("kind", ctypes.c_uint32),
+        ("number", ctypes.c_uint32),
+        ("amount", ctypes.c_int32),
+        ("looks", ctypes.c_uint32),
+        ("is_done", ctypes.c_uint32),
+        ("pc", ctypes.c_size_t),
+        ("word", ctypes.c_uint8 * 64),
+    )

@@ -12,16 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tileproof.device_model import TILE_KINDS, Generation
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.locals import Local, nbytes_of
-from tileproof.emulator.array.memory import Bytes
 from tileproof.emulator.library import StackNeed
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Function, Tile
 
 _TOLD = 4  # locals that a finding names
+
+Changed = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,9 @@ class CoreStack:
         memory = TILE_KINDS[self.tile.kind].memory_bytes
         return min(memory, self.generation.entry_frame + max(need.frames, need.arrays) + 15) & ~15
 
-    def fault(self, function: Function, need: StackNeed, before: Bytes, after: Bytes, who: Place) -> Diagnostic:
-        """What a call that overflowed did; `before` and `after` are the tile's memory as far as its locals reach."""
-        return self._fault(function, need, self._damage(before, after), who)
+    def fault(self, function: Function, need: StackNeed, changed: Changed, who: Place) -> Diagnostic:
+        """What a call that overflowed did; `changed` is of each byte of the tile as far as its locals reach."""
+        return self._fault(function, need, self._damage(changed), who)
 
     def before_the_call(self, function: Function, need: StackNeed, who: Place) -> Diagnostic:
         """What is to be said if the call does not come back: the host keeps its way back where the locals end."""
@@ -95,17 +97,17 @@ class CoreStack:
             else "keep it in an aie.buffer, or make it smaller: a tile has 64 KB for all",
         )
 
-    def _damage(self, before: Bytes, after: Bytes) -> str:
-        hit = list(self._overlapped(before, after))
+    def _damage(self, changed: Changed) -> str:
+        hit = list(self._overlapped(changed))
         if not hit:
             return "no buffer lies there, so nothing was lost this time"
         return "above the stack lie the buffers, and this call changed " + ", ".join(
             f"{changed:,} of the {nbytes:,} bytes of {name}" for name, nbytes, changed in hit
         )
 
-    def _overlapped(self, before: Bytes, after: Bytes) -> Iterable[tuple[str, int, int]]:
+    def _overlapped(self, changed: Changed) -> Iterable[tuple[str, int, int]]:
         for buffer in sorted(self.buffers, key=lambda buffer: buffer.address):
             span = slice(buffer.address, buffer.address + buffer.nbytes)
-            changed = int(np.count_nonzero(before[span] != after[span]))
-            if changed:
-                yield buffer.name, buffer.nbytes, changed
+            hit = int(np.count_nonzero(changed[span]))
+            if hit:
+                yield buffer.name, buffer.nbytes, hit

@@ -1,4 +1,8 @@
-"""The compiled tile functions: loaded into this process, called with pointers into the tile memories."""
+"""The compiled tile functions: loaded into this process, called with pointers into the tile memories.
+
+A call comes in stretches: up to where it waits for something, and so on to its end. Between two of them the memories
+are everybody's.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ import ctypes
 import json
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,13 +24,22 @@ from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
 from tileproof.emulator.array.host_stack import map_shadow_of_main_stack
 from tileproof.emulator.array.locals import Local, kept_locals
 from tileproof.emulator.array.memory import BELOW_STACK, TileMemories
-from tileproof.emulator.array.native_calls import NativeCalls
-from tileproof.emulator.array.records import Accesses, ApiFault, BadAccess, CoreState, Issue, StackWindow, Window
+from tileproof.emulator.array.native_calls import NativeCalls, Values
+from tileproof.emulator.array.records import (
+    Accesses,
+    ApiFault,
+    BadAccess,
+    CoreState,
+    Issue,
+    StackWindow,
+    WaitRecord,
+    Window,
+)
 from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.source_lines import source_line
 from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.cost.cycles import CallCycles
-from tileproof.emulator.library import Library, StackNeed
+from tileproof.emulator.library import Library
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Function
@@ -54,13 +67,42 @@ class TileFunction:
     call: Callable[..., None]
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
-    """What came of one call. `result` is None for a function that returns nothing."""
+class Wait:
+    """What the call `who` waits for at a line of the tile code: `kind`, `number` and `amount` are of
+    aie_api/waiting.hpp, `word` are the bytes that it hands on. Where it only `looks`, it goes on with or without."""
+
+    def __init__(self, record: WaitRecord, line: Place, who: Place) -> None:
+        self.kind, self.number, self.amount = record.kind, record.number, record.amount
+        self.looks, self.word = bool(record.looks), bytes(record.word)
+        self._line, self._who, self._record = line, who, record
+
+    @property
+    def line(self) -> Place:
+        """The line alone, where it is known."""
+        return self._line or self._who
+
+    @property
+    def place(self) -> Place:
+        """The line, and whose call it is."""
+        return _at(self._line, self._who)
+
+    def gets(self, word: bytes = b"") -> None:
+        """It has what it waited for."""
+        self._record.is_done = 1
+        ctypes.memmove(self._record.word, word, len(word))
+
+
+class Stretch(NamedTuple):
+    """What came of a call up to where it waits, or to its end. `result` is None of a function that returns nothing."""
 
     result: int | float | None
     cycles: CallCycles
-    faults: tuple[Diagnostic, ...]
+    faults: Sequence[Diagnostic]
+    wait: Wait | None
+
+
+# A call on a stack: what it waits for, and in the end what is wrong with its stack.
+_OnStack = Generator[WaitRecord, None, list[Diagnostic]]
 
 
 class TileCode:
@@ -94,6 +136,9 @@ class TileCode:
         self._issue = _of_the_api(self._library, "tileproof_issue", Issue)
         self._state = _of_the_api(self._library, "tileproof_core_state", CoreState)
         self._as_hardware = as_hardware
+        self._lines: dict[int, Place] = {}  # of what waits, by its address
+        # Only what may wait has this function; for all others a call is one stretch.
+        self.may_wait = hasattr(self._library, "tileproof_wait")
         self._tell(memories, stack.generation, as_hardware)
 
     @property
@@ -107,6 +152,7 @@ class TileCode:
         window.base, window.size = memories.base, len(memories.bytes)
         window.bytes = memories.known.ctypes.data
         ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = generation.vector_bytes
+        ctypes.c_uint32.in_dll(self._library, "tileproof_keeps_seen").value = self.may_wait
         if self._state is not None and as_hardware:
             self._state.as_hardware = 1
 
@@ -126,55 +172,70 @@ class TileCode:
         call.argtypes = [_ctype(declared, parameter) for parameter in declared.parameters]
         return TileFunction(declared, call)
 
-    def call(self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: Place) -> Called:
+    def call(
+        self, function: TileFunction, arguments: Sequence[PlacedBuffer | int | float], who: Place
+    ) -> Iterator[Stretch]:
         """Call a tile function; the buffers among its arguments are the only tile memory it may touch."""
         buffers = [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
         need = self._needs.get(function.declared.name)
         overflows = need is not None and self._stack.overflows(need)
-        found = []
         # What runs over an end is to hit what it hits on the device: the locals that do not fit, and all --as-hardware.
-        with self._memories.apart(() if overflows or self._as_hardware else buffers):
-            values = [
+        apart = () if overflows or self._as_hardware else buffers
+
+        def values() -> list[int | float]:
+            return [
                 self._memories.address_of(argument) if isinstance(argument, PlacedBuffer) else _passed(argument, type_)
                 for argument, type_ in zip(arguments, function.declared.parameters, strict=True)
             ]
-            with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
-                if need is not None and overflows:
-                    found.append(self._call_on_tile(function, values, need, who))
-                else:
-                    found += self._call_watched(function, values, who)
-            found += self._faults(function.declared, buffers, who)
-        return Called(_result(function.declared, self._native.returned), self._cycles(), tuple(found))
 
-    def _call_watched(self, function: TileFunction, values: Sequence[int | float], who: Place) -> list[Diagnostic]:
+        call = (self._on_tile if overflows else self._on_host)(function, values, who)
+        while True:
+            with self._memories.apart(apart):
+                with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
+                    waits, found = _next(call)
+                found += self._faults(function.declared, buffers, who)
+            wait = Wait(waits, self._line(waits.pc), who) if waits is not None else None
+            result = _result(function.declared, self._native.returned) if wait is None else None
+            yield Stretch(result, self._cycles(), found, wait)
+            if wait is None:
+                return
+
+    def _on_host(self, function: TileFunction, values: Values, who: Place) -> _OnStack:
         """Call a function with its locals on a stack of this machine; tell if the device's is too small for them."""
         name = function.declared.name
-        if name in self._unbounded:
-            return self._call_sounded(function, values, who)
-        frames = self._native.call(name, function.call, values)
+        if name in self._unbounded:  # nobody can say before what it takes
+            depth = yield from self._native.sounded(function.call, values)
+            why = self._unbounded[name]
+            return [] if depth <= self._stack.nbytes else [self._stack.too_deep(function.declared, depth, why, who)]
+        frames = yield from self._native.call(name, function.call, values)
         if frames:
             self._locals[name] = kept_locals(frames, self._kept, self._stack.generation.register_bytes)
         too_small = self._stack.too_small_for(function.declared, self._locals.get(name, ()), who)
         return [] if too_small is None else [too_small]
 
-    def _call_sounded(self, function: TileFunction, values: Sequence[int | float], who: Place) -> list[Diagnostic]:
-        """Call a function of whose stack nobody can say before what it takes; tell if it took more than there is."""
-        name = function.declared.name
-        depth = self._native.sounded(lambda: self._native.call(name, function.call, values))
-        why = self._unbounded[name]
-        return [] if depth <= self._stack.nbytes else [self._stack.too_deep(function.declared, depth, why, who)]
-
-    def _call_on_tile(
-        self, function: TileFunction, values: Sequence[int | float], need: StackNeed, who: Place
-    ) -> Diagnostic:
+    def _on_tile(self, function: TileFunction, values: Values, who: Place) -> _OnStack:
         """Call a function whose locals do not fit: they lie where the device has them, and hit what they hit."""
+        need = self._needs[function.declared.name]
         extent = self._stack.extent(need)
-        with self._memories.as_stack(self._stack.tile, extent) as memory:
-            before = memory.copy()
-            self._breadcrumb(json.dumps(self._stack.before_the_call(function.declared, need, who).as_json()))
-            top = memory.ctypes.data + extent
-            self._native.call_in_tile(function.call, values, top - extent - BELOW_STACK, top)
-            return self._stack.fault(function.declared, need, before, memory, who)
+        top = self._memories.windows[self._stack.tile.at].address + extent
+        call = self._native.in_tile(function.call, values, top - extent - BELOW_STACK, top)
+        told = json.dumps(self._stack.before_the_call(function.declared, need, who).as_json())
+        changed = np.zeros(extent, dtype=np.bool_)
+        while True:
+            with self._memories.as_stack(self._stack.tile, extent) as memory:
+                before = memory.copy()
+                self._breadcrumb(told)
+                waits = next(call, None)
+                changed |= before != memory
+            if waits is None:
+                return [self._stack.fault(function.declared, need, changed, who)]
+            yield waits
+
+    def _line(self, pc: int) -> Place:
+        """The line that waits; the same ones do so time and again."""
+        if pc not in self._lines:
+            self._lines[pc] = source_line(self._handle, pc)
+        return self._lines[pc]
 
     def _cycles(self) -> CallCycles:
         """What the call took of the core, by resource; the counters begin anew."""
@@ -204,6 +265,15 @@ class TileCode:
             found.append(API_FAULTS[api.kind](function, _at(line, who), api, self._memories))
             ctypes.memset(ctypes.byref(api), 0, ctypes.sizeof(api))
         return found
+
+
+def _next(call: _OnStack) -> tuple[WaitRecord | None, list[Diagnostic]]:
+    """What the call waits for next; nothing, and what is wrong with its stack, if it is over."""
+    try:
+        return next(call), []
+    except StopIteration as end:
+        found: list[Diagnostic] = end.value
+        return None, found
 
 
 def _at(line: Place, who: Place) -> Place:

@@ -11,6 +11,8 @@ tileproof_access_counts tileproof_accesses = {};
 tileproof_stack_window tileproof_stack = {};
 tileproof_frame_notes tileproof_frames = {};
 uint32_t tileproof_port_bytes = 32;
+uint32_t tileproof_keeps_seen = 0;
+void *tileproof_waits_for = nullptr;
 uintptr_t tileproof_fault_pc = 0;
 // clang calls memcpy and its kin as __asan_memcpy. GCC before 13 calls them by their own names, and -Wl,--wrap brings those calls to
 // ours; the real ones are then called __real_memcpy, and so on.
@@ -249,12 +251,14 @@ void on_load(uintptr_t address, size_t nbytes, void *pc) {
     uintptr_t offset;
     if (!in_tiles(address, offset, nbytes)) return outside_tiles(address, nbytes, pc, false);
     count_load(offset, nbytes);
-    const uint8_t *bytes = tileproof_memory.bytes + offset;
+    uint8_t *bytes = tileproof_memory.bytes + offset;
     const size_t closed = first_closed(bytes, nbytes);
     if (closed < nbytes) {
         record(tileproof_access_outside, false, address + closed, nbytes, pc);
         return;
     }
+    if (tileproof_keeps_seen) [[unlikely]]
+        for (size_t i = 0; i < nbytes; ++i) bytes[i] |= tileproof_seen;
     const uint8_t any = any_of(bytes, nbytes);
     if (!(any & tileproof_fresh))
         record(any & tileproof_ever ? tileproof_access_stale : tileproof_access_unwritten, false, address, nbytes, pc);
@@ -369,15 +373,38 @@ void tileproof_unset(const void *pc, unsigned bytes) {
     tileproof_fault_pc = reinterpret_cast<uintptr_t>(pc);
 }
 
-// The ABI's argument registers are filled from the arrays and what is left is pushed; then the stack pointer is back.
+// A call has a stack of its own. What the ABI lets a caller keep in registers is pushed on the stack that is left, and the
+// other stack is gone on with: from the emulator to the call, and back when it ends or waits. A call begins with the ABI's
+// argument registers filled from the arrays, and what is left pushed; what it returns stays in its register.
+__attribute__((visibility("hidden"))) uintptr_t tileproof_emulators_stack = 0;
+__attribute__((visibility("hidden"))) uintptr_t tileproof_calls_stack = 0;
+
 #if defined(__x86_64__)
 __asm__(R"(
+.macro tileproof_keep stack
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, \stack(%rip)
+.endm
+.macro tileproof_back stack
+    movq \stack(%rip), %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+.endm
 .text
 .globl tileproof_call_on_stack
 .type tileproof_call_on_stack, @function
 tileproof_call_on_stack:
-    pushq %rbp
-    movq %rsp, %rbp
+    tileproof_keep tileproof_emulators_stack
     movq %rdi, %r11
     movq %rsi, %r10
     movq %rdx, %rax
@@ -408,21 +435,63 @@ tileproof_call_on_stack:
     movq 40(%r10), %r9
     movl $8, %eax
     call *%r11
-    movq %rbp, %rsp
-    popq %rbp
-    ret
+    tileproof_back tileproof_emulators_stack
 .size tileproof_call_on_stack, .-tileproof_call_on_stack
+
+.globl tileproof_leave
+.type tileproof_leave, @function
+tileproof_leave:
+    tileproof_keep tileproof_calls_stack
+    tileproof_back tileproof_emulators_stack
+.size tileproof_leave, .-tileproof_leave
+
+.globl tileproof_go_on
+.type tileproof_go_on, @function
+tileproof_go_on:
+    tileproof_keep tileproof_emulators_stack
+    tileproof_back tileproof_calls_stack
+.size tileproof_go_on, .-tileproof_go_on
 )");
 #elif defined(__aarch64__)
 __asm__(R"(
+.macro tileproof_keep stack
+    sub sp, sp, #160
+    stp x29, x30, [sp]
+    stp x19, x20, [sp, #16]
+    stp x21, x22, [sp, #32]
+    stp x23, x24, [sp, #48]
+    stp x25, x26, [sp, #64]
+    stp x27, x28, [sp, #80]
+    stp d8, d9, [sp, #96]
+    stp d10, d11, [sp, #112]
+    stp d12, d13, [sp, #128]
+    stp d14, d15, [sp, #144]
+    adrp x16, \stack
+    mov x17, sp
+    str x17, [x16, :lo12:\stack]
+.endm
+.macro tileproof_back stack
+    adrp x16, \stack
+    ldr x17, [x16, :lo12:\stack]
+    mov sp, x17
+    ldp x29, x30, [sp]
+    ldp x19, x20, [sp, #16]
+    ldp x21, x22, [sp, #32]
+    ldp x23, x24, [sp, #48]
+    ldp x25, x26, [sp, #64]
+    ldp x27, x28, [sp, #80]
+    ldp d8, d9, [sp, #96]
+    ldp d10, d11, [sp, #112]
+    ldp d12, d13, [sp, #128]
+    ldp d14, d15, [sp, #144]
+    add sp, sp, #160
+    ret
+.endm
 .text
 .globl tileproof_call_on_stack
 .type tileproof_call_on_stack, %function
 tileproof_call_on_stack:
-    stp x29, x30, [sp, #-32]!
-    mov x29, sp
-    str x19, [sp, #16]
-    mov x19, sp
+    tileproof_keep tileproof_emulators_stack
     mov x16, x0
     mov x17, x1
     mov x9, x2
@@ -449,13 +518,32 @@ tileproof_call_on_stack:
     ldp x4, x5, [x17, #32]
     ldp x6, x7, [x17, #48]
     blr x16
-    mov sp, x19
-    ldr x19, [sp, #16]
-    ldp x29, x30, [sp], #32
-    ret
+    tileproof_back tileproof_emulators_stack
 .size tileproof_call_on_stack, .-tileproof_call_on_stack
+
+.globl tileproof_leave
+.type tileproof_leave, %function
+tileproof_leave:
+    tileproof_keep tileproof_calls_stack
+    tileproof_back tileproof_emulators_stack
+.size tileproof_leave, .-tileproof_leave
+
+.globl tileproof_go_on
+.type tileproof_go_on, %function
+tileproof_go_on:
+    tileproof_keep tileproof_emulators_stack
+    tileproof_back tileproof_calls_stack
+.size tileproof_go_on, .-tileproof_go_on
 )");
 #else
 #error "tileproof's emulator knows x86-64 and aarch64"
 #endif
+
+void tileproof_hand_over(void *wait) {
+    // Nobody is there to hand over to while the library is loaded.
+    if (!tileproof_stack.size) __builtin_trap();
+    tileproof_waits_for = wait;
+    tileproof_leave();
+    tileproof_waits_for = nullptr;
+}
 }

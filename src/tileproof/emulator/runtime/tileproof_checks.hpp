@@ -12,6 +12,7 @@ enum tileproof_byte : uint8_t {
     tileproof_fresh = 2,  // written since its object was last handed out
     tileproof_ever = 4,   // written since the context began
     tileproof_dirty = 8,  // written by a tile function since the emulator last looked
+    tileproof_seen = 16,  // read by a tile function since then; kept where tileproof_keeps_seen says so
 };
 
 // Tile memories of this process and what is known of their bytes.
@@ -79,11 +80,21 @@ extern tileproof_stack_window tileproof_stack;
 extern tileproof_frame_notes tileproof_frames;
 // Bytes of one vector access of the target: the emulator sets it.
 extern uint32_t tileproof_port_bytes;
+// 1 where a call may wait: what it reads before and after is not the same then, and others want to know.
+extern uint32_t tileproof_keeps_seen;
 // Where the first fault of aie_api was recorded.
 extern uintptr_t tileproof_fault_pc;
 
-// Calls `function` with its locals in tile memory, below `top`: `count` whole numbers or pointers, and up to eight
-// floats in double-width slots.
+// What the call that is under way waits for (aie_api/waiting.hpp): then it has not come back, and tileproof_go_on lets it.
+// A library has one call at a time.
+extern void *tileproof_waits_for;
+
+// Calls `function` with its locals in memory, below `top`: `count` whole numbers or pointers, and up to eight floats in
+// double-width slots. What it returns is left in its register, also by tileproof_go_on.
 void tileproof_call_on_stack(void (*function)(), const uint64_t *integers, uint64_t count, const double *floats,
                              void *top);
+void tileproof_go_on();
+// From within the call: back to the emulator, until it lets the call go on.
+void tileproof_leave();
+void tileproof_hand_over(void *wait);
 }

@@ -35,3 +35,4 @@
 #include "rounding.hpp"
 #include "sliding.hpp"
 #include "vector.hpp"
+#include "waiting.hpp"
