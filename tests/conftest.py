@@ -27,7 +27,7 @@ SLOW = {
     *("test_guarded", "test_hosts", "test_kernels", "test_main", "test_mlir_aie", "test_npu_build"),
     *("test_on_npu", "test_printer", "test_pyxrt", "test_readme", "test_recordings", "test_refusing"),
     *("test_run", "test_runner", "test_sandbox", "test_scripts", "test_seal", "test_session", "test_symbols"),
-    *("test_tile_checks", "test_wheel", "test_xrt_213"),
+    *("test_tile_checks", "test_waiting", "test_wheel", "test_xrt_213"),
 }
 
 

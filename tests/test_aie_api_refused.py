@@ -128,21 +128,27 @@ REFUSED = {
         "aie::fft_dit_r2_stage: the FFT is not modelled",
     ),
     **{
-        name: (f"{name}(1, 2);", f"{name} in a tile function: tileproof's emulator {why}")
-        for name, why in (
-            ("acquire", "takes and gives locks between calls"),
-            ("acquire_equal", "takes and gives locks between calls"),
-            ("acquire_greater_equal", "takes and gives locks between calls"),
-            ("release", "takes and gives locks between calls"),
-            ("get_ss", "has no streams inside a call"),
-            ("put_ms", "has no streams inside a call"),
-            ("readincr", "has no streams inside a call"),
-            ("writeincr", "has no streams inside a call"),
-            ("get_scd", "has no cascade inside a call"),
-            ("get_scd_v16int32", "has no cascade inside a call"),
-            ("put_mcd", "has no cascade inside a call"),
+        name: (f"[[maybe_unused]] bool last = false; {name}({arguments});", f"{name}: {why}")
+        for name, arguments, why in (
+            ("acquire", "48, 1", "it is of the first AIE; use acquire_equal or acquire_greater_equal"),
+            ("done", "", "a core that is switched off inside a call is not modelled"),
+            ("get_ss", "last", "the end of a packet is not modelled"),
+            ("get_ss_nb", "last, last", "the end of a packet is not modelled"),
+            ("put_ms_packet_header", "1, 2", "packet headers from a core are not modelled"),
+            ("put_ms_ctrl_packet_header", "0, 1, 0, 0", "control packets are not modelled"),
+            ("readincr", "&last", "a design in MLIR hands no stream of the ADF to a tile function"),
+            ("writeincr", "&last, 1", "a design in MLIR hands no stream of the ADF to a tile function"),
+            ("get_scd_v16acc64_lo", "", "a cascade that expands is not modelled"),
         )
     },
+    "a narrow put_mcd": (
+        "put_mcd(aie::zeros<int32, 8>());",
+        "put_mcd takes vectors and accumulators of 512 or 1024 bits",
+    ),
+    "a wide put_mcd": (
+        "put_mcd(aie::zeros<acc32, 64>());",
+        "put_mcd takes vectors and accumulators of 512 or 1024 bits",
+    ),
 }
 
 Compiled = subprocess.CompletedProcess[str]
@@ -196,6 +202,14 @@ def test_exp2_and_tanh_are_instructions_of_npu2_only(tmp_path: Path, name: str) 
     assert attempt("npu2", tmp_path, code).returncode == 0
     assert refusal.returncode != 0
     assert f"aie::{name} is an instruction of npu2 (AIE2P), and npu1 (AIE2) has none" in refusal.stderr
+
+
+def test_get_scd_without_a_type_is_of_npu2_only(tmp_path: Path) -> None:
+    code = "v16acc32 f() { return get_scd(); }"
+    refusal = attempt("npu1", tmp_path, code)
+
+    assert attempt("npu2", tmp_path, code).returncode == 0
+    assert "get_scd: npu1 (AIE2) has it by the name of what it gets: get_scd_v16acc32" in refusal.stderr
 
 
 @pytest.mark.parametrize(

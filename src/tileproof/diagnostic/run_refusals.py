@@ -23,6 +23,13 @@ def _in_core(*lines: str) -> Example:
     return _changed("design.mlir", (_CALL, "".join(f"        {line}\n" for line in lines) + _CALL))
 
 
+def _at_the_end(statement: str) -> Example:
+    """A statement more at the end of the tile function, with the AIE API."""
+    last = "    doubled(small, y);\n"
+    include = "#include <cstdint>\n"
+    return _changed("tile.cc", (include, f"#include <aie_api/aie.hpp>\n{include}"), (last, f"{last}    {statement}\n"))
+
+
 def _in_sequence(line: str) -> Example:
     """A line more before the first transfer."""
     return _changed("design.mlir", (_FIRST_TRANSFER, f"      {line}\n{_FIRST_TRANSFER}"))
@@ -117,6 +124,27 @@ RUN_REFUSALS = (
         "What is put onto the cascade, or taken from it, has not its width.",
         "use a vector of 512 bits, for instance vector<16xi32>",
         "The cascade carries 512 bits at a time, and no part of them.",
+    ),
+    _ending(
+        "no-stream",
+        "A tile function uses the core's stream, and no flow leads to or from it.",
+        "write an aie.flow with the Core port of the tile",
+        "A core has one stream port each way. Without a flow nobody takes what it puts, and it waits for ever.",
+        _at_the_end("put_ms(1);"),
+    ),
+    _ending(
+        "no-lock",
+        "A tile function uses a lock that its core has not.",
+        "count the id of the lock from where the locks of its tile begin: 48 for the core's own",
+        "A core has 64 numbers for locks: 16 each of its south, west and north neighbour, and from 48 on its own. A "
+        "lock that nobody else uses is waited for for ever.",
+        _at_the_end("acquire_greater_equal(48 + 15, 1);"),
+    ),
+    _ending(
+        "lock-amount",
+        "A tile function releases less than nothing.",
+        "release as many as were taken",
+        "A release gives. What the device does with a negative amount is not known.",
     ),
     _ending(
         "empty-bd",

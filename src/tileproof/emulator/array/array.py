@@ -21,6 +21,7 @@ from tileproof.emulator.array.registers import TileRegisters
 from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.array.tile_code import TileCode
 from tileproof.emulator.array.timeline import Busy, Timeline
+from tileproof.emulator.array.waiting import CorePorts, CoreWaits, lock_numbers
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES
 from tileproof.emulator.library import Library, Manner
 from tileproof.errors import Problem
@@ -60,6 +61,7 @@ class Array:
         self._inlets: dict[tuple[tuple[int, int], int], StreamEnd] = {}
         self._outlets: dict[tuple[tuple[int, int], int], Outlet] = {}
         self._traced: set[tuple[tuple[int, int], int]] = set()  # inputs of traces, to which nothing comes here
+        self._ports = {core.core.tile.at: CorePorts() for core in design.cores}
         self._connect()
         self.channels = {_key(shim): self._shim_channel(shim) for shim in self._shim_ends()}
         self.chains = [self._chain(number) for number in range(len(design.chains))]
@@ -74,11 +76,11 @@ class Array:
 
     def _connect(self) -> None:
         for flow in self.design.flows:
-            if flow.source_bundle == flow.destination_bundle == "DMA":
+            if {flow.source_bundle, flow.destination_bundle} <= {"DMA", "Core"}:
                 name = f"@{flow.fifo} from {flow.source} to {flow.destination}"
-                end = self._inlet(flow.destination, flow.destination_channel, name)
+                end = self._inlet(flow.destination, flow.destination_channel, name, flow.destination_bundle)
                 end.of_host = SHIM in (flow.source.kind, flow.destination.kind)
-                self._outlet(flow.source, flow.source_channel).circuits.append(end)
+                self._outlet(flow.source, flow.source_channel, flow.source_bundle).circuits.append(end)
         for packets in self.design.design.packet_flows:
             ends = [port for port in packets.destinations if port.bundle == "DMA"]
             if packets.keep_header and ends and any(port.bundle == "DMA" for port in packets.sources):
@@ -100,11 +102,17 @@ class Array:
                     end.of_host |= SHIM in (source.tile.kind, port.tile.kind)
                 outlet.packets.setdefault(packets.id, []).extend(reached)
 
-    def _inlet(self, tile: Tile, channel: int, name: str) -> StreamEnd:
-        return self._inlets.setdefault((tile.at, channel), StreamEnd(name))
+    def _inlet(self, tile: Tile, channel: int, name: str, bundle: str = "DMA") -> StreamEnd:
+        if bundle == "DMA":
+            return self._inlets.setdefault((tile.at, channel), StreamEnd(name))
+        ports = self._ports.setdefault(tile.at, CorePorts())
+        ports.inlet = ports.inlet or StreamEnd(name)
+        return ports.inlet
 
-    def _outlet(self, tile: Tile, channel: int) -> Outlet:
-        return self._outlets.setdefault((tile.at, channel), Outlet(f"{MM2S} channel {channel} of {tile}"))
+    def _outlet(self, tile: Tile, channel: int, bundle: str = "DMA") -> Outlet:
+        if bundle == "DMA":
+            return self._outlets.setdefault((tile.at, channel), Outlet(f"{MM2S} channel {channel} of {tile}"))
+        return self._ports.setdefault(tile.at, CorePorts()).outlet
 
     def _cascades(self) -> dict[tuple[int, int], CascadeEnds]:
         ends = {core.core.tile.at: CascadeEnds(f"the core on {core.core.tile}") for core in self.design.cores}
@@ -176,7 +184,14 @@ class Array:
             buffers=self.buffers,
             memories=self.memories,
             code=code,
-            cascade=cascades[tile.at],
+            waits=CoreWaits(
+                core=cascades[tile.at].core,
+                engine=self.engine,
+                locks=self.locks,
+                numbers=lock_numbers(self.design, tile),
+                cascade=cascades[tile.at],
+                ports=self._ports[tile.at],
+            ),
             races=self.races,
             left_over=self.left_over,
             breadcrumb=breadcrumb,

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tileproof.diagnostic import Place
+from tileproof.diagnostic import NOWHERE, Place
 from tileproof.emulator.array.engine import Blocked, Engine, Spend, Task, Work
 from tileproof.errors import Problem
 
@@ -36,18 +36,19 @@ class CascadeEnds:
     incoming: Cascade | None = None
     outgoing: Cascade | None = None
 
-    def put(self, value: Any, place: Place) -> Work:
-        to = self._connected(self.outgoing, "puts onto", "from", place)
+    def put(self, value: Any, place: Place, inside: str = "", call: Place = NOWHERE) -> Work:
+        """`inside` and `call` say in which call of a tile function."""
+        to = self._connected(self.outgoing, "puts onto", "from", call or place)
         while len(to.words) >= _DEPTH:
-            yield Blocked(to, f"waits to put onto {to.name}: nobody gets what is there", place)
+            yield Blocked(to, f"waits {inside}to put onto {to.name}: nobody gets what is there", place)
         to.words.append(value)
         to.engine.wake(to)
         yield Spend(1, "", 1)
 
-    def get(self, place: Place) -> Generator[Blocked | Spend, None, Any]:
-        of = self._connected(self.incoming, "gets from", "to", place)
+    def get(self, place: Place, inside: str = "", call: Place = NOWHERE) -> Generator[Blocked | Spend, None, Any]:
+        of = self._connected(self.incoming, "gets from", "to", call or place)
         while not of.words:
-            yield Blocked(of, f"waits to get from {of.name}: nobody puts anything", place)
+            yield Blocked(of, f"waits {inside}to get from {of.name}: nobody puts anything", place)
         value = of.words.popleft()
         of.engine.passed(of)
         of.engine.wake(of)

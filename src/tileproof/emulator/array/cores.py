@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, compute, constant, vector_type
-from tileproof.emulator.array.cascade import CASCADE_BYTES, CascadeEnds
+from tileproof.emulator.array.cascade import CASCADE_BYTES
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.left_over import LeftOver
@@ -20,6 +20,7 @@ from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Races
 from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.tile_code import TileCode
+from tileproof.emulator.array.waiting import CoreWaits
 from tileproof.emulator.cost.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.errors import Problem
 from tileproof.lowering.model import FifoEnd, LoweredCore, PlacedBuffer
@@ -90,7 +91,7 @@ class CoreProgram:
     buffers: Mapping[str, PlacedBuffer]
     memories: TileMemories
     code: TileCode | None
-    cascade: CascadeEnds
+    waits: CoreWaits
     races: Races
     left_over: LeftOver
     breadcrumb: Callable[[str], None]
@@ -105,6 +106,9 @@ class CoreProgram:
     spent: dict[str, int] = field(default_factory=dict)  # cycles of tile functions, by what they were spent on
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
     _values: dict[int, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.waits.progress = self._progress
 
     @property
     def name(self) -> str:
@@ -319,19 +323,11 @@ class CoreProgram:
     def _use_lock(self, operation: UseLock) -> Work:
         yield from self._spend()
         lock, count = self.locks[self.lowered.core.locks[operation.lock]], operation.value
-        self._progress()
         if operation.action == "Release":
-            lock.release(count, self.name, operation.place)
-            self.engine.wake(lock)
-            yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
-            return
-        exactly = operation.action == "Acquire"
-
-        def text() -> str:
-            wanted = f"{'exactly' if exactly else 'at least'} {count}"
-            return f"waits for lock {lock.name}: wants {wanted}, it is {lock.value}"
-
-        yield from self.engine.acquire(lock, count, text, operation.place, exactly=exactly)
+            yield from self.waits.release(lock, count, operation.place)
+        else:
+            exactly = operation.action == "Acquire"
+            yield from self.waits.acquire(lock, count, operation.place, exactly=exactly)
 
     # Functions and memory
 
@@ -381,6 +377,9 @@ class CoreProgram:
             cycles = stretch.cycles.total if stretch.wait is None else stretch.cycles.within
             if cycles:
                 yield Spend(cycles, name, cycles)
+            if stretch.wait is not None:
+                yield from self.waits.brings(stretch.wait, f"call {self.calls} of {name}")
+                self.breadcrumb(who)
 
     def _touched(self, watched: Sequence[PlacedBuffer], who: str, at: Place) -> None:
         """Tell who looks for races what a tile function read and wrote."""
@@ -507,11 +506,11 @@ class CoreProgram:
         if not isinstance(value, np.ndarray) or value.nbytes != CASCADE_BYTES:
             raise self._no_cascade_vector("puts", "onto", operation)
         self._progress()
-        yield from self.cascade.put(value, operation.place)
+        yield from self.waits.cascade.put(value, operation.place)
 
     def _get_cascade(self, operation: GetCascade) -> Work:
         self._progress()
-        value = yield from self.cascade.get(operation.place)
+        value = yield from self.waits.cascade.get(operation.place)
         shape, dtype = self._vector(operation, operation.type, operation.type)
         if shape[0] * dtype.itemsize != CASCADE_BYTES:
             raise self._no_cascade_vector("gets", "from", operation)

@@ -12,9 +12,10 @@ from tileproof.emulator.array.cores import CoreProgram
 from tileproof.emulator.array.dma import ChainProgram, ShimChannel
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, StreamEnd, Task, Tokens
 from tileproof.emulator.array.registers import TileRegisters
+from tileproof.emulator.array.waiting import CorePorts
 from tileproof.insts import Push, SetRegisters
-from tileproof.lowering.model import LoweredCore, LoweredDesign
-from tileproof.mlir.program import UseLock, walk
+from tileproof.lowering.model import LoweredDesign
+from tileproof.mlir.program import Call, UseLock, walk
 
 CONTROLLER = "the instruction stream"
 
@@ -52,6 +53,7 @@ def deadlock(
     }
     moving = [task.name for task in array.engine.tasks if not task.blocked and not task.finished] if still else []
     lines = [f"{name} {wait.text}" + (f" [{wait.place}]" if wait.place else "") for name, wait in waiting.items()]
+    lines += [f"{core.name} {core.waits.looks}" for core in array.cores if core.name in moving and core.waits.looks]
     moved = [
         f"{array.channels[key].name} was asked for {asked:,} bytes and has moved {array.moved(key) - before[key]:,}"
         for key, asked in controller.asked.items()
@@ -96,7 +98,7 @@ def _helpers(array: Still, controller: Controller, name: str, blocked: Blocked) 
     condition = blocked.condition
     if isinstance(condition, LockState):
         for core in array.cores:
-            if core.name != name and condition.name in _released(core.lowered):
+            if core.name != name and condition.name in _released(core):
                 yield core.name
         if any(isinstance(action, SetRegisters) and array.tiles.sets(action, condition) for action in controller.ahead):
             yield CONTROLLER
@@ -112,23 +114,31 @@ def _helpers(array: Still, controller: Controller, name: str, blocked: Blocked) 
             reached = channel.inlet in (condition, *condition.partners) or condition in channel.outlet.every()
             if channel.name != name and reached:
                 yield channel.name
+        yield from (core.name for core in array.cores if core.name != name and _on_stream(core.waits.ports, condition))
     elif isinstance(condition, Cascade):
-        yield from (core.name for core in array.cores if core.name != name and _on(core.cascade, condition))
+        yield from (core.name for core in array.cores if core.name != name and _on(core.waits.cascade, condition))
 
 
 def _on(ends: CascadeEnds, cascade: Cascade) -> bool:
     return cascade in (ends.incoming, ends.outgoing)
 
 
-def _released(core: LoweredCore) -> set[str]:
-    """The locks that a core's program releases somewhere."""
-    fifos = {end.release_lock for end in core.ends.values() if end.release_lock is not None}
+def _on_stream(ports: CorePorts, end: StreamEnd) -> bool:
+    return ports.inlet in (end, *end.partners) or end in ports.outlet.every()
+
+
+def _released(core: CoreProgram) -> set[str]:
+    """The locks that a core's program releases somewhere, and those that its tile code could."""
+    lowered, operations = core.lowered, list(walk(core.lowered.core.body))
+    fifos = {end.release_lock for end in lowered.ends.values() if end.release_lock is not None}
     written = {
-        core.core.locks[operation.lock]
-        for operation in walk(core.core.body)
+        lowered.core.locks[operation.lock]
+        for operation in operations
         if isinstance(operation, UseLock) and operation.action == "Release"
     }
-    return fifos | written
+    may_wait = core.code is not None and core.code.may_wait
+    calls = may_wait and any(isinstance(operation, Call) for operation in operations)
+    return fifos | written | (set(core.waits.numbers.values()) if calls else set())
 
 
 def _root(waiting: Mapping[str, Blocked], helpers: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tileproof.device_model import TASK_QUEUE_DEPTH
-from tileproof.diagnostic import Diagnostic, Place
+from tileproof.diagnostic import NOWHERE, Diagnostic, Place
 from tileproof.emulator.array.engine import (
     STREAM_SLACK_BYTES,
     Blocked,
@@ -77,8 +77,11 @@ class Outlet:
         )
 
 
-def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes, label: str) -> Work:
-    """Put `data` on a stream and wait until all but its slack has reached every receiver."""
+def send(
+    engine: Engine, ends: Sequence[StreamEnd], data: Bytes, label: str, place: Place = NOWHERE, inside: str = ""
+) -> Work:
+    """Put `data` on a stream and wait until all but its slack has reached every receiver. `place` and `inside` (which
+    tile function) are where it is said, for who asks while it lasts."""
     cycles = -(-len(data) // STREAM_BYTES_PER_CYCLE)
     # A transfer cannot be over sooner, however ready its receivers are.
     earliest = engine.now + cycles
@@ -90,17 +93,19 @@ def send(engine: Engine, ends: Sequence[StreamEnd], data: Bytes, label: str) -> 
         engine.wake(end)
     for end, mark in marks:
         while end.moved < mark:
-            yield Blocked(end, partial(_not_taken, end, mark), label=label, cycles=cycles)
+            yield Blocked(end, partial(_not_taken, end, mark, inside), place, label=label, cycles=cycles)
     yield Spend(max(0, earliest - engine.now), label, cycles)
 
 
-def _not_taken(end: StreamEnd, mark: int) -> str:
+def _not_taken(end: StreamEnd, mark: int, inside: str) -> str:
     missing = mark + STREAM_SLACK_BYTES - end.moved
-    return f"waits to send {missing:,} more bytes on {end.name}: nobody takes them"
+    return f"waits {inside}to send {missing:,} more bytes on {end.name}: nobody takes them"
 
 
-def receive(engine: Engine, end: StreamEnd, target: memoryview, label: str) -> Work:
-    """Fill `target` from a stream."""
+def receive(
+    engine: Engine, end: StreamEnd, target: memoryview, label: str, place: Place = NOWHERE, inside: str = ""
+) -> Work:
+    """Fill `target` from a stream; `place` and `inside` as of `send`."""
     filled = 0
     while filled < len(target):
         end.wanted = len(target) - filled
@@ -118,12 +123,12 @@ def receive(engine: Engine, end: StreamEnd, target: memoryview, label: str) -> W
             for partner in end.partners:
                 engine.wake(partner)
         else:
-            yield Blocked(end, partial(_not_sent, end, len(target), filled))
+            yield Blocked(end, partial(_not_sent, end, len(target), filled, inside), place)
 
 
-def _not_sent(end: StreamEnd, size: int, filled: int) -> str:
+def _not_sent(end: StreamEnd, size: int, filled: int, inside: str) -> str:
     why = "another receiver of it takes none" if end.chunks else "nobody sends them"
-    return f"waits for {size - filled:,} of {size:,} bytes on {end.name}: {why}"
+    return f"waits {inside}for {size - filled:,} of {size:,} bytes on {end.name}: {why}"
 
 
 @dataclass(eq=False)

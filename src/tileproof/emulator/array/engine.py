@@ -108,6 +108,7 @@ class Adversary:
 # Steps of tasks that bring nothing about, after which a run is given up; what is left when it is over has fewer.
 _STEPS_WITHOUT_PROGRESS = 500_000
 _STEPS_AFTER_THE_END = 50_000
+_STEPS_OF_A_LOOK = 20  # of a core that looks for what has not come, and so makes no progress for sure
 _LOOK = 100
 _CYCLES_OF_A_STEP = 100
 
@@ -227,6 +228,12 @@ class Engine:
         """Something has come about that a run is for: a transfer with the host, or an instruction."""
         self._steps = 0
 
+    def looked_in_vain(self) -> None:
+        """The running task has looked for something that has not come: that alone ends no run, and others go first."""
+        self._steps += _STEPS_OF_A_LOOK
+        if self.running is not None:
+            self.running.priority = 1.0
+
     def _waited(self, task: Task, blocked: Blocked) -> None:
         if self.spans is not None and self.now > task.since:
             work = min(blocked.cycles, self.now - task.since)
@@ -344,6 +351,18 @@ class StreamEnd:
         self.chunks.append(_Chunk(data, since, broadcast, index))
         self.sent += len(data)
         return self.sent
+
+    def has(self, nbytes: int, now: int | None) -> bool:
+        """Whether so many bytes can be taken at once; by the cycle `now`, or at any time."""
+        chunk = self.chunks[0] if self.chunks else None
+        if chunk is None or (now is not None and chunk.since > now):
+            return False
+        left = len(chunk.data) if chunk.broadcast is None else chunk.broadcast.left(chunk.index)
+        return min(left, len(chunk.data)) >= nbytes
+
+    def has_room(self, nbytes: int) -> bool:
+        """Whether so many bytes can be sent at once."""
+        return self.sent - self.moved + nbytes <= STREAM_SLACK_BYTES
 
     @property
     def partners(self) -> tuple[StreamEnd, ...]:

@@ -64,33 +64,36 @@ class sparse_vector {
 }  // namespace aie
 #undef TILEPROOF_REFUSED
 
-// --- locks, streams and cascade: the design does this, between calls. A kernel that waits inside a call would stop the
-// whole emulation.
+// --- what waits, and cannot here; locks.hpp, streams.hpp and cascade.hpp have the rest
 
-#define TILEPROOF_REFUSED(NAME, WHY)                                                               \
-    template <typename... A>                                                                       \
-    int NAME(const A &...) {                                                                       \
-        static_assert(aie::detail::always_false<A...>, #NAME " in a tile function: tileproof's emulator " WHY); \
-        return 0;                                                                                  \
+#define TILEPROOF_REFUSED(NAME, WHY)                                              \
+    template <typename... A>                                                      \
+    int NAME(const A &...) {                                                      \
+        static_assert(aie::detail::always_false<A...>, #NAME ": " WHY);           \
+        return 0;                                                                 \
     }
-#define TILEPROOF_NO_LOCKS "takes and gives locks between calls: acquire and release in the design"
-#define TILEPROOF_NO_STREAMS "has no streams inside a call: move the data with a fifo or a DMA"
-#define TILEPROOF_NO_CASCADE "has no cascade inside a call: read and write it in the design"
+#define TILEPROOF_ADF "a design in MLIR hands no stream of the ADF to a tile function; use get_ss, put_ms, get_scd_..., put_mcd"
+#define TILEPROOF_TLAST "the end of a packet is not modelled; count the words instead of asking for tlast"
+#define TILEPROOF_EXPANDED "a cascade that expands is not modelled; get the whole and take its lanes"
 
-TILEPROOF_REFUSED(acquire, TILEPROOF_NO_LOCKS)
-TILEPROOF_REFUSED(acquire_equal, TILEPROOF_NO_LOCKS)
-TILEPROOF_REFUSED(acquire_greater_equal, TILEPROOF_NO_LOCKS)
-TILEPROOF_REFUSED(release, TILEPROOF_NO_LOCKS)
-TILEPROOF_REFUSED(get_ss, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(get_ss_nb, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(get_ss_tlast, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(put_ms, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(put_ms_nb, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(put_ms_packet_header, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(readincr, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(writeincr, TILEPROOF_NO_STREAMS)
-TILEPROOF_REFUSED(get_scd, TILEPROOF_NO_CASCADE)
-TILEPROOF_REFUSED(get_scd_v16int32, TILEPROOF_NO_CASCADE)
-TILEPROOF_REFUSED(get_scd_v16accfloat, TILEPROOF_NO_CASCADE)
-TILEPROOF_REFUSED(put_mcd, TILEPROOF_NO_CASCADE)
+TILEPROOF_REFUSED(acquire, "it is of the first AIE; use acquire_equal or acquire_greater_equal")
+TILEPROOF_REFUSED(done, "a core that is switched off inside a call is not modelled; return")
+TILEPROOF_REFUSED(get_ss, TILEPROOF_TLAST)
+TILEPROOF_REFUSED(get_ss_int, TILEPROOF_TLAST)
+TILEPROOF_REFUSED(get_ss_uint, TILEPROOF_TLAST)
+TILEPROOF_REFUSED(get_ss_float, TILEPROOF_TLAST)
+TILEPROOF_REFUSED(get_ss_nb, TILEPROOF_TLAST)
+TILEPROOF_REFUSED(put_ms_packet_header, "packet headers from a core are not modelled; use a circuit")
+TILEPROOF_REFUSED(put_ms_nb_packet_header, "packet headers from a core are not modelled; use a circuit")
+TILEPROOF_REFUSED(put_ms_ctrl_packet_header, "control packets are not modelled; let the runtime sequence write")
+TILEPROOF_REFUSED(put_ms_nb_ctrl_packet_header, "control packets are not modelled; let the runtime sequence write")
+TILEPROOF_REFUSED(readincr, TILEPROOF_ADF)
+TILEPROOF_REFUSED(writeincr, TILEPROOF_ADF)
+TILEPROOF_REFUSED(get_scd_v32acc32_lo, TILEPROOF_EXPANDED)
+TILEPROOF_REFUSED(get_scd_v32acc32_hi, TILEPROOF_EXPANDED)
+TILEPROOF_REFUSED(get_scd_v16acc64_lo, TILEPROOF_EXPANDED)
+TILEPROOF_REFUSED(get_scd_v16acc64_hi, TILEPROOF_EXPANDED)
+#if __AIE_ARCH__ == 20
+TILEPROOF_REFUSED(get_scd, "npu1 (AIE2) has it by the name of what it gets: get_scd_v16acc32, get_scd_v16int32, ...")
+#endif
 #undef TILEPROOF_REFUSED
