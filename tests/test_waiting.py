@@ -19,6 +19,7 @@ from tileproof.emulator.array.waiting import lock_numbers
 from tileproof.emulator.design.described import described_library
 from tileproof.emulator.design.emulate import Emulation, emulate
 from tileproof.emulator.library import Library, Manner
+from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
@@ -361,6 +362,20 @@ def test_a_tile_function_gets_from_a_dma_and_puts_to_one(library: Library) -> No
 
     assert (done.state, done.faults) == (COMPLETED, ())
     assert np.array_equal(done.arguments[1].after, done.arguments[0].before + 1)
+
+
+def test_a_flow_from_a_second_core_port_is_refused() -> None:
+    text = ALONE.replace("aie.flow(%core, Core : 0,", "aie.flow(%core, Core : 1,")
+
+    with pytest.raises(Problem) as refused:
+        emulate(text, "d.mlir", (), {0: "random", 1: "zeros"})
+
+    assert str(refused.value) == (
+        "error: there is no stream port Core : 1 on core (0, 2)\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   a core has one stream port each way, and other tiles have no core\n"
+        "  fix:   name Core : 0 of a core tile"
+    )
 
 
 def test_several_cores_may_be_in_a_call_that_waits(library: Library) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tileproof.device_model import SHIM, TILE_KINDS
+from tileproof.device_model import CORE, SHIM, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd
@@ -163,6 +163,14 @@ def _check_port(flow: WrittenFlow, port: Port, direction: Direction) -> None:
             where=flow.place,
             why=f"a {port.tile.kind} tile has channels 0 to {channels - 1}, and a flow names this one",
             fix="use one of those",
+            id="TP312",
+        )
+    if port.bundle == "Core" and (port.tile.kind != CORE or port.channel != 0):
+        raise Problem(
+            f"there is no stream port Core : {port.channel} on {port.tile}",
+            where=flow.place,
+            why="a core has one stream port each way, and other tiles have no core",
+            fix="name Core : 0 of a core tile",
             id="TP312",
         )
 
