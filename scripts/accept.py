@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 
 from tileproof.errors import Problem
@@ -57,13 +56,14 @@ def kernel_library(folder: Path) -> Row:
 
 
 def _compiled(file: Path, aie_arch: int) -> str | None:
+    from tileproof.code_options import CodeOptions
     from tileproof.toolchain.cxx import find_cxx
     from tileproof.toolchain.tile_library import compile_tile_code
 
     words = set(re.findall(r"\w+", file.read_text(encoding="utf-8", errors="replace")))
     defines = [value for name, value in _DEFINES.items() if name in words]
     try:
-        compile_tile_code([file], aie_arch, find_cxx(), defines=defines)
+        compile_tile_code([file], aie_arch, find_cxx(), options=CodeOptions(defines=tuple(defines)))
     except Problem as problem:
         lines = (problem.why or problem.what).splitlines()
         return next((line for line in lines if "error" in line), lines[0])

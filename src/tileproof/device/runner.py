@@ -40,6 +40,7 @@ class RunResult:
     untouched: tuple[int, ...] = ()  # outputs that still hold what they were filled with
     poison: int | None = None  # the byte that outputs were filled with
     timeline: Timeline | None = None  # as the emulator's model has it
+    unconfirmed: tuple[int, ...] = ()  # rules of the emulator's that decided results, by number
 
     @property
     def state_name(self) -> str:
@@ -127,6 +128,7 @@ class LoadedKernel:
             faults=report.faults if report is not None else (),
             untouched=tuple(number for number, data in outputs.items() if data == contents[number]),
             timeline=report.timeline if report is not None else None,
+            unconfirmed=report.unconfirmed if report is not None else (),
         )
 
     def _start(self) -> Any:

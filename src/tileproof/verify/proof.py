@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tileproof.device import EMULATOR, RECORDED
 from tileproof.device.times import LEAST_RUNS, PHASES, RunTime, When
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.emulator.semantics import unconfirmed
 from tileproof.kernel import golden
 from tileproof.kernel.spec import Case
 from tileproof.verify.expected import NEXT_SEED, Expectations, Expected
@@ -214,6 +215,7 @@ class Proof:
             faults=faults,
             cycles=result.timeline.cycles if result.timeline is not None else None,
             modelled=str(result.timeline or ""),
+            unconfirmed=unconfirmed(result.unconfirmed),
             machine=self.source.machine,
         )
 

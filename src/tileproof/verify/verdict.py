@@ -37,6 +37,7 @@ class Verdict:
     seconds: Mapping[str, float] = field(default_factory=dict)  # build, load, and the phases of the run that was judged
     faults: tuple[Diagnostic, ...] = ()
     warnings: tuple[str, ...] = ()  # of the checks that the build made
+    unconfirmed: tuple[str, ...] = ()  # rules of the emulator's that decided results, and that no source confirms
     cycles: int | None = None  # as the emulator's model counts them
     modelled: str = ""
     runs: tuple[RunTime, ...] = ()  # of every run of the case

@@ -61,6 +61,7 @@ _VERDICT = {
     "seconds": dict,
     "faults": list,
     "warnings": list,
+    "unconfirmed": list,
     "cycles": (int, type(None)),
     "runs": list,
     "times": dict,
@@ -88,8 +89,8 @@ def _verdict_from(fields: dict[str, Any]) -> Verdict:
     fields.pop("times")
     faults = tuple(map(Diagnostic.from_json, fields["faults"]))
     outputs, runs = tuple(map(_output_from, fields.pop("outputs"))), tuple(map(_run_from, fields.pop("runs")))
-    warnings = tuple(map(str, fields["warnings"]))
-    return Verdict(**{**fields, "outputs": outputs, "runs": runs, "faults": faults, "warnings": warnings})
+    told = {name: tuple(map(str, fields[name])) for name in ("warnings", "unconfirmed")}
+    return Verdict(**{**fields, "outputs": outputs, "runs": runs, "faults": faults, **told})
 
 
 def _output_from(output: dict[str, Any]) -> Comparison:

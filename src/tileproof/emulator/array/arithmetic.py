@@ -2,7 +2,7 @@
 
 Whole numbers are kept in two's complement of their type; `index` has 64 bits in core code. Floats round to their type
 after each operation: f32 to the nearest, as soft-float does (unconfirmed for npu2, which has instructions for some of
-it), and bf16 from f32 by the core's rounding mode (found_later.md 2): of a scalar, too, since the compiler has the vector
+it), and bf16 from f32 by the core's rounding mode (found_later.md 2), a scalar, too, since the compiler has the vector
 unit convert it (llvm-aie, AIELegalizerHelper).
 """
 

@@ -285,7 +285,12 @@ class Array:
             calls=sum(core.calls for core in self.cores) - calls,
             graph=self._graph,
             timeline=begun.timeline(self, task) if self.manner.seed is None else None,
+            unconfirmed=self._unconfirmed(),
         )
+
+    def _unconfirmed(self) -> tuple[int, ...]:
+        code = [core.code for core in self.cores if core.code is not None]
+        return tuple(sorted({rule for one in code for rule in one.take_unconfirmed()}))
 
     def _is_over(self, task: Task) -> bool:
         """Whether the host has all it asked for; what cores and DMAs still do is for the next run."""

@@ -55,3 +55,4 @@ class RunReport:
     calls: int = 0  # of tile functions
     graph: str = ""  # of a deadlock: who waits for whom, for Graphviz
     timeline: Timeline | None = None
+    unconfirmed: tuple[int, ...] = ()  # rules that decided results, by their numbers in emulator/semantics.py

@@ -56,6 +56,12 @@ class Accesses(ctypes.Structure):
     )
 
 
+class Unconfirmed(ctypes.Structure):
+    """`tileproof_unconfirmed` of aie_api/core_state.hpp: a byte for each rule, and for rules to come."""
+
+    _fields_ = (("used", ctypes.c_uint8 * 64),)
+
+
 class Issue(ctypes.Structure):
     """`tileproof_issue_type` of aie_api/core_state.hpp."""
 

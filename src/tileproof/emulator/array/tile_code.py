@@ -32,6 +32,7 @@ from tileproof.emulator.array.records import (
     CoreState,
     Issue,
     StackWindow,
+    Unconfirmed,
     WaitRecord,
     Window,
 )
@@ -135,6 +136,7 @@ class TileCode:
         self._api_fault = ApiFault.in_dll(self._library, "tileproof_fault")
         self._issue = _of_the_api(self._library, "tileproof_issue", Issue)
         self._state = _of_the_api(self._library, "tileproof_core_state", CoreState)
+        self._unconfirmed = _of_the_api(self._library, "tileproof_unconfirmed", Unconfirmed)
         self._as_hardware = as_hardware
         self._lines: dict[int, Place] = {}  # of what waits, by its address
         # Only what may wait has this function; for all others a call is one stretch.
@@ -145,6 +147,14 @@ class TileCode:
     def rounding(self) -> int:
         """The rounding mode that the tile functions have left; code without the AIE API sets none."""
         return FLOOR if self._state is None else int(self._state.rounding)
+
+    def take_unconfirmed(self) -> tuple[int, ...]:
+        """The rules that no source confirms and that were used since this was last asked."""
+        if self._unconfirmed is None:
+            return ()
+        used = tuple(rule for rule, is_used in enumerate(self._unconfirmed.used) if is_used)
+        ctypes.memset(ctypes.addressof(self._unconfirmed), 0, ctypes.sizeof(self._unconfirmed))
+        return used
 
     def _tell(self, memories: TileMemories, generation: Generation, as_hardware: bool) -> None:
         """Set what the library must know of this process."""

@@ -20,6 +20,7 @@ from tileproof.emulator.design.given_code import GivenCode, given_code
 from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
+from tileproof.emulator.semantics import unconfirmed
 from tileproof.errors import Problem, unreadable
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
@@ -77,6 +78,11 @@ class Emulation:
         """What was found, each once."""
         found = [*(fault for report in self.reports for fault in report.faults), *self.besides]
         return tuple({sort_of(fault): fault for fault in reversed(found)}.values())[::-1]
+
+    @property
+    def unconfirmed(self) -> tuple[str, ...]:
+        """The rules that decided results and that no source confirms, in words."""
+        return unconfirmed(rule for report in self.reports for rule in report.unconfirmed)
 
     @property
     def state(self) -> int:

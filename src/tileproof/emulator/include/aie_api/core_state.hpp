@@ -33,6 +33,23 @@ struct tileproof_issue_type {
 };
 TILEPROOF_WEAK tileproof_issue_type tileproof_issue = {0, 0};
 
+// Rules of these headers that no source confirms. Where one decided a result its byte is 1, and a verdict says so: the
+// words, in this order, are in emulator/semantics.py.
+enum tileproof_rule : uint32_t {
+    tileproof_rule_bfloat16_sums,
+    tileproof_rule_float_products,
+    tileproof_rule_float_mac,
+    tileproof_rule_no_numbers,
+    tileproof_rule_float_inverse,
+    tileproof_rule_square_root,
+    tileproof_rule_exp2_rounding,
+    tileproof_rule_tanh_beyond_half,
+    tileproof_rule_tanh_table,
+    tileproof_rule_count,
+    tileproof_rule_none = tileproof_rule_count,
+};
+TILEPROOF_WEAK uint8_t tileproof_unconfirmed[64] = {};
+
 enum tileproof_fault_kind : uint32_t {
     tileproof_fault_none = 0,
     tileproof_fault_misaligned = 1,  // a vector of `bytes` bytes at `address`, which must be a multiple of `needed`

@@ -283,12 +283,20 @@ TILEPROOF_INLINE bool all_ordinary(const float *values) {
     return all;
 }
 
+// For functions that are not watched: see TILEPROOF_UNWATCHED.
+template <tileproof_rule Rule>
+TILEPROOF_INLINE void unconfirmed() {
+    if constexpr (Rule != tileproof_rule_none) tileproof_unconfirmed[Rule] = 1;
+}
+
 // to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
 // compiler may vectorise; so what F makes of operands that are no numbers, and of denormals, waits for a lane that has them.
 template <typename F, unsigned Elems, unsigned VectorSlots, typename R, typename... From>
 TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
     issue_vector(VectorSlots);
     (check_operand<Elems>(from, __builtin_return_address(0)), ...);
+    if constexpr (requires { F::template rule<decltype(from[0])...>; })
+        unconfirmed<F::template rule<decltype(from[0])...>>();
     for (unsigned i = 0; i < Elems; ++i) to[i] = F::of(from[i]...);
     if constexpr (requires { F::exceptional(from[0]...); })
         if (!all_ordinary<Elems>(to)) [[unlikely]]

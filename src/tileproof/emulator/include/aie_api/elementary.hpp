@@ -100,8 +100,13 @@ namespace detail {
 template <typename T>
 using bits_of = std::conditional_t<std::is_same_v<T, bfloat16>, int16, int32>;
 
+template <typename T>
+inline constexpr tileproof_rule rule_of_newton =
+    std::is_same_v<T, float> ? tileproof_rule_float_inverse : tileproof_rule_none;
+
 template <typename T, unsigned Elems>
 TILEPROOF_UNWATCHED vector<T, Elems> newton_inverse(const vector<T, Elems> &v) {
+    unconfirmed<rule_of_newton<T>>();
     constexpr int32 magic = std::is_same_v<T, bfloat16> ? 0x7eb5 : 0x7eb53567;
     const auto guess = sub(bits_of<T>(magic), v.template cast_to<bits_of<T>>()).template cast_to<T>();
     const auto error = add(negmul(v, guess), 1.436142f).template to_vector<T>();
@@ -113,6 +118,7 @@ TILEPROOF_UNWATCHED vector<T, Elems> newton_inverse(const vector<T, Elems> &v) {
 
 template <typename T, unsigned Elems>
 TILEPROOF_UNWATCHED vector<T, Elems> newton_inverse_root(const vector<T, Elems> &v) {
+    unconfirmed<rule_of_newton<T>>();
     constexpr float slope = 0.703952253f, offset = 2.38924456f;
     const auto part = mul(v, T(slope)).template to_vector<T>();
     const auto bits = accum<accfloat, Elems>(v).template to_vector<float>().template cast_to<int32>();
@@ -124,10 +130,14 @@ TILEPROOF_UNWATCHED vector<T, Elems> newton_inverse_root(const vector<T, Elems> 
     return mul(guess, factor).template to_vector<T>();
 }
 
-struct inverse {
+struct last_bits_unconfirmed {
+    template <typename...>
+    static constexpr tileproof_rule rule = tileproof_rule_float_inverse;
+};
+struct inverse : last_bits_unconfirmed {
     TILEPROOF_INLINE static float of(float a) { return 1.0f / a; }
 };
-struct inverse_root {
+struct inverse_root : last_bits_unconfirmed {
     TILEPROOF_INLINE static float of(float a) { return float(1.0 / __builtin_sqrt(double(a))); }
 };
 
@@ -183,12 +193,22 @@ auto invsqrt(const E &value) {
     return invsqrt(broadcast<T, 16>(value)).get(0);
 }
 
+namespace detail {
+
+template <typename T>
+TILEPROOF_UNWATCHED T square_root(T value) {
+    unconfirmed<tileproof_rule_square_root>();
+    return __builtin_sqrtf(value);
+}
+
+}  // namespace detail
+
 // By a helper function of the compiler on both targets. (That it rounds correctly is unconfirmed.)
 template <typename E>
     requires(detail::is_scalar<E> && detail::is_floating<detail::scalar_of_t<E>>)
 auto sqrt(const E &value) {
     using T = detail::scalar_of_t<E>;
-    return T(__builtin_sqrtf(float(T(value))));
+    return T(detail::square_root(float(T(value))));
 }
 
 // --- exp2 and tanh: instructions of AIE2P, 16 lanes each, from float to bfloat16. They approximate; what comes out of them
@@ -203,6 +223,8 @@ inline constexpr bool is_on_aie2p = __AIE_ARCH__ == 21;
 // 2^floor(a) * (1 + frac(a)): a straight line between two powers, up to 6.15 % above the function. The last of 24 bits
 // stands for all that follow, so that the conversion to bfloat16 rounds the whole value.
 struct power_of_two {
+    template <typename...>
+    static constexpr tileproof_rule rule = tileproof_rule_exp2_rounding;
     TILEPROOF_INLINE static float of(float a) {
         if (a != a) return a;
         const double exponent = a < -300.0f ? -300.0 : a > 300.0f ? 300.0 : double(a);
@@ -227,6 +249,9 @@ template <typename F, unsigned Elems>
 TILEPROOF_UNWATCHED vector<bfloat16, Elems> native_function(const float *from) {
     accum<accfloat, Elems> wide(detail::unset);
     each<F, Elems, divided_up(Elems, 16)>(wide.lane, lanes<float>{from});
+    if constexpr (std::is_same_v<F, hyperbolic_tangent>)
+        for (unsigned i = 0; i < Elems; ++i)
+            if (__builtin_fabsf(from[i]) > 0.5f) unconfirmed<tileproof_rule_tanh_beyond_half>();
     return wide.template to_vector<bfloat16>();
 }
 

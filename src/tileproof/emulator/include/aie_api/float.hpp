@@ -66,6 +66,7 @@ struct exceptional_operands {
             if (infinite[0] || infinite[1]) return infinite[0] ? __builtin_inff() : -__builtin_inff();
             return renormalised(sum);
         }
+        if (!nan) unconfirmed<tileproof_rule_no_numbers>();
         const float rounded = renormalised(sum);
         const uint32_t bits = __builtin_bit_cast(uint32_t, rounded), sign = bits & 0x80000000u;
         // Infinities that cancel, and infinity times zero, leave the last bit alone. (Unconfirmed, with other terms.)
@@ -184,7 +185,21 @@ struct float_product {
 
 // --- elementwise: one product per lane
 
-struct float_mac {
+// What no source confirms of them.
+struct rules_of_products {
+    template <typename... T>
+    static constexpr tileproof_rule rule =
+        is_one_of<bfloat16, T...> ? (__AIE_ARCH__ == 21 ? tileproof_rule_bfloat16_sums : tileproof_rule_none)
+                                  : (__AIE_ARCH__ == 20 ? tileproof_rule_float_products : tileproof_rule_none);
+};
+
+template <typename Sum>
+struct joined_to_product : Sum {
+    template <typename...>
+    static constexpr tileproof_rule rule = tileproof_rule_float_mac;
+};
+
+struct float_mac : rules_of_products {
     using joined = float_sum;  // of a product of float, on npu2
     TILEPROOF_INLINE static float of(float start, bfloat16 x, bfloat16 y) {
         const double term = double(float(x)) * double(float(y));
@@ -198,7 +213,7 @@ struct float_mac {
     template <std::same_as<bfloat16> T>
     TILEPROOF_INLINE static float exceptional(float start, T x, T y) { return sum_of_products(start, &x, &y, 1, 1); }
 };
-struct float_msc {
+struct float_msc : rules_of_products {
     using joined = float_difference;
     TILEPROOF_INLINE static float of(float acc, bfloat16 x, bfloat16 y) { return float_mac::of(acc, negated(x), y); }
     TILEPROOF_INLINE static float of(float acc, float x, float y) { return acc - float_product::once(x, y); }
@@ -210,7 +225,7 @@ struct float_msc {
 private:
     TILEPROOF_INLINE static bfloat16 negated(bfloat16 x) { return bfloat16::from_bits(x.bits ^ 0x8000); }
 };
-struct float_mul {
+struct float_mul : rules_of_products {
     TILEPROOF_INLINE static float of(bfloat16 x, bfloat16 y) { return float_mac::of(0.0f, x, y); }
     TILEPROOF_INLINE static float of(float x, float y) { return float_product::of(x, y); }
     template <std::same_as<bfloat16> T>
@@ -218,7 +233,7 @@ struct float_mul {
     template <std::same_as<float> T>
     TILEPROOF_INLINE static float exceptional(T x, T y) { return float_product::exceptional(x, y); }
 };
-struct float_negmul {
+struct float_negmul : rules_of_products {
     TILEPROOF_INLINE static float of(bfloat16 x, bfloat16 y) { return float_msc::of(0.0f, x, y); }
     TILEPROOF_INLINE static float of(float x, float y) { return -float_product::of(x, y); }
     template <std::same_as<bfloat16> T>

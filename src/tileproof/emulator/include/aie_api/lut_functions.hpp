@@ -66,6 +66,9 @@ inline constexpr doubled_table<float, 64> tanh_steps(tanh_entry);
 // The mantissa of 1 / (1 + m / 128), to the nearest: found_later.md 2.
 constexpr uint16_t inverse_mantissa(unsigned m) { return uint16_t((2 * 256 * 128 + 128 + m) / (2 * (128 + m))) & 0x7f; }
 
+template <tileproof_rule Rule>
+TILEPROOF_UNWATCHED void note_rule() { unconfirmed<Rule>(); }
+
 template <unsigned Elems>
 TILEPROOF_UNWATCHED vector<bfloat16, Elems> magic_inverse_root(const vector<bfloat16, Elems> &v) {
     const auto half = mul(v, bfloat16(0.5f)).template to_vector<bfloat16>();
@@ -98,6 +101,7 @@ inline bfloat16 getInvBf16(float x) {
 }
 
 inline v16bfloat16 getTanhBf16(v16bfloat16 x) {
+    aie::detail::note_rule<tileproof_rule_tanh_table>();
     using table = aie::lut<4, float, bfloat16>;
     const auto &steps = aie::detail::tanh_steps.entry;
     const aie::linear_approx<bfloat16, table> approx(table(32, steps, steps), -2, 16, 0);

@@ -15,6 +15,8 @@ TILEPROOF_UNWATCHED void multiply_tiles(const A *a, const B *b, Element *c, bool
     using wide_a = std::conditional_t<sizeof(A) == 1, int16_t, A>;
     using wide_b = std::conditional_t<sizeof(B) == 1, int16_t, B>;
     issue_vector(Slots);
+    if constexpr (is_floating<A>)
+        unconfirmed<__AIE_ARCH__ == 21 ? tileproof_rule_float_mac : tileproof_rule_float_products>();
     wide_b bw[K * N];
     for (unsigned i = 0; i < K * N; ++i) bw[i] = wide_b(b[i]);
     for (unsigned m = 0; m < M; ++m) {
@@ -38,6 +40,7 @@ TILEPROOF_UNWATCHED void multiply_tiles(const A *a, const B *b, Element *c, bool
 template <unsigned M, unsigned K, unsigned N, unsigned Slots>
 TILEPROOF_UNWATCHED void multiply_tiles(const bfloat16 *a, const bfloat16 *b, float *c, bool zero) {
     issue_vector(Slots);
+    unconfirmed<rules_of_products::rule<bfloat16>>();
     double bw[K * N];
     int16_t power_of_a[M * K], power_of_b[K * N];
     if (zero)

@@ -86,7 +86,7 @@ TILEPROOF_INLINE auto multiplied(const A &a, const B &b, const Acc &...acc) {
     accum<Tag, Elems> out(detail::unset);
     if constexpr (__AIE_ARCH__ == 21 && std::is_same_v<X, float> && sizeof...(Acc) == 1) {
         const accum<Tag, Elems> products = multiplied<Integer, float_mul, Tag>(a, b);
-        each<typename Float::joined, Elems, 0>(out.lane, lanes<element>{acc.lane}..., lanes<element>{products.lane});
+        each<joined_to_product<typename Float::joined>, Elems, 0>(out.lane, lanes<element>{acc.lane}..., lanes<element>{products.lane});
     } else {
         each<F, Elems, multiply_slots<X, Y>(Elems)>(out.lane, lanes<element>{acc.lane}..., lanes_of(a), lanes_of(b));
     }
