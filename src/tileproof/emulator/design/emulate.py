@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.device_model import device_named
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.dtypes import BLOCKS, DTYPES, DType
+from tileproof.dtypes import DTYPES, DType
 from tileproof.emulator.array.faults import RunReport, sort_of
 from tileproof.emulator.design.given_code import GivenCode, given_code
 from tileproof.emulator.library import Library, Manner
@@ -312,7 +312,7 @@ def _blocks(kind: str, number: int, type_: MemRef) -> Array:
 
 def _check_written(written: str, type_: MemRef, where: str) -> None:
     *extents, name = written.split("x")
-    known = DTYPES | {dtype.cpp: dtype for dtype in BLOCKS.values()}
+    known = DTYPES | ({type_.dtype.cpp: type_.dtype} if type_.dtype.is_block else {})
     if name not in known or not all(extent.isdecimal() for extent in extents):
         raise Problem(
             f"{written!r} is no type",
