@@ -6,13 +6,15 @@ bfp16ebs8: eight values in nine bytes, an exponent and eight signed mantissas; a
 from __future__ import annotations
 
 import ctypes
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
-from test_aie_api import COMPILER, MODES, Fault, address, aligned, compile_for, rounded
+from test_aie_api import COMPILER, INCLUDE, MODES, Fault, address, aligned, compile_for, rounded
 from test_aie_api_checked import Access, checked_library
 from test_aie_api_refused import attempt
 
@@ -623,6 +625,82 @@ def test_a_pop_and_a_push_are_one_access_of_nine_bytes_a_block(tmp_path: Path) -
     recorded = (Access * 4096).in_dll(library, "recorded")[:count]
     at = blocks.ctypes.data
     assert [(at, 72, 0), (at + 72, 72, 0), (at, 72, 1)] == [(a.address, a.nbytes, a.is_store) for a in recorded]
+
+
+# --- the rules, each changed by one step
+
+
+def conversions_are_right(library: ctypes.CDLL) -> bool:
+    values = of_every_magnitude(np.random.default_rng(15), 2_000)
+    values[:100, 3] = np.ldexp(np.float32(255.75 / 128), np.arange(100) - 50)  # just below a power of two
+    modes = ("floor", "conv_even", "symmetric_ceil")
+    found = []
+    for mode in modes:
+        library.set_rounding(MODES[mode])
+        found.append(np.array_equal(encoded(values, mode), encode(library, values)))
+    return all(found)
+
+
+def sums_are_right(library: ctypes.CDLL) -> bool:
+    rng = np.random.default_rng(16)
+    count = 50
+    a, b = random_blocks(rng, 8 * count, 20), random_blocks(rng, 8 * count, 20)
+    acc = np.ldexp(rng.normal(size=(count, 8, 8)), rng.integers(-45, 45, (count, 8, 8))).astype(np.float32)
+    actual = np.zeros_like(acc)
+    library.macs(address(a), address(b), address(acc), address(actual), count)
+    pairs = zip(acc, a.reshape(count, 8, 9), b.reshape(count, 8, 9), strict=True)
+    return np.array_equal(np.array([multiplied(*one) for one in pairs]), actual)
+
+
+RIGHT = (conversions_are_right, sums_are_right)
+# Header, what stands there, what a mutant has instead, and the comparison that tells.
+MUTANTS: list[tuple[str, str, str, Callable[[ctypes.CDLL], bool]]] = [
+    ("block_vector.hpp", "own > largest ? own : largest", "i == 0 ? own : largest", conversions_are_right),
+    ("block_vector.hpp", "block_headroom = 8;", "block_headroom = 6;", conversions_are_right),
+    ("block_vector.hpp", "fits &= mantissa >= -128 && mantissa <= 127;", "", conversions_are_right),
+    (
+        "block_vector.hpp",
+        "mantissa >= -128 && mantissa <= 127",
+        "mantissa >= -127 && mantissa <= 127",
+        conversions_are_right,
+    ),
+    ("block_vector.hpp", "shared < 255 ? shared + 1 : 255", "shared", conversions_are_right),
+    ("block_vector.hpp", "block_shift + 1, once_more", "block_shift, rounded", conversions_are_right),
+    ("block_vector.hpp", ">> 31 ? -aligned", ">> 31 ? ~aligned", conversions_are_right),
+    ("block_multiply.hpp", "int16_t(exponents - 2 * 127)", "power_of(float(sum))", sums_are_right),
+    ("block_multiply.hpp", "exponents - 2 * 127", "exponents + 1 - 2 * 127", sums_are_right),
+    ("block_multiply.hpp", "on_grid(acc, grid)", "acc", sums_are_right),
+    ("block_multiply.hpp", "a_exponent[i] + b_exponent[j]", "a_exponent[i] + b_exponent[i]", sums_are_right),
+    (
+        "block_stream.hpp",
+        "to.exponent[block] = memory[block * block_bytes]",
+        "to.exponent[block] = memory[block]",
+        sums_are_right,
+    ),
+]
+
+
+def test_the_rules_as_they_are_are_the_definitions(library: ctypes.CDLL) -> None:
+    assert [right.__name__ for right in RIGHT if not right(library)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("header", "old", "new", "right"), MUTANTS, ids=[f"{m[0]} {m[2][:40]}" for m in MUTANTS])
+def test_a_changed_rule_computes_something_else(
+    header: str, old: str, new: str, right: Callable[[ctypes.CDLL], bool], tmp_path: Path
+) -> None:
+    shutil.copytree(INCLUDE, tmp_path / "include")
+    path = tmp_path / "include" / "aie_api" / header
+    assert old in path.read_text(), f"{header} has no {old!r} to change"
+    path.write_text(path.read_text().replace(old, new))
+    (tmp_path / "probe.cc").write_text(SOURCE)
+    # In front of the folder of the headers as they are.
+    done = compile_for(
+        "npu2", tmp_path / "probe.cc", tmp_path / "probe.so", "-Wno-error", "-I", str(tmp_path / "include")
+    )
+    assert done.returncode == 0, done.stderr
+
+    assert not right(ctypes.CDLL(str(tmp_path / "probe.so")))
 
 
 # --- what there is not
