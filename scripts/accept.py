@@ -1,7 +1,15 @@
-"""What people already have, tried on tileproof unchanged: the rows of `scripts/bench accept FOLDER`."""
+"""What people already have, tried on tileproof unchanged: the rows of `scripts/bench accept FOLDER`.
+
+    scripts/bench accept FOLDER [--short]
+
+FOLDER holds public designs and kernels, in any depth: mlir-aie's aie_kernels, test/npu-xrt and
+test/objectFifo-stateful-transform, a benchmark's *.jsonl, *.xclbin, and *.log, of which each line is one that somebody
+asked about. What FOLDER has none of has no row. Below a row stands what was not accepted, and why; not with --short.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import subprocess
@@ -145,7 +153,8 @@ def _design(function: str, inputs: list[np.ndarray], output: np.ndarray, scalars
     for number, (name, memref, port) in enumerate(zip(fifos, memrefs, ports, strict=True)):
         lines.append(f"      %s{number} = aie.objectfifo.acquire @{name}({port}, 1) : !aie.objectfifosubview<{memref}>")
         lines.append(
-            f"      %o{number} = aie.objectfifo.subview.access %s{number}[0] : !aie.objectfifosubview<{memref}> -> {memref}"
+            f"      %o{number} = aie.objectfifo.subview.access %s{number}[0]"
+            f" : !aie.objectfifosubview<{memref}> -> {memref}"
         )
     for number, scalar in enumerate(scalars):
         value = float(scalar) if scalar.dtype.kind not in "iu" else int(scalar)
@@ -177,4 +186,100 @@ def _difference(got: np.ndarray, expected: np.ndarray, tolerances: object) -> st
     return f"{int(wrong.sum())} of {wrong.size} wrong, the first [{at}]: {a[at]:g} for {b[at]:g}"
 
 
-ROWS: tuple[Callable[[Path], Row], ...] = (kernel_library, benchmark)
+# --- designs, xclbins, logs
+
+
+def device_tests(folder: Path) -> Row:
+    """Read and lower each design below a folder `npu-xrt`. Their hosts are C++ for an NPU, and are not run."""
+    row = Row("designs of mlir-aie's device tests: read and lowered", ">= 66 of 72")
+    for file in sorted(folder.rglob("npu-xrt/**/*.mlir")):
+        row.count(str(file.relative_to(folder)), _lowered(file.read_text(encoding="utf-8", errors="replace"), file))
+    return row
+
+
+# What their scripts write in its place; and devices of Versal, whose array is as npu2's. The first AIE is another one.
+_DEVICES = (("NPUDEVICE", "npu1"), ("xcve2302", "npu2"), ("xcve2802", "npu2"))
+_FIRST_AIE = "xcvc1902"
+_PARTS = re.compile(r"^// ?-----.*$", re.MULTILINE)
+
+
+def lit_tests(folder: Path) -> Row:
+    """Lower each file below a folder `objectFifo-stateful-transform` that mlir-aie itself accepts."""
+    row = Row("objectFifo lit tests: accepted where mlir-aie accepts", ">= 100 of 113")
+    for file in sorted(folder.rglob("objectFifo-stateful-transform/**/*.mlir")):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if not any(word in text for word in ("expected-error", "not aie-opt", _FIRST_AIE)):
+            problems = [_lowered(part, file) for part in _PARTS.split(text) if "aie.device" in part]
+            row.count(str(file.relative_to(folder)), next(filter(None, problems), None))
+    return row
+
+
+def designs(folder: Path) -> Row:
+    """Read and lower every other design for an NPU."""
+    row = Row("other designs: read and lowered", ">= 38 of 39")
+    for file in sorted(folder.rglob("*.mlir")):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        is_mlir_aie = {"test", "npu-xrt", "objectFifo-stateful-transform"} & set(file.parts)
+        if not is_mlir_aie and re.search(r"aie\.device\(npu", text):
+            row.count(str(file.relative_to(folder)), _lowered(text, file))
+    return row
+
+
+def _lowered(text: str, file: Path) -> str | None:
+    from tileproof.lowering.lower import lower_design
+    from tileproof.mlir.reader import read_design
+
+    for theirs, ours in _DEVICES:
+        text = text.replace(theirs, ours)
+    try:
+        lower_design(read_design(text, file.name))
+    except Problem as problem:
+        return str(problem).splitlines()[0]
+    return None
+
+
+def xclbins(folder: Path) -> Row:
+    """Lint each xclbin, which AMD or a compiler of an NPU made."""
+    row = Row("xclbins: linted without a false alarm", "all")
+    for file in sorted(folder.rglob("*.xclbin")):
+        done = subprocess.run([TILEPROOF, "inspect", file], capture_output=True, text=True, check=False)
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("error", "warning"))]
+        row.count(str(file.relative_to(folder)), said[0] if said or done.returncode else None)
+    return row
+
+
+def logs(folder: Path) -> Row:
+    """Explain each line of each *.log."""
+    from tileproof.explain.log import explain
+
+    row = Row("lines of logs that explain knows", ">= 38 of 45")
+    for file in sorted(folder.rglob("*.log")):
+        for line in filter(str.strip, file.read_text(encoding="utf-8", errors="replace").splitlines()):
+            row.count(file.name, None if explain(line) else line.strip())
+    return row
+
+
+ROWS: tuple[Callable[[Path], Row], ...] = (
+    kernel_library,
+    benchmark,
+    device_tests,
+    lit_tests,
+    designs,
+    xclbins,
+    logs,
+)
+
+
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        "scripts/bench accept", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--short", action="store_true", help="the rows only")
+    arguments = parser.parse_args(words)
+    if not arguments.folder.is_dir():
+        parser.error(f"there is no folder {arguments.folder}")
+    rows = (row for row in (one(arguments.folder) for one in ROWS) if row.tried)
+    for row in rows:
+        print("\n".join(list(row.lines())[: 1 if arguments.short else None]), flush=True)
+    return 0
