@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 
 from tileproof.errors import Problem
@@ -118,7 +119,10 @@ def _run(case: dict[str, object]) -> str | None:
 
 
 def _arrays(vectors: list[dict[str, object]]) -> list[np.ndarray]:
-    return [np.array(values, dtype=np.dtype(str(dtype))) for values, dtype in (one.values() for one in vectors)]
+    named = {"bfloat16": ml_dtypes.bfloat16}  # numpy knows the others
+    return [
+        np.array(values, dtype=named.get(str(dtype), str(dtype))) for values, dtype in (v.values() for v in vectors)
+    ]
 
 
 def _whole_words(array: np.ndarray) -> np.ndarray:

@@ -353,8 +353,9 @@ def _from_file(path: Path, type_: MemRef, where: str) -> Array:
 
 
 def _is_same_bits(given: np.dtype[Any], wanted: DType) -> bool:
-    """numpy saves bfloat16 as two bytes without a name; MLIR's i8 says nothing of a sign; blocks are given as bytes."""
-    if wanted.is_block and given == np.uint8:
+    """numpy saves bfloat16 as two bytes without a name, and we as uint16; MLIR's i8 says nothing of a sign; blocks are
+    given as bytes."""
+    if (wanted.is_block and given == np.uint8) or (wanted.name == "bf16" and given == np.uint16):
         return True
     is_nameless = given.kind == "V" or (given.kind in "iu" and wanted.is_integer)
     return is_nameless and given.itemsize == wanted.nbytes

@@ -136,7 +136,6 @@ TILEPROOF_SHUFFLE_HALVES(512, 1, 2)
     inline v##N##T shuffle(v##N##T a, v##N##T b, unsigned mode) { return aie::detail::shuffle_registers(a, b, mode); } \
     inline v##N##T shuffle(v##N##T a, unsigned mode) { return aie::detail::shuffle_registers(a, a, mode); }            \
     inline v##N##T shift_bytes(v##N##T a, v##N##T b, unsigned by) { return aie::detail::shifted_registers(a, b, by); } \
-    inline v##N##T shift(v##N##T a, v##N##T b, unsigned by) { return aie::detail::shifted_registers(a, b, by); }       \
     inline v##N##T broadcast_##NAME(T value) { return aie::broadcast<T, N>(value); }                                   \
     inline v##N##T broadcast_zero_##NAME() { return aie::zeros<T, N>(); }
 TILEPROOF_ON_512_BITS(int8, s8, 64)
