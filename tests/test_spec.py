@@ -193,7 +193,7 @@ error: unknown key 'dtpye'
         """\
 error: unknown key 'stacksize'
   where: kernel.toml, [core] stacksize
-  why:   keys here: function, scratch, stack_size
+  why:   keys here: defines, function, includes, scratch, stack_size
   fix:   did you mean 'stack_size'?""",
     ),
     "unknown key of a part": (
