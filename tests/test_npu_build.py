@@ -377,6 +377,7 @@ def test_a_plan_for_the_emulator_is_one_too(tmp_path: Path, capsys: pytest.Captu
     (plan,) = json.loads(capsys.readouterr().out)
     assert list(plan["steps"]) == [
         "compile_tile",
+        "preprocess_tile",
         "note_tile",
         "compile_tileproof_checks",
         "link",
