@@ -27,7 +27,8 @@ BANKS = "banks.json"  # there only where kernel.toml has [banks]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One shell command. `inputs` make it run again when they change; `depfile` names more of them."""
+    """One shell command. `inputs` make it run again when they change; `depfile` names more of them. `call` is what an
+    editor is told of it: one call of a compiler, where the command is more than that."""
 
     name: str
     command: str
@@ -35,6 +36,7 @@ class Step:
     outputs: tuple[str, ...]
     depfile: str | None = None
     text: str = ""
+    call: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,8 @@ def compile_commands(plan: Plan, folder: Path) -> list[dict[str, str]]:
     entries = []
     for step in plan.steps:
         if step.name.startswith("compile_"):
-            words = expanded(step.command.replace('map="$$PWD"', f"map={shlex.quote(str(folder))}"), plan.variables)
+            call = step.call or step.command
+            words = expanded(call.replace('map="$$PWD"', f"map={shlex.quote(str(folder))}"), plan.variables)
             file, own = step.inputs[0], plan.own_file(step.inputs[0])
             if own is not None:
                 place = f"-iquote {shlex.quote(str(folder))} -c {shlex.quote(str(own))} "

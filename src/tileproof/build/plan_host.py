@@ -189,19 +189,16 @@ def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[st
 def _compile(source: str, compiling: _Compiling) -> Step:
     stem, cxx = source.removesuffix(".cc"), compiling.cxx
     checks = " ".join(cxx.check_flags)
+    flags = f"{shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={compiling.arch} {compiling.includes}"
+    flags += f" {compiling.prefixes} -MD -MF {stem}.o.d -MT {stem}.o"
     return Step(
         name=f"compile_{stem}",
-        command=_settling(
-            f"{shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={compiling.arch} {compiling.includes}"
-            f" {compiling.prefixes} -MD -MF {stem}.o.d -MT {stem}.o -S",
-            source,
-            _listing(source),
-        )
-        + f" && $cxx -c {_listing(source)} -o {stem}.o",
+        command=_settling(f"{flags} -S", source, _listing(source)) + f" && $cxx -c {_listing(source)} -o {stem}.o",
         inputs=(source, "cxx.txt"),
         outputs=(f"{stem}.o", _listing(source), *(() if cxx.is_clang else (_graph(source),))),
         depfile=f"{stem}.o.d",
         text=f"compile {source}",
+        call=f"$cxx {flags} -c {source} -o {stem}.o",
     )
 
 
