@@ -376,3 +376,14 @@ def test_untrusted_tile_code_of_any_design_reads_the_folders_that_are_named(tmp_
     assert main([*asked, "-I", str(tmp_path / "shared")]) == 0
     assert np.load(tmp_path / "out.npy")[0] == 7
     assert main(asked) == 1
+
+
+@needs_sandbox
+def test_untrusted_choices_of_a_bfloat16_read_the_folders_that_are_named(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "added.hpp").write_text("#define ADDED int(float(i < 0 ? bfloat16(1.0f) : 6.0f))\n")
+    asked = emulate(tmp_path, "-D", "BIT_WIDTH=32", "--untrusted", "-I", str(tmp_path / "shared"))
+    (tmp_path / "tile.cc").write_text('#include <aie_api/aie.hpp>\n#include "added.hpp"\n' + ADDED)
+
+    assert main(asked) == 0
+    assert np.load(tmp_path / "out.npy")[0] == 7

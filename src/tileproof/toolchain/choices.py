@@ -13,6 +13,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tileproof.sandbox.programs import run_program
@@ -72,7 +73,9 @@ def without_dependencies(flags: Sequence[str]) -> tuple[str, ...]:
 
 def _run(cxx: CxxCompiler, arguments: Sequence[str], cwd: Path, *files: Path) -> subprocess.CompletedProcess[str]:
     writes = (cwd, *(file.parent for file in files[1:]))
-    return run_program((*cxx.command, *arguments), cwd=cwd, writes=writes, reads=files, timeout_s=_TIMEOUT_S)
+    folders = (Path(folder) for flag, folder in pairwise(arguments) if flag == "-I")
+    reads = (*files, *folders)
+    return run_program((*cxx.command, *arguments), cwd=cwd, writes=writes, reads=reads, timeout_s=_TIMEOUT_S)
 
 
 def _choices(cxx: CxxCompiler, flags: Sequence[str], made: Path, cwd: Path) -> Iterator[_Choice]:
