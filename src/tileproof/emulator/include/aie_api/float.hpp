@@ -231,6 +231,7 @@ struct float_mul : rules_of_products {
     template <std::same_as<bfloat16> T>
     TILEPROOF_INLINE static float exceptional(T x, T y) { return float_mac::exceptional(0.0f, x, y); }
     template <std::same_as<float> T>
+        requires(__AIE_ARCH__ == 21)
     TILEPROOF_INLINE static float exceptional(T x, T y) { return float_product::exceptional(x, y); }
 };
 struct float_negmul : rules_of_products {
@@ -239,6 +240,7 @@ struct float_negmul : rules_of_products {
     template <std::same_as<bfloat16> T>
     TILEPROOF_INLINE static float exceptional(T x, T y) { return float_msc::exceptional(0.0f, x, y); }
     template <std::same_as<float> T>
+        requires(__AIE_ARCH__ == 21)
     TILEPROOF_INLINE static float exceptional(T x, T y) { return -float_product::exceptional(x, y); }
 };
 
