@@ -180,6 +180,48 @@ def test_shift_bytes_takes_two_registers_as_one(tmp_path: Path) -> None:
     assert answer(tmp_path, code) == ["3", "15", "100"]
 
 
+def test_two_products_of_bfloat16_a_lane_are_one_sum(tmp_path: Path) -> None:
+    """3 * 2^30 + 2^6 - 3 * 2^30: what is below the grid of the largest is lost, in whatever order."""
+    code = (
+        PRINT
+        + """
+        int main() {
+            v32bfloat16 a{}, b{};
+            for (int i = 0; i < 32; ++i) a[i] = i < 16 ? 3.0f : -3.0f, b[i] = float(1 << 30);
+            const v16accfloat start = aie::accum<accfloat, 16>(aie::broadcast<float, 16>(64.0f));
+            const v16accfloat sum = mac_elem_16_2(a, b, start);
+            a[0] = 2.0f, b[0] = 5.0f, a[16] = 4.0f, b[16] = 0.25f;
+            printf("%g %g", double(ext_elem(v16float(sum), 3)), double(ext_elem(v16float(mul_elem_16_2(a, b)), 0)));
+        }"""
+    )
+    assert answer(tmp_path, code) == ["0", "11"]
+
+
+@pytest.mark.parametrize("target", ARCHITECTURES)
+def test_words_on_loops_and_storage_of_chess_and_of_peano_are_taken_and_mean_nothing(
+    tmp_path: Path, target: str
+) -> None:
+    code = (
+        "#include <aie_kernel_utils.h>\n"
+        + PRINT
+        + """
+        static int16_t chess_storage(DM_bankA) x[64] = {1, 2, 3};
+        int main() {
+            int16_t *restrict chess_storage(DM_bankB) p = x;
+            for (int i = 0; i < 2; i += 1) chess_prepare_for_pipelining chess_loop_range(2, ) chess_unroll_loop(2) {
+                chess_separator_scheduler();
+                p[i] = chess_copy(p[i + 1]);
+            }
+            #pragma clang loop min_iteration_count(2)
+            AIE_LOOP_UNROLL(2) AIE_LOOP_RANGE(2, 8) AIE_TRY_INITIATION_INTERVAL(3)
+            for (int i = 0; i < 2; ++i) p[i] += chess_const(1);
+            chess_memory_fence();
+            printf("%d %d", x[0], x[1]);
+        }"""
+    )
+    assert answer(tmp_path, code, target) == ["3", "4"]
+
+
 def transposed(bits: int, rows: int, columns: int, high: bool) -> list[int]:
     """The bytes of two registers, by their numbers, after a shuffle, as far as a mode defines them."""
     unit = bits // 8

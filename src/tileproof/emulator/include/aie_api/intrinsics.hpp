@@ -272,3 +272,25 @@ TILEPROOF_PRODUCTS(64, bfloat16, accfloat)
     }
 TILEPROOF_PAIRS(32, 64, int8, acc32)
 #undef TILEPROOF_PAIRS
+
+namespace aie::detail {
+
+// Two products a lane and the accumulator are one sum of bfloat16.
+TILEPROOF_UNWATCHED inline void sum_pairs(const bfloat16 *a, const bfloat16 *b, float *__restrict acc) {
+    issue_vector(1);
+    unconfirmed<rules_of_products::rule<bfloat16>>();
+    for (unsigned i = 0; i < 16; ++i) {
+        const bfloat16 x[] = {a[i], a[i + 16]}, y[] = {b[i], b[i + 16]};
+        acc[i] = sum_of_products(acc[i], x, y, 1, 2);
+    }
+}
+
+}  // namespace aie::detail
+
+inline v16accfloat mac_elem_16_2(v32bfloat16 a, v32bfloat16 b, v16accfloat acc) {
+    aie::detail::sum_pairs(a.lane, b.lane, acc.lane);
+    return acc;
+}
+inline v16accfloat mul_elem_16_2(v32bfloat16 a, v32bfloat16 b) {
+    return mac_elem_16_2(a, b, broadcast_zero_to_v16accfloat());
+}

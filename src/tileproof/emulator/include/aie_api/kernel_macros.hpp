@@ -71,9 +71,15 @@
 #define chess_peel_pipelined_loop(...)
 #define chess_storage(...)
 #define chess_copy(...) (__VA_ARGS__)
+#define chess_const(...) (__VA_ARGS__)
+#define chess_manifest(...) false  // whether the compiler knows it
+#define chess_report(...)
+#define chess_warning(...)
 #define chess_protect_access
 #define chess_memory_fence()
+#define chess_separator(...)
 #define chess_separator_scheduler(...)
+#define chess_separator_scheduler_local(...)
 
 // Marks for the trace unit.
 inline void event0() {}
