@@ -460,3 +460,12 @@ def test_what_fills_up_the_last_word_of_an_object_need_not_be_written(
     assert "4 of the 64 elements that are sent, the first of them element 60" in capsys.readouterr().out
     assert emulated(tmp_path, design, COPY.format(to=64).replace("y[i] = x[i]", "if (i != 62) y[i] = x[i]"), x) == 0
     assert emulated(tmp_path, design, COPY.format(to=64).replace("y[i] = x[i]", "if (i != 59) y[i] = x[i]"), x) == 1
+
+
+def test_a_function_of_tile_code_is_called_although_the_c_library_has_one_of_its_name(tmp_path: Path) -> None:
+    code = """
+        extern "C" int gets(int *x) { return x[0] + 1; }
+        extern "C" __attribute__((noinline)) int puts(int *x) { return gets(x) * 2; }
+        extern "C" void step(int *x, int *y, int *) { for (int i = 0; i < 64; ++i) y[i] = puts(x + i); }"""
+    assert emulated(tmp_path, DESIGN, code, np.arange(256, dtype=np.int32)) == 0
+    assert np.load(tmp_path / "y.npy").tolist() == [2 * (i + 1) for i in range(256)]

@@ -283,8 +283,9 @@ def _link(sources: list[str], cxx: CxxCompiler) -> Step:
     objects = (*objects_of(sources), "tileproof_checks.o")
     return Step(
         name="link",
-        # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.
-        command=" ".join(("$cxx -shared -Wl,-z,defs -o tile.so", *objects, *cxx.link_flags)),
+        # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's. Its own functions
+        # are called even where this machine's C library has one of the name.
+        command=" ".join(("$cxx -shared -Wl,-z,defs -Wl,-Bsymbolic -o tile.so", *objects, *cxx.link_flags)),
         inputs=objects,
         outputs=("tile.so",),
         text="link the tile code",

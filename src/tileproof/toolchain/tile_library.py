@@ -53,8 +53,18 @@ def compile_tile_code(
             "compile-failed",
             "tileproof's own checks do not compile",
         )
-        # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's.
-        linking = ("-shared", "-Wl,-z,defs", "-o", "tile.so", *objects, "tileproof_checks.o", *cxx.link_flags)
+        # Nothing undefined: a function that nobody wrote is the linker's to tell, not the loader's. Its own functions
+        # are called even where this machine's C library has one of the name.
+        linking = (
+            "-shared",
+            "-Wl,-z,defs",
+            "-Wl,-Bsymbolic",
+            "-o",
+            "tile.so",
+            *objects,
+            "tileproof_checks.o",
+            *cxx.link_flags,
+        )
         _run((*cxx.command, *linking), folder, "link-failed", "the tile code cannot be linked")
         listings = {
             file.name: (folder / f"{number}.s").read_text(errors="replace") for number, file in enumerate(files)
