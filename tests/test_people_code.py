@@ -426,6 +426,20 @@ def test_what_else_is_wrong_beside_a_choice_is_told_as_it_stands(
     assert "different types" not in said
 
 
+def test_a_choice_between_a_bfloat16_and_no_number_is_refused_as_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = (
+        "struct number { operator bfloat16(); number(bfloat16); };\n"
+        'extern "C" void step(bfloat16 *x, bfloat16 *y, bfloat16 *) {\n'
+        "    number n(*x);\n    y[0] = x[0] > 1 ? x[1] : 0;\n    y[1] = x[0] > 1 ? x[1] : n;\n}"
+    )
+    assert emulated(tmp_path, BF16_DESIGN, code, np.zeros(256, ml_dtypes.bfloat16)) == 1
+    said = capsys.readouterr().err
+    assert "tile.cc:5:21: error" in said
+    assert "tile.cc:4:" not in said, "that one is settled"
+
+
 def test_a_kernel_with_such_a_choice_is_built_and_its_stack_noted(tmp_path: Path) -> None:
     choice = "for (int i = 0; i < count; ++i) {\n    const bfloat16 v = float(x[i]);\n    y[i] = v > 0 ? v : 0.0f;\n  }"
     built = build_small(tmp_path, "choosing", body=choice)

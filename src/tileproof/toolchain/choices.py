@@ -59,7 +59,7 @@ def settled(cxx: CxxCompiler, flags: Sequence[str], source: Path, cwd: Path, mad
         text = made.read_text(encoding="utf-8", errors="surrogateescape")
         after = _with_one_type(text, choices)
         if after == text:
-            return False
+            break
         made.write_text(after, encoding="utf-8", errors="surrogateescape")
         is_changed = True
     return is_changed
@@ -127,6 +127,8 @@ def _one_type(text: str, mark: int, end: int) -> str:
     if colon is None:
         return text
     first, second = text[mark + 1 : colon], text[colon + 1 : end]
+    if first.startswith(_SIDE[: _SIDE.index("<")]):  # both sides are, and it is not enough: no number, perhaps
+        return text
     sides = (_SIDE.format(other=_on_one_line(b), side=a) for a, b in ((first, second), (second, first)))
     return f"{text[:mark]}?{':'.join(sides)}{text[end:]}"
 
