@@ -58,9 +58,9 @@ def x_moves(pattern: str, type_: str = "256xi32") -> str:
 def pieces_of_x(count: int) -> str:
     """@x in `count` transfers that nobody waits for in between."""
     size = 256 // count
-    move = MOVE_X.replace("1, 256]", f"1, {size}]")
-    moves = [move.replace("[0, 0, 0, 0]", f"[0, 0, 0, {n * size}]").replace("id = 1", f"id = {n + 1}")
-             for n in range(count)]  # fmt: skip
+    parts = [size] * (count - 1) + [256 - size * (count - 1)]
+    moves = [MOVE_X.replace("1, 256]", f"1, {part}]").replace("[0, 0, 0, 0]", f"[0, 0, 0, {n * size}]")
+             .replace("id = 1", f"id = {n + 1}") for n, part in enumerate(parts)]  # fmt: skip
     return changed((MOVE_X, "\n".join(moves)))
 
 
@@ -199,7 +199,7 @@ def test_nothing_is_found_in_what_is_good() -> None:
 @pytest.mark.parametrize(
     "good",
     [
-        pytest.param(pieces_of_x(4), id="a full queue"),
+        pytest.param(pieces_of_x(5), id="one that runs and a full queue"),
         pytest.param(two_cores(FILL_Q, TAKE_P), id="two cores that hand on before they wait"),
         pytest.param(linked(128), id="a link of two objects to one"),
         pytest.param(written_out("offset = 0 len = 64"), id="a DMA program of its own"),

@@ -244,7 +244,7 @@ SILENT_MUTANTS = [
     ("sum", 0),
     ("sum_again", 0),
     ("stack", 0),
-    ("four_tasks", 0),
+    ("five_tasks", 0),
     ("wait", 0),
     ("synchronized", 0),
     ("packets", 0),

@@ -448,17 +448,17 @@ def test_a_tile_function_that_crashes_is_named(library):
     child.close()
 
 
-@pytest.mark.parametrize(("pushed", "faults"), [(4, 0), (5, 1)])
-def test_the_fifth_task_of_a_channel_is_dropped_and_reported(pushed, faults):
+@pytest.mark.parametrize(("pushed", "faults"), [(5, 0), (6, 1)])
+def test_the_sixth_task_of_a_channel_is_dropped_and_reported(pushed, faults):
     outputs = [move("b", "out", number) for number in range(pushed)]
     inputs = [move("a", "in", 8 + number) for number in range(pushed)]
-    interleaved = [line for pair in zip(outputs, inputs, strict=True) for line in pair] if pushed == 4 else outputs
-    _, report = once(one_core("", moves=sequence(*interleaved, *[wait("out")] * (pushed == 4))), None)
+    interleaved = [line for pair in zip(outputs, inputs, strict=True) for line in pair] if pushed == 5 else outputs
+    _, report = once(one_core("", moves=sequence(*interleaved, *[wait("out")] * (pushed == 5))), None)
     overruns = [fault for fault in report.faults if fault.id == "queue-overrun"]
     assert len(overruns) == faults
     for fault in overruns:
         assert fault.what == "a task is pushed onto the full queue of S2MM channel 0 of shim (0, 0) (@out)"
-        assert fault.why == "the queue holds 4; the device drops the task without a word"
+        assert fault.why == "one task runs, and the queue holds 4; the device drops the task without a word"
 
 
 @pytest.mark.parametrize(("argument", "channel"), [(0, "MM2S channel 0"), (1, "S2MM channel 0")])

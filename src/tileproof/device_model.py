@@ -92,6 +92,7 @@ BUFFER_ALIGNMENT = {CORE: 32, MEM: 4, SHIM: 4}
 PROGRAM_MEMORY_BYTES = 16 * 1024  # of one core: AM020, aie-rt ProgMemSize
 DEFAULT_STACK_BYTES = 1024  # AIETargetModel.h: 0x400 when a core says nothing
 TASK_QUEUE_DEPTH = 4  # aie-rt StartQSizeMax, AM020
+TASKS_OUTSTANDING = TASK_QUEUE_DEPTH + 1  # those in the queue, and the one that runs (found_later.md 4)
 MAX_LOCK_VALUE = 63  # AIETargetModel.h getMaxLockValue: 6 bits
 # aie-rt's LOCK0_VALUE of each kind of tile, and how far the next is.
 LOCK_REGISTERS = {CORE: 0x1F000, MEM: 0xC0000, SHIM: 0x14000}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tileproof.check.checked import Checked
 from tileproof.check.finding import finding
-from tileproof.device_model import SHIM, TASK_QUEUE_DEPTH, TILE_KINDS
+from tileproof.device_model import SHIM, TASK_QUEUE_DEPTH, TASKS_OUTSTANDING, TILE_KINDS
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.lowering.traces import TRACE_BD
 from tileproof.mlir.design import (
@@ -64,12 +64,12 @@ class _Step:
 def queue_overrun(checked: Checked) -> Iterator[Diagnostic]:
     for step in _all_steps(checked):
         queued = [started for started in step.under_way if started.end == step.end]
-        if step.action == "start" and len(queued) >= TASK_QUEUE_DEPTH:
+        if step.action == "start" and len(queued) >= TASKS_OUTSTANDING:
             yield finding(
                 "TP308",
                 f"task {len(queued) + 1} of {step.end.label} is started with no wait before it",
                 step.place,
-                f"the queue of a channel holds {TASK_QUEUE_DEPTH}; the first under way is at {queued[0].place}",
+                f"a channel runs one task and queues {TASK_QUEUE_DEPTH}; the first under way is at {queued[0].place}",
             )
 
 

@@ -134,9 +134,9 @@ DMA = (
         id="TP308",
         name="too-many-tasks",
         severity="error",
-        sentence="More than 4 tasks of one channel are started without a wait; the device may drop one without a word.",
+        sentence="More than 5 tasks of one channel are started without a wait; the device may drop one without a word.",
         cause="The queue of a channel holds 4 tasks beside the one that runs. What is pushed onto a full queue is "
-        "dropped, and only a bit in a register says so. Whether the fifth finds room depends on how far the first has "
+        "dropped, and only a bit in a register says so. Whether the sixth finds room depends on how far the first has "
         "come.",
         fix="wait for an earlier transfer of the channel first",
         example=in_design(
@@ -145,7 +145,9 @@ DMA = (
                 "\n".join(
                     f"      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, {offset}][1, 1, 1, {size}][0, 0, 0, 1]) "
                     f"{{id = {id_} : i64, metadata = @x}} : memref<256xi32>"
-                    for id_, (offset, size) in enumerate(((0, 64), (64, 64), (128, 64), (192, 32), (224, 32)), 1)
+                    for id_, (offset, size) in enumerate(
+                        ((0, 64), (64, 64), (128, 32), (160, 32), (192, 32), (224, 32)), 1
+                    )
                 ),
             )
         ),

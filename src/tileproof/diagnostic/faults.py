@@ -96,9 +96,9 @@ FAULTS = (
     _fault(
         "queue-overrun",
         sentence="A task is pushed onto the full queue of a shim channel, and dropped.",
-        cause="A channel queues four tasks, and every aiex.npu.dma_memcpy_nd or aiex.dma_start_task pushes one. The "
-        "device drops one too many without a word, and its data never moves: an output keeps its old bytes, or "
-        "somebody waits for ever.",
+        cause="A channel runs one task and queues four, and every aiex.npu.dma_memcpy_nd or aiex.dma_start_task pushes "
+        "one. The device drops one too many without a word, and its data never moves: an output keeps its old bytes, "
+        "or somebody waits for ever.",
         fix="wait for an earlier transfer of the channel before starting another",
         example=_design(
             right="""\

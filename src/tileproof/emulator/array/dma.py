@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.device_model import TASK_QUEUE_DEPTH
+from tileproof.device_model import TASK_QUEUE_DEPTH, TASKS_OUTSTANDING
 from tileproof.diagnostic import NOWHERE, Diagnostic, Place
 from tileproof.emulator.array.engine import (
     STREAM_SLACK_BYTES,
@@ -313,8 +313,8 @@ class ShimTask:
 
 @dataclass(eq=False)
 class ShimChannel:
-    """A shim channel: a queue of at most four tasks, worked off one after the other. Those of traces are not taken:
-    on the device they end when the buffer is full, and nobody waits for them."""
+    """A shim channel: one task runs and at most four are queued, worked off one after the other. Those of traces are
+    not taken: on the device they end when the buffer is full, and nobody waits for them."""
 
     name: str
     tile: tuple[int, int]
@@ -343,13 +343,14 @@ class ShimChannel:
         if self.of_traces:
             return
         self.pushed += 1
-        if len(self.unfinished()) >= TASK_QUEUE_DEPTH:
+        if len(self.unfinished()) >= TASKS_OUTSTANDING:
             self.report(
                 Diagnostic(
                     id="queue-overrun",
                     what=f"a task is pushed onto the full queue of {self.name}",
                     place=place,
-                    why=f"the queue holds {TASK_QUEUE_DEPTH}; the device drops the task without a word",
+                    why=f"one task runs, and the queue holds {TASK_QUEUE_DEPTH}; the device drops the task without a "
+                    "word",
                     fix="wait for an earlier transfer of this channel before starting another",
                 )
             )

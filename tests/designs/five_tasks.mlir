@@ -1,4 +1,4 @@
-// Four tasks are queued on a channel, and the fifth after a wait.
+// A channel runs one task and queues four, and gets the sixth after a wait.
 //   0: count
 //   1: zeros
 //   gives 1: a0
@@ -31,8 +31,9 @@ module {
       aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 64][1, 1, 1, 64][0, 0, 0, 1]) {id = 1 : i64, metadata = @in, issue_token = true} : memref<320xi32>
       aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 128][1, 1, 1, 64][0, 0, 0, 1]) {id = 2 : i64, metadata = @in, issue_token = true} : memref<320xi32>
       aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 192][1, 1, 1, 64][0, 0, 0, 1]) {id = 3 : i64, metadata = @in, issue_token = true} : memref<320xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 256][1, 1, 1, 32][0, 0, 0, 1]) {id = 4 : i64, metadata = @in, issue_token = true} : memref<320xi32>
       aiex.npu.dma_wait {symbol = @in}
-      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 256][1, 1, 1, 64][0, 0, 0, 1]) {id = 4 : i64, metadata = @in} : memref<320xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 288][1, 1, 1, 32][0, 0, 0, 1]) {id = 5 : i64, metadata = @in} : memref<320xi32>
       aiex.npu.dma_wait {symbol = @out}
     }
   }
