@@ -46,7 +46,7 @@ def past_argument(checked: Checked) -> Iterator[Diagnostic]:
             continue
         first = _offset(transfer)
         last = first + sum((size - 1) * stride for size, stride in zip(transfer.sizes, transfer.strides, strict=True))
-        if first < 0 or last >= type_.count:
+        if first >= 0 and last >= type_.count:  # one that begins before it cannot be written
             yield finding(
                 "TP302",
                 f"the transfer of @{transfer.shim} reaches beyond argument {transfer.argument}",
@@ -61,9 +61,10 @@ def task_past_argument(checked: Checked) -> Iterator[Diagnostic]:
             for bd in task.bds:
                 walked = zip(bd.sizes or (bd.length,), bd.strides or (1,), strict=True)
                 last = bd.offset + sum((size - 1) * stride for size, stride in walked)
-                if bd.offset < 0 or last >= bd.type.count:
+                if last >= bd.type.count:
+                    # mlir-aie compares what dimensions walk with the type, and a plain length with nothing.
                     yield finding(
-                        "TP302",
+                        "TP321" if bd.sizes else "TP302",
                         f"a BD of the task reaches beyond argument {bd.buffer}",
                         bd.place,
                         f"it takes elements {bd.offset:,} to {last:,}, and {bd.type} has 0 to {bd.type.count - 1:,}",
@@ -161,7 +162,7 @@ def bd_field(checked: Checked) -> Iterator[Diagnostic]:
             continue
         broken = _refused(checked.design, request, NEWEST)
         if broken is not None:
-            # TP302, TP303 and TP304 say theirs already, of every field at once.
+            # TP303 and TP304 say theirs already, of every field at once.
             if broken.diagnostic.id in ("TP305", "TP313"):
                 what = f"the transfer of @{transfer.shim} cannot be written"
                 said = broken.diagnostic

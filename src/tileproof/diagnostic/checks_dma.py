@@ -65,10 +65,11 @@ DMA = (
     Entry(
         id="TP302",
         name="past-argument",
-        severity="error",
+        severity="warning",
         sentence="A transfer reaches beyond its argument of the runtime sequence.",
-        cause="Nothing compares the two in mlir-aie, and nothing on the device knows how long a host buffer is. The "
-        "DMA moves what lies behind it, or the run ends in an IO_PAGE_FAULT.",
+        cause="mlir-aie goes by the argument's place alone and never compares the two: the host may give a larger "
+        "buffer than the type says, and then all is well. With one of the type's size the DMA moves what lies behind "
+        "it, or the run ends in an IO_PAGE_FAULT; the emulator tells by the buffer that it is given.",
         fix="correct offsets, sizes and strides, or the type of the argument",
         example=in_design((FROM_A, FROM_A.replace("[0, 0, 0, 0]", "[0, 0, 0, 64]"))),
     ),

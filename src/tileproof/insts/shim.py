@@ -349,7 +349,7 @@ def _refuse_bytes(transfer: ShimTransfer) -> None:
         if not (index == 3 and stride == 1)
     }
     if transfer.byte_offset < 0:
-        raise _refusal(transfer, f"its offset is {transfer.byte_offset:,} bytes", "begin inside the buffer", "TP302")
+        raise _refusal(transfer, f"its offset is {transfer.byte_offset:,} bytes", "begin inside the buffer", "TP313")
     for what, size in pieces.items():
         if size % WORD_BYTES:
             why = f"its {what} is {size:,} bytes, and the DMA moves words of {WORD_BYTES}"

@@ -300,7 +300,7 @@ class _Writer:
                 where=place,
                 why=f"{buffer.type} has {words} words",
                 fix="correct the index",
-                id="TP302",
+                id="TP313",
             )
         return _address(buffer, index * _WORD_BYTES)
 
