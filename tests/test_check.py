@@ -134,6 +134,12 @@ ALSO_BAD = {
     "an attribute of a transfer": ("TP003", changed(("id = 1 : i64", "id = 1 : i64, issue_tokn = true"))),
     "a transfer that begins before its argument": ("TP313", x_moves("[0, 0, 0, -4][1, 1, 1, 256][0, 0, 0, 1]")),
     "an innermost stride of wide elements": ("TP314", x_moves("[0, 0, 0, 0][1, 1, 1, 128][0, 0, 0, 2]", "256xi64")),
+    "a padded BD that moves more than it walks": (
+        "TP317",
+        (Path(__file__).parent / "designs" / "padded.mlir")
+        .read_text()
+        .replace("const_pad_after = 1", "const_pad_after = 0"),
+    ),
     "a BD of a DMA program": ("TP321", written_out("offset = 32 len = 64")),
     "an output that nobody takes": ("TP407", changed((MOVE_Y, ""), (WAIT_Y, ""))),
     "bytes that the sequence moves": ("TP408", changed(("64xi32", "63xi8"), ("256", "252"))),
@@ -214,6 +220,13 @@ def test_nothing_is_found_in_what_is_good() -> None:
 )  # fmt: skip
 def test_what_looks_like_a_mistake_and_is_none_is_not_found(good: str) -> None:
     assert found(good) == ()
+
+
+@pytest.mark.parametrize("page", ["padded", "padded_larger"])
+def test_a_design_that_runs_right_is_not_found_fault_with(page: str) -> None:
+    design = (Path(__file__).parent / "designs" / f"{page}.mlir").read_text()
+
+    assert check_design(design, "d.mlir", {}) == ()
 
 
 @pytest.mark.parametrize("target", ["npu1", "npu2"])

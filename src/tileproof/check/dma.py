@@ -185,27 +185,39 @@ def dimensions_product(checked: Checked) -> Iterator[Diagnostic]:
     }
     for program in checked.design.programs:
         for bd in program.bds:
-            if bd.sizes and prod(bd.sizes) != bd.length:
+            sizes = _padded(bd.sizes, bd.pads)
+            if sizes and prod(sizes) != bd.length:
                 yield finding(
                     "TP317",
                     f"the dimensions of the BD of {bd.buffer} do not walk what it moves",
                     bd.place,
-                    f"sizes {list(bd.sizes)} are {prod(bd.sizes):,} elements, and it moves {bd.length:,}",
+                    f"{_counted(sizes, bd.pads)}, and it moves {bd.length:,}",
                 )
-    for fifo, _, dimensions in _layouts(checked.design):
-        walked = prod(size for size, _ in dimensions)
-        if fifo.name not in wholes and walked != fifo.element.count:
+    for fifo, end, _, dimensions in _layouts(checked.design):
+        pads = () if end else fifo.pads
+        sizes = _padded(tuple(size for size, _ in dimensions), pads)
+        if fifo.name not in wholes and prod(sizes) != fifo.element.count:
             yield finding(
                 "TP317",
                 f"the dimensions of @{fifo.name} do not walk its object",
                 fifo.place,
-                f"sizes {[size for size, _ in dimensions]} are {walked:,} elements, "
-                f"and {fifo.element} has {fifo.element.count:,}",
+                f"{_counted(sizes, pads)}, and {fifo.element} has {fifo.element.count:,}",
             )
 
 
+def _padded(sizes: tuple[int, ...], pads: Dimensions) -> tuple[int, ...]:
+    """What is on the stream of each dimension: its pads count (found_later.md 4)."""
+    if len(sizes) != len(pads):
+        return sizes
+    return tuple(before + size + after for size, (before, after) in zip(sizes, pads, strict=True))
+
+
+def _counted(sizes: tuple[int, ...], pads: Dimensions) -> str:
+    return f"sizes {list(sizes)}{' with their pads' if pads else ''} are {prod(sizes):,} elements"
+
+
 def dimensions_not_whole_words(checked: Checked) -> Iterator[Diagnostic]:
-    for fifo, tile, dimensions in _layouts(checked.design):
+    for fifo, _, tile, dimensions in _layouts(checked.design):
         nbytes = fifo.element.dtype.nbytes
         (inner_size, inner_step), outer = dimensions[-1], dimensions[:-1]
         pieces = {f"stride {n}": stride * nbytes for n, (_, stride) in enumerate(reversed(outer), 1)}
@@ -224,10 +236,11 @@ def dimensions_not_whole_words(checked: Checked) -> Iterator[Diagnostic]:
             )
 
 
-def _layouts(design: Design) -> Iterator[tuple[Fifo, Tile, Dimensions]]:
+def _layouts(design: Design) -> Iterator[tuple[Fifo, int, Tile, Dimensions]]:
+    """Every end of a fifo that has dimensions: its number (0 the producer's), its tile and those."""
     for fifo in design.fifos:
         ends = zip((fifo.producer, *fifo.consumers), (fifo.to_stream, *fifo.from_stream), strict=False)
-        yield from ((fifo, tile, dimensions) for tile, dimensions in ends if dimensions)
+        yield from ((fifo, end, tile, dimensions) for end, (tile, dimensions) in enumerate(ends) if dimensions)
 
 
 def _offset(transfer: Transfer) -> int:

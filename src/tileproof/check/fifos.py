@@ -148,6 +148,8 @@ def link_sizes(checked: Checked) -> Iterator[Diagnostic]:
 
 
 def _forward(source: Fifo, target: Fifo) -> str | None:
+    if target.pads:  # each object is handed on with what is around it
+        return None
     large, small = sorted((source.element.nbytes, target.element.nbytes), reverse=True)
     if large % small == 0:
         return None
@@ -209,6 +211,8 @@ def _through_links(design: Design, moved: Counter[str]) -> Counter[str]:
         for whole, parts in ((inputs, outputs), (outputs, inputs)):
             if len(whole) == 1 and passed[whole[0].name] and _fit(whole[0], parts):
                 total = sum(part.element.nbytes for part in parts)
+                if any(fifo.pads for fifo in outputs):  # one object each, and of another size
+                    total = whole[0].element.nbytes
                 for part in parts:
                     share = Fraction(part.element.nbytes, total) * passed[whole[0].name]
                     if not passed[part.name] and share.denominator == 1:

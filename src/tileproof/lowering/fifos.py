@@ -353,9 +353,11 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
     pool = lowering._pools[pool_key]
     branches = range(len(pool.branches)) if linked is None or linked.branch is None else (linked.branch,)
     dimensions = fifo.to_stream if end == 0 else fifo.from_stream[end - 1] if fifo.from_stream else ()
-    length = pool.branches[branches[0]][1]
+    length = None
+    if end == 0 and fifo.pads and len(pool.branches) == 1:
+        length = max(pool.branches[0][1], fifo.element.count)  # with its pads an object may be larger than the buffer
     problems = check_dimensions(fifo, tile, dimensions, lowering.design.fifo(pool_key[0]) or fifo)
-    for problem in (*problems, *(check_pads(fifo, tile, length) if end == 0 else ())):
+    for problem in (*problems, *(check_pads(fifo, tile, length or pool.branches[branches[0]][1]) if end == 0 else ())):
         if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
             raise problem
     # What is sent several times is sent by several BDs, or since May 2026 by one whose task is repeated.
@@ -373,7 +375,7 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
             tile=tile,
             direction=S2MM if end else MM2S,
             channel=channel,
-            bds=tuple(_with_dimensions(bd, dimensions, () if end else fifo.pads) for bd in bds),
+            bds=tuple(_with_dimensions(bd, dimensions, () if end else fifo.pads, length) for bd in bds),
             fifo=fifo.name,
             repeat_count=(fifo.iter_count or 1) - 1 if ends else times - 1 if looped else None,
         )
@@ -392,9 +394,10 @@ def _bd(pool: _Pool, buffer: str, branch: int, end: int, bd_id: int, following: 
     )
 
 
-def _with_dimensions(bd: Bd, dimensions: Dimensions, pads: Dimensions) -> Bd:
+def _with_dimensions(bd: Bd, dimensions: Dimensions, pads: Dimensions, length: int | None) -> Bd:
     return replace(
         bd,
+        length=bd.length if length is None else length,
         sizes=tuple(size for size, _ in dimensions),
         strides=tuple(stride for _, stride in dimensions),
         pads=pads,

@@ -111,11 +111,12 @@ def _check_shape(link: Link, tile: Tile) -> None:
 def _owner(link: Link, inputs: list[Fifo], outputs: list[Fifo], into: list[_Key], out: list[_Key]) -> _Key:
     """The larger fifo has the objects: a join's output, a distribute's input; of two equal ones the input.
 
-    Of a forward, an output with initial values has them.
+    Of a forward, an output with initial values has them; one that is padded has not, whatever its size: the pads are
+    only on the stream (found_later.md 4).
     """
     if len(inputs) > 1 or (len(outputs) == 1 and outputs[0].init):
         return out[0]
-    if len(outputs) > 1 or inputs[0].element.nbytes >= outputs[0].element.nbytes:
+    if len(outputs) > 1 or outputs[0].pads or inputs[0].element.nbytes >= outputs[0].element.nbytes:
         return into[0]
     return out[0]
 
