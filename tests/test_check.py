@@ -222,7 +222,7 @@ def test_what_looks_like_a_mistake_and_is_none_is_not_found(good: str) -> None:
     assert found(good) == ()
 
 
-@pytest.mark.parametrize("page", ["padded", "padded_larger"])
+@pytest.mark.parametrize("page", ["padded", "padded_by_hand", "padded_larger", "padded_with_a_value"])
 def test_a_design_that_runs_right_is_not_found_fault_with(page: str) -> None:
     design = (Path(__file__).parent / "designs" / f"{page}.mlir").read_text()
 

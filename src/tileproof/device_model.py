@@ -115,7 +115,8 @@ class Generation:
     `arch` is Peano's and mlir-aie's name for it, `macro` what tile compilers define `__AIE_ARCH__` to, `header` its
     number in insts.bin. `vector_bytes` is the widest load, which begins at a multiple of it; `entry_frame` what a
     core's run-time entry takes of the stack before any function does, in bytes; `register_bytes` what its vector
-    registers and accumulators hold together. `called` are parts of the names that
+    registers and accumulators hold together; `pads_with_a_value` says that a mem tile's channel has a register for what
+    it pads with. `called` are parts of the names that
     XRT has for such NPUs; the first is what the emulator says of itself.
     """
 
@@ -129,6 +130,7 @@ class Generation:
     vector_bytes: int
     entry_frame: int
     register_bytes: int
+    pads_with_a_value: bool
     called: tuple[str, ...]
 
 
@@ -149,6 +151,7 @@ GENERATIONS: Mapping[str, Generation] = {
             vector_bytes=32,
             entry_frame=32,
             register_bytes=12 * 64 + 9 * 128,
+            pads_with_a_value=False,
             called=("RyzenAI-npu1", "NPU Phoenix"),
         ),
         Generation(
@@ -162,6 +165,7 @@ GENERATIONS: Mapping[str, Generation] = {
             vector_bytes=64,
             entry_frame=64,
             register_bytes=12 * 64 + 5 * 256,
+            pads_with_a_value=True,
             called=("RyzenAI-npu4", "RyzenAI-npu5", "RyzenAI-npu6", "NPU Strix", "NPU Krackan"),
         ),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tileproof.device_model import CORE, MEM, TILE_KINDS
+from tileproof.device_model import CORE, GENERATIONS, MEM, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
-from tileproof.mlir.design import Bd, Dimensions, Fifo, Tile
+from tileproof.mlir.design import Bd, Design, Dimensions, Direction, Fifo, Tile
 
 # The outermost possible dimension has no size field. mlir-aie checks one limit of its own for every kind of tile, so
 # that exactly 256 slips through on a core tile, as 0.
@@ -91,6 +91,21 @@ def check_pads(fifo: Fifo, tile: Tile, length: int) -> Iterator[Problem]:
         yield from _pad_problems(
             f"@{fifo.name}", fifo.place, tile, fifo.to_stream, fifo.pads, fifo.element.dtype.nbytes, length
         )
+
+
+def check_pad_value(design: Design, tile: Tile, direction: Direction, value: int, place: Place) -> None:
+    """A channel pads with another word than 0 where it has the register for it (hardware.md, found_later.md 4)."""
+    if tile.kind == MEM and direction == "MM2S" and design.device.model.pads_with_a_value:
+        return
+    with_it = [one.name for one in GENERATIONS.values() if one.pads_with_a_value]
+    raise Problem(
+        f"{direction} of {tile} cannot pad with {value}",
+        id="TP002",
+        where=place,
+        why=f"what a mem tile sends is padded with a value of its own on {', '.join(with_it)} only, "
+        f"and with 0 on {design.device.name}; nothing else is padded",
+        fix=f"pad with 0, or build for {with_it[0]}",
+    )
 
 
 def _pad_problems(

@@ -99,6 +99,8 @@ def _dma(chain: DmaChain) -> Facts:
         "channel": chain.channel,
         "bds": [_bd(bd) for bd in chain.bds],
     }
+    if chain.pad_value:
+        facts["pad_value"] = chain.pad_value
     return facts if chain.repeat_count is None else {**facts, "repeat_count": chain.repeat_count}
 
 

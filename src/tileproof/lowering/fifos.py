@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from tileproof.device_model import CORE, MAX_LOCK_VALUE, MEM, SHIM, TILE_KINDS
 from tileproof.errors import Problem
-from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions, check_pads
+from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions, check_pad_value, check_pads
 from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.locks import FifoLock
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
@@ -360,6 +360,9 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
     for problem in (*problems, *(check_pads(fifo, tile, length or pool.branches[branches[0]][1]) if end == 0 else ())):
         if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
             raise problem
+    pad_value = 0 if end else fifo.pad_value
+    if pad_value:
+        check_pad_value(lowering.design, tile, MM2S, pad_value, fifo.place)
     # What is sent several times is sent by several BDs, or since May 2026 by one whose task is repeated.
     times = fifo.repeat_count if end == 0 else 1
     looped = times > 1 and len(pool.buffers) == 1 and lowering.version.repeats_in_hardware
@@ -378,6 +381,7 @@ def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: in
             bds=tuple(_with_dimensions(bd, dimensions, () if end else fifo.pads, length) for bd in bds),
             fifo=fifo.name,
             repeat_count=(fifo.iter_count or 1) - 1 if ends else times - 1 if looped else None,
+            pad_value=pad_value,
         )
     )
 

@@ -83,14 +83,15 @@ class Bd:
     strides: tuple[int, ...] = ()
     exactly: bool = False  # whether it waits for the lock to be equal, and not at least that
     packet: Packet | None = None
-    pads: Dimensions = ()  # zeros around each dimension, (before, after) in elements; they count in `length`
+    pads: Dimensions = ()  # around each dimension, (before, after) in elements; they count in `length`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmaChain:
     """What one DMA channel of a core or mem tile runs from the start. `fifo` is None for one that is written out.
 
-    A chain without an end runs for ever; one with an end runs `repeat_count` times more.
+    A chain without an end runs for ever; one with an end runs `repeat_count` times more. Its BDs pad with words of
+    `pad_value`.
     """
 
     tile: Tile
@@ -99,6 +100,7 @@ class DmaChain:
     bds: tuple[Bd, ...]
     fifo: str | None
     repeat_count: int | None = None
+    pad_value: int = 0
 
     @property
     def label(self) -> str:

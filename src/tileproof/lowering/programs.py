@@ -5,7 +5,7 @@ from __future__ import annotations
 from tileproof.device_model import CORE, SHIM, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
-from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd
+from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd, check_pad_value
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, Flow, ShimAllocation
 from tileproof.lowering.resources import NEIGHBOUR_CHANNELS, Resources
 from tileproof.mlir.design import Bd as WrittenBd
@@ -55,6 +55,7 @@ def _chain(program: DmaProgram, resources: Resources) -> DmaChain:
         bds=tuple(_bd(bd, ids, number) for number, bd in enumerate(program.bds)),
         fifo=None,
         repeat_count=program.repeat_count or None,
+        pad_value=program.pad_value,
     )
 
 
@@ -88,6 +89,8 @@ def _check_program(design: Design, program: DmaProgram, as_silent: bool) -> None
         )
     if not 0 <= program.repeat_count <= LARGEST_REPEAT:
         raise repeated_too_often(program.repeat_count, program.place)
+    if program.pad_value:
+        check_pad_value(design, program.tile, program.direction, program.pad_value, program.place)
     buffers = {buffer.name: buffer for buffer in design.buffers}
     locks = {lock.name: lock for lock in design.locks}
     for bd in program.bds:

@@ -43,8 +43,9 @@ class Fifo:
     """An ObjectFIFO. `depths` holds one number for all ends, or one per end, the producer's first.
 
     `to_stream` is how the producer sends an object, `from_stream` how each consumer stores it. `init` are the objects
-    it starts with, as flat values. `pads` are the zeros that the producer sends around each dimension of `to_stream`,
-    (before, after) in elements. `producer_channel` and `consumer_channels` pin DMA channels; -1 is automatic.
+    it starts with, as flat values. `pads` is what the producer sends around each dimension of `to_stream`, (before,
+    after) in elements: words of `pad_value`. `producer_channel` and `consumer_channels` pin DMA channels; -1 is
+    automatic.
 
     `banks` and `addresses` say where its objects lie in the memory of their tile, one number per object, or one bank
     for all; empty where the allocator decides. mlir-aie has no such attributes on a fifo (docs/kernel.md, [banks]).
@@ -59,6 +60,7 @@ class Fifo:
     to_stream: Dimensions = ()
     from_stream: tuple[Dimensions, ...] = ()
     pads: Dimensions = ()
+    pad_value: int = 0
     init: tuple[tuple[int | float, ...], ...] = ()
     via_dma: bool = False
     synchronized: bool = True
@@ -131,7 +133,7 @@ class Bd:
 
     `buffer` is the name of a buffer, or the number of an argument of the sequence the BD stands in. `acquire` and
     `release` are (lock, value). `next` is the position of the BD that follows in the chain, None at its end.
-    `bd_id` is None where the design leaves it to mlir-aie. `pads` are zeros around each dimension, (before, after) in
+    `bd_id` is None where the design leaves it to mlir-aie. `pads` are around each dimension, (before, after) in
     elements, which count in `length`. `exactly` is whether it waits for a lock to be equal to the
     value, and not at least that.
     """
@@ -155,7 +157,8 @@ class Bd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmaProgram:
-    """What one DMA channel runs from the start, written out in `aie.mem` or `aie.memtile_dma`."""
+    """What one DMA channel runs from the start, written out in `aie.mem` or `aie.memtile_dma`. Its BDs pad with words
+    of `pad_value`."""
 
     tile: Tile
     direction: Direction
@@ -163,6 +166,7 @@ class DmaProgram:
     bds: tuple[Bd, ...]
     repeat_count: int
     place: Place
+    pad_value: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

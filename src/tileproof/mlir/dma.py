@@ -66,7 +66,7 @@ class DmaReader:
                 break
             if not isinstance(start, DmaStartOp):
                 refuse(start or op, "a DMA program goes from one aie.dma_start to the next", "end it with aie.end")
-            self.notes += unknown_attributes(start, ("direction", "channel", "repeat_count"))
+            self.notes += unknown_attributes(start, ("direction", "channel", "repeat_count", "pad_value"))
             found.append(
                 DmaProgram(
                     tile=tile,
@@ -74,6 +74,7 @@ class DmaReader:
                     channel=integer(start, "channel"),
                     bds=self.chain(start, start.nexts[0]),
                     repeat_count=optional_integer(start, "repeat_count") or 0,
+                    pad_value=optional_integer(start, "pad_value") or 0,
                     place=place_of(start),
                 )
             )
@@ -82,7 +83,7 @@ class DmaReader:
 
     def _regions(self, op: DmaOp, tile: Tile) -> DmaProgram:
         """A channel whose BDs are regions; the last is followed by the first, but for `loop = false`."""
-        self.notes += unknown_attributes(op, ("direction", "channel", "sym_name", "loop", "repeat_count"))
+        self.notes += unknown_attributes(op, ("direction", "channel", "sym_name", "loop", "repeat_count", "pad_value"))
         bds: list[Bd] = []
         for number, region in enumerate(op.bodies):
             if len(region.blocks) != 1:
@@ -99,6 +100,7 @@ class DmaReader:
             channel=integer(op, "channel"),
             bds=tuple(bds),
             repeat_count=optional_integer(op, "repeat_count") or 0,
+            pad_value=optional_integer(op, "pad_value") or 0,
             place=place_of(op),
         )
 

@@ -118,9 +118,9 @@ def read_layout(text: str, name: str) -> Design:
 
 _FIFO_ATTRIBUTES = (
     *("sym_name", "depth", "dimensions", "type", "init_values", "via_DMA", "disable_synchronization"),
-    *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions"),
+    *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions", "padValue"),
 )
-_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "padValue", "packet", "via_shared_mem")
+_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "packet", "via_shared_mem")
 # What a core's function brings back in a register.
 _RESULTS = frozenset({"i8", "i16", "i32", "i64", "bf16", "f32"})
 _CORE_ATTRIBUTES = (
@@ -357,6 +357,7 @@ class _Reader:
                 to_stream=to_stream,
                 from_stream=tuple(from_stream),
                 pads=_pads(op),
+                pad_value=_pad_value(op),
                 init=_init_values(op, element, depths[0]),
                 via_dma=flag(op, "via_DMA"),
                 synchronized=not flag(op, "disable_synchronization"),
@@ -652,6 +653,13 @@ def _pads(op: XdslOperation) -> tuple[tuple[int, int], ...]:
             "write `padDimensions = #aie<bd_pad_layout_array[<const_pad_before = 1, const_pad_after = 1>]>`",
         )
     return pairs(value.pads)
+
+
+def _pad_value(op: XdslOperation) -> int:
+    value = optional_integer(op, "padValue") or 0
+    if value and "padDimensions" not in op.attributes:
+        refuse(op, f"the fifo pads with {value}, and nowhere", "write padDimensions as well, or no padValue")
+    return value
 
 
 def _init_values(op: XdslOperation, element: MemRef, depth: int) -> tuple[tuple[int | float, ...], ...]:

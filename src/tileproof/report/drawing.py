@@ -309,7 +309,9 @@ def _chain(chain: DmaChain) -> Iterator[str]:
         locks = [f"{what} {use[1]} of {use[0]}" for what, use in (("takes", bd.acquire), ("gives", bd.release)) if use]
         walk = f" as {list(bd.sizes)} by {list(bd.strides)}" if bd.sizes else ""
         if bd.pads:
-            walk += " with zeros around: " + ", ".join(f"{before} and {after}" for before, after in bd.pads)
+            walk += f" with {chain.pad_value or 'zeros'} around: " + ", ".join(
+                f"{before} and {after}" for before, after in bd.pads
+            )
         following = "stops" if bd.next is None else f"then BD {bd.next}"
         what = f"{bd.length:,} of {bd.buffer} from {bd.offset:,}{walk}"
         yield f"      BD {bd.bd_id:>2}: " + ", ".join([what, *locks, following])

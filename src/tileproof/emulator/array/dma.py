@@ -199,7 +199,9 @@ class ChainProgram:
         self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"))
         # A copy: the words are on their way, whatever happens to the buffer afterwards.
         data = self.memories.view(buffer).reshape(-1, width)[elements].copy()
-        yield from send(self.engine, ends, _padded(bd, data) if bd.pads else data.reshape(-1), bd.buffer)
+        yield from send(
+            self.engine, ends, _padded(bd, data, self.chain.pad_value) if bd.pads else data.reshape(-1), bd.buffer
+        )
         if bd.acquire is not None:  # now that somebody has taken it: it may have waited since an earlier run
             at = self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")
             self.left_over.meets(bd.buffer, self.chain.label, f"{self.name} sends", at)
@@ -253,10 +255,16 @@ class ChainProgram:
         yield from self.engine.acquire(lock, count, text, exactly=bd.exactly)
 
 
-def _padded(bd: Bd, elements: Bytes) -> Bytes:
-    """The elements of a BD, a row of bytes each, with zeros around each dimension."""
-    shape = (*bd.sizes, elements.shape[-1])
-    return np.pad(elements.reshape(shape), (*bd.pads, (0, 0))).reshape(-1)[: bd.length * elements.shape[-1]]
+def _padded(bd: Bd, elements: Bytes, value: int) -> Bytes:
+    """The elements of a BD, a row of bytes each, with words of `value` around each dimension."""
+    width = elements.shape[-1]
+    around = [before + size + after for size, (before, after) in zip(bd.sizes, bd.pads, strict=True)]
+    word = np.frombuffer((value % (1 << 32)).to_bytes(4, "little"), dtype=np.uint8)
+    # Pads are whole words, so that each begins with the first byte of one.
+    padded = np.resize(word, prod(around) * width).reshape(*around, width)
+    inside = tuple(slice(before, before + size) for size, (before, _) in zip(bd.sizes, bd.pads, strict=True))
+    padded[inside] = elements.reshape(*bd.sizes, width)
+    return padded.reshape(-1)[: bd.length * width]
 
 
 def _is_filled_up(fresh: npt.NDArray[np.bool_], width: int) -> bool:
