@@ -349,41 +349,48 @@ def _is_spilled(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int) -> boo
 
 def _chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: int) -> None:
     linked = lowering.links.get((fifo.name, end))
-    pool_key = _pool_of(lowering, fifo, end)
-    pool = lowering._pools[pool_key]
+    pool = lowering._pools[_pool_of(lowering, fifo, end)]
     branches = range(len(pool.branches)) if linked is None or linked.branch is None else (linked.branch,)
     dimensions = fifo.to_stream if end == 0 else fifo.from_stream[end - 1] if fifo.from_stream else ()
-    length = None
+    length = pool.branches[branches[0]][1]
     if end == 0 and fifo.pads and len(pool.branches) == 1:
-        length = max(pool.branches[0][1], fifo.element.count)  # with its pads an object may be larger than the buffer
-    problems = check_dimensions(fifo, tile, dimensions, lowering.design.fifo(pool_key[0]) or fifo)
-    for problem in (*problems, *(check_pads(fifo, tile, length or pool.branches[branches[0]][1]) if end == 0 else ())):
-        if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
-            raise problem
-    pad_value = 0 if end else fifo.pad_value
-    if pad_value:
-        check_pad_value(lowering.design, tile, MM2S, pad_value, fifo.place)
+        length = max(length, fifo.element.count)  # with its pads an object may be larger than the buffer
+    _check_layout(lowering, fifo, tile, end, dimensions, length)
+    # A channel of a mem tile ends after so many rounds of its chain, whichever way it moves (found_later.md 4).
+    rounds = fifo.iter_count if tile.kind == MEM else None
     # What is sent several times is sent by several BDs, or since May 2026 by one whose task is repeated.
     times = fifo.repeat_count if end == 0 else 1
-    looped = times > 1 and len(pool.buffers) == 1 and lowering.version.repeats_in_hardware
+    alone = len(pool.buffers) == len(branches) == 1 and rounds is None
+    looped = times > 1 and alone and lowering.version.repeats_in_hardware
     moves = [(buffer, branch) for buffer in pool.buffers for _ in range(1 if looped else times) for branch in branches]
     ids = lowering.resources.bds(tile, channel, len(moves), fifo.place)
-    ends = fifo.iter_count is not None and end == 0
+    following = [*ids[1:], *(ids[:1] if rounds is None else [None])]
     bds = tuple(
-        _bd(pool, buffer, branch, end, ids[n], None if ends and n == len(moves) - 1 else ids[(n + 1) % len(moves)])
-        for n, (buffer, branch) in enumerate(moves)
+        _bd(pool, *move, end, bd_id, next_id) for move, bd_id, next_id in zip(moves, ids, following, strict=False)
     )
     lowering.chains.append(
         DmaChain(
             tile=tile,
             direction=S2MM if end else MM2S,
             channel=channel,
-            bds=tuple(_with_dimensions(bd, dimensions, () if end else fifo.pads, length) for bd in bds),
+            bds=tuple(_with_layout(bd, fifo, end, dimensions, length) for bd in bds),
             fifo=fifo.name,
-            repeat_count=(fifo.iter_count or 1) - 1 if ends else times - 1 if looped else None,
-            pad_value=pad_value,
+            repeat_count=rounds - 1 if rounds is not None else times - 1 if looped else None,
+            pad_value=0 if end else fifo.pad_value,
         )
     )
+
+
+def _check_layout(
+    lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, dimensions: Dimensions, length: int
+) -> None:
+    if end == 0 and fifo.pad_value:
+        check_pad_value(lowering.design, tile, MM2S, fifo.pad_value, fifo.place)
+    whole = lowering.design.fifo(_pool_of(lowering, fifo, end)[0]) or fifo
+    problems = check_dimensions(fifo, tile, dimensions, whole)
+    for problem in (*problems, *(check_pads(fifo, tile, length) if end == 0 else ())):
+        if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
+            raise problem
 
 
 def _bd(pool: _Pool, buffer: str, branch: int, end: int, bd_id: int, following: int | None) -> Bd:
@@ -398,10 +405,11 @@ def _bd(pool: _Pool, buffer: str, branch: int, end: int, bd_id: int, following: 
     )
 
 
-def _with_dimensions(bd: Bd, dimensions: Dimensions, pads: Dimensions, length: int | None) -> Bd:
+def _with_layout(bd: Bd, fifo: Fifo, end: int, dimensions: Dimensions, length: int) -> Bd:
+    pads = () if end else fifo.pads
     return replace(
         bd,
-        length=bd.length if length is None else length,
+        length=length if pads else bd.length,
         sizes=tuple(size for size, _ in dimensions),
         strides=tuple(stride for _, stride in dimensions),
         pads=pads,
