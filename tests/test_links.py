@@ -253,6 +253,18 @@ def test_an_iter_count_ends_the_chain() -> None:
     assert moved(lowered, {0: DATA[:64]}, sizes)[1].tolist() == DATA[:64].tolist()
 
 
+@pytest.mark.parametrize(("version", "locks"), [("2026-03", 2), ("2026-06", 0)])
+def test_initial_values_that_are_sent_again_have_no_locks_at_their_source_since_may_2026(
+    version: str, locks: int
+) -> None:
+    values = " = [dense<7> : memref<16xi32>, dense<8> : memref<16xi32>]"
+    body = fifo("a", "%mem", "%shim", 16, more="{iter_count = 3 : i32} ", init=values)
+    lowered = lower_design(design(body, {}, "").design, version=version_named(version))
+
+    assert len([lock for lock in lowered.locks if lock.tile.kind == "mem"]) == locks
+    assert [bd.acquire is None for chain in lowered.chains for bd in chain.bds] == [not locks] * 2
+
+
 def test_a_fifo_without_synchronisation_has_no_locks() -> None:
     lowered = design(fifo("a", "%shim", "%core", 16, more="{disable_synchronization = true} "), {"a": 16}, "")
 

@@ -40,6 +40,7 @@ class Version:
     joins_rows: bool = False  # rows that lie side by side are one linear transfer: #2924, 2026-04-07
     keeps_addresses: bool = False  # what asks for an address lies there: #3003, #3037, 2026-04-16 and 2026-05-08
     aligns_buffers: bool = False  # and the stack is looked at in every bank: #3037, 2026-05-08
+    cycles_without_locks: bool = False  # initial values that iter_count sends again and again: #3077, May 2026
     repeats_in_hardware: bool = False  # one BD whose task is repeated, not a chain: #3115, 2026-05-29
     routes_traces: bool = False  # aie-insert-trace-flows; a broadcast is an event: #2962, #2988, 2026-03-25 and 30
     traces_units_once: bool = False  # the second trace of a unit is refused: #3196, 2026-06-25
@@ -86,6 +87,7 @@ _2026_06 = replace(
     joins_rows=True,
     keeps_addresses=True,
     aligns_buffers=True,
+    cycles_without_locks=True,
     repeats_in_hardware=True,
     routes_traces=True,
 )

@@ -246,9 +246,17 @@ def _pool(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, count: int,
     branches = linked.branches if linked is not None and linked.branches else ((0, fifo.element.count),)
     filled = len(fifo.init) if end == 0 else 0
     locks: tuple[tuple[str, str], ...] = ()
-    if fifo.synchronized:
+    if fifo.synchronized and not (end == 0 and _is_cycled(lowering, fifo, count)):
         locks = _lock_pairs(lowering, fifo, name, tile, len(branches), (count - filled) * amount, filled * amount)
     return _Pool(buffers=buffers, locks=locks, branches=branches, amount=amount)
+
+
+def _is_cycled(lowering: FifoLowering, fifo: Fifo, count: int) -> bool:
+    """Whether the source sends its initial values round and round: nobody fills its objects again, and since May 2026
+    no lock asks whether somebody has (found_later.md 4)."""
+    rounds = fifo.iter_count or 1
+    alone = all(name != fifo.name for name, _ in lowering.links)
+    return lowering.version.cycles_without_locks and rounds > 1 and alone and len(fifo.init) == count
 
 
 def _home(lowering: FifoLowering, tile: Tile, nbytes: int) -> Tile:
