@@ -414,8 +414,21 @@ def test_two_cores_on_one_tile_are_refused():
     assert "where: d.mlir:7:5" in refusal(device("    %tile = aie.tile(0, 2)", *lines))
 
 
-def test_one_tile_declared_twice_is_refused():
-    assert "where: d.mlir:4:5" in refusal(device("    %a = aie.tile(0, 2)", "    %b = aie.tile(0, 2)"))
+def test_one_tile_declared_twice_is_one_tile():
+    core = ["    %core = aie.core(%b) {", "      aie.end", "    }"]
+    design = read_design(device("    %a = aie.tile(0, 2)", "    %b = aie.tile(0, 2)", *core), "d.mlir")
+    assert [tile.at for tile in design.tiles] == [(0, 2)]
+    assert design.cores[0].tile is design.tiles[0]
+
+
+def test_one_tile_declared_twice_with_other_attributes_is_refused():
+    other = '    %b = aie.tile(0, 2) {allocation_scheme = "basic-sequential"}'
+    assert refusal(device("    %a = aie.tile(0, 2)", other)) == (
+        "error: there are two aie.tile at (0, 2)\n"
+        "  where: d.mlir:4:5\n"
+        "  why:   first at d.mlir:3:5\n"
+        "  fix:   keep one of them"
+    )
 
 
 def test_a_function_with_a_body_is_refused():

@@ -252,6 +252,11 @@ class _Reader:
             refuse(op, "a shim tile has no allocation scheme", "remove it", "it has no memory")
         if scheme not in (None, *TILE_SCHEMES):
             refuse(op, f"there is no allocation scheme {scheme!r}", f"write one of {', '.join(TILE_SCHEMES)}")
+        header = packet(op, "controller_id")
+        controller_id = None if header is None else header.id
+        if earlier and (earlier[0].scheme, earlier[0].controller_id) == (scheme, controller_id):
+            self.tiles[op.results[0]] = earlier[0]  # canonicalisation makes one of two operations that say the same
+            return
         if self.cores:
             refuse(
                 op,
@@ -263,14 +268,13 @@ class _Reader:
         if isinstance(op, LogicalTileOp):
             self.notes.append(spelling.without_a_place(op, column, row))
         self._only_once(op, earlier, "aie.tile")
-        controller = packet(op, "controller_id")
         self.tiles[op.results[0]] = Tile(
             column=column,
             row=row,
             kind=kind,
             place=place_of(op),
             scheme=scheme,
-            controller_id=None if controller is None else controller.id,
+            controller_id=controller_id,
         )
 
     def _only_once(self, op: XdslOperation, earlier: list[Tile], what: str) -> None:
