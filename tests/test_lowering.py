@@ -397,6 +397,18 @@ def test_an_access_of_an_object_that_was_not_acquired_is_refused():
     assert "an access takes object 1 of 1 acquired ones" in refusal(fifo("in", "shim", "t2"), body)
 
 
+def test_an_access_of_another_shape_than_the_objects_is_refused():
+    view = "!aie.objectfifosubview<memref<64xi32>>"
+    body = f"%c = aie.core(%t2) {{\n%v = aie.objectfifo.acquire @in(Consume, 1) : {view}\n"
+    body += f"%e = aie.objectfifo.subview.access %v[0] : {view} -> memref<8x8xi32>\naie.end\n}}"
+    assert refusal(fifo("in", "shim", "t2"), body) == (
+        "error: an access gives memref<8x8xi32>, and the objects are memref<64xi32>\n"
+        "  where: d.mlir:15:1\n"
+        "  why:   mlir-aie puts the object in its place as it is, and refuses what is done with it then\n"
+        "  fix:   write -> memref<64xi32>, or declare the fifo with the shape that is wanted"
+    )
+
+
 def test_an_acquire_of_another_type_than_the_fifos_is_refused():
     view = "!aie.objectfifosubview<memref<64xi16>>"
     body = f"%c = aie.core(%t2) {{\n%v = aie.objectfifo.acquire @in(Consume, 1) : {view}\naie.end\n}}"

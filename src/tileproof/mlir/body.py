@@ -11,7 +11,7 @@ from xdsl.ir import Block, OpResult, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
 from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp, PutCascadeOp, TileOp, UseLockOp
-from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp
+from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp, SubviewType
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.attributes import integer, plain, refuse, type_of
 from tileproof.mlir.budget import OBJECTS
@@ -105,6 +105,8 @@ class BodyReader:
             OBJECTS.check(
                 objects, f"an {op.name} of {objects:,} objects", place_of(op), f"{verb} as many as the fifo has"
             )
+        if isinstance(op, AccessOp):
+            _check_access(op)
         blocks = tuple(
             tuple(self._number(argument) for block in region.blocks for argument in block.args)
             if len(region.blocks) == 1
@@ -131,3 +133,16 @@ class BodyReader:
 
     def _type(self, op: XdslOperation, value: SSAValue) -> Type:
         return "lock" if value in self._known_locks else type_of(op, value.type)
+
+
+def _check_access(op: AccessOp) -> None:
+    """mlir-aie puts the object itself in the place of what the access gives, which must be of its type."""
+    view, given = op.ins[0].type, op.outs[0].type
+    if isinstance(view, SubviewType) and view.element != given:
+        refuse(
+            op,
+            f"an access gives {given}, and the objects are {view.element}",
+            f"write -> {view.element}, or declare the fifo with the shape that is wanted",
+            "mlir-aie puts the object in its place as it is, and refuses what is done with it then",
+            id="TP002",
+        )
