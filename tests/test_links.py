@@ -364,3 +364,107 @@ def test_a_mem_tiles_odd_channels_have_the_upper_buffer_descriptors() -> None:
     ids = {(c.direction, c.channel): [bd.bd_id for bd in c.bds] for c in lowered.chains if c.tile.at == (0, 1)}
 
     assert ids == {("S2MM", 0): [0, 1, 2, 3], ("MM2S", 0): [4, 5], ("MM2S", 1): [24, 25]}
+
+
+PARTS = fifo("p", "%mem", "%core", 32) + fifo("q", "%mem", "%next", 32)
+REFUSED_BY_MLIR_AIE = {
+    "dimensions at a shim producer": (
+        fifo("a", "%shim dimensionsToStream [<size = 64, stride = 1>]", "%core", 64),
+        "error: @a has dimensionsToStream at shim (0, 0)\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   that end is a channel which the runtime sequence drives; no object of the fifo lies there\n"
+        "  fix:   give the transfer of the runtime sequence these sizes and strides",
+    ),
+    "dimensions at a shim consumer": (
+        fifo("a", "%core", "%shim dimensionsFromStream [<size = 64, stride = 1>]", 64),
+        "error: @a has dimensionsFromStream at shim (0, 0)\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   that end is a channel which the runtime sequence drives; no object of the fifo lies there\n"
+        "  fix:   give the transfer of the runtime sequence these sizes and strides",
+    ),
+    "initial values at a shim producer": (
+        fifo("a", "%shim", "%core", 64, init=VALUES),
+        "error: @a has initial values at shim (0, 0)\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   that end is a channel which the runtime sequence drives; no object of the fifo lies there\n"
+        "  fix:   let the host send them first",
+    ),
+    "a repeat count at a shim producer": (
+        fifo("a", "%shim", "%core", 64, more="{repeat_count = 2 : i32} "),
+        "error: @a has a repeat_count at shim (0, 0)\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   that end is a channel which the runtime sequence drives; no object of the fifo lies there\n"
+        "  fix:   give the transfer an outermost size with stride 0",
+    ),
+    "an iter count without a mem tile": (
+        fifo("a", "%core", "%next", 64, more="{iter_count = 2 : i32} "),
+        "error: @a has an iter_count, and no end on a mem tile\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   it goes from core (0, 2) to core (0, 3), and only the channels of a mem tile end after so many "
+        "rounds\n"
+        "  fix:   link it through a mem tile, or leave iter_count away",
+    ),
+    "one fifo in two links": (
+        fifo("a", "%shim", "%mem", 64)
+        + fifo("b", "%mem", "%core", 64)
+        + fifo("c", "%core", "%far", 64)
+        + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n    aie.objectfifo.link [@b] -> [@c] ([] [])\n",
+        "error: @b is in two links\n"
+        "  where: d.mlir:13:5\n"
+        "  why:   the first is at d.mlir:12:5; mlir-aie takes a fifo in one link only, be it at its other end\n"
+        "  fix:   put a fifo of its own between the two links",
+    ),
+    "two allocates of one fifo": (
+        fifo("a", "%core", "%next", 64)
+        + "    aie.objectfifo.allocate @a(%core)\n    aie.objectfifo.allocate @a(%next)\n",
+        "error: the objects of @a are allocated twice\n"
+        "  where: d.mlir:11:5\n"
+        "  why:   d.mlir:10:5 puts them on core (0, 2), and this on core (0, 3)\n"
+        "  fix:   keep one of the two",
+    ),
+    "a distribute with dimensions beyond its parts": (
+        fifo("a", "%shim", "%mem dimensionsFromStream [<size = 8, stride = 8>, <size = 8, stride = 1>]", 64)
+        + PARTS
+        + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n",
+        "error: the dimensions of @a reach beyond the parts that the link distributes\n"
+        "  where: d.mlir:12:5\n"
+        "  why:   they walk to element 63 of each part, and the shortest has 32\n"
+        "  fix:   write dimensions of one part, or give them to the other fifos of the link",
+    ),
+    "a join with dimensions beyond its parts": (
+        fifo("p", "%core", "%mem", 32)
+        + fifo("q", "%next", "%mem", 32)
+        + fifo("a", "%mem dimensionsToStream [<size = 8, stride = 8>, <size = 8, stride = 1>]", "%shim", 64)
+        + "    aie.objectfifo.link [@p, @q] -> [@a] ([0, 32] [])\n",
+        "error: the dimensions of @a reach beyond the parts that the link joins\n"
+        "  where: d.mlir:12:5\n"
+        "  why:   they walk to element 63 of each part, and the shortest has 32\n"
+        "  fix:   write dimensions of one part, or give them to the other fifos of the link",
+    ),
+    "parts that are sent differently often": (
+        fifo("a", "%shim", "%mem", 64)
+        + PARTS.replace("2 : i32)", "2 : i32) {repeat_count = 2 : i32}", 1)
+        + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n",
+        "error: the parts of a link are sent differently often\n"
+        "  where: d.mlir:12:5\n"
+        "  why:   repeat counts: @p 2, @q 1; an object is free again when all its parts were sent as often\n"
+        "  fix:   give each the same repeat_count",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "told"), REFUSED_BY_MLIR_AIE.values(), ids=REFUSED_BY_MLIR_AIE)
+def test_what_mlir_aie_refuses_of_fifos_and_links_is_refused(body: str, told: str) -> None:
+    with pytest.raises(Problem) as refused:
+        design(body, {}, "")
+
+    assert str(refused.value) == told
+
+
+def test_dimensions_that_walk_one_part_are_taken_by_a_join_and_a_distribute() -> None:
+    walk = "[<size = 4, stride = 8>, <size = 8, stride = 1>]"
+    link = "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n"
+    lowered = design(fifo("a", "%shim", f"%mem dimensionsFromStream {walk}", 64) + PARTS + link, {}, "")
+    (chain,) = [chain for chain in lowered.chains if chain.tile.kind == "mem" and chain.direction == "S2MM"]
+
+    assert [(bd.offset, bd.length, bd.sizes) for bd in chain.bds[:2]] == [(0, 32, (4, 8)), (32, 32, (4, 8))]

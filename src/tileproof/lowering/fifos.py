@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from tileproof.device_model import CORE, MAX_LOCK_VALUE, MEM, SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions, check_pad_value, check_pads
+from tileproof.lowering.fifo_rules import check_fifos
 from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.locks import FifoLock
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
@@ -64,6 +65,7 @@ def lower_fifos(
 ) -> FifoLowering:
     """Buffers, locks, chains, flows and core ends of every fifo; a `Problem` where mlir-aie would refuse."""
     lowering = FifoLowering(design, resources, version, as_silent)
+    check_fifos(design)
     lowering.links = linked_fifos(design)
     for allocate in design.allocates:
         _check_allocate(lowering, allocate)

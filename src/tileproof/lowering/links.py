@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from tileproof.device_model import CORE, MEM
 from tileproof.errors import Problem
+from tileproof.lowering.fifo_rules import check_parts
 from tileproof.mlir.design import Design, Fifo, Link, Tile
 
 _Key = tuple[str, int]
@@ -33,14 +34,6 @@ def linked_fifos(design: Design) -> dict[_Key, Linked]:
     fifos = {fifo.name: fifo for fifo in design.fifos}
     for link in design.links:
         for key, linked in _ends(link, [fifos[n] for n in link.inputs], [fifos[n] for n in link.outputs]):
-            if key in found:
-                raise Problem(
-                    f"@{key[0]} is in two links",
-                    id="TP002",
-                    where=link.place,
-                    why="an end of a fifo hands its objects on once",
-                    fix="link it once",
-                )
             found[key] = linked
     return found
 
@@ -53,6 +46,7 @@ def _ends(link: Link, inputs: list[Fifo], outputs: list[Fifo]) -> list[tuple[_Ke
     owner = _owner(link, inputs, outputs, into, out)
     size = next(f.element.count for f in (*inputs, *outputs) if f.name == owner[0])
     branches = _branches(link, size)
+    check_parts(link, inputs, outputs, branches)
     many = len(branches) > 1
 
     def linked(key: _Key, branch: int | None) -> tuple[_Key, Linked]:
