@@ -359,6 +359,18 @@ def test_what_cannot_be_is_refused_in_words(body: str, words: str) -> None:
     assert words in str(caught.value)
 
 
+def test_a_mem_tile_without_a_buffer_descriptor_left_says_how_many_its_channels_of_that_parity_have() -> None:
+    with pytest.raises(Problem) as refused:
+        design(fifo("a", "%mem", "%shim", 4, "25 : i32"), {}, "")
+
+    assert str(refused.value) == (
+        "error: tile mem (0, 1) needs more buffer descriptors than it has\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   with this one, 25 are needed, and a mem tile has 48, of which its even channels use 24, 0 to 23\n"
+        "  fix:   join fifos, lower their depth, or move one to another tile"
+    )
+
+
 def test_a_mem_tiles_odd_channels_have_the_upper_buffer_descriptors() -> None:
     lowered = design(LINKED + "    aie.objectfifo.link [@a] -> [@p, @q] ([] [0, 32])\n", {}, "")
     ids = {(c.direction, c.channel): [bd.bd_id for bd in c.bds] for c in lowered.chains if c.tile.at == (0, 1)}

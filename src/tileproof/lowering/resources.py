@@ -42,7 +42,8 @@ class Resources:
         taken, allowed = self._bds[tile.at], bds_of_channel(tile, channel)
         free = [number for number in allowed if number not in taken]
         used = len(allowed) - len(free)
-        limit(used + count, len(allowed), "buffer descriptors", tile, place)
+        whose = _of_parity(tile, channel, allowed)
+        limit(used + count, len(allowed), "buffer descriptors", tile, place, whose)
         taken.update(free[:count])
         return free[:count]
 
@@ -108,12 +109,23 @@ def bds_of_channel(tile: Tile, channel: int) -> range:
     return range(half, total) if channel % 2 else range(half)
 
 
-def limit(wanted: int, limit: int, what: str, tile: Tile, place: Place) -> None:
+def _of_parity(tile: Tile, channel: int, allowed: range) -> str:
+    """Which of the tile's buffer descriptors a channel has, where that is not all of them (found_later.md 4)."""
+    if tile.kind != MEM:
+        return ""
+    parity = "odd" if channel % 2 else "even"
+    return (
+        f"has {TILE_KINDS[MEM].bds}, of which its {parity} channels use {len(allowed)}, "
+        f"{allowed.start} to {allowed.stop - 1}"
+    )
+
+
+def limit(wanted: int, limit: int, what: str, tile: Tile, place: Place, has: str = "") -> None:
     if wanted > limit:
         raise Problem(
             f"tile {tile} needs more {what} than it has",
             where=place,
-            why=f"with this one, {wanted} are needed, and a {tile.kind} tile has {limit}",
+            why=f"with this one, {wanted} are needed, and a {tile.kind} tile {has or f'has {limit}'}",
             fix="join fifos, lower their depth, or move one to another tile",
             id="TP312",
         )
