@@ -19,6 +19,7 @@ from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie_versions import NEWEST, Version, version_named
 from tileproof.xclbin import PackageRequest, Section, Xclbin, build_xclbin, write_xclbin
+from tileproof.xclbin.description import describe, description_text, host_call
 from tileproof.xclbin.names import KIND_OF
 from tileproof.xclbin.provenance import Provenance, with_provenance
 from tileproof.xclbin.sections import (
@@ -27,6 +28,8 @@ from tileproof.xclbin.sections import (
     CdoGroup,
     Connection,
     IpData,
+    KernelArgument,
+    KernelMetadata,
     dpu_properties,
     parse_connectivity,
     parse_embedded_metadata,
@@ -109,13 +112,78 @@ def rows(*, without: int | None = None, bank: int = 0) -> list[Connection]:
     ]
 
 
-def two_kernels() -> Xclbin:
-    section = package().section("EMBEDDED_METADATA")
-    assert section is not None
-    (kernel,) = parse_embedded_metadata(section, "a.xclbin")
-    both = serialise_embedded_metadata((kernel, replace(kernel, name="OTHER")))
-    units = [IpData(name=f"{name}:MLIRAIE", properties=dpu_properties(0x901)) for name in ("MLIR_AIE", "OTHER")]
-    return with_section(with_section(package(), "EMBEDDED_METADATA", both), "IP_LAYOUT", serialise_ip_layout(units))
+def arguments(**kinds: str) -> tuple[KernelArgument, ...]:
+    """An argument for each name, `scalar` or `buffer`, in the order of their indices."""
+    return tuple(
+        KernelArgument(
+            name=name,
+            qualifier="SCALAR" if kind == "scalar" else "GLOBAL",
+            index=index,
+            size=8,
+            offset=8 * index,
+            type="uint64_t" if kind == "scalar" else "char *",
+        )
+        for index, (name, kind) in enumerate(kinds.items())
+    )
+
+
+SERVED = (0x901, 0x1010)
+
+
+def as_amd_packs() -> Xclbin:
+    """A stub without an id or a bank, a DPU kernel whose instructions come behind its buffers and whose id has more
+    bits than IP_LAYOUT keeps, and one for profiling that shares the first one's PDI."""
+    own = arguments(opcode="scalar", ifm="buffer", param="buffer", ofm="buffer", instruct="buffer", nistruct="scalar")
+    kernels = (
+        KernelMetadata(name="stub", type="", instances=("stub_1",), arguments=arguments(a="buffer", n="scalar")),
+        KernelMetadata(name="NET", kernel_id=0x1010, instances=("ONE",), arguments=own),
+        KernelMetadata(name="PROFILE", kernel_id=0x1010, instances=("ONE",), arguments=own),
+    )
+    units = (
+        IpData(name="stub:stub_1", type=1, properties=0),
+        IpData(name="NET:ONE", properties=dpu_properties(0x010)),
+        IpData(name="PROFILE:ONE", properties=dpu_properties(0x010)),
+    )
+    rows = tuple(
+        Connection(arg_index=argument.index, ip_layout_index=unit, mem_data_index=int(argument.name == "instruct"))
+        for unit in (1, 2)
+        for argument in own
+        if argument.qualifier == "GLOBAL"
+    )
+    xclbin = partition(start_columns=(1,), pdis=(replace(PDI, cdo_groups=(replace(GROUP, dpu_kernel_ids=SERVED),)),))
+    xclbin = with_section(xclbin, "EMBEDDED_METADATA", serialise_embedded_metadata(kernels))
+    xclbin = with_section(xclbin, "GROUP_CONNECTIVITY", serialise_connectivity(rows))
+    xclbin = with_section(xclbin, "CONNECTIVITY", serialise_connectivity(rows))
+    return with_section(xclbin, "IP_LAYOUT", serialise_ip_layout(units))
+
+
+def test_an_xclbin_as_amd_packs_it_is_found_good() -> None:
+    assert findings(as_amd_packs(), words()) == ()
+
+
+def test_the_call_is_to_the_kernel_for_the_npu_with_its_own_indices() -> None:
+    call = host_call(describe(write_xclbin(as_amd_packs()), "a"), "a.xclbin", {3: 64})
+
+    compile(call, "call.py", "exec")
+    assert "kernel = pyxrt.kernel(context, 'NET')" in call
+    assert "sizes = {1: 0, 2: 0, 3: 0}  # FILL IN: bytes of each buffer" in call
+    assert "pyxrt.bo.cacheable, kernel.group_id(4))" in call
+    assert "run.set_arg(0, 3)\nrun.set_arg(4, instructions)\nrun.set_arg(5, len(words))\n" in call
+
+
+def test_a_stub_is_shown_as_one() -> None:
+    lines = description_text(describe(write_xclbin(as_amd_packs()), "a")).splitlines()
+
+    assert "kernel stub:stub_1, not for the NPU: it has neither the type dpu nor an id" in lines
+    assert "kernel NET:ONE, id 0x1010" in lines
+
+
+def test_a_file_of_stubs_only_has_no_call_and_is_told_what_they_lack() -> None:
+    stub = KernelMetadata(name="stub", type="", instances=("stub_1",), arguments=arguments(a="buffer"))
+    xclbin = with_section(package(), "EMBEDDED_METADATA", serialise_embedded_metadata((stub,)))
+
+    assert host_call(describe(write_xclbin(xclbin), "a"), "a.xclbin") == ""
+    assert ("TP706", "kernel stub has no id") in {(one.id, one.what) for one in findings(xclbin)}
 
 
 def kernel_without_an_id() -> Xclbin:
@@ -157,7 +225,12 @@ BROKEN = {
         "no PDI serves kernel MLIR_AIE",
         "its id is 0x901, and the PDIs serve 0x902",
     ),
-    "one id twice": (two_kernels(), "TP706", "two kernels have one id", "MLIR_AIE and OTHER have 0x901"),
+    "one id of two PDIs": (
+        partition(pdis=(PDI, replace(PDI, uuid=OTHER_UUID))),
+        "TP706",
+        "2 PDIs serve one kernel id",
+        "it is 0x901",
+    ),
     "other IP_LAYOUT": (
         other_ip_layout(),
         "TP706",
@@ -194,11 +267,11 @@ BROKEN = {
         "the partition can begin nowhere",
         "it takes 4, and AIE_PARTITION lists no column to begin at",
     ),
-    "off the array": (
-        partition(start_columns=(0, 5)),
+    "too wide": (
+        partition(column_width=9),
         "TP708",
-        "the partition leaves the array",
-        "from column 5 on, 4 columns end at 8; the widest NPU has 8",
+        "the partition is wider than the array",
+        "it takes 9 columns, and the widest NPU has 8",
     ),
     "no PDI": (partition(pdis=()), "TP709", "the partition has no PDI", "there is nothing to load into the array"),
     "empty PDI": (
@@ -254,9 +327,14 @@ def test_instructions_for_another_npu_are_found() -> None:
 
 
 def test_a_partition_is_held_against_the_npu_that_the_instructions_are_for() -> None:
-    (found,) = findings(partition(start_columns=(1,)), words())
+    (found,) = findings(partition(column_width=5), words())
 
-    assert (found.id, found.why) == ("TP708", "from column 1 on, 4 columns end at 4; npu1 has 4")
+    assert (found.id, found.why) == ("TP708", "it takes 5 columns, and npu1 has 4")
+
+
+@pytest.mark.parametrize("start_columns", [(1,), (1, 2, 3, 4), (0, 5)])
+def test_where_a_partition_may_begin_is_the_drivers_to_say(start_columns: tuple[int, ...]) -> None:
+    assert findings(partition(start_columns=start_columns), words()) == ()
 
 
 def test_an_argument_that_the_kernel_does_not_have_is_found() -> None:

@@ -21,6 +21,7 @@ STATE_NAMES = {
 # opcode, instr and ninstr stand before the buffers: argument k of the runtime sequence is argument 3 + k.
 CALL_ARGUMENTS = ("opcode", "instr", "ninstr")
 FIRST_BUFFER = len(CALL_ARGUMENTS)
+INSTRUCTIONS = CALL_ARGUMENTS.index("instr")
 
 # The opcode of an instruction stream in transaction format (mlir-aie's host programs, xdna-driver's shim test).
 OPCODE_TRANSACTION = 3

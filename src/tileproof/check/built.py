@@ -16,13 +16,16 @@ from tileproof.insts import PatchBd, decode, npu_actions
 from tileproof.insts.actions import Action, PatchElsewhere
 from tileproof.insts.shim import PATCHED_BY_FIRMWARE
 from tileproof.xclbin import Xclbin, read_xclbin
+from tileproof.xclbin.arguments import Kernel, call_of, npu_kernels
 from tileproof.xclbin.description import Description, describe
 from tileproof.xclbin.sections import Connection, parse_connectivity, parse_ip_layout
-from tileproof.xrt import FIRST_BUFFER
+from tileproof.xrt import FIRST_BUFFER, INSTRUCTIONS
 
 # What can be known without the design; a pair's other checks need it.
 CHECKED = tuple(check for check in CHECKS if check.id >= "TP703")
 _NIL = "00000000-0000-0000-0000-000000000000"
+# IP_LAYOUT has 12 bits for a kernel's id (xclbin.h, ps_kernel); EMBEDDED_METADATA and AIE_PARTITION have all of it.
+_IP_LAYOUT_ID = 0xFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,10 @@ class _Built:
     insts: BuiltFile | None
     actions: tuple[Action, ...]
     insts_device: str | None
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        return npu_kernels(self.said.kernels)
 
     @property
     def place(self) -> Place:
@@ -84,12 +91,13 @@ def _metadata(built: _Built) -> Iterator[Diagnostic]:
 
 
 def _kernel_ids(built: _Built) -> Iterator[Diagnostic]:
-    """The id in EMBEDDED_METADATA leads to a PDI, and that in IP_LAYOUT is the same."""
-    served = [number for pdi in built.said.pdis for number in pdi.kernel_ids]
-    section = built.xclbin.section("IP_LAYOUT")
-    units = {unit.name: unit.kernel_id for unit in (parse_ip_layout(section, built.file.name) if section else ())}
-    seen: dict[int, str] = {}
-    for kernel in built.said.kernels:
+    """The id in EMBEDDED_METADATA leads to a PDI. Two kernels of one id share its PDI, which AMD's own xclbins do; but
+    of two PDIs of one id the shim only ever takes the first."""
+    served = Counter(number for pdi in built.said.pdis for number in set(pdi.kernel_ids))
+    for served_id, count in served.items():
+        if count > 1:
+            yield finding("TP706", f"{count} PDIs serve one kernel id", built.place, f"it is 0x{served_id:x}")
+    for kernel in built.kernels:
         number = kernel.kernel_id
         if number is None:
             yield finding("TP706", f"kernel {kernel.name} has no id", built.place, "its metadata gives it none")
@@ -98,21 +106,24 @@ def _kernel_ids(built: _Built) -> Iterator[Diagnostic]:
             there = ", ".join(f"0x{one:x}" for one in served) or "none"
             why = f"its id is 0x{number:x}, and the PDIs serve {there}"
             yield finding("TP706", f"no PDI serves kernel {kernel.name}", built.place, why)
-        if number in seen:
-            why = f"{seen[number]} and {kernel.name} have 0x{number:x}"
-            yield finding("TP706", "two kernels have one id", built.place, why)
-        seen[number] = kernel.name
-        for instance in kernel.instances:
-            unit = f"{kernel.name}:{instance}"
-            if units.get(unit) != number:
-                layout = f"0x{units[unit]:x}" if unit in units else "nothing"
-                why = f"EMBEDDED_METADATA has 0x{number:x} for it, and IP_LAYOUT has {layout}"
-                yield finding("TP706", f"IP_LAYOUT does not agree about {unit}", built.place, why)
+        yield from _ip_layout(built, kernel, number)
+
+
+def _ip_layout(built: _Built, kernel: Kernel, number: int) -> Iterator[Diagnostic]:
+    """It has the same id for each instance of the kernel, as far as its bits reach."""
+    section = built.xclbin.section("IP_LAYOUT")
+    units = {unit.name: unit.kernel_id for unit in (parse_ip_layout(section, built.file.name) if section else ())}
+    for instance in kernel.instances:
+        unit = f"{kernel.name}:{instance}"
+        if units.get(unit) != number & _IP_LAYOUT_ID:
+            layout = f"0x{units[unit]:x}" if unit in units else "nothing"
+            why = f"EMBEDDED_METADATA has 0x{number:x} for it, and IP_LAYOUT has {layout}"
+            yield finding("TP706", f"IP_LAYOUT does not agree about {unit}", built.place, why)
 
 
 def _connectivity(built: _Built) -> Iterator[Diagnostic]:
     """Each buffer reaches a bank that is there, and each row of the table is for an argument that is there."""
-    for kernel in built.said.kernels:
+    for kernel in built.kernels:
         for argument in kernel.arguments:
             if argument.kind != "buffer":
                 continue
@@ -137,7 +148,8 @@ def _connections(built: _Built) -> tuple[Connection, ...]:
 
 
 def _partition(built: _Built) -> Iterator[Diagnostic]:
-    """The columns lie on the array, and there is something to load."""
+    """The columns find room on the array, and there is something to load. Where they begin is the driver's to say: it
+    takes what is free, whatever AIE_PARTITION lists (aie2_ctx.c), and counts an npu1 from column 1 (npu1_regs.c)."""
     said = built.said
     if not said.columns:
         yield finding("TP708", f"{built.file.name} has no partition", built.place, "it has no columns in AIE_PARTITION")
@@ -146,11 +158,10 @@ def _partition(built: _Built) -> Iterator[Diagnostic]:
         yield finding("TP708", "the partition can begin nowhere", built.place, why)
     its = GENERATIONS.get(built.target or "")
     array = its.columns if its is not None else max(one.columns for one in GENERATIONS.values())
-    whose = "the widest NPU has" if its is None else f"{its.name} has"
-    for start in said.start_columns:
-        if start + said.columns > array:
-            why = f"from column {start} on, {said.columns} columns end at {start + said.columns - 1}; {whose} {array}"
-            yield finding("TP708", "the partition leaves the array", built.place, why)
+    if said.columns > array:
+        whose = "the widest NPU has" if its is None else f"{its.name} has"
+        why = f"it takes {said.columns} columns, and {whose} {array}"
+        yield finding("TP708", "the partition is wider than the array", built.place, why)
     if said.columns and not said.pdis:
         yield finding("TP709", "the partition has no PDI", built.place, "there is nothing to load into the array")
     for pdi in said.pdis:
@@ -175,7 +186,9 @@ def _patched(built: _Built) -> Iterator[Diagnostic]:
         return
     place = Place.of_file(built.insts.name)
     patches = [action for action in built.actions if isinstance(action, PatchBd | PatchElsewhere)]
-    taken = max((len(kernel.arguments) for kernel in built.said.kernels), default=0)
+    # How patches count arguments is known of kernels like mlir-aie's, whose buffers begin at 3.
+    alike = [kernel for kernel in built.kernels if call_of(kernel).instructions == INSTRUCTIONS]
+    taken = max((len(kernel.arguments) for kernel in alike), default=0)
     for patch in patches:
         index = patch.argument + FIRST_BUFFER
         if taken and index >= taken:

@@ -14,6 +14,7 @@ from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.design import Design, Sequence
 from tileproof.mlir_aie_versions import LOWERED_VERSIONS, Version
 from tileproof.xclbin import parse_aie_partition, read_kernels, read_xclbin
+from tileproof.xclbin.arguments import npu_kernels
 from tileproof.xclbin.provenance import check_pair, read_provenance
 from tileproof.xrt import FIRST_BUFFER
 
@@ -75,7 +76,8 @@ def other_interface(checked: Checked) -> Iterator[Diagnostic]:
     if checked.xclbin is None:
         return
     xclbin = read_xclbin(checked.xclbin.data, checked.xclbin.name)
-    buffers = max((len(k.arguments) for k in read_kernels(xclbin, checked.xclbin.name)), default=0) - FIRST_BUFFER
+    kernels = npu_kernels(read_kernels(xclbin, checked.xclbin.name))
+    buffers = max((len(kernel.arguments) for kernel in kernels), default=0) - FIRST_BUFFER
     # A lowered sequence has the argument for traces as well.
     for sequence in (checked.lowered or checked.design).sequences:
         if len(sequence.arguments) > buffers:

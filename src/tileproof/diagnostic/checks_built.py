@@ -91,9 +91,10 @@ BUILT = (
         id="TP706",
         name="kernel-id",
         severity="error",
-        sentence="A kernel's id leads to no PDI, is another kernel's, or is not that of IP_LAYOUT.",
-        cause="By its id a kernel finds the PDI that serves it, which has a list of ids in AIE_PARTITION. Without one "
-        "the shim says `No valid DPU kernel found in xclbin`.",
+        sentence="A kernel's id leads to no PDI, to two, or is not that of IP_LAYOUT.",
+        cause="By its id a kernel finds the PDI that serves it, which has a list of ids in AIE_PARTITION; of two the "
+        "shim takes the first. Without one it says `No valid DPU kernel found in xclbin`. Two kernels may share an id, "
+        "and the PDI with it. Kernels of other types than dpu, such as the stubs in AMD's own files, have none.",
         fix="use one dpu_kernel_id in kernels.json and aie_partition.json, and package again",
     ),
     Entry(
@@ -111,10 +112,11 @@ BUILT = (
         id="TP708",
         name="partition-columns",
         severity="error",
-        sentence="The partition takes no columns, begins nowhere, or leaves the array.",
-        cause="An npu1 has 4 columns, an npu2 8. aiecc of v1.1 listed column 4 for parts of npu1, and no column at all "
-        "for npu2_5col to npu2_7col; it was corrected in mlir-aie#3440. For a partition wider than the array, creating "
-        "a context fails with `No space left on device`.",
+        sentence="The partition takes no columns, begins nowhere, or is wider than the array.",
+        cause="An npu1 has 4 columns, an npu2 8. aiecc of v1.1 listed no column at all for npu2_5col to npu2_7col; it "
+        "was corrected in mlir-aie#3440. For a partition wider than the array, creating a context fails with `No space "
+        "left on device`. Which columns it may begin at means little on Linux: the driver takes what is free, and "
+        "counts those of an npu1 from 1.",
         fix="`tileproof rebank --columns N`, or correct column_width and start_columns in aie_partition.json",
     ),
     Entry(

@@ -22,6 +22,8 @@ from tileproof.xclbin.sections import (
 
 # What XRT's "no memory index" (-1) becomes in the 16 bank bits of a group id.
 NO_BANK = 0xFFFF
+# The type that EMBEDDED_METADATA gives a kernel that runs on an NPU.
+DPU = "dpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,45 @@ class Kernel:
     instances: tuple[str, ...]
     kernel_id: int | None
     arguments: tuple[Argument, ...]
+    type: str = DPU
+
+    @property
+    def is_for_npu(self) -> bool:
+        """AMD's own xclbins begin with stubs for other hardware (`vadd`), which have neither the type nor an id
+        (found_later.md 5)."""
+        return self.type == DPU or self.kernel_id is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """At which indices a kernel takes what: None where nothing says so. mlir-aie's kernels have 0, 1, 2 and the buffers
+    from 3 on; AMD's own have the instructions behind four buffers."""
+
+    opcode: int | None
+    instructions: int | None
+    count: int | None
+    buffers: tuple[int, ...]
+
+
+def call_of(kernel: Kernel) -> Call:
+    """By names, as XRT knows no roles: `opcode`, `instr` or `instruct`, and the scalar behind the instructions."""
+    scalars = [one.index for one in kernel.arguments if one.kind == "scalar"]
+    instructions = next((one.index for one in kernel.arguments if _holds_instructions(one)), None)
+    return Call(
+        opcode=next((one.index for one in kernel.arguments if one.name == "opcode" and one.kind == "scalar"), None),
+        instructions=instructions,
+        count=None if instructions is None else next((index for index in scalars if index > instructions), None),
+        buffers=tuple(one.index for one in kernel.arguments if one.kind == "buffer" and one.index != instructions),
+    )
+
+
+def _holds_instructions(argument: Argument) -> bool:
+    return argument.kind == "buffer" and argument.name.startswith("instr")
+
+
+def npu_kernels(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
+    """Those that an NPU can run; all of them where none says that it is one, so that their mistake can be told."""
+    return tuple(kernel for kernel in kernels if kernel.is_for_npu) or kernels
 
 
 def read_kernels(xclbin: Xclbin, name: str) -> tuple[Kernel, ...]:
@@ -77,9 +118,9 @@ def read_kernels(xclbin: Xclbin, name: str) -> tuple[Kernel, ...]:
 
 
 def read_arguments(xclbin: Xclbin, name: str, kernel: str | None = None) -> tuple[Argument, ...]:
-    """The argument table of the kernel named, or of the only one there is."""
+    """The argument table of the kernel named, or of the only one for an NPU that there is."""
     kernels = read_kernels(xclbin, name)
-    chosen = [k for k in kernels if kernel is None or k.name == kernel]
+    chosen = [k for k in (npu_kernels(kernels) if kernel is None else kernels) if kernel is None or k.name == kernel]
     if len(chosen) == 1:
         return chosen[0].arguments
     names = ", ".join(k.name for k in kernels) or "none"
@@ -122,6 +163,7 @@ def _kernel(
         instances=metadata.instances,
         kernel_id=metadata.kernel_id,
         arguments=tuple(arguments),
+        type=metadata.type,
     )
 
 

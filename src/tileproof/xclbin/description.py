@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tileproof.errors import Problem
-from tileproof.xclbin.arguments import Argument, Kernel, read_kernels
+from tileproof.xclbin.arguments import Argument, Call, Kernel, call_of, read_kernels
 from tileproof.xclbin.container import Section, Xclbin, read_xclbin
 from tileproof.xclbin.names import MEM_TYPES, mode_name
 from tileproof.xclbin.provenance import Provenance, read_provenance
 from tileproof.xclbin.sections import AiePartition, MemData, parse_aie_partition, parse_topology
+from tileproof.xrt import INSTRUCTIONS
 
 FIRST_SLOT = 1
 
@@ -159,7 +160,8 @@ def _kernel(kernel: Kernel) -> list[str]:
     )
     number = "" if kernel.kernel_id is None else f", id 0x{kernel.kernel_id:x}"
     head = f"  {'':>2}  {'name':<8} {'takes':<7} {'at':>5} {'size':>4}  {'bank':<10} group id in slot {FIRST_SLOT}"
-    return ["", f"kernel {names}{number}", head, *(_argument(argument) for argument in kernel.arguments)]
+    other = "" if kernel.is_for_npu else ", not for the NPU: it has neither the type dpu nor an id"
+    return ["", f"kernel {names}{number}{other}", head, *(_argument(argument) for argument in kernel.arguments)]
 
 
 def _argument(argument: Argument) -> str:
@@ -210,13 +212,16 @@ def _dump(section: Section) -> Iterator[str]:
 
 
 def host_call(described: Description, path: str, sizes: dict[int, int] | None = None) -> str:
-    """Python to paste: how pyxrt calls the first kernel. `sizes` are bytes by argument, where they are known."""
-    if not described.kernels:
+    """Python to paste: how pyxrt calls the first kernel for the NPU. `sizes` are bytes by argument, where they are
+    known; nothing where no argument is known to take the instructions."""
+    kernel = next((one for one in described.kernels if one.is_for_npu), None)
+    call = Call(opcode=None, instructions=None, count=None, buffers=()) if kernel is None else call_of(kernel)
+    if kernel is None or call.instructions is None:
         return ""
-    kernel = described.kernels[0]
-    buffers = [argument.index for argument in kernel.arguments if argument.kind == "buffer" and argument.index > 1]
-    known = {index: size for index, size in (sizes or {}).items() if index in buffers}
-    chosen = known or dict.fromkeys(buffers[:2], 0)
+    # Instructions count arguments from mlir-aie's first buffer on; of other tables nobody says how.
+    fits = call.instructions == INSTRUCTIONS
+    known = {index: size for index, size in (sizes or {}).items() if index in call.buffers and fits}
+    chosen = known or dict.fromkeys(call.buffers[:2] if fits else call.buffers, 0)
     comment = (
         "bytes of each buffer, by kernel argument" if known else "FILL IN: bytes of each buffer, by kernel argument"
     )
@@ -235,7 +240,7 @@ context = pyxrt.hw_context(device, xclbin.get_uuid())
 kernel = pyxrt.kernel(context, {kernel.name!r})
 
 words = np.fromfile("insts.bin", dtype=np.uint32)
-instructions = pyxrt.bo(device, words.nbytes, pyxrt.bo.cacheable, kernel.group_id(1))
+instructions = pyxrt.bo(device, words.nbytes, pyxrt.bo.cacheable, kernel.group_id({call.instructions}))
 instructions.write(words.tobytes(), 0)
 instructions.sync(TO_DEVICE)
 buffers = {{k: pyxrt.bo(device, size, pyxrt.bo.host_only, kernel.group_id(k)) for k, size in sizes.items()}}
@@ -243,9 +248,7 @@ for buffer in buffers.values():  # write the inputs first
     buffer.sync(TO_DEVICE)
 
 run = pyxrt.run(kernel)  # kernel(...) would swallow a wrong argument; set_arg raises
-run.set_arg(0, 3)
-run.set_arg(1, instructions)
-run.set_arg(2, len(words))
+{_settings(call)}
 for k, buffer in buffers.items():
     run.set_arg(k, buffer)
 run.start()
@@ -256,3 +259,9 @@ for k, buffer in buffers.items():
     buffer.sync(FROM_DEVICE)
     outputs[k] = np.frombuffer(buffer.read(sizes[k], 0), dtype=np.uint8)
 """
+
+
+def _settings(call: Call) -> str:
+    """3 is the opcode of a transaction, which insts.bin is."""
+    values = ((call.opcode, "3"), (call.instructions, "instructions"), (call.count, "len(words)"))
+    return "\n".join(f"run.set_arg({index}, {value})" for index, value in values if index is not None)
