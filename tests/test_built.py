@@ -374,6 +374,11 @@ def test_check_takes_an_xclbin_and_its_instructions(tmp_path: Path, capsys: pyte
     assert main(["check", str(xclbin), "--insts", str(insts)]) == 0
     assert capsys.readouterr().out == f"{xclbin}: nothing found by 10 checks\n"
 
+    text = tmp_path / "insts.txt"
+    text.write_text("\n".join(words()[at : at + 4][::-1].hex() for at in range(0, len(words()), 4)))
+    assert main(["check", str(xclbin), "--insts", str(text)]) == 0
+    capsys.readouterr()
+
     insts.write_bytes(words(6))
     assert main(["check", str(xclbin), "--insts", str(insts), "--sarif"]) == 1
     (result,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]

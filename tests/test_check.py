@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tileproof.diagnostic.catalogue import CATALOGUE
 from tileproof.diagnostic.checks import CHECKS, GROUPS
 from tileproof.diagnostic.entry import Example
 from tileproof.errors import Problem
+from tileproof.insts import SHORT, decode, encode
 from tileproof.report.findings import as_text, catalogue_as_markdown
 from tileproof.report.sarif import as_sarif
 
@@ -479,6 +480,15 @@ def test_instructions_of_another_design_are_found_at_the_word_that_differs(built
         "it has 75 words, and the design gives 75; word 43 is 0001d020 and should be 0001d040, "
         "in the operation of word 41, which writes a BD"
     )
+
+
+def test_instructions_of_version_1_0_are_held_against_the_design_by_what_they_do(built: Built) -> None:
+    short = replace(decode(built.insts.data, "insts.bin"), version=SHORT)
+    same = BuiltFile("insts.bin", encode(short))
+    other = BuiltFile("insts.bin", encode(replace(short, operations=short.operations[:-1])))
+
+    assert "TP701" not in ids(built.findings(insts=same))
+    assert "TP701" in ids(built.findings(insts=other))
 
 
 def test_an_xclbin_of_fewer_buffers_or_columns_is_found(built: Built) -> None:

@@ -454,6 +454,11 @@ def test_a_given_pair_is_verified_without_building(run: Run, tmp_path: Path) -> 
     assert code == 0
     assert pair["digest"][:12] in out
 
+    data = Path(pair["insts"]).read_bytes()
+    text = tmp_path / "insts.txt"
+    text.write_text("".join(f"{int.from_bytes(data[at : at + 4], 'little'):08X}\n" for at in range(0, len(data), 4)))
+    assert run(*arguments[:-1], str(text))[0] == 0
+
 
 def test_instructions_of_another_build_are_refused(run: Run, tmp_path: Path) -> None:
     kernels = write_kernel(tmp_path)

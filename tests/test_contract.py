@@ -294,6 +294,34 @@ def test_the_host_call_is_python_and_has_the_sizes_of_the_instructions(
     assert "sizes = {3: 800, 4: 80}" in call
 
 
+def as_text(data: bytes) -> str:
+    """insts.txt of an insts.bin."""
+    return "".join(f"{word:08X}\n" for word in struct.unpack(f"<{len(data) // 4}I", data))
+
+
+def test_instructions_as_text_are_shown_as_those_in_binary_whatever_their_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "insts.bin").write_bytes(words())
+    (tmp_path / "insts.txt").write_text(as_text(words()))
+    (tmp_path / "sequence").write_bytes(words())
+    shown = []
+    for name in ("insts.bin", "insts.txt", "sequence"):
+        assert main(["inspect", str(tmp_path / name)]) == 0
+        shown.append(capsys.readouterr().out.removeprefix(name))
+
+    assert shown[0] == shown[1] == shown[2]
+    assert main(["diff", str(tmp_path / "insts.bin"), str(tmp_path / "insts.txt")]) == 0
+
+
+def test_the_host_call_takes_sizes_from_a_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.xclbin").write_bytes(package())
+    (tmp_path / "insts.txt").write_text(as_text(words()))
+
+    assert main(["inspect", str(tmp_path / "a.xclbin"), "--insts", str(tmp_path / "insts.txt"), "--json"]) == 0
+    assert "sizes = {3: 800, 4: 80}" in json.loads(capsys.readouterr().out)["host_call"]
+
+
 def test_without_instructions_the_host_call_says_what_is_to_be_filled_in() -> None:
     assert "sizes = {3: 0, 4: 0}  # FILL IN: bytes of each buffer" in host_call(describe(package(), "a"), "a.xclbin")
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tileproof.errors import Problem
 from tileproof.insts import (
+    SHORT,
     BlockWrite,
     DdrPatch,
     InstructionStream,
@@ -34,6 +35,7 @@ from tileproof.insts import (
     Verbatim,
     Wait,
     Write,
+    binary_words,
     decode,
     encode,
     npu_actions,
@@ -589,6 +591,7 @@ def refusal(data: bytes) -> Problem:
         (b"xclbin2\0" + bytes(60), "an xclbin"),
         (b"06030100\n00000104\n00000008\n0000012C\n", "a hexadecimal word a line"),
         (b"<html>not here</html>", "it is text, beginning with '<html>"),
+        (struct.pack("<4I", 0x11, 0x01000405, 0x01000100, 0x0B590100), "what mlir-aie wrote until June 2024"),
     ],
 )
 def test_what_is_no_stream_is_named_for_what_it_looks_like(data, why):
@@ -612,7 +615,8 @@ def cut_behind(word: int) -> bytes:
 @pytest.mark.parametrize(
     ("data", "where", "why"),
     [
-        (changed(0, 0x06030001), 0, "transaction version 1.0, and mlir-aie writes 0.1"),
+        (changed(0, 0x06030002), 0, "transaction version 2.0, and mlir-aie writes 0.1, or once 1.0"),
+        (changed(0, 0x06030001), 4, "blockwrite takes 29,704 words, and 71 are left"),
         (changed(1, 0x00010104), 1, "the upper half of the word is unused, and it is 0x00010104"),
         (changed(2, 9), 2, "announces 9 operations, and 8 follow"),
         (changed(3, 304), 3, "declares 304 bytes, and the file has 300"),
@@ -630,6 +634,88 @@ def test_a_damaged_stream_is_refused_at_the_word(data, where, why):
 
     assert problem.where == f"insts.bin, word {where} (byte {4 * where})"
     assert why in problem.why
+
+
+# Version 1.0, which has the same operations without the zeros. Written by hand from mlir-aie#1676.
+SHORT_TEXT = """\
+06030001
+00000105
+00000006
+0000007C
+00000001
+0001D000
+00000014
+00000040
+00000000
+00000081
+00000018
+0001D004
+00000001
+00000010
+00000000
+00000003
+0001D210
+00000F00
+00001F00
+00000000
+0001D214
+80000000
+00000080
+00000010
+00000000
+01010100
+00000000
+00000500
+FFFFFFFF
+00000006
+00000000
+"""
+
+
+def short_stream() -> str:
+    """The text, its count and size put right, without the last two words."""
+    words = SHORT_TEXT.split()[:-2]
+    words[3] = f"{4 * len(words):08X}"
+    return "\n".join(words) + "\n"
+
+
+def test_version_1_0_is_read_and_written_word_for_word():
+    data = binary_words(short_stream().encode())
+    stream = decode(data, "insts.txt")
+
+    assert (stream.version, stream.device, stream.columns) == (SHORT, "npu1", 5)
+    assert stream.operations == (
+        BlockWrite(address=0x1D000, words=(0x40, 0)),
+        DdrPatch(address=0x1D004, argument=1, byte_offset=16),
+        MaskWrite(address=0x1D210, value=0xF00, mask=0x1F00),
+        Write(address=0x1D214, value=0x80000000),
+        Sync(column=0, row=0, direction="S2MM", channel=1),
+        Write(address=0x500, value=0xFFFFFFFF),
+    )
+    assert encode(stream) == data
+
+
+@pytest.mark.parametrize("operations", [mel_operations()], ids=["mel"])
+def test_both_versions_do_the_same(operations):
+    long = stream_for("npu1", operations)
+    short = decode(encode(replace(long, version=SHORT)), "insts.bin")
+
+    assert [replace(one, word=0) for one in npu_actions(short)] == [replace(one, word=0) for one in npu_actions(long)]
+    assert npu_actions(short)[-1].word == len(encode(short)) // 4 - 4
+
+
+def test_the_words_of_a_text_are_those_of_the_binary():
+    data = encode(stream_for("npu1", mel_operations()))
+    words = struct.unpack(f"<{len(data) // 4}I", data)
+
+    for text in ("\n".join(f"{word:08X}" for word in words), "".join(f"0x{word:08x}\r\n" for word in words)):
+        assert binary_words(text.encode()) == data
+    assert binary_words(data) == data
+
+
+@pytest.mark.parametrize("text", [b"", b"06030100", b"06030100 00000104 123456789 00000010", b"0x 0x 0x 0x"])
+def test_what_is_no_text_of_words_is_left_as_it_is(text):
+    assert binary_words(text) == text
 
 
 def test_an_operation_of_nothing_but_its_size_is_kept():

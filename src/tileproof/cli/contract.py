@@ -114,11 +114,22 @@ def inspect_built(arguments: argparse.Namespace) -> int:
     data = bytes_of(path)
     if _is_xclbin(path, data):
         return _inspect_xclbin(arguments, path, data)
+    from tileproof.insts import binary_words
     from tileproof.insts.listing import list_instructions, listing_text
 
-    listing = list_instructions(data, path.name)
+    listing = list_instructions(binary_words(data), path.name)
     answer(_json(asdict(listing)) if arguments.json else listing_text(listing, path.name).rstrip("\n"))
     return 0
+
+
+def is_built(path: Path) -> bool:
+    """What a tool wrote in binary, or its words as text, whatever its name; not a design, and not a kernel's name."""
+    from tileproof.insts.hexadecimal import is_hexadecimal
+
+    if path.suffix == ".mlir" or not path.is_file():
+        return False
+    data = bytes_of(path)
+    return b"\0" in data or is_hexadecimal(data)
 
 
 def _is_xclbin(path: Path, data: bytes) -> bool:
@@ -143,10 +154,11 @@ def _inspect_xclbin(arguments: argparse.Namespace, path: Path, data: bytes) -> i
 
 def _sizes(insts: Path) -> dict[int, int]:
     """Bytes of each kernel argument that the instructions reach."""
+    from tileproof.insts import binary_words
     from tileproof.insts.listing import list_instructions
 
     sizes: dict[int, int] = {}
-    for moved in list_instructions(bytes_of(insts), insts.name).moved:
+    for moved in list_instructions(binary_words(bytes_of(insts)), insts.name).moved:
         sizes[moved.argument] = max(sizes.get(moved.argument, 0), moved.end)
     return sizes
 
@@ -174,7 +186,7 @@ def _diff(arguments: argparse.Namespace) -> int:
             "an xclbin and instructions have nothing to compare",
             id="nothing-to-compare",
             where=f"{arguments.before} and {arguments.after}",
-            fix="name two xclbins, or two insts.bin",
+            fix="name two xclbins, or two insts.bin or insts.txt",
         )
     names = told_apart(arguments.before, arguments.after)
     if xclbins[0]:
@@ -183,9 +195,10 @@ def _diff(arguments: argparse.Namespace) -> int:
         comparison = compare(before, after, *names)
         answer(_json(asdict(comparison)) if arguments.json else comparison_text(comparison).rstrip("\n"))
         return EXIT_KERNEL_WRONG if comparison.differences else 0
+    from tileproof.insts import binary_words
     from tileproof.insts.difference import compare_instructions, instructions_text
 
-    instructions = compare_instructions(before, after, *names)
+    instructions = compare_instructions(binary_words(before), binary_words(after), *names)
     answer(_json(asdict(instructions)) if arguments.json else instructions_text(instructions).rstrip("\n"))
     return EXIT_KERNEL_WRONG if instructions.differs else 0
 

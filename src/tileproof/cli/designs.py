@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileproof.cli.contract import inspect_built
+from tileproof.cli.contract import inspect_built, is_built
 from tileproof.cli.shared import (
     add_command,
     answer,
@@ -178,6 +178,10 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Diagnostic, ...], in
     from tileproof.diagnostic.checks import CHECKS
 
     built = {key: _built(path) for key in ("xclbin", "insts") if (path := getattr(arguments, key)) is not None}
+    if "insts" in built:
+        from tileproof.insts import binary_words
+
+        built["insts"] = replace(built["insts"], data=binary_words(built["insts"].data))
     if arguments.subject is not None and arguments.subject.endswith(".xclbin"):
         for option in ("tile_code", "xclbin"):
             if getattr(arguments, option):
@@ -228,7 +232,7 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
             id="no-subject",
             fix="name a kernel, a FILE.mlir or a FILE.xclbin; --list prints the checks",
         )
-    if arguments.subject.endswith(".bin"):
+    if arguments.subject.endswith((".bin", ".txt")):
         raise Problem(
             "instructions are checked with what they are to run with",
             id="missing-option",
@@ -326,9 +330,11 @@ def _text_of(path: Path) -> str:
 
 
 def _add_inspect(commands: Commands) -> None:
-    text = "show a design, an xclbin or an insts.bin: who feeds whom, what a host sees, what is moved"
+    text = "show a design, an xclbin, its instructions or a PDI: who feeds whom, what a host sees, what is moved"
     parser = add_command(commands, "inspect", _inspect, text)
-    parser.add_argument("subject", metavar="KERNEL|FILE.mlir|FILE.xclbin|FILE.bin")
+    parser.add_argument(
+        "subject", metavar="KERNEL|FILE", help="a FILE.mlir, or what was built, told apart by what is in it"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--lowered", action="store_true", help="buffers with addresses, locks, DMA chains, circuits")
     what.add_argument("--print", action="store_true", help="the design itself, in the spelling of --mlir-aie")
@@ -346,7 +352,7 @@ def _add_inspect(commands: Commands) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    if arguments.subject.endswith((".xclbin", ".bin")):
+    if arguments.subject.endswith((".xclbin", ".bin")) or is_built(Path(arguments.subject)):
         return inspect_built(arguments)
     if arguments.section is not None or arguments.insts is not None:
         raise Problem(

@@ -13,6 +13,7 @@ import numpy as np
 from tileproof.device import EMULATOR, OpenDevice
 from tileproof.diagnostic import Diagnostic
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
+from tileproof.insts import binary_words
 from tileproof.xclbin import Argument, Xclbin, read_kernels, read_xclbin
 from tileproof.xclbin.provenance import Provenance, check_pair, read_provenance
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, OPCODE_TRANSACTION, state_name
@@ -67,7 +68,7 @@ class LoadedKernel:
         # The emulator has a watchdog that says what it ended; XRT's own wait would be for ever.
         self._timeout_ms = None if device.name == EMULATOR else max(1, round(1000 * timeout_s))
         self._name, self.arguments, self.provenance = _metadata(xclbin)
-        words = bytes_of(insts)
+        words = binary_words(bytes_of(insts))
         if self.provenance is not None:
             check_pair(self.provenance, words, xclbin.name, insts.name)
         self._refuse_other_arguments(xclbin, len(sizes))

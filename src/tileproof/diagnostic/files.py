@@ -25,8 +25,8 @@ FILES = (
         "not-instructions",
         "A file is not an instruction stream.",
         "name the insts.bin that the build wrote; `tileproof build` says where it is",
-        "An instruction stream begins with a header of four words that counts its bytes. A listing in text, an ELF and "
-        "an xclbin are something else.",
+        "An instruction stream begins with a header of four words that counts its bytes, in binary or as text with a "
+        "hexadecimal word a line. An ELF, an xclbin and what mlir-aie wrote until June 2024 are something else.",
     ),
     _file(
         "unknown-operation",

@@ -1,6 +1,7 @@
 """The NPU's instruction stream, read and written.
 
-`model` has the values, `codec` the words, `shim` what one transfer becomes, `actions` what a stream does.
+`model` has the values, `codec` the words, `hexadecimal` their text, `shim` what one transfer becomes, `actions` what a
+stream does.
 """
 
 from tileproof.insts.actions import (
@@ -16,7 +17,10 @@ from tileproof.insts.actions import (
     npu_actions,
 )
 from tileproof.insts.codec import decode, encode, operation_words
+from tileproof.insts.hexadecimal import binary_words
 from tileproof.insts.model import (
+    LONG,
+    SHORT,
     BlockWrite,
     DdrPatch,
     Direction,
@@ -47,7 +51,9 @@ from tileproof.insts.shim import (
 )
 
 __all__ = [
+    "LONG",
     "SHIM_CONTROLLER_ID",
+    "SHORT",
     "Action",
     "BlockWrite",
     "DdrPatch",
@@ -71,6 +77,7 @@ __all__ = [
     "Wait",
     "Write",
     "bd_at",
+    "binary_words",
     "decode",
     "decode_queue_push",
     "encode",

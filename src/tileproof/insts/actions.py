@@ -148,7 +148,7 @@ def npu_actions(stream: InstructionStream) -> tuple[Action, ...]:
     word = HEADER_WORDS
     for operation in stream.operations:
         actions.extend(_actions_of(operation, word))
-        word += len(operation_words(operation))
+        word += len(operation_words(operation, stream.version))
     return tuple(actions)
 
 

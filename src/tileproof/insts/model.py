@@ -13,6 +13,9 @@ from tileproof.device_model import GENERATIONS, GenerationName
 
 Direction = Literal["S2MM", "MM2S"]
 
+# The two forms of a transaction's words, by the version in its header (mlir-aie#1676, #2152).
+LONG, SHORT = (0, 1), (1, 0)
+
 COLUMN_SHIFT, ROW_SHIFT = 25, 20
 OFFSET_MASK = (1 << ROW_SHIFT) - 1
 
@@ -97,14 +100,15 @@ Operation = Write | BlockWrite | MaskWrite | Sync | DdrPatch | Verbatim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstructionStream:
-    """The header's fields and the operations. `columns` and `rows` are the device's, not the design's."""
+    """The header's fields and the operations. `columns` and `rows` are the device's, not the design's. `version` is the
+    form of its words: 0.1, or 1.0 as mlir-aie wrote it from August 2024 to March 2025."""
 
     operations: tuple[Operation, ...]
     generation: int
     columns: int
     rows: int = 6
     mem_tile_rows: int = 1
-    version: tuple[int, int] = (0, 1)
+    version: tuple[int, int] = LONG
 
     @property
     def device(self) -> str:

@@ -17,6 +17,7 @@ from tileproof import __version__
 from tileproof.build.prepare import Rendered, render_kernel
 from tileproof.device import NPU
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
+from tileproof.insts import binary_words
 from tileproof.kernel.spec import Case
 from tileproof.sandbox.untrusted import refuse_untrusted
 from tileproof.verify.bench import unjudged
@@ -142,7 +143,7 @@ def _parcel(rendered: Rendered, request: VerifyRequest, source: Source, say: Cal
 def _pair_of(source: Source) -> tuple[bytes, bytes]:
     assert source.pair is not None  # a recording is not sent anywhere
     xclbin, insts = source.pair.paths
-    return bytes_of(xclbin), bytes_of(insts)
+    return bytes_of(xclbin), binary_words(bytes_of(insts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from tileproof import __version__
 from tileproof.build.prepare import Rendered, build_kernel
 from tileproof.device import EMULATOR, NPU, RECORDED, open_device
 from tileproof.errors import EXIT_NOT_HERE, Problem, bytes_of
-from tileproof.insts import decode
+from tileproof.insts import binary_words, decode
 from tileproof.verify.request import VerifyRequest
 from tileproof.xclbin import Xclbin, read_xclbin
 from tileproof.xclbin.provenance import Provenance, read_provenance
@@ -57,7 +57,7 @@ def find_source(rendered: Rendered, request: VerifyRequest, say: Callable[[str],
     xclbin, insts, warnings = _given_pair(request) or _built_pair(rendered, request, say)
     build_s = time.perf_counter() - started
     # Read once: its turn may come in hours, and another build may lie there by then.
-    data, words = bytes_of(xclbin), bytes_of(insts)
+    data, words = bytes_of(xclbin), binary_words(bytes_of(insts))
     container = read_xclbin(data, xclbin.name)
     provenance = read_provenance(container)
     _refuse_another(rendered.spec.variant(request.build.target), provenance, xclbin)
