@@ -162,7 +162,10 @@ class _Reader:
         self.device = device_named(string(self.op, "device"), where=place_of(self.op))
         operations = list(_operations(self.op))
         self.logical = place_logical_tiles(self.device, operations)
-        self.written = {text.data for op in operations if isinstance(text := op.attributes.get("sym_name"), StringAttr)}
+        self.written = {
+            text.data for op in self.op.walk() if isinstance(text := op.attributes.get("sym_name"), StringAttr)
+        }
+        self.bodies = {op.sym_name.data: op for op in operations if isinstance(op, FuncOp) and op.body.blocks}
         for op in operations:
             read = _READ.get(type(op))
             if read is None:
@@ -472,9 +475,18 @@ class _Reader:
         kind = "mem" if isinstance(op, MemTileDmaOp) else "core"
         if tile.kind != kind:
             refuse(op, f"{op.name} cannot be on {tile}", f"it is the DMA of a {kind} tile", id="TP605")
+        self._declared_inside(op)
         reader = DmaReader({value: buffer.name for value, buffer in self.buffers.items()}, self.locks)
         self.programs += reader.programs(op, tile)
         self.notes += reader.notes
+
+    def _declared_inside(self, op: XdslOperation) -> None:
+        """Buffers and locks that stand in a DMA program are the device's, like those beside it."""
+        for inner in op.walk():
+            if isinstance(inner, BufferOp):
+                self._buffer(inner)
+            elif isinstance(inner, LockOp):
+                self._lock(inner)
 
     def _sequence(self, op: XdslOperation) -> None:
         if isinstance(op, OldSequenceOp):
