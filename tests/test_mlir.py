@@ -431,10 +431,10 @@ def test_one_tile_declared_twice_with_other_attributes_is_refused():
     )
 
 
-def test_a_function_with_a_body_is_refused():
-    assert refusal(device("    func.func private @work() {", "      func.return", "    }")) == (
-        "error: function @work has a body\n  where: d.mlir:3:5\n  fix:   declare it, and write it in the tile code"
-    )
+def test_a_function_with_a_body_is_no_tile_function():
+    design = read_design(device("    func.func private @work() {", "      func.return", "    }"), "d.mlir")
+
+    assert design.functions == ()
 
 
 @pytest.mark.parametrize("type_", ["i8", "i16", "i32", "i64", "bf16", "f32"])

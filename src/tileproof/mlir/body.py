@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeGuard
 
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, OpResult, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
@@ -22,6 +23,7 @@ from tileproof.mlir.program import Access, Body, Kept, Label, Operation
 from tileproof.mlir.values import Type
 
 _IN_CORES = (EndOp, UseLockOp, EventOp, GetCascadeOp, PutCascadeOp, AcquireOp, ReleaseOp, AccessOp)
+_NOT_IN_FUNCTIONS = (EndOp, UseLockOp, AcquireOp, ReleaseOp, AccessOp)
 _NOT_IN_CORES: tuple[type[XdslOperation], ...] = (
     *(op for op in Aie.operations if op not in _IN_CORES),
     *Aiex.operations,
@@ -29,21 +31,31 @@ _NOT_IN_CORES: tuple[type[XdslOperation], ...] = (
 )
 
 
-class _View:
-    """Stands for the subview that the text has no name for."""
-
-
 def _gives_objects(op: XdslOperation) -> TypeGuard[AcquireOp]:
     return isinstance(op, AcquireOp) and op.gives_objects()
 
 
-class BodyReader:
-    """Numbers the values of one core's body. `buffers` and `locks` say which of them stand for something outside."""
+def _values_of(op: XdslOperation) -> Iterator[SSAValue]:
+    for inner in op.walk():
+        yield from inner.results
+        yield from (argument for region in inner.regions for block in region.blocks for argument in block.args)
 
-    def __init__(self, buffers: dict[SSAValue, Buffer], locks: dict[SSAValue, Lock]) -> None:
+
+class BodyReader:
+    """Numbers the values of one core's body. `buffers` and `locks` say which of them stand for something outside.
+
+    `functions` are those that the design itself has a body for; the body stands where one is called.
+    """
+
+    def __init__(
+        self, buffers: dict[SSAValue, Buffer], locks: dict[SSAValue, Lock], functions: Mapping[str, FuncOp]
+    ) -> None:
         self._known_buffers = buffers
         self._known_locks = locks
-        self._numbers: dict[SSAValue | _View, int] = {}
+        self._functions = functions
+        self._called: list[str] = []  # from the core inward
+        self._numbers: dict[SSAValue, int] = {}
+        self._next = 0
         self.buffers: dict[int, str] = {}
         self.locks: dict[int, str] = {}
 
@@ -58,8 +70,7 @@ class BodyReader:
         position = 0
         for block in blocks:
             starts[block] = position
-            # An acquire that gives n objects is written as n + 1 operations.
-            position += 1 + sum(1 + (len(op.outs) if _gives_objects(op) else 0) for op in block.ops)
+            position += 1 + sum(self._length(op) for op in block.ops)
         for block in blocks:
             first = next(iter(block.ops), None)
             if first is None:
@@ -73,9 +84,48 @@ class BodyReader:
             for op in block.ops:
                 yield from self._written(op, starts)
 
+    def _length(self, op: XdslOperation) -> int:
+        """How many operations it is written as: an acquire that gives n objects as n + 1, a call as what it calls."""
+        function = self._function_of(op)
+        if function is None:
+            return 1 + (len(op.outs) if _gives_objects(op) else 0)
+        with self._inside(op, function):
+            return sum(self._length(inner) for inner in function.body.block.ops if not isinstance(inner, ReturnOp))
+
+    def _function_of(self, op: XdslOperation) -> FuncOp | None:
+        """The function that a call is of, where the design has its body."""
+        return self._functions.get(op.callee.root_reference.data) if isinstance(op, CallOp) else None
+
+    @contextmanager
+    def _inside(self, call: XdslOperation, function: FuncOp) -> Iterator[None]:
+        name = function.sym_name.data
+        if name in self._called:
+            refuse(call, f"function @{name} calls itself", "write a loop", "its body stands where it is called")
+        if len(function.body.blocks) != 1:
+            refuse(function, f"the body of function @{name} has several blocks", "write scf.if and scf.for")
+        self._called.append(name)
+        yield
+        self._called.pop()
+
+    def _inlined(self, call: XdslOperation, function: FuncOp) -> Iterator[Operation]:
+        """The body with the call's operands in the place of its arguments, and its values numbered anew."""
+        with self._inside(call, function):
+            block = function.body.block
+            for argument, operand in zip(block.args, call.operands, strict=True):
+                self._numbers[argument] = self._number(operand)
+            for op in block.ops:
+                if not isinstance(op, ReturnOp):
+                    yield from self._written(op, {})
+                    continue
+                for result, returned in zip(call.results, op.operands, strict=True):
+                    self._numbers[result] = self._number(returned)
+        for value in _values_of(function):
+            self._numbers.pop(value, None)
+
     def _number(self, value: SSAValue) -> int:
         if value not in self._numbers:
-            number = self._numbers[value] = len(self._numbers)
+            number = self._numbers[value] = self._next
+            self._next += 1
             if value in self._known_buffers:
                 self.buffers[number] = self._known_buffers[value].name
             if value in self._known_locks:
@@ -84,14 +134,17 @@ class BodyReader:
 
     def _written(self, op: XdslOperation, starts: dict[Block, int]) -> Iterator[Operation]:
         """The operation; an acquire that gives its objects by themselves as an acquire and an access for each."""
+        function = self._function_of(op)
+        if function is not None:
+            yield from self._inlined(op, function)
+            return
         whole = self._operation(op, starts)
         if not _gives_objects(op):
             yield meant(whole)
             return
         if whole.attributes["count"] != len(op.outs):
             refuse(op, f"{whole.attributes['count']} objects and {len(op.outs)} results", "name each object")
-        view = len(self._numbers)
-        self._numbers[_View()] = view
+        view, self._next = self._next, self._next + 1  # the text has no name for it
         yield meant(replace(whole, results=(view,)))
         for index, result in enumerate(whole.results):
             yield Access(name=AccessOp.name, place=whole.place, view=view, index=index, result=result)
@@ -99,6 +152,9 @@ class BodyReader:
     def _operation(self, op: XdslOperation, starts: dict[Block, int]) -> Kept:
         if isinstance(op, _NOT_IN_CORES):
             refuse(op, f"{op.name} cannot stand in a core", "move it out, directly into the device")
+        if self._called and isinstance(op, _NOT_IN_FUNCTIONS):
+            # mlir-aie lowers fifos and locks in cores, and looks into no function.
+            refuse(op, f"{op.name} cannot stand in a function", f"move it into the core that calls @{self._called[-1]}")
         if isinstance(op, AcquireOp | ReleaseOp):
             objects = integer(op, "count")
             verb = op.name.split(".")[-1]

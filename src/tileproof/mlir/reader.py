@@ -154,6 +154,7 @@ class _Reader:
     sequences: list[Sequence] = field(default_factory=list)
     globals: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    bodies: dict[str, FuncOp] = field(init=False)
     device: Device = field(init=False)
     logical: dict[SSAValue, tuple[int, int]] = field(init=False)
     written: set[str] = field(init=False)
@@ -426,7 +427,8 @@ class _Reader:
         self._known(op, "link_with", "link_with_mode", "sym_name", "function_type", "sym_visibility")
         name = op.sym_name.data
         if op.body.blocks:
-            refuse(op, f"function @{name} has a body", "declare it, and write it in the tile code")
+            self._symbol(op, name)
+            return  # its body stands where a core calls it
         results = [str(type_of(op, type_)) for type_ in op.function_type.outputs]
         if len(results) > 1 or not _RESULTS.issuperset(results):
             mend = f"return one of {', '.join(sorted(_RESULTS))}, or write it into a buffer"
@@ -447,7 +449,7 @@ class _Reader:
         if tile.kind != "core":
             refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", id="TP605")
         self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
-        body = BodyReader(self.buffers, self.locks)
+        body = BodyReader(self.buffers, self.locks, self.bodies)
         if any(isinstance(inner, AcquireOp) and inner.gives_objects() for inner in op.walk()):
             self.notes.append(spelling.objects_by_themselves(op))
         linked, elf = optional_string(op, "link_with"), optional_string(op, "elf_file")
