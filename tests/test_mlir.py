@@ -312,6 +312,10 @@ def test_a_buffer_and_a_function_may_not_share_a_name():
     assert "error: the name @work is taken\n  where: d.mlir:5:5\n" in refusal(text)
 
 
+def test_depths_of_ends_may_have_their_type():
+    assert read_design(VALID.replace("[2, 2, 3]", "[2 : i32, 3 : i32, 4 : i32]"), "d.mlir").fifos[0].depths == (2, 3, 4)
+
+
 @pytest.mark.parametrize("depths", ["[2, 2]", "[2, 2, 2, 2]", "[2, 0, 2]", "0 : i32", "-1 : i32", "[]"])
 def test_depths_that_do_not_fit_the_ends_are_refused(depths):
     text = refusal(VALID.replace("[2, 2, 3]", depths))

@@ -102,16 +102,27 @@ def _layout(parser: Parser, keyword: str) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
 
 
 def _depth(parser: Parser) -> ArrayAttr[IntegerAttr]:
-    """`2 : i32`, or one per end: `[2, 2, 3]`."""
-    several = parser.parse_optional_comma_separated_list(parser.Delimiter.SQUARE, lambda: integer(parser))
+    """`2 : i32`, or one per end: `[2, 2, 3]`, or as mlir-aie prints it, `[2 : i32, 2 : i32, 3 : i32]`."""
+    several = parser.parse_optional_comma_separated_list(parser.Delimiter.SQUARE, lambda: _depth_of_end(parser))
     if several is not None:
         return ArrayAttr(several)
     depth = integer(parser)
     parser.parse_punctuation(":", " after the depth: write `2 : i32`")
+    _i32(parser)
+    return ArrayAttr([depth])
+
+
+def _depth_of_end(parser: Parser) -> IntegerAttr:
+    depth = integer(parser)
+    if parser.parse_optional_punctuation(":"):
+        _i32(parser)
+    return depth
+
+
+def _i32(parser: Parser) -> None:
     start = parser.pos
     if parser.parse_type() != i32:
         refuse_text(parser, start, "a depth has type i32")
-    return ArrayAttr([depth])
 
 
 def _print_end(printer: Printer, tile: SSAValue, layout: Attribute, keyword: str) -> None:
