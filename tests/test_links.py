@@ -279,6 +279,16 @@ def test_channels_may_be_pinned() -> None:
     assert [(flow.source_channel, flow.destination_channel) for flow in lowered.flows] == [(1, 1)]
 
 
+def test_a_pinned_channel_is_kept_free_for_a_later_fifo() -> None:
+    pins = "{prod_dma_channel = 0 : i32, cons_dma_channels = array<i32: 0>} "
+    lowered = design(fifo("a", "%shim", "%core", 16) + fifo("b", "%shim", "%core", 16, more=pins), {}, "")
+
+    assert {flow.fifo: (flow.source_channel, flow.destination_channel) for flow in lowered.flows} == {
+        "a": (1, 1),
+        "b": (0, 0),
+    }
+
+
 def test_a_channel_cannot_be_pinned_twice_not_even_the_first() -> None:
     pins = "{prod_dma_channel = 0 : i32} "
     body = fifo("a", "%shim", "%core", 16, more=pins) + fifo("b", "%shim", "%next", 16, more=pins)

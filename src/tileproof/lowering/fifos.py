@@ -85,18 +85,28 @@ def lower_fifos(
     # The pass inserts each fifo's buffers right behind the last tile, so a later fifo's stand before an earlier one's.
     lowering.buffers = [buffer for group in reversed(made) for buffer in group]
     moving = [fifo for fifo in design.fifos if not _shares_memory(lowering, fifo)]
-    # What lies on a neighbour mem tile needs one of the lower channels, and gets them first.
-    channels: dict[_Key, int] = {}
-    for spilled in (True, False):
-        for fifo in moving:
-            for end, tile in enumerate((fifo.producer, *fifo.consumers)):
-                if _is_spilled(lowering, fifo, tile, end) is spilled:
-                    direction, pinned = (S2MM if end else MM2S), _pinned(lowering, fifo, end)
-                    channels[fifo.name, end] = resources.channel(tile, direction, pinned, fifo.place, near=spilled)
+    channels = _channels(lowering, moving)
     for fifo in moving:
         _connect(lowering, fifo, channels)
     _check_cores(lowering)
     return lowering
+
+
+def _channels(lowering: FifoLowering, moving: list[Fifo]) -> dict[_Key, int]:
+    """The DMA channel of each end. Those that a fifo asks for are reserved before others get the first free one; what
+    lies on a neighbour mem tile needs one of the lower channels, and is served first among each."""
+    ends = [(fifo, end, tile) for fifo in moving for end, tile in enumerate((fifo.producer, *fifo.consumers))]
+    channels: dict[_Key, int] = {}
+    for is_pinned in (True, False):
+        for spilled in (True, False):
+            for fifo, end, tile in ends:
+                pinned = _pinned(lowering, fifo, end)
+                if (pinned >= 0) is is_pinned and _is_spilled(lowering, fifo, tile, end) is spilled:
+                    direction = S2MM if end else MM2S
+                    channels[fifo.name, end] = lowering.resources.channel(
+                        tile, direction, pinned, fifo.place, near=spilled
+                    )
+    return channels
 
 
 # Pools: where the objects lie, and what counts them
