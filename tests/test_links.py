@@ -272,6 +272,22 @@ def test_a_fifo_without_synchronisation_has_no_locks() -> None:
     assert [(bd.acquire, bd.release) for chain in lowered.chains for bd in chain.bds] == [(None, None)] * 2
 
 
+def test_what_does_not_fit_a_mem_tile_is_spilled_from_the_largest_objects_on() -> None:
+    """In the order of the text, the small ones would fill the mem tile beside the large ones first."""
+    body = "    %m1 = aie.tile(1, 1)\n    %m2 = aie.tile(2, 1)\n    %m3 = aie.tile(3, 1)\n"
+    body += "    %s2 = aie.tile(2, 0)\n    %s3 = aie.tile(3, 0)\n"
+    body += fifo("block", "%s3", "%m3", 131_000, "1 : i32") + fifo("small", "%side", "%m1", 65_000)
+    lowered = design(body + fifo("large", "%s2", "%m2", 100_000), {}, "")
+
+    assert {buffer.name: buffer.tile.column for buffer in lowered.buffers} == {
+        "block_cons_buff_0": 3,
+        "large_cons_buff_0": 2,
+        "large_cons_buff_1": 1,
+        "small_cons_buff_0": 0,
+        "small_cons_buff_1": 0,
+    }
+
+
 def test_channels_may_be_pinned() -> None:
     pins = "{prod_dma_channel = 1 : i32, cons_dma_channels = array<i32: 1>} "
     lowered = design(fifo("a", "%shim", "%core", 16, more=pins), {"a": 16}, "")

@@ -69,21 +69,7 @@ def lower_fifos(
     lowering.links = linked_fifos(design)
     for allocate in design.allocates:
         _check_allocate(lowering, allocate)
-    made = []
-    for fifo in design.fifos:
-        before = len(lowering.buffers)
-        _make_pools(lowering, fifo)
-        made.append(lowering.buffers[before:])
-        if (fifo.banks or fifo.addresses) and not made[-1]:
-            raise Problem(
-                f"@{fifo.name} asks for a place in memory, and has no objects of its own",
-                where=fifo.place,
-                why="both its ends are host memory, or the fifo that it is linked with holds the objects of both",
-                fix="ask on the fifo that has objects, or not at all",
-                id="TP102",
-            )
-    # The pass inserts each fifo's buffers right behind the last tile, so a later fifo's stand before an earlier one's.
-    lowering.buffers = [buffer for group in reversed(made) for buffer in group]
+    _make_all_pools(lowering)
     moving = [fifo for fifo in design.fifos if not _shares_memory(lowering, fifo)]
     channels = _channels(lowering, moving)
     for fifo in moving:
@@ -110,6 +96,28 @@ def _channels(lowering: FifoLowering, moving: list[Fifo]) -> dict[_Key, int]:
 
 
 # Pools: where the objects lie, and what counts them
+
+
+def _make_all_pools(lowering: FifoLowering) -> None:
+    """Those of large objects first, so that they find room on a mem tile or beside it; what is made stands in the order
+    of mlir-aie all the same."""
+    buffers: dict[str, list[Buffer]] = {}
+    locks: dict[str, list[FifoLock]] = {}
+    for fifo in sorted(lowering.design.fifos, key=lambda fifo: -fifo.element.nbytes):
+        before, locks_before = len(lowering.buffers), len(lowering.locks)
+        _make_pools(lowering, fifo)
+        buffers[fifo.name], locks[fifo.name] = lowering.buffers[before:], lowering.locks[locks_before:]
+        if (fifo.banks or fifo.addresses) and not buffers[fifo.name]:
+            raise Problem(
+                f"@{fifo.name} asks for a place in memory, and has no objects of its own",
+                where=fifo.place,
+                why="both its ends are host memory, or the fifo that it is linked with holds the objects of both",
+                fix="ask on the fifo that has objects, or not at all",
+                id="TP102",
+            )
+    # The pass inserts each fifo's buffers right behind the last tile, so a later fifo's stand before an earlier one's.
+    lowering.buffers = [buffer for fifo in reversed(lowering.design.fifos) for buffer in buffers[fifo.name]]
+    lowering.locks = [lock for fifo in lowering.design.fifos for lock in locks[fifo.name]]
 
 
 def _make_pools(lowering: FifoLowering, fifo: Fifo) -> None:
