@@ -195,13 +195,13 @@ def dimensions_product(checked: Checked) -> Iterator[Diagnostic]:
                 )
     for fifo, end, _, dimensions in _layouts(checked.design):
         pads = () if end else fifo.pads
-        sizes = _padded(tuple(size for size, _ in dimensions), pads)
-        if fifo.name not in wholes and prod(sizes) != fifo.element.count:
+        sizes, element = _padded(tuple(size for size, _ in dimensions), pads), fifo.element_at(end)
+        if fifo.name not in wholes and prod(sizes) != element.count:
             yield finding(
                 "TP317",
                 f"the dimensions of @{fifo.name} do not walk its object",
                 fifo.place,
-                f"{_counted(sizes, pads)}, and {fifo.element} has {fifo.element.count:,}",
+                f"{_counted(sizes, pads)}, and {element} has {element.count:,}",
             )
 
 

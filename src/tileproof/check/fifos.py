@@ -28,20 +28,25 @@ from tileproof.mlir.design import (
     Wait,
 )
 from tileproof.mlir.program import Acquire, FifoUse, Release, walk
+from tileproof.mlir.values import MemRef
 
 
 def part_of_an_object(checked: Checked) -> Iterator[Diagnostic]:
     for sequence in checked.design.sequences:
         for name, nbytes in _moved(sequence).items():
             fifo = checked.design.fifo(name)
-            if fifo is not None and nbytes % fifo.element.nbytes:
+            if fifo is not None and nbytes % (each := _host_element(fifo).nbytes):
                 yield finding(
                     "TP401",
                     f"the sequence moves part of an object of @{name}",
                     next(move.place for move in host_moves(sequence) if move.shim == name),
-                    f"{nbytes:,} bytes are {nbytes // fifo.element.nbytes} objects of {fifo.element.nbytes:,} "
-                    f"and {nbytes % fifo.element.nbytes:,} bytes more",
+                    f"{nbytes:,} bytes are {nbytes // each} objects of {each:,} and {nbytes % each:,} bytes more",
                 )
+
+
+def _host_element(fifo: Fifo) -> MemRef:
+    """What a transfer moves objects of: those of the end that is not the host's."""
+    return fifo.element_at(1 if fifo.producer.kind == SHIM else 0)
 
 
 def unbalanced(checked: Checked) -> Iterator[Diagnostic]:
@@ -68,7 +73,7 @@ def beyond_depth(checked: Checked) -> Iterator[Diagnostic]:
                 f"{core.tile} acquires more objects of @{fifo.name} than its depth",
                 operation.place,
                 f"it acquires {operation.count}, and the depth is {depth}; "
-                f"the pool becomes {operation.count + 1} objects of {fifo.element.nbytes:,} bytes",
+                f"the pool becomes {operation.count + 1} objects of {fifo.element_of(operation.port).nbytes:,} bytes",
             )
 
 
@@ -150,10 +155,10 @@ def link_sizes(checked: Checked) -> Iterator[Diagnostic]:
 def _forward(source: Fifo, target: Fifo) -> str | None:
     if target.pads:  # each object is handed on with what is around it
         return None
-    large, small = sorted((source.element.nbytes, target.element.nbytes), reverse=True)
-    if large % small == 0:
+    before, behind = source.element_at(1).nbytes, target.element.nbytes
+    if max(before, behind) % min(before, behind) == 0:
         return None
-    return f"@{source.name} has objects of {source.element.nbytes:,} bytes, @{target.name} of {target.element.nbytes:,}"
+    return f"@{source.name} has objects of {before:,} bytes, @{target.name} of {behind:,}"
 
 
 def _parts(whole: Fifo, parts: list[Fifo], offsets: tuple[int, ...]) -> list[str | None]:
@@ -232,9 +237,11 @@ def _iterations(design: Design, core: Core, moved: Counter[str]) -> dict[str, Fr
     iterations = {}
     for name, count in per_iteration(core.body).items():
         fifo = design.fifo(name)
-        if fifo is None or not moved[name] or moved[name] % fifo.element.nbytes or fifo.repeat_count != 1:
+        if fifo is None or not moved[name] or fifo.repeat_count != 1:
             continue
-        iterations[name] = Fraction(moved[name] // fifo.element.nbytes, count)
+        each = fifo.element_at(0 if fifo.producer.at == core.tile.at else 1).nbytes
+        if moved[name] % each == 0:
+            iterations[name] = Fraction(moved[name] // each, count)
     return iterations
 
 

@@ -9,6 +9,7 @@ from tileproof.device_model import CORE, GENERATIONS, MEM, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.mlir.design import Bd, Design, Dimensions, Direction, Fifo, Tile
+from tileproof.mlir.values import MemRef
 
 # The outermost possible dimension has no size field. mlir-aie checks one limit of its own for every kind of tile, so
 # that exactly 256 slips through on a core tile, as 0.
@@ -29,7 +30,7 @@ class _Walk:
     offset: int = 0
 
 
-def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: Fifo) -> Iterator[Problem]:
+def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: MemRef) -> Iterator[Problem]:
     """What is wrong with the dimensions of one end of a fifo, whose objects are those of `pool`."""
     walk = _Walk(
         what=f"@{fifo.name}",
@@ -37,7 +38,7 @@ def check_dimensions(fifo: Fifo, tile: Tile, dimensions: Dimensions, pool: Fifo)
         tile=tile,
         dimensions=dimensions,
         nbytes=fifo.element.dtype.nbytes,
-        count=pool.element.count,
+        count=pool.count,
     )
     return _problems(walk)
 

@@ -121,11 +121,12 @@ def _make_all_pools(lowering: FifoLowering) -> None:
 
 
 def _make_pools(lowering: FifoLowering, fifo: Fifo) -> None:
-    if fifo.element.nbytes % 4:
+    uneven = next((one for one in (fifo.element, fifo.element_at(1)) if one.nbytes % 4), None)
+    if uneven is not None:
         raise Problem(
             f"an object of @{fifo.name} is not a whole number of 32-bit words",
             where=fifo.place,
-            why=f"{fifo.element} has {fifo.element.nbytes} bytes, and a DMA moves words of 4",
+            why=f"{uneven} has {uneven.nbytes} bytes, and a DMA moves words of 4",
             fix="make the object a multiple of 4 bytes",
             id="TP408",
         )
@@ -167,6 +168,8 @@ def _shares_memory(lowering: FifoLowering, fifo: Fifo) -> bool:
     """Two neighbouring cores need no DMA; with a single consumer the objects lie at one of them."""
     if len(fifo.consumers) != 1 or fifo.via_dma or fifo.to_stream or any(fifo.from_stream) or fifo.repeat_count > 1:
         return False
+    if fifo.consumer_element is not None:
+        return False  # the stream makes other objects of them
     if any(key[0] == fifo.name for key in lowering.links):
         return False
     producer, consumer = fifo.producer, fifo.consumers[0]
@@ -249,13 +252,14 @@ def _wishes(fifo: Fifo, tile: Tile, count: int) -> tuple[list[int | None], list[
 def _pool(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, count: int, amount: int, end: int = 0) -> _Pool:
     buffers = tuple(f"{name}_buff_{number}" for number in range(count))
     banks, addresses = _wishes(fifo, tile, count)
+    element = fifo.element_at(end)
     for number, buffer in enumerate(buffers):
         initial = fifo.init[number] if end == 0 and number < len(fifo.init) else ()
         lowering.buffers.append(
             Buffer(
                 name=buffer,
-                tile=_home(lowering, tile, fifo.element.nbytes),
-                type=fifo.element,
+                tile=_home(lowering, tile, element.nbytes),
+                type=element,
                 address=addresses[number],
                 bank=banks[number],
                 place=fifo.place,
@@ -263,7 +267,7 @@ def _pool(lowering: FifoLowering, fifo: Fifo, name: str, tile: Tile, count: int,
             )
         )
     linked = lowering.links.get((fifo.name, end))
-    branches = linked.branches if linked is not None and linked.branches else ((0, fifo.element.count),)
+    branches = linked.branches if linked is not None and linked.branches else ((0, element.count),)
     filled = len(fifo.init) if end == 0 else 0
     locks: tuple[tuple[str, str], ...] = ()
     if fifo.synchronized and not (end == 0 and _is_cycled(lowering, fifo, count)):
@@ -414,8 +418,9 @@ def _check_layout(
 ) -> None:
     if end == 0 and fifo.pad_value:
         check_pad_value(lowering.design, tile, MM2S, fifo.pad_value, fifo.place)
-    whole = lowering.design.fifo(_pool_of(lowering, fifo, end)[0]) or fifo
-    problems = check_dimensions(fifo, tile, dimensions, whole)
+    holder, of_end = _pool_of(lowering, fifo, end)
+    objects = (lowering.design.fifo(holder) or fifo).element_at(of_end)
+    problems = check_dimensions(fifo, tile, dimensions, objects)
     for problem in (*problems, *(check_pads(fifo, tile, length) if end == 0 else ())):
         if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
             raise problem
@@ -540,12 +545,13 @@ def _check_port(lowering: FifoLowering, core: Core, operation: FifoUse) -> None:
             where=operation.place,
             fix="acquire and release at least one",
         )
-    if isinstance(operation, Acquire) and operation.type != fifo.element:
+    element = fifo.element_of(port)
+    if isinstance(operation, Acquire) and operation.type != element:
         raise Problem(
-            f"the objects of @{name} are {fifo.element}, not {operation.type}",
+            f"the objects of @{name} are {element}, not {operation.type}",
             id="TP002",
             where=operation.place,
-            fix=f"write !aie.objectfifosubview<{fifo.element}>",
+            fix=f"write !aie.objectfifosubview<{element}>",
         )
 
 

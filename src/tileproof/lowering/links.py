@@ -44,7 +44,7 @@ def _ends(link: Link, inputs: list[Fifo], outputs: list[Fifo]) -> list[tuple[_Ke
     into = [(fifo.name, 1 + [c.at for c in fifo.consumers].index(tile.at)) for fifo in inputs]
     out = [(fifo.name, 0) for fifo in outputs]
     owner = _owner(link, inputs, outputs, into, out)
-    size = next(f.element.count for f in (*inputs, *outputs) if f.name == owner[0])
+    size = next(f.element_at(owner[1]).count for f in (*inputs, *outputs) if f.name == owner[0])
     branches = _branches(link, size)
     check_parts(link, inputs, outputs, branches)
     many = len(branches) > 1
@@ -110,7 +110,7 @@ def _owner(link: Link, inputs: list[Fifo], outputs: list[Fifo], into: list[_Key]
     """
     if len(inputs) > 1 or (len(outputs) == 1 and outputs[0].init):
         return out[0]
-    if len(outputs) > 1 or outputs[0].pads or inputs[0].element.nbytes >= outputs[0].element.nbytes:
+    if len(outputs) > 1 or outputs[0].pads or inputs[0].element_at(1).nbytes >= outputs[0].element.nbytes:
         return into[0]
     return out[0]
 

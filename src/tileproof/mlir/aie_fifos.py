@@ -68,6 +68,8 @@ class FifoOp(LooseOp):
         attrs = merge(parser, own)
         parser.parse_punctuation(":")
         attrs["type"] = parser.parse_type()
+        if parser.parse_optional_punctuation("->"):
+            attrs["consumer_type"] = parser.parse_type()
         if parser.parse_optional_punctuation("="):
             attrs["init_values"] = parser.parse_attribute()
         return cls.make([*tiles, *(tile for tile, _ in consumers)], attributes=attrs)
@@ -85,9 +87,12 @@ class FifoOp(LooseOp):
         printer.print_list(ends, lambda end: _print_end(printer, *end, "dimensionsFromStream"))
         depths = numbers(attrs["depth"])
         printer.print_string("}, " + (f"{depths[0]} : i32" if len(depths) == 1 else str(list(depths))) + ")")
-        print_rest(printer, self, "sym_name", "depth", "dimensions", "type", "init_values")
+        print_rest(printer, self, "sym_name", "depth", "dimensions", "type", "consumer_type", "init_values")
         printer.print_string(" : ")
         printer.print_attribute(attrs["type"])
+        if "consumer_type" in attrs:
+            printer.print_string(" -> ")
+            printer.print_attribute(attrs["consumer_type"])
         if "init_values" in attrs:
             _print_initial(printer, attrs["init_values"])
 

@@ -49,6 +49,8 @@ class Fifo:
 
     `banks` and `addresses` say where its objects lie in the memory of their tile, one number per object, or one bank
     for all; empty where the allocator decides. mlir-aie has no such attributes on a fifo (docs/kernel.md, [banks]).
+
+    `consumer_element` is what consumers have where it is another than the producer's `element`.
     """
 
     name: str
@@ -70,6 +72,15 @@ class Fifo:
     consumer_channels: tuple[int, ...] = ()
     banks: tuple[int, ...] = ()
     addresses: tuple[int, ...] = ()
+    consumer_element: MemRef | None = None
+
+    def element_at(self, end: int) -> MemRef:
+        """The objects of an end: 0 is the producer, 1 and up the consumers."""
+        return self.element if end == 0 else self.consumer_element or self.element
+
+    def element_of(self, port: str) -> MemRef:
+        """The objects that a core has at its port, Produce or Consume."""
+        return self.element_at(0 if port == "Produce" else 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
 from tileproof.device_model import SHIM, TILE_SCHEMES, Device, device_named
@@ -117,7 +117,7 @@ def read_layout(text: str, name: str) -> Design:
 
 
 _FIFO_ATTRIBUTES = (
-    *("sym_name", "depth", "dimensions", "type", "init_values", "via_DMA", "disable_synchronization"),
+    *("sym_name", "depth", "dimensions", "type", "consumer_type", "init_values", "via_DMA", "disable_synchronization"),
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions", "padValue"),
 )
 _FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "packet", "via_shared_mem")
@@ -336,9 +336,9 @@ class _Reader:
         for key in _FIFO_LATER:
             if key in op.attributes:
                 refuse(op, f"{key} is not read by this version of tileproof", "remove it")
-        type_ = op.attributes["type"]
-        if not isinstance(type_, FifoType):
-            refuse(op, f"the type of a fifo is not {type_}", "write `!aie.objectfifo<memref<...>>`")
+        element = _element(op, op.attributes["type"])
+        consumer_type = op.attributes.get("consumer_type")
+        consumer_element = None if consumer_type is None else _element(op, consumer_type)
         producer, *consumers = (self._tile_of(op, value) for value in op.operands)
         depths = integers(op, "depth")
         if not consumers:
@@ -352,7 +352,6 @@ class _Reader:
                 "write one depth for all ends, or one per end with the producer's first, each at least 1",
                 f"{len(consumers) + 1} ends, depths {list(depths)}",
             )
-        element = memref(op, type_.element)
         to_stream, *from_stream = (pairs(layout) for layout in array(op.attributes["dimensions"]))
         self.fifos.append(
             Fifo(
@@ -375,6 +374,7 @@ class _Reader:
                 consumer_channels=integers(op, "cons_dma_channels"),
                 banks=integers(op, FIFO_BANKS),
                 addresses=integers(op, FIFO_ADDRESSES),
+                consumer_element=None if consumer_element == element else consumer_element,
             )
         )
 
@@ -658,6 +658,12 @@ def _trace_note(op: XdslOperation, name: str, tile: Tile) -> Note:
         place=place_of(op),
     )
     return Note(said=said)
+
+
+def _element(op: XdslOperation, type_: Attribute) -> MemRef:
+    if not isinstance(type_, FifoType):
+        refuse(op, f"the type of a fifo is not {type_}", "write `!aie.objectfifo<memref<...>>`")
+    return memref(op, type_.element)
 
 
 def _pads(op: XdslOperation) -> tuple[tuple[int, int], ...]:
