@@ -148,6 +148,9 @@ void wide_copy_from_two(const int32 *x, int32 *y) { aie::store_v(y, aie::load_v<
 void shifted_too_far(const int32 *x, int32 *y) {
     aie::store_v(y, aie::accum<acc64, 16>(aie::load_v<16>(x)).to_vector<int32>(70));
 }
+void send_all(const int32 *x) {
+    for (int i = 0; i < 16; ++i) put_ms(x[i]);
+}
 
 // No end
 

@@ -126,9 +126,11 @@ def nobody_there(checked: Checked) -> Iterator[Diagnostic]:
         ends = (fifo.producer, *fifo.consumers)
         if fifo.name in linked or not any(_works(design, fifo, tile) for tile in ends):
             continue
-        for tile in ends:
+        for end, tile in enumerate(ends):
             # Without a sequence the design is a part of something, and the host's side is not known.
-            unknown = tile.kind not in (CORE, SHIM) or (tile.kind == SHIM and not design.sequences)
+            unknown = (
+                fifo.is_stream(end) or tile.kind not in (CORE, SHIM) or (tile.kind == SHIM and not design.sequences)
+            )
             if unknown or _works(design, fifo, tile):
                 continue
             does = "fills" if tile.at == fifo.producer.at else "takes"

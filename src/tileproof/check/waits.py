@@ -110,7 +110,8 @@ def _modelled(checked: Checked) -> bool:
     """Whether the cores' order of operations is known, and no link or repeat makes other objects of them."""
     design = checked.design
     if len(_forwards(design)) < len(design.links) or any(
-        fifo.repeat_count != 1 or not fifo.synchronized or fifo.consumer_element is not None for fifo in design.fifos
+        fifo.repeat_count != 1 or not fifo.synchronized or fifo.consumer_element is not None or fifo.stream is not None
+        for fifo in design.fifos
     ):
         return False
     names = {fifo.name for fifo in design.fifos}

@@ -16,6 +16,7 @@ from tileproof.lowering.fifo_rules import check_fifos
 from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.locks import FifoLock
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
+from tileproof.lowering.programs import no_core_port
 from tileproof.lowering.resources import Resources, limit
 from tileproof.mlir.budget import Steps
 from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Tile
@@ -81,7 +82,12 @@ def lower_fifos(
 def _channels(lowering: FifoLowering, moving: list[Fifo]) -> dict[_Key, int]:
     """The DMA channel of each end. Those that a fifo asks for are reserved before others get the first free one; what
     lies on a neighbour mem tile needs one of the lower channels, and is served first among each."""
-    ends = [(fifo, end, tile) for fifo in moving for end, tile in enumerate((fifo.producer, *fifo.consumers))]
+    ends = [
+        (fifo, end, tile)
+        for fifo in moving
+        for end, tile in enumerate((fifo.producer, *fifo.consumers))
+        if not fifo.is_stream(end)
+    ]
     channels: dict[_Key, int] = {}
     for is_pinned in (True, False):
         for spilled in (True, False):
@@ -137,6 +143,8 @@ def _make_pools(lowering: FifoLowering, fifo: Fifo) -> None:
         return
     for end, tile in enumerate((fifo.producer, *fifo.consumers)):
         name = _end_name(fifo, end)
+        if fifo.is_stream(end):
+            continue
         if tile.kind == SHIM:
             if fifo.synchronized:
                 # mlir-aie makes the pair of locks there as well, and never uses it.
@@ -168,8 +176,8 @@ def _shares_memory(lowering: FifoLowering, fifo: Fifo) -> bool:
     """Two neighbouring cores need no DMA; with a single consumer the objects lie at one of them."""
     if len(fifo.consumers) != 1 or fifo.via_dma or fifo.to_stream or any(fifo.from_stream) or fifo.repeat_count > 1:
         return False
-    if fifo.consumer_element is not None:
-        return False  # the stream makes other objects of them
+    if fifo.consumer_element is not None or fifo.stream is not None:
+        return False  # the stream makes other objects of them, or is what a core reads itself
     if any(key[0] == fifo.name for key in lowering.links):
         return False
     producer, consumer = fifo.producer, fifo.consumers[0]
@@ -332,6 +340,8 @@ def _core_end(lowering: FifoLowering, fifo: Fifo, port: str, tile: Tile, pool: _
 def _connect(lowering: FifoLowering, fifo: Fifo, channels: dict[_Key, int]) -> None:
     ends = (fifo.producer, *fifo.consumers)
     for end, tile in enumerate(ends):
+        if fifo.is_stream(end):
+            continue
         channel = channels[fifo.name, end]
         if tile.kind != SHIM:
             _chain(lowering, fifo, tile, end, channel)
@@ -349,12 +359,16 @@ def _connect(lowering: FifoLowering, fifo: Fifo, channels: dict[_Key, int]) -> N
         lowering.flows.append(
             Flow(
                 source=fifo.producer,
-                source_channel=channels[fifo.name, 0],
+                source_channel=channels.get((fifo.name, 0), fifo.stream_port),
                 destination=consumer,
-                destination_channel=channels[fifo.name, end],
+                destination_channel=channels.get((fifo.name, end), fifo.stream_port),
                 fifo=fifo.name,
+                source_bundle="Core" if fifo.is_stream(0) else "DMA",
+                destination_bundle="Core" if fifo.is_stream(end) else "DMA",
             )
         )
+    if fifo.stream is not None and fifo.stream_port != 0:
+        raise no_core_port(fifo.stream_port, fifo.producer if fifo.is_stream(0) else fifo.consumers[0], fifo.place)
 
 
 def _pinned(lowering: FifoLowering, fifo: Fifo, end: int) -> int:
@@ -529,6 +543,14 @@ def _check_port(lowering: FifoLowering, core: Core, operation: FifoUse) -> None:
             where=operation.place,
             why="fifos here: " + (", ".join(f.name for f in lowering.design.fifos) or "none"),
             fix="correct the name",
+        )
+    if (name, port) not in lowering.ends[core.tile.at] and fifo.is_stream(0 if port == "Produce" else 1):
+        raise Problem(
+            f"the end of @{name} on {core.tile} is a stream port, and has no objects",
+            where=operation.place,
+            why=f"@{name} is declared at {fifo.place} with aie_stream = {fifo.stream}",
+            fix="let the tile function move its words with get_ss and put_ms, or leave aie_stream away",
+            id="TP601",
         )
     if (name, port) not in lowering.ends[core.tile.at]:
         raise Problem(

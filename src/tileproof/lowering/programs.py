@@ -169,13 +169,17 @@ def _check_port(flow: WrittenFlow, port: Port, direction: Direction) -> None:
             id="TP312",
         )
     if port.bundle == "Core" and (port.tile.kind != CORE or port.channel != 0):
-        raise Problem(
-            f"there is no stream port Core : {port.channel} on {port.tile}",
-            where=flow.place,
-            why="a core has one stream port each way, and other tiles have no core",
-            fix="name Core : 0 of a core tile",
-            id="TP312",
-        )
+        raise no_core_port(port.channel, port.tile, flow.place)
+
+
+def no_core_port(channel: int, tile: Tile, place: Place) -> Problem:
+    return Problem(
+        f"there is no stream port Core : {channel} on {tile}",
+        where=place,
+        why="a core has one stream port each way, and other tiles have no core",
+        fix="name Core : 0 of a core tile",
+        id="TP312",
+    )
 
 
 def lower_allocations(design: Design) -> list[ShimAllocation]:

@@ -51,6 +51,8 @@ class Fifo:
     for all; empty where the allocator decides. mlir-aie has no such attributes on a fifo (docs/kernel.md, [banks]).
 
     `consumer_element` is what consumers have where it is another than the producer's `element`.
+
+    `stream` says which ends are a core's stream port and no memory: 0 the producer, 1 the consumers, 2 all of them.
     """
 
     name: str
@@ -73,6 +75,12 @@ class Fifo:
     banks: tuple[int, ...] = ()
     addresses: tuple[int, ...] = ()
     consumer_element: MemRef | None = None
+    stream: int | None = None
+    stream_port: int = 0
+
+    def is_stream(self, end: int) -> bool:
+        """Whether an end (0 the producer, 1 and up the consumers) is a stream port."""
+        return self.stream == 2 or self.stream == min(end, 1)
 
     def element_at(self, end: int) -> MemRef:
         """The objects of an end: 0 is the producer, 1 and up the consumers."""

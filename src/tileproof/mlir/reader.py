@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
-from tileproof.device_model import SHIM, TILE_SCHEMES, Device, device_named
+from tileproof.device_model import CORE, SHIM, TILE_SCHEMES, Device, device_named
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.errors import Problem
 from tileproof.kernel.banks import FIFO_ADDRESSES, FIFO_BANKS
@@ -119,8 +119,9 @@ def read_layout(text: str, name: str) -> Design:
 _FIFO_ATTRIBUTES = (
     *("sym_name", "depth", "dimensions", "type", "consumer_type", "init_values", "via_DMA", "disable_synchronization"),
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions", "padValue"),
+    *("aie_stream", "aie_stream_port"),
 )
-_FIFO_LATER = ("plio", "aie_stream", "aie_stream_port", "packet", "via_shared_mem")
+_FIFO_LATER = ("plio", "packet", "via_shared_mem")
 # What a core's function brings back in a register.
 _RESULTS = frozenset({"i8", "i16", "i32", "i64", "bf16", "f32"})
 _CORE_ATTRIBUTES = (
@@ -353,30 +354,32 @@ class _Reader:
                 f"{len(consumers) + 1} ends, depths {list(depths)}",
             )
         to_stream, *from_stream = (pairs(layout) for layout in array(op.attributes["dimensions"]))
-        self.fifos.append(
-            Fifo(
-                name=self._symbol(op, string(op, "sym_name")),
-                producer=producer,
-                consumers=tuple(consumers),
-                depths=depths,
-                element=element,
-                place=place_of(op),
-                to_stream=to_stream,
-                from_stream=tuple(from_stream),
-                pads=_pads(op),
-                pad_value=_pad_value(op),
-                init=_init_values(op, element, depths[0]),
-                via_dma=flag(op, "via_DMA"),
-                synchronized=not flag(op, "disable_synchronization"),
-                repeat_count=count(op, "repeat_count", 256) or 1,
-                iter_count=count(op, "iter_count", 256),
-                producer_channel=integer(op, "prod_dma_channel") if "prod_dma_channel" in op.attributes else -1,
-                consumer_channels=integers(op, "cons_dma_channels"),
-                banks=integers(op, FIFO_BANKS),
-                addresses=integers(op, FIFO_ADDRESSES),
-                consumer_element=None if consumer_element == element else consumer_element,
-            )
+        fifo = Fifo(
+            name=self._symbol(op, string(op, "sym_name")),
+            producer=producer,
+            consumers=tuple(consumers),
+            depths=depths,
+            element=element,
+            place=place_of(op),
+            to_stream=to_stream,
+            from_stream=tuple(from_stream),
+            pads=_pads(op),
+            pad_value=_pad_value(op),
+            init=_init_values(op, element, depths[0]),
+            via_dma=flag(op, "via_DMA"),
+            synchronized=not flag(op, "disable_synchronization"),
+            repeat_count=count(op, "repeat_count", 256) or 1,
+            iter_count=count(op, "iter_count", 256),
+            producer_channel=integer(op, "prod_dma_channel") if "prod_dma_channel" in op.attributes else -1,
+            consumer_channels=integers(op, "cons_dma_channels"),
+            banks=integers(op, FIFO_BANKS),
+            addresses=integers(op, FIFO_ADDRESSES),
+            consumer_element=None if consumer_element == element else consumer_element,
+            stream=optional_integer(op, "aie_stream"),
+            stream_port=optional_integer(op, "aie_stream_port") or 0,
         )
+        _check_stream(op, fifo)
+        self.fifos.append(fifo)
 
     def _fifo_named(self, op: XdslOperation, name: str) -> str:
         if name not in (fifo.name for fifo in self.fifos):
@@ -664,6 +667,27 @@ def _element(op: XdslOperation, type_: Attribute) -> MemRef:
     if not isinstance(type_, FifoType):
         refuse(op, f"the type of a fifo is not {type_}", "write `!aie.objectfifo<memref<...>>`")
     return memref(op, type_.element)
+
+
+# What only the DMA of the producer can do (ObjectFifoCreateOp::verify).
+_OF_DMA = ("init_values", "repeat_count", "iter_count")
+
+
+def _check_stream(op: XdslOperation, fifo: Fifo) -> None:
+    """A stream port is a core's, and moves words as they come: nothing that needs a DMA or memory there."""
+    if fifo.stream is None:
+        return
+    if fifo.stream not in (0, 1, 2):
+        refuse(op, f"aie_stream cannot be {fifo.stream}", "write 0 for the producer, 1 for the consumers, 2 for both")
+    for end, tile in enumerate((fifo.producer, *fifo.consumers)):
+        if fifo.is_stream(end) and tile.kind != CORE:
+            refuse(op, f"{tile} has no stream port of a core", "let that end of the fifo be a core", id="TP605")
+    written = [key for key in _OF_DMA if fifo.is_stream(0) and key in op.attributes]
+    written += ["dimensionsToStream"] if fifo.is_stream(0) and fifo.to_stream else []
+    written += ["dimensionsFromStream"] if fifo.is_stream(1) and any(fifo.from_stream) else []
+    if written:
+        why = "the core's instructions move the words themselves"
+        refuse(op, f"{written[0]} is of an end that is a stream port", "remove it, or let a DMA be at that end", why)
 
 
 def _pads(op: XdslOperation) -> tuple[tuple[int, int], ...]:
