@@ -1908,21 +1908,47 @@ def test_the_mark_of_a_parse_error_is_below_what_is_wrong(line, message):
             "error: func.func cannot stand beside aie.device\n  where: d.mlir:2:2\n  fix:   put it inside the device",
         ),
         (
-            "module {\n aie.device(npu1) @a {}\n aie.device(npu1) @b {}\n}",
-            "error: d.mlir has 2 devices, and a design is one\n"
+            "module {\n aie.device(npu1) @a {}\n aie.device(npu1) @a {}\n}",
+            "error: there are two devices @a\n"
             "  where: d.mlir:3:2\n"
-            "  fix:   put one `aie.device(npu1) { ... }` into the module",
+            "  why:   first at d.mlir:2:2\n"
+            "  fix:   give one of the two another name",
         ),
         (
             "module {}",
-            "error: d.mlir has 0 devices, and a design is one\n"
-            "  where: d.mlir\n"
-            "  fix:   put one `aie.device(npu1) { ... }` into the module",
+            "error: d.mlir has no device\n  where: d.mlir\n  fix:   put one `aie.device(npu1) { ... }` into the module",
         ),
     ],
 )
-def test_a_file_is_one_device_and_nothing_else(text, refused):
+def test_a_file_is_devices_with_names_and_nothing_else(text, refused):
     assert refusal(text) == refused
+
+
+SEVERAL = "module {\n aie.device(npu1) @a {}\n aie.device(npu2) @b {}\n}"
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "read"),
+    [
+        (SEVERAL, None, "npu1"),
+        (SEVERAL, "b", "npu2"),
+        (SEVERAL.replace("@b", "@main"), None, "npu2"),
+    ],
+)
+def test_of_several_devices_one_is_asked_for_or_called_main_or_the_first(text, asked, read):
+    design = read_design(text, "d.mlir", asked)
+
+    assert design.device.name == read
+    assert [note.said.id for note in design.notes] == ([] if asked else ["TP008"])
+
+
+def test_a_device_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(Problem) as caught:
+        read_design(SEVERAL, "d.mlir", "c")
+
+    assert str(caught.value) == (
+        "error: d.mlir has no device @c\n  where: --device-name c\n  fix:   devices here: @a, @b"
+    )
 
 
 def test_a_device_with_two_blocks_is_refused():

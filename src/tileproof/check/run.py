@@ -15,6 +15,7 @@ from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.reconfigured import parts_of
 from tileproof.lowering.sequence import sequence_words
 from tileproof.mlir.reader import read_design
 from tileproof.toolchain.noted import Noted, note
@@ -45,6 +46,7 @@ def check_design(
     compile_code: bool = False,
     noted: Noted | None = None,
     objects: tuple[str, ...] | None = None,
+    device_name: str | None = None,
     xclbin: BuiltFile | None = None,
     insts: BuiltFile | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -57,7 +59,7 @@ def check_design(
     are held against the design. Raises `Problem` for an xclbin that is none.
     """
     try:
-        design = read_design(text, name)
+        design = read_design(text, name, device_name)
     except Problem as problem:
         return (refusal(problem, "TP001", name),)
     refusals: list[Diagnostic] = []
@@ -91,7 +93,8 @@ def _unwritable(lowered: LoweredDesign, name: str) -> list[Diagnostic]:
     """What only the writer of the instruction words refuses."""
     for sequence in lowered.sequences:
         try:
-            sequence_words(lowered, sequence)
+            for on, part in parts_of(lowered, sequence):
+                sequence_words(on, part)
         except Problem as problem:
             return [refusal(problem, "TP313", name)]
     return []

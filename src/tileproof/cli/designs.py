@@ -57,6 +57,7 @@ def _add_check(commands: Commands) -> None:
     )
     _compiler_options(parser)
     common_options(parser)
+    device_name_option(parser)
     parser.add_argument("--xclbin", metavar="FILE", type=Path, help="what was built of it; with or without --insts")
     parser.add_argument("--insts", metavar="FILE", type=Path, help="the instruction words that were built of it")
     shape = parser.add_mutually_exclusive_group()
@@ -140,6 +141,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         folders=subject.folders,
         options=subject.options,
         compile_code=True,
+        device_name=arguments.device_name,
         say=say,
     )
     wrong = [finding for finding in checked if finding.is_error]
@@ -203,6 +205,7 @@ def _findings(arguments: argparse.Namespace) -> tuple[tuple[Diagnostic, ...], in
         options=one.options,
         objects=one.objects,
         compile_code=True,
+        device_name=arguments.device_name,
         say=say,
         xclbin=built.get("xclbin"),
         insts=built.get("insts"),
@@ -341,6 +344,7 @@ def _add_inspect(commands: Commands) -> None:
     parser.add_argument(
         "--mlir-aie", type=mlir_aie_version, metavar="STATE", help="which mlir-aie: " + ", ".join(_VERSIONS)
     )
+    device_name_option(parser)
     parser.add_argument("--scheme", choices=SCHEMES, help="how buffers are placed")
     parser.add_argument("--section", metavar="NAME", help="of an xclbin: only this section, its bytes included")
     parser.add_argument("--insts", metavar="FILE", type=Path, help="of an xclbin: size the host call for these")
@@ -379,7 +383,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from tileproof.mlir.reader import read_design
     from tileproof.report.drawing import design_text
 
-    design = read_design(text, name)
+    design = read_design(text, name, arguments.device_name)
     try:
         lowered, refusal = lower_design(design), None
     except Problem as problem:
@@ -412,14 +416,15 @@ def _inspect_lowered(arguments: argparse.Namespace, name: str, text: str) -> int
     if arguments.json:
         from tileproof.lowering.facts import design_facts
 
-        facts = design_facts(text, name, arguments.mlir_aie, arguments.scheme)
+        facts = design_facts(text, name, arguments.mlir_aie, arguments.scheme, arguments.device_name)
         answer(json.dumps(facts, indent=1))
         return 0 if facts["outcome"] == "accepted" else EXIT_KERNEL_WRONG
     from tileproof.lowering.lower import lower_design
     from tileproof.mlir.reader import read_design
     from tileproof.report.drawing import lowered_text
 
-    lowered = lower_design(read_design(text, name), version=arguments.mlir_aie, scheme=arguments.scheme or "default")
+    design = read_design(text, name, arguments.device_name)
+    lowered = lower_design(design, version=arguments.mlir_aie, scheme=arguments.scheme or "default")
     answer(lowered_text(lowered, name).rstrip("\n"))
     return 0
 
@@ -446,6 +451,7 @@ def _add_emulate(commands: Commands) -> None:
     parser.add_argument(
         "--save", metavar="K=FILE.npy", type=_numbered, action="append", default=[], help="write argument K afterwards"
     )
+    device_name_option(parser)
     parser.add_argument("--sequence", metavar="NAME", help="default: the first")
     parser.add_argument("--runs", type=positive, metavar="N", default=1, help="run it N times in one context")
     parser.add_argument("--target", metavar="DEVICE", help="instead of the design's own: npu1, npu2_4col, ...")
@@ -462,6 +468,11 @@ def _add_emulate(commands: Commands) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true")
     shape.add_argument("--sarif", action="store_true", help="print the faults as SARIF 2.1.0, for editors")
+
+
+def device_name_option(parser: argparse.ArgumentParser) -> None:
+    text = "of several devices in the file, the one that is meant; default: @main, or the first"
+    parser.add_argument("--device-name", metavar="NAME", type=lambda name: name.removeprefix("@"), help=text)
 
 
 def _numbered(text: str) -> tuple[int, str]:
@@ -488,6 +499,7 @@ def _emulate(arguments: argparse.Namespace) -> int:
         runs=arguments.runs,
         timeout_s=arguments.timeout_s,
         target=arguments.target,
+        device_name=arguments.device_name,
         manner=_manner(arguments),
     )
     saved = emulation_report.save(emulation, {k: Path(file) for k, file in _once(arguments.save, "--save").items()})

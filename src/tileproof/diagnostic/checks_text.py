@@ -97,4 +97,14 @@ TEXT = (
         fix="correct its name, or define it above, outside of any braces that are closed again",
         example=in_design(("func.call @step(%xo, %yo, %scratch)", "func.call @step(%xo, %yp, %scratch)")),
     ),
+    Entry(
+        id="TP008",
+        name="one-of-several",
+        severity="note",
+        sentence="The file has several devices, and nobody said which is meant.",
+        cause="A file may hold several `aie.device`: variants of a design, or those that a runtime sequence sets the "
+        "array up with, one after the other. aiecc builds all of them; here one is looked at: @main, or the first.",
+        fix="name it: --device-name NAME",
+        example=in_design(("module {", "module {\n  aie.device(npu1) @other {\n  }")),
+    ),
 )

@@ -82,6 +82,13 @@ REFUSALS = (
         _design(f"{_EMULATE} --sequence run --arg 0=ones --arg 1=zeros", ("@run(", "@first(")),
     ),
     _refusal(
+        "unknown-device-name",
+        "A file has no device of that name.",
+        "name one that is listed; without --device-name @main is taken, or the first",
+        "A file may hold several `aie.device`, each with a name; one without a name is called main.",
+        _design(f"{_EMULATE} --device-name other --arg 0=ones --arg 1=zeros"),
+    ),
+    _refusal(
         "unknown-argument",
         "There is no argument of that number or name.",
         "give one of those that are listed",

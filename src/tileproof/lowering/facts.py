@@ -20,14 +20,16 @@ from tileproof.mlir_aie_versions import Version
 Facts = dict[str, Any]
 
 
-def design_facts(text: str, name: str, version: Version | None, scheme: Scheme | None = None) -> Facts:
+def design_facts(
+    text: str, name: str, version: Version | None, scheme: Scheme | None = None, device_name: str | None = None
+) -> Facts:
     """What mlir-aie of `version` makes of the design in `text`, under one allocation scheme or under all of them.
 
     Without a version: the newest, however the design is spelled. A design that it accepts although it is wrong is
     accepted here too: that is what the facts are for.
     """
     try:
-        design = read_design(text, name)
+        design = read_design(text, name, device_name)
         lowered = lower_design(design, version=version, scheme=scheme or "default", as_silent=True)
         sequences = [_sequence(lowered, number) for number in range(len(lowered.sequences))]
     except Problem as problem:

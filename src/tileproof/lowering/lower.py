@@ -16,7 +16,7 @@ from tileproof.lowering.programs import (
 )
 from tileproof.lowering.resources import Resources
 from tileproof.lowering.traces import check_trace_channel, lower_traces
-from tileproof.mlir.design import Buffer, Core, Design, RegisteredBuffers, Tile
+from tileproof.mlir.design import Buffer, Core, Design, Reconfigure, RegisteredBuffers, Tile
 from tileproof.mlir_aie_versions import NEWEST, Version
 
 
@@ -34,6 +34,7 @@ def lower_design(
     """
     if version is not None:
         _check_spelling(design, version)
+    _lower_others(design, version, scheme, as_silent=as_silent)
     version = version or NEWEST
     design = lower_traces(design, version)
     resources = Resources()
@@ -71,6 +72,14 @@ def lower_design(
         design=design,
         version=version,
     )
+
+
+def _lower_others(design: Design, version: Version | None, scheme: Scheme, *, as_silent: bool) -> None:
+    """What is wrong with the devices that a sequence sets the array up with is wrong with the design."""
+    for sequence in design.sequences:
+        for operation in sequence.operations:
+            if isinstance(operation, Reconfigure) and operation.design is not None:
+                lower_design(operation.design, version=version, scheme=scheme, as_silent=as_silent)
 
 
 def _check_spelling(design: Design, version: Version) -> None:

@@ -39,6 +39,7 @@ from tileproof.mlir.design import (
     Channel,
     ConfigureTask,
     PushQueue,
+    Reconfigure,
     RegisterWrite,
     RtpWrite,
     Sequence,
@@ -391,6 +392,15 @@ class _Writer:
             controller_id=_controller_id(self.design, push.column),
         )
 
+    def _reconfigure(self, operation: Reconfigure) -> tuple[Operation, ...]:
+        raise Problem(
+            f"the words that set the array up as @{operation.device} are not written by this version of tileproof",
+            where=operation.place,
+            why="they load a PDI, which mlir-aie packs beside them into an ELF, and give its number there",
+            fix="`tileproof emulate` runs the sequence part by part; for an NPU, build the ELF with aiecc",
+            id="TP313",
+        )
+
     def _patch(self, patch: AddressPatch) -> tuple[Operation, ...]:
         offset = (patch.byte_offset + aperture(patch.argument, self.design.version)) % _WORD
         return (DdrPatch(address=patch.address, argument=patch.argument, byte_offset=offset),)
@@ -407,6 +417,7 @@ _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
     SyncWait: _Writer._sync,
     PushQueue: _Writer._push,
     AddressPatch: _Writer._patch,
+    Reconfigure: _Writer._reconfigure,
 }
 
 

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr, SymbolRefAttr, i64
 from xdsl.ir import Attribute, Dialect
-from xdsl.irdl import irdl_op_definition
+from xdsl.irdl import irdl_op_definition, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
+from xdsl.traits import NoTerminator
 
 from tileproof.mlir.aie import OldSequenceOp
 from tileproof.mlir.aie_dma import DIRECTIONS
@@ -432,6 +433,75 @@ class BlockWriteOp(LooseOp):
         printer.print_attribute(self.ins[0].type)
 
 
+# Reconfiguration: what the array is set up with while a sequence runs.
+
+
+class _AttributesOp(LooseOp):
+    """All that it says is in its attributes."""
+
+    @classmethod
+    def parse(cls, parser: Parser) -> _AttributesOp:
+        return cls.make(attributes=attributes(parser))
+
+    def print(self, printer: Printer) -> None:
+        print_rest(printer, self)
+
+
+@irdl_op_definition
+class LoadPdiOp(_AttributesOp):
+    """`aiex.npu.load_pdi {device_ref = @other}`."""
+
+    name = "aiex.npu.load_pdi"
+
+
+@irdl_op_definition
+class ConfigureOp(LooseOp):
+    """`aiex.configure @other { ... }`: what stands in it runs on that device."""
+
+    name = "aiex.configure"
+    traits = traits_def(NoTerminator())
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConfigureOp:
+        own: dict[str, Attribute] = {"symbol": SymbolRefAttr(parser.parse_symbol_name())}
+        region = parser.parse_region()
+        return cls.make(attributes=merge(parser, own), regions=[region])
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_attribute(self.attributes["symbol"])
+        printer.print_string(" ")
+        printer.print_region(self.bodies[0])
+        print_rest(printer, self, "symbol")
+
+
+@irdl_op_definition
+class RunOp(LooseOp):
+    """`aiex.run @sequence(%argument) : (memref<...>)`. Operands: the arguments."""
+
+    name = "aiex.run"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> RunOp:
+        own: dict[str, Attribute] = {"runtime_sequence": SymbolRefAttr(parser.parse_symbol_name())}
+        values = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_unresolved_operand)
+        attrs = merge(parser, own)
+        parser.parse_punctuation(":")
+        types = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_type)
+        return cls.make(parser.resolve_operands(values, types, parser.pos), attributes=attrs)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_attribute(self.attributes["runtime_sequence"])
+        printer.print_string("(")
+        print_values(printer, self.ins)
+        printer.print_string(")")
+        print_rest(printer, self, "runtime_sequence")
+        printer.print_string(" : (")
+        printer.print_list([value.type for value in self.ins], printer.print_attribute)
+        printer.print_string(")")
+
+
 # The scalars that are SSA values since July 2026, in the order of the operands.
 SSA_SCALARS: dict[type[LooseOp], Sequence[str]] = {
     **{op: op.SCALARS for op in (Write32Op, MaskWrite32Op, SyncOp)},
@@ -446,6 +516,7 @@ Aiex = Dialect(
         *(MemcpyOp, WaitOp, OldSequenceOp),
         *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp),
         *(SetLockOp, Write32Op, MaskWrite32Op, SyncOp, AddressPatchOp, RtpWriteOp, PushQueueOp, BlockWriteOp),
+        *(LoadPdiOp, ConfigureOp, RunOp),
     ],
     [],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tileproof.device_model import Device
 from tileproof.diagnostic import Diagnostic, Place
@@ -534,8 +534,22 @@ class StartTrace:
     place: Place
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconfigure:
+    """An `aiex.configure`, or an `aiex.npu.load_pdi`: the array is set up anew, as `device` says.
+
+    `design` is None where that is the device of the sequence itself, whose operations then follow. Otherwise
+    `operations` run on it; they name what it has, and the arguments of the sequence around.
+    """
+
+    device: str
+    design: Design | None
+    operations: tuple[SequenceOperation, ...]
+    place: Place
+
+
 # The last two are gone when traces are lowered.
-SequenceOperation = (
+SequenceOperation: TypeAlias = (
     Transfer
     | Wait
     | ConfigureTask
@@ -546,6 +560,7 @@ SequenceOperation = (
     | SyncWait
     | PushQueue
     | AddressPatch
+    | Reconfigure
     | TraceHostConfig
     | StartTrace
 )

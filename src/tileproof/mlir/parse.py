@@ -184,7 +184,7 @@ def _erase_unused(folded: Sequence[Operation]) -> None:
 def _verify(module: ModuleOp, name: str) -> None:
     """What each operation says of its own operands, types and regions; a `Problem` that points at it."""
     for operation in module.walk():
-        if isinstance(operation, DeviceOp):
+        if isinstance(operation, DeviceOp | ModuleOp):
             continue  # what it would say of doubled names, the reader says better
         try:
             operation.verify(verify_nested_ops=False)

@@ -93,21 +93,46 @@ from tileproof.mlir.trace_lines import trace_line
 from tileproof.mlir.values import MemRef
 
 
-def read_design(text: str, name: str) -> Design:
-    """The one device in `text`; `name` is what messages call the text. Raises `Problem`, never anything else."""
+def read_design(text: str, name: str, device_name: str | None = None) -> Design:
+    """The device in `text` that is called `device_name`; without that, the one there is, or of several @main, or the
+    first. `name` is what messages call the text. Raises `Problem`, never anything else."""
     module = parse_module(text, name)
     devices = [op for op in module.ops if isinstance(op, DeviceOp)]
     for op in module.ops:
         if not isinstance(op, DeviceOp):
             refuse(op, f"{op.name} cannot stand beside aie.device", "put it inside the device")
-    if len(devices) != 1:
+    if not devices:
         raise Problem(
-            f"{name} has {len(devices)} devices, and a design is one",
+            f"{name} has no device",
             id="TP001",
-            where=place_of(devices[1]) if devices else Place.of_file(name),
+            where=Place.of_file(name),
             fix="put one `aie.device(npu1) { ... }` into the module",
         )
-    return _Reader(devices[0]).read()
+    chosen = _chosen(devices, device_name, name)
+    reader = _Reader(chosen, others={string(op, "sym_name"): op for op in devices if op is not chosen})
+    if len(devices) > 1 and device_name is None:
+        names = [string(op, "sym_name") for op in devices]
+        reader.notes.append(spelling.one_of_several(chosen, string(chosen, "sym_name"), names))
+    return reader.read()
+
+
+def _chosen(devices: list[DeviceOp], device_name: str | None, name: str) -> DeviceOp:
+    called: dict[str, DeviceOp] = {}
+    for op in devices:
+        other = called.setdefault(string(op, "sym_name"), op)
+        if other is not op:
+            what = f"there are two devices @{string(op, 'sym_name')}"
+            refuse(op, what, "give one of the two another name", f"first at {place_of(other)}", id="TP604")
+    if device_name is None:
+        return called.get("main", devices[0])
+    if device_name not in called:
+        raise Problem(
+            f"{name} has no device @{device_name}",
+            id="unknown-device-name",
+            where=f"--device-name {device_name}",
+            fix="devices here: " + ", ".join(f"@{one}" for one in called),
+        )
+    return called[device_name]
 
 
 def read_layout(text: str, name: str) -> Design:
@@ -134,6 +159,7 @@ class _Reader:
     """Reads one device. Fills its tables in the order of the text, so later operations find earlier names."""
 
     op: DeviceOp
+    others: dict[str, DeviceOp] = field(default_factory=dict)
     tiles: dict[SSAValue, Tile] = field(default_factory=dict)
     buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
     locks: dict[SSAValue, Lock] = field(default_factory=dict)
@@ -504,9 +530,18 @@ class _Reader:
             buffers=self.buffers,
             locks=self.locks,
             globals=self.globals,
+            device=string(self.op, "sym_name"),
+            other=self._other,
         )
         self.sequences.append(reader.read(op, self._symbol(op, string(op, "sym_name"))))
         self.notes += reader.notes
+
+    def _other(self, op: XdslOperation, name: str) -> Design:
+        """Another device of the file, for a sequence that sets the array up with it. It may not do so in turn."""
+        if name not in self.others:
+            listed = ", ".join(f"@{other}" for other in self.others) or "none"
+            refuse(op, f"there is no other device @{name}", f"other devices here: {listed}")
+        return _Reader(self.others[name]).read()
 
     # Streams
 

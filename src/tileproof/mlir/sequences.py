@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
 
 from xdsl.dialects.builtin import SymbolRefAttr
-from xdsl.dialects.memref import GetGlobalOp
+from xdsl.dialects.memref import GetGlobalOp, ReinterpretCastOp, SubviewOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
@@ -19,13 +19,16 @@ from tileproof.mlir.aiex import (
     AddressPatchOp,
     AwaitTaskOp,
     BlockWriteOp,
+    ConfigureOp,
     ConfigureTaskForOp,
     ConfigureTaskOp,
     FreeTaskOp,
+    LoadPdiOp,
     MaskWrite32Op,
     MemcpyOp,
     PushQueueOp,
     RtpWriteOp,
+    RunOp,
     SetLockOp,
     StartTaskOp,
     SyncOp,
@@ -41,6 +44,7 @@ from tileproof.mlir.attributes import (
     packet,
     refuse,
     symbol,
+    type_of,
     unknown_attributes,
 )
 from tileproof.mlir.design import (
@@ -48,9 +52,11 @@ from tileproof.mlir.design import (
     Buffer,
     Channel,
     ConfigureTask,
+    Design,
     Lock,
     Note,
     PushQueue,
+    Reconfigure,
     RegisterWrite,
     RtpWrite,
     Sequence,
@@ -64,9 +70,11 @@ from tileproof.mlir.design import (
 )
 from tileproof.mlir.dma import NOT_READ, DmaReader, direction_of
 from tileproof.mlir.parse import place_of
+from tileproof.mlir.reconfigured import on_parts, part_of
 from tileproof.mlir.trace_lines import host_config, start_trace
 
 _WORD = 0xFFFF_FFFF
+_TASKS_OF_A_RUN = 1 << 20  # more than a sequence can have: two runs of one sequence have tasks of their own
 
 
 @dataclass
@@ -78,9 +86,12 @@ class SequenceReader:
     buffers: Mapping[SSAValue, Buffer]
     locks: Mapping[SSAValue, Lock]
     globals: Mapping[str, tuple[int, ...]]
+    device: str
+    other: Callable[[XdslOperation, str], Design]  # the device of that name, read
     notes: list[Note] = field(default_factory=list)
     _arguments: dict[SSAValue, int] = field(default_factory=dict)
     _tasks: dict[SSAValue, int] = field(default_factory=dict)
+    _runs: int = 0  # the number of the next run's first task
 
     def read(self, op: XdslOperation, name: str) -> Sequence:
         self.notes += unknown_attributes(op, ("sym_name",))
@@ -88,14 +99,62 @@ class SequenceReader:
         arguments = block.args if block is not None else ()
         self._arguments = {value: index for index, value in enumerate(arguments)}
         self._tasks = {}
-        children = list(block.ops) if block is not None else []
-        read = (self._one(child) for child in children)
         return Sequence(
             name=name,
             arguments=tuple(memref(op, argument.type) for argument in arguments),
-            operations=tuple(operation for operation in read if operation is not None),
+            operations=tuple(self._several(block.ops if block is not None else ())),
             place=place_of(op),
         )
+
+    def _several(self, children: Iterable[XdslOperation]) -> Iterator[SequenceOperation]:
+        for child in children:
+            if isinstance(child, ConfigureOp) and symbol(child, "symbol") == self.device:
+                yield Reconfigure(device=self.device, design=None, operations=(), place=place_of(child))
+                yield from self._several(child.regions[0].block.ops)
+                continue
+            operation = self._one(child)
+            if operation is not None:
+                yield operation
+
+    # Other devices
+
+    def _load_pdi(self, op: XdslOperation) -> Reconfigure:
+        self._known(op, "device_ref", "id", "size", "address")
+        name = symbol(op, "device_ref")
+        if name is None:
+            refuse(op, "a PDI is loaded that this file does not have", "name its device: `{device_ref = @main}`")
+        design = None if name == self.device else self.other(op, name)
+        return Reconfigure(device=name, design=design, operations=(), place=place_of(op))
+
+    def _configure_device(self, op: XdslOperation) -> Reconfigure:
+        self._known(op, "symbol")
+        name = symbol(op, "symbol")
+        assert name is not None
+        design = self.other(op, name)
+        operations: list[SequenceOperation] = []
+        for child in op.regions[0].block.ops:
+            if isinstance(child, RunOp):
+                operations += self._run(child, design)
+            elif not isinstance(child, SubviewOp | ReinterpretCastOp | EndOp):
+                refuse(child, f"{child.name} cannot stand beside what runs on @{name}", "write it into its sequence")
+        return Reconfigure(device=name, design=design, operations=tuple(operations), place=place_of(op))
+
+    def _run(self, op: RunOp, design: Design) -> tuple[SequenceOperation, ...]:
+        """The operations of a sequence of another device, on what it is given."""
+        name = symbol(op, "runtime_sequence")
+        found = next((sequence for sequence in design.sequences if sequence.name == name), None)
+        if found is None:
+            listed = ", ".join(f"@{sequence.name}" for sequence in design.sequences) or "none"
+            refuse(op, f"@{design.name} has no sequence @{name}", f"sequences there: {listed}")
+        given = [type_of(op, value.type) for value in op.operands]
+        if given != list(found.arguments):
+            why = f"it takes {', '.join(map(str, found.arguments))}, and is given {', '.join(map(str, given))}"
+            refuse(op, f"@{name} takes other arguments", "give it what it takes, with memref.reinterpret_cast", why)
+        parts = [part_of(value, self._arguments) for value in op.operands]
+        if None in parts:
+            refuse(op, "a sequence runs on something that is no argument", "name an argument, or a subview of one")
+        first, self._runs = self._runs, self._runs + _TASKS_OF_A_RUN
+        return on_parts(op, found.operations, [part for part in parts if part is not None], first)
 
     def _one(self, op: XdslOperation) -> SequenceOperation | None:
         if isinstance(op, HostConfigOp):
@@ -103,7 +162,7 @@ class SequenceReader:
             return host_config(op)
         if isinstance(op, TraceLineOp):
             return start_trace(op)
-        if isinstance(op, GetGlobalOp | EndOp) or op.name.split(".")[0] in ("arith", "index"):
+        if isinstance(op, _NOTHING_BY_ITSELF) or op.name.split(".")[0] in ("arith", "index"):
             return None  # what uses them has their values
         read = _READ.get(type(op))
         if read is None:
@@ -284,6 +343,8 @@ _TRANSFER_ATTRIBUTES = (
     *("offset_parameter", "offset_state_table_idx"),
 )
 _ZEROS = tuple(f"d{dimension}_zero_{side}" for dimension in range(3) for side in ("before", "after"))
+# What uses them has what they stand for.
+_NOTHING_BY_ITSELF = (GetGlobalOp, EndOp, SubviewOp, ReinterpretCastOp)
 _ACTIONS: dict[type[XdslOperation], Literal["start", "await", "free"]] = {
     StartTaskOp: "start",
     AwaitTaskOp: "await",
@@ -303,4 +364,6 @@ _READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], Seque
     SyncOp: SequenceReader._sync,
     PushQueueOp: SequenceReader._push,
     AddressPatchOp: SequenceReader._patch,
+    LoadPdiOp: SequenceReader._load_pdi,
+    ConfigureOp: SequenceReader._configure_device,
 }

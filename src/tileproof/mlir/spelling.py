@@ -21,6 +21,17 @@ def without_a_place(op: XdslOperation, column: int, row: int) -> Note:
     )
 
 
+def one_of_several(op: XdslOperation, chosen: str, names: list[str]) -> Note:
+    said = Diagnostic(
+        id="TP008",
+        what=f"the file has {len(names)} devices, and this is of @{chosen}",
+        why="devices: " + ", ".join(f"@{name}" for name in names),
+        fix="name the one that is meant: --device-name NAME",
+        place=place_of(op),
+    )
+    return Note(said=said)
+
+
 def old_sequence(op: XdslOperation) -> Note:
     return _note(
         op,

@@ -14,6 +14,7 @@ from tileproof.mlir.design import (
     Fifo,
     Link,
     PushQueue,
+    Reconfigure,
     RegisterWrite,
     RtpWrite,
     SequenceOperation,
@@ -238,6 +239,9 @@ def _operation(operation: SequenceOperation) -> str:
         case AddressPatch():
             target = f"0x{operation.address:x}"
             return f"address at {target} becomes that of argument {operation.argument} + {operation.byte_offset:,}"
+        case Reconfigure():
+            runs = f", which runs {_counted(len(operation.operations), 'operation')}" if operation.operations else ""
+            return f"the array is set up as @{operation.device}{runs}"
         case TraceHostConfig():
             return f"{operation.nbytes:,} B for traces, through shim ({operation.column}, 0)"
         case StartTrace():

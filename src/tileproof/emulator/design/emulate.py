@@ -24,6 +24,7 @@ from tileproof.emulator.semantics import unconfirmed
 from tileproof.errors import Problem, unreadable
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.reconfigured import parts_of
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.budget import HOST_BYTES, shown
 from tileproof.mlir.design import Design
@@ -101,6 +102,7 @@ def emulate(
     *,
     options: CodeOptions = NO_OPTIONS,
     target: str | None = None,
+    device_name: str | None = None,
     sequence: str | None = None,
     runs: int = 1,
     timeout_s: float = 30.0,
@@ -108,8 +110,8 @@ def emulate(
 ) -> Emulation:
     """Run `sequence` (the first one without a name) of the design in `text`, `runs` times in one context.
 
-    `tile_code` are C++ files, compiled with `options`, or what they were compiled to. `target` is a device to use
-    instead of the design's.
+    `device_name` is which of several devices in the text is meant, `target` a device to use instead of the design's.
+    `tile_code` are C++ files, compiled with `options`, or what they were compiled to.
 
     `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
     `random`, the last three with `:4096xi8` to be sure of the type; what mlir-aie appends for traces begins as zeros,
@@ -117,20 +119,19 @@ def emulate(
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
     manner = manner or Manner()
-    written = _for(target, read_design(text, name))
+    written = _for(target, read_design(text, name, device_name))
     design = lower_design(written)
     chosen = _sequence(design, sequence)
-    words = sequence_words(design, chosen)
+    parts = [(on, sequence_words(on, part)) for on, part in parts_of(design, chosen)]
     before = _initial(chosen, arguments or {})
     room = _room_for_traces(chosen)
     code = GivenCode(tile_code) if isinstance(tile_code, Library) else given_code(tile_code, design, options)
     besides = () if manner.as_hardware else code.faults
     with process() as child:
-        child.set_up(design, code.library, manner)
-        after, reports = _run(child, words, before, room, runs, timeout_s)
+        session = _Session(child, parts, code.library, runs, timeout_s)
+        after, reports = session.run(manner, before, room)
         if manner.seed is not None and reports[-1].state == COMPLETED:
-            child.set_up(design, code.library, replace(manner, seed=None))
-            expected, others = _run(child, words, before, room, runs, timeout_s)
+            expected, others = session.run(replace(manner, seed=None), before, room)
             besides += tuple(fault for report in others for fault in report.faults)
             if others[-1].state == COMPLETED:
                 besides += _order(after, expected, manner.seed)
@@ -209,24 +210,39 @@ def process() -> Iterator[Child]:
         child.close()
 
 
-def _run(
-    child: Child, words: bytes, before: Sequence[Array], room: Mapping[int, int], runs: int, timeout_s: float
-) -> tuple[list[Array], tuple[RunReport, ...]]:
-    """What the arguments hold afterwards. `room` is how many bytes more than its type has an argument is given."""
-    buffers = {number: array.tobytes() + bytes(room.get(number, 0)) for number, array in enumerate(before)}
-    reports: list[RunReport] = []
-    for _ in range(runs):
-        child.send(Run(words, buffers))
-        finished = child.receive(timeout_s) or child.give_up(timeout_s)
-        reports.append(finished.report)
-        buffers |= finished.buffers
-        if finished.report.state != COMPLETED:
-            break
-    after = [
+@dataclass(frozen=True)
+class _Session:
+    """`parts` are instruction words with what they run on: more than one where the sequence sets the array up anew."""
+
+    child: Child
+    parts: list[tuple[LoweredDesign, bytes]]
+    library: Library | None
+    runs: int
+    timeout_s: float
+
+    def run(
+        self, manner: Manner, before: Sequence[Array], room: Mapping[int, int]
+    ) -> tuple[list[Array], tuple[RunReport, ...]]:
+        """What the arguments hold afterwards. `room` is how many bytes more than its type has an argument is given."""
+        buffers = {number: array.tobytes() + bytes(room.get(number, 0)) for number, array in enumerate(before)}
+        reports: list[RunReport] = []
+        for number, (design, words) in enumerate(self.parts * self.runs):
+            if number == 0 or len(self.parts) > 1:
+                self.child.set_up(design, self.library, manner)
+            self.child.send(Run(words, buffers))
+            finished = self.child.receive(self.timeout_s) or self.child.give_up(self.timeout_s)
+            reports.append(finished.report)
+            buffers |= finished.buffers
+            if finished.report.state != COMPLETED:
+                break
+        return _arrays(buffers, before), tuple(reports)
+
+
+def _arrays(buffers: Mapping[int, bytes], before: Sequence[Array]) -> list[Array]:
+    return [
         np.frombuffer(buffers[number], dtype=array.dtype, count=array.size).reshape(array.shape)
         for number, array in enumerate(before)
     ]
-    return after, tuple(reports)
 
 
 # Arguments

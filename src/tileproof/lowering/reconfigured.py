@@ -1,0 +1,34 @@
+"""Sequences that set the array up anew under way: what runs on which device, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
+from tileproof.mlir.design import Reconfigure, Sequence, SequenceOperation
+
+
+def parts_of(design: LoweredDesign, sequence: Sequence) -> tuple[tuple[LoweredDesign, Sequence], ...]:
+    """The sequence, cut where the array is set up anew: each part with what it runs on. One for most."""
+    if not any(isinstance(operation, Reconfigure) for operation in sequence.operations):
+        return ((design, sequence),)
+    return tuple(
+        (on, replace(sequence, operations=operations, trace=None)) for on, operations in _cut(design, sequence)
+    )
+
+
+def _cut(design: LoweredDesign, sequence: Sequence) -> Iterator[tuple[LoweredDesign, tuple[SequenceOperation, ...]]]:
+    gathered: list[SequenceOperation] = []
+    for operation in sequence.operations:
+        if not isinstance(operation, Reconfigure):
+            gathered.append(operation)
+            continue
+        if gathered:
+            yield design, tuple(gathered)
+            gathered = []
+        if operation.design is not None and operation.operations:
+            yield lower_design(operation.design), operation.operations
+    if gathered:
+        yield design, tuple(gathered)
