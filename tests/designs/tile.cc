@@ -14,6 +14,14 @@ void copy(const int32 *x, int32 *y) {
     for (int i = 0; i < 16; ++i) y[i] = x[i];
 }
 // As long as many a kernel takes: the sequence runs ahead of it.
+void fill_half(int32 *x, int32 from) {
+    for (int i = 0; i < 8; ++i) x[from + i] = 100 + from + i;
+}
+
+void add_to_half(int32 *x, int32 from) {
+    for (int i = 0; i < 8; ++i) x[from + i] += 1;
+}
+
 void slow_copy(const int32 *x, int32 *y) {
     for (int turn = 0; turn < 200; ++turn)
         for (int i = 0; i < 16; ++i) reinterpret_cast<volatile int32 *>(y)[i] = x[i];

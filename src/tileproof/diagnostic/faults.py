@@ -202,19 +202,30 @@ FAULTS = (
     ),
     _fault(
         "race",
-        sentence="Two use one buffer, one of them writes it, and nothing decides who comes first.",
+        sentence="Two use the same bytes of a buffer, one of them writes them, and nothing decides who comes first.",
         cause="No lock, token or stream lies between the two, so the device may do them in either order, or both at "
         "once. The emulator finds that in what the design guarantees and not in the data, so also in a run whose "
         "output is right.",
         fix="let a fifo or a lock hand the buffer on, or write it before the transfers that the core waits for",
-        example=_design(
-            right="""\
+        example=Example(
+            command=_EMULATE,
+            changes=(
+                Change(
+                    "design.mlir",
+                    right="""\
       aiex.npu.dma_wait {symbol = @y}
 """,
-            wrong="""\
+                    wrong="""\
       aiex.npu.rtp_write(@scratch, 0, 7)
       aiex.npu.dma_wait {symbol = @y}
 """,
+                ),
+                Change(
+                    "tile.cc",
+                    right="    doubled(small, y);\n",
+                    wrong="    doubled(small, y);\n    scratch[0] = y[0];\n",
+                ),
+            ),
         ),
     ),
     _fault(

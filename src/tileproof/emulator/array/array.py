@@ -173,6 +173,7 @@ class Array:
                 stack,
                 breadcrumb,
                 as_hardware=self.manner.as_hardware,
+                keeps_seen=bool(self.races.watched),
             )
             if library is not None
             else None

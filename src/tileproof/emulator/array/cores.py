@@ -17,7 +17,7 @@ from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, W
 from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
-from tileproof.emulator.array.races import Races
+from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.tile_code import TileCode
 from tileproof.emulator.array.waiting import CoreWaits
@@ -362,7 +362,9 @@ class CoreProgram:
         """A call from one wait to the next, and to its end."""
         assert self.code is not None
         name, buffers = call.callee, [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
+        watched = [buffer for buffer in buffers if buffer.name in self.races.watched]
         self.breadcrumb(who)
+        before = [self.memories.view(buffer).copy() for buffer in watched]
         for stretch in self.code.call(self.code.functions[name], arguments, at):
             self.breadcrumb("")
             if call.result is not None and stretch.result is not None:
@@ -371,7 +373,7 @@ class CoreProgram:
                 self.report(fault)
             for buffer in buffers:
                 self._must_be_held(buffer, f"passes to {name}", call.place)
-            self._touched([buffer for buffer in buffers if buffer.name in self.races.watched], who, at)
+            self._touched(watched, before, Place.told(who, at))
             for term, cycles in stretch.cycles.terms.items():
                 self.spent[term] = self.spent.get(term, 0) + cycles
             cycles = stretch.cycles.total if stretch.wait is None else stretch.cycles.within
@@ -379,17 +381,18 @@ class CoreProgram:
                 yield Spend(cycles, name, cycles)
             if stretch.wait is not None:
                 yield from self.waits.brings(stretch.wait, f"call {self.calls} of {name}")
+                before = [self.memories.view(buffer).copy() for buffer in watched]
                 self.breadcrumb(who)
 
-    def _touched(self, watched: Sequence[PlacedBuffer], who: str, at: Place) -> None:
-        """Tell who looks for races what a tile function read and wrote."""
-        assert self.code is not None
-        for buffer in watched:
-            # What never waits is taken to have read all that it was given.
-            if not self.code.may_wait or self.memories.was_read(buffer):
-                self.races.reads(buffer.name, Place.told(who, at))
-            if self.memories.was_written(buffer):
-                self.races.writes(buffer.name, Place.told(who, at))
+    def _touched(self, watched: Sequence[PlacedBuffer], before: Sequence[Bytes], at: Place) -> None:
+        """Tell who looks for races what a tile function read and wrote of buffers that held `before`."""
+        for buffer, content in zip(watched, before, strict=True):
+            read, written = self.memories.take_read(buffer), self.memories.take_written(buffer)
+            written |= self.memories.view(buffer) != content  # `x += 1` is told as a read
+            if read.any():
+                self.races.reads(buffer.name, at, Part(read))
+            if written.any():
+                self.races.writes(buffer.name, at, Part(written))
 
     def _single(self, argument: Value, operation: Call) -> PlacedBuffer | int | float:
         if isinstance(argument, PlacedBuffer | int | float):
@@ -447,7 +450,7 @@ class CoreProgram:
         placed, place = self._values[operation.buffer], operation.place
         elements, known, flat = self._elements(placed, operation.indices, count, place)
         assert isinstance(placed, PlacedBuffer)
-        self.races.reads(placed.name, place)
+        self.races.reads(placed.name, place, Part(slice(flat, flat + count), placed.type.dtype.nbytes))
         self._must_be_held(placed, "reads", place)
         if not (known[flat : flat + count] & FRESH).any():
             ever = bool((known[flat : flat + count] & EVER).any())
@@ -459,7 +462,7 @@ class CoreProgram:
         placed, place = self._values[operation.buffer], operation.place
         elements, known, flat = self._elements(placed, operation.indices, count, place)
         assert isinstance(placed, PlacedBuffer)
-        self.races.writes(placed.name, place)
+        self.races.writes(placed.name, place, Part(slice(flat, flat + count), placed.type.dtype.nbytes))
         self._must_be_held(placed, "writes", place)
         elements[flat : flat + count] = self._values[operation.value]
         known[flat : flat + count] |= FRESH | EVER

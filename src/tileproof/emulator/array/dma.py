@@ -28,7 +28,7 @@ from tileproof.emulator.array.engine import (
 )
 from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
-from tileproof.emulator.array.races import Races
+from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.cost.cycles import HOP_CYCLES, STREAM_BYTES_PER_CYCLE
 from tileproof.errors import Problem
 from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
@@ -196,7 +196,7 @@ class ChainProgram:
         if not ends:
             self.report(self.outlet.lost(bd.packet, self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")))
             yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
-        self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"))
+        self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"), Part(elements, width))
         # A copy: the words are on their way, whatever happens to the buffer afterwards.
         data = self.memories.view(buffer).reshape(-1, width)[elements].copy()
         yield from send(
@@ -211,7 +211,7 @@ class ChainProgram:
         width, elements = buffer.type.dtype.nbytes, _elements(bd)
         arrived = np.empty(bd.length * width, dtype=np.uint8)
         yield from receive(self.engine, self.inlet, arrived.data, bd.buffer)
-        self.races.writes(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"))
+        self.races.writes(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"), Part(elements, width))
         self.memories.view(buffer).reshape(-1, width)[elements] = arrived.reshape(-1, width)
         self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
         self.left_over.fills(bd.buffer)

@@ -174,19 +174,19 @@ class TileMemories:
         """From now on the buffer is to be written anew: what it holds is an earlier object's."""
         self.known_of(buffer)[:] &= ~np.uint8(FRESH)
 
-    def was_written(self, buffer: PlacedBuffer) -> bool:
-        """Whether a tile function has written to the buffer since this was last asked."""
-        return self._was(buffer, DIRTY)
+    def take_read(self, buffer: PlacedBuffer) -> npt.NDArray[np.bool_]:
+        """Which bytes of the buffer a tile function has read since this was last asked; kept where it is told to."""
+        return self._take(buffer, SEEN)
 
-    def was_read(self, buffer: PlacedBuffer) -> bool:
-        """The same of reading; known only of what may wait within a call."""
-        return self._was(buffer, SEEN)
+    def take_written(self, buffer: PlacedBuffer) -> npt.NDArray[np.bool_]:
+        """The same of writing, but for what the compiler checks once, as a load: `x += 1`."""
+        return self._take(buffer, DIRTY)
 
-    def _was(self, buffer: PlacedBuffer, mark: int) -> bool:
+    def _take(self, buffer: PlacedBuffer, mark: int) -> npt.NDArray[np.bool_]:
         known = self.known_of(buffer)
-        is_marked = bool((known & mark).any())
+        marked: npt.NDArray[np.bool_] = (known & mark) != 0
         known[:] &= ~np.uint8(mark)
-        return is_marked
+        return marked
 
     @contextmanager
     def as_stack(self, tile: Tile, nbytes: int) -> Iterator[Bytes]:

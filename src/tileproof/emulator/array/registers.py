@@ -10,7 +10,7 @@ from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE
 from tileproof.diagnostic import Place
 from tileproof.emulator.array.engine import Engine, LockState
 from tileproof.emulator.array.memory import EVER, FRESH, TileMemories, Window
-from tileproof.emulator.array.races import Races
+from tileproof.emulator.array.races import Part, Races
 from tileproof.errors import Problem
 from tileproof.insts import SetRegisters
 from tileproof.lowering.model import LoweredDesign
@@ -87,7 +87,8 @@ class TileRegisters:
         for buffer in self._buffers:
             first = self._memories.address_of(buffer) - self._memories.base
             if first < span.stop and span.start < first + buffer.nbytes:
-                self._races.writes(buffer.name, place)
+                part = slice(max(0, span.start - first), span.stop - first)
+                self._races.writes(buffer.name, place, Part(part))
 
 
 def _unknown_register(action: SetRegisters, place: Place) -> Problem:

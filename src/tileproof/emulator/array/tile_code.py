@@ -118,7 +118,9 @@ class TileCode:
         breadcrumb: Callable[[str], None],
         *,
         as_hardware: bool = False,
+        keeps_seen: bool = False,
     ) -> None:
+        """`keeps_seen`: whether somebody asks which bytes were read."""
         self._memories = memories
         self._needs, self._kept, self._unbounded = library.stacks, library.kept, library.unbounded
         self._locals: dict[str, tuple[Local, ...]] = {}  # of the deepest call of each function so far
@@ -141,6 +143,7 @@ class TileCode:
         self._lines: dict[int, Place] = {}  # of what waits, by its address
         # Only what may wait has this function; for all others a call is one stretch.
         self.may_wait = hasattr(self._library, "tileproof_wait")
+        ctypes.c_uint32.in_dll(self._library, "tileproof_keeps_seen").value = keeps_seen
         self._tell(memories, stack.generation, as_hardware)
 
     @property
@@ -162,7 +165,6 @@ class TileCode:
         window.base, window.size = memories.base, len(memories.bytes)
         window.bytes = memories.known.ctypes.data
         ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = generation.vector_bytes
-        ctypes.c_uint32.in_dll(self._library, "tileproof_keeps_seen").value = self.may_wait
         if self._state is not None and as_hardware:
             self._state.as_hardware = 1
 
