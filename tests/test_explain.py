@@ -13,7 +13,7 @@ import pytest
 
 from tileproof.cli import main
 from tileproof.explain import explain, explain_log
-from tileproof.explain.messages import MESSAGES
+from tileproof.explain.messages import XRT_MESSAGES
 
 WARNING = (
     "Kernel MLIR_AIE has no compute units with connectivity required for global argument at index {index}. The "
@@ -149,8 +149,6 @@ KNOWN = [
     ("Bad BO type. (err=22): Invalid argument", "an NPU has no buffers of that kind"),
     ("Unknown buffer type", "an NPU has no such buffers"),
     ("__init__(): incompatible constructor arguments. The following", "made with arguments of other types"),
-    ("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory", "no free hardware context"),
-    ("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-28): No space left on device", "not as many free columns"),
     ("No such query request (17)", "something that only FPGA cards have"),
     ("Invalid BO offset and size for sync'ing: 0, 8192 (err=22)", "a sync reaches beyond its buffer"),
     (" No such device with index '0'", "XRT sees no NPU there"),
@@ -177,6 +175,21 @@ KNOWN = [
     ("Run object belongs to a runlist and cannot be explicitly started: Invalid argument", "was started alone"),
     ("runlist failed execution", "a run of the runlist did not complete"),
     ("Error: Memory tag 'DDR' not found in the MEM_TOPOLOGY section.", "a memory 'DDR' that the xclbin does not have"),
+    ("Kernel did not complete. Returned status: 6", "the command ended as ERT_CMD_STATE_ABORT"),
+    ("  what():  qds_device::wait() unexpected command state", "this XRT does not say in which state"),
+    ("Exception from xrt::xclbin ctor: No xclbin specified", "an empty name for the xclbin"),
+    ("ModuleNotFoundError: No module named 'pyxrt'", "does not find XRT's binding"),
+    ("RuntimeError: create_hw_context: not supported", "no context of an ELF"),
+    ("  0 devices found", "XRT sees no NPU there"),
+    ("KDMA not supported on windows", "which it cannot do on Windows"),
+    (
+        "mmap(addr=0x793258000000, len=67108864, prot=3, flags=8209, offset=4362100736) failed (err=-11): Resource",
+        "memory could not be mapped",
+    ),
+    ("Open /dev/accel/accel0 failed (err=-13): Permission denied", "the device of the NPU cannot be opened"),
+    ("Max arg 16, received 20 (err=22): Invalid argument", "more buffers than the shim takes"),
+    ("PDI for kernel ID 0x901 not found (err=2)", "a kernel of the xclbin has no PDI"),
+    ("CU name (MLIR_AIE:ONE) not found (err=2)", "the context has no kernel of that name"),
     (
         "ERROR: The AIE_PARTITION section in the xclbin is not compliant with IP_LAYOUT section",
         "the ids of the kernels",
@@ -198,7 +211,7 @@ def test_every_message_of_the_facts_is_known_alone_and_in_a_log(message: str, wo
 
 
 def test_every_pattern_of_the_catalogue_is_met_by_a_message_above() -> None:
-    for message in MESSAGES:
+    for message in XRT_MESSAGES:
         assert any(message.pattern.search(text) for text, _ in KNOWN), message.pattern.pattern
 
 
@@ -266,8 +279,8 @@ def test_what_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == (
         "error: there is nothing in it that tileproof knows\n"
         "  where: hello world\n"
-        "  why:   it knows tileproof's own ids, group ids, banks, states of a command, error codes, and the messages "
-        "of XRT and its NPU shim\n"
+        "  why:   it knows tileproof's own ids, group ids, banks, states of a command, error codes, and messages of "
+        "XRT, its NPU shim and driver, aiecc, aie-opt, the linker and Peano\n"
         "  fix:   give the message as XRT printed it, or a whole log: `tileproof explain < log.txt`\n"
         "  more:  tileproof explain nothing-known\n"
     )

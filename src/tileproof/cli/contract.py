@@ -26,7 +26,10 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_explain(commands: Commands) -> None:
-    text = "what an id of tileproof means (TP406, deadlock), or a number or message of XRT; a log on standard input"
+    text = (
+        "what an id of tileproof means (TP406, deadlock), a number or message of XRT, its driver or a tool; a log on "
+    )
+    text += "standard input"
     parser = add_command(commands, "explain", _explain, text)
     parser.add_argument("text", nargs="*", metavar="ID|TEXT|NUMBER", help="default, or -: standard input")
     shape = parser.add_mutually_exclusive_group()
@@ -55,8 +58,8 @@ def _explain(arguments: argparse.Namespace) -> int:
             "there is nothing in it that tileproof knows",
             id="nothing-known",
             where=text.strip()[:200],
-            why="it knows tileproof's own ids, group ids, banks, states of a command, error codes, and the messages of "
-            "XRT and its NPU shim",
+            why="it knows tileproof's own ids, group ids, banks, states of a command, error codes, and messages of "
+            "XRT, its NPU shim and driver, aiecc, aie-opt, the linker and Peano",
             fix="give the message as XRT printed it, or a whole log: `tileproof explain < log.txt`",
         )
     if arguments.json:

@@ -14,6 +14,8 @@ from tileproof.diagnostic.refusals import REFUSALS
 from tileproof.diagnostic.run_refusals import RUN_REFUSALS
 from tileproof.diagnostic.tools import TOOLS
 from tileproof.diagnostic.words import WORDS
+from tileproof.diagnostic.words_driver import DRIVER_WORDS
+from tileproof.diagnostic.words_tools import TOOL_WORDS
 
 # A title, a sentence, and the entries.
 GROUPS: tuple[tuple[str, str, tuple[Entry, ...]], ...] = (
@@ -40,6 +42,16 @@ GROUPS: tuple[tuple[str, str, tuple[Entry, ...]], ...] = (
     ("Devices", "Why an NPU cannot be had, here or on other machines, or proves nothing.", DEVICES),
     ("The machine", "What is not here, or has gone wrong outside tileproof.", MACHINE),
     ("Words of XRT", "What `tileproof explain` finds in a log of XRT, its NPU shim or xclbinutil.", WORDS),
+    (
+        "Words of the driver",
+        "What `tileproof explain` finds in a log of amdxdna, its calls and the runtimes above it.",
+        DRIVER_WORDS,
+    ),
+    (
+        "Words of the tools",
+        "What `tileproof explain` finds in a log of aiecc, aie-opt, the linker or Peano.",
+        TOOL_WORDS,
+    ),
 )
 CATALOGUE = tuple(entry for _, _, entries in GROUPS for entry in entries)
 

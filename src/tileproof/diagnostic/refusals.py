@@ -139,8 +139,8 @@ REFUSALS = (
         "nothing-known",
         "There is nothing in a text that tileproof knows.",
         "give the message as XRT printed it, or a whole log: `tileproof explain < log.txt`",
-        "`explain` knows tileproof's own ids, group ids, banks, states of a command, error codes, and messages of XRT "
-        "and its NPU shim. To guess at others would mislead.",
+        "`explain` knows tileproof's own ids, group ids, banks, states of a command, error codes, and messages of XRT, "
+        "its NPU shim and driver, aiecc, aie-opt, the linker and Peano. To guess at others would mislead.",
     ),
     _refusal(
         "unknown-id",

@@ -68,10 +68,24 @@ WORDS = (
     ),
     _word(
         "no-context",
-        sentence="There is no free hardware context.",
+        sentence="The driver made no hardware context.",
         cause="An npu1 has 6 and an npu2 has 16 for all programs together, and -2 is the driver's answer when all are "
-        "taken. With -28 the partition has more columns than the device has free.",
-        fix="end programs that hold contexts; build for fewer columns",
+        "taken. With -28 the partition has more columns than the device has free; -22 has a dozen causes, which the "
+        "driver's log tells apart.",
+        fix="end programs that hold contexts; build for fewer columns; `sudo dmesg | grep amdxdna | tileproof explain`",
+    ),
+    _word(
+        "pyxrt-not-found",
+        sentence="Python does not find pyxrt, or cannot load it.",
+        cause="XRT's binding is built for one version of Python, lies in /opt/xilinx/xrt/python, and needs XRT's own "
+        "libraries.",
+        fix="source XRT's setup.sh, and use the Python that the binding was built for",
+    ),
+    _word(
+        "no-full-elf",
+        sentence="This XRT or driver makes no context of an ELF.",
+        cause="The full-ELF flow hands one file to the driver, which not every driver and device takes.",
+        fix="use the xclbin and its insts.bin",
     ),
     _word(
         "fpga-only",

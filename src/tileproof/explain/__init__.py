@@ -1,4 +1,4 @@
-"""What was said, in words that help: ids of the catalogue, numbers and messages of XRT, its driver and hosts."""
+"""What was said, in words that help: ids of the catalogue, numbers and messages of XRT, its driver, hosts and tools."""
 
 from tileproof.explain.log import explain, explain_log
 

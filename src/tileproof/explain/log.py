@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.explain.messages import MESSAGES, Hit
+from tileproof.explain.message import Hit
+from tileproof.explain.messages import MESSAGES
 from tileproof.explain.numbers import explain_bank, explain_number, explain_state
 from tileproof.xrt import STATE_NAMES
 

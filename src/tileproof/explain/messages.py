@@ -1,4 +1,5 @@
-"""The messages of XRT 2.20, its NPU shim and xclbinutil that a person meets, each with its cause and its mend.
+"""The messages of XRT 2.20, its NPU shim and xclbinutil that a person meets, each with its cause and its mend; and all
+that are known.
 
 Sources: XRT core/common/api/xrt_kernel.cpp, xrt_bo.cpp, xrt_xclbin.cpp and pyxrt.cpp; xdna-driver src/shim; what a
 message leads to on an NPU was read there, and not run on one by us.
@@ -6,52 +7,22 @@ message leads to on an NPU was read there, and not run on one by us.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from tileproof.diagnostic import Diagnostic
+from tileproof.explain.compilers import COMPILER_MESSAGES
+from tileproof.explain.driver import DRIVER_MESSAGES
+from tileproof.explain.ioctls import IOCTL_MESSAGES
+from tileproof.explain.message import Explained, Match, message, one_of, says
 from tileproof.explain.numbers import group_id_text
+from tileproof.explain.runtimes import RUNTIME_MESSAGES
 from tileproof.xclbin import NO_BANK
 from tileproof.xrt import CALL_ARGUMENTS, FIRST_BUFFER, STATE_NAMES, state_name
 
-Explained = tuple[str, str, str]  # what, why, fix
-_Match = re.Match[str]
-
 CALL = "run.set_arg(0, 3), (1, the instruction buffer), (2, its words), (3 and on, the buffers of the runtime sequence)"
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """What was said in a line, from character `start` up to `end`, and what it means."""
-
-    start: int
-    end: int
-    said: str
-    meaning: Diagnostic
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A pattern, the id of the catalogue that it is known by, and what is to be said of what it matched."""
-
-    id: str
-    pattern: re.Pattern[str]
-    explained: Callable[[_Match], Explained]
-
-    def find(self, text: str) -> Hit | None:
-        match = self.pattern.search(text)
-        if match is None:
-            return None
-        what, why, fix = self.explained(match)
-        said = match.group().strip()
-        return Hit(match.start(), match.start() + len(said), said, Diagnostic(id=self.id, what=what, why=why, fix=fix))
 
 
 # The warning that began it all
 
 
-def _connectivity(match: _Match) -> Explained:
+def _connectivity(match: Match) -> Explained:
     index, bank, wanted = int(match["index"]), int(match["bank"]), int(match["wanted"])
     place = f"argument {index} ({CALL_ARGUMENTS[index] if index < FIRST_BUFFER else f'buffer {index - FIRST_BUFFER}'})"
     if wanted & NO_BANK == NO_BANK:
@@ -72,7 +43,7 @@ def _connectivity(match: _Match) -> Explained:
     )
 
 
-def _out_of_range(match: _Match) -> Explained:
+def _out_of_range(match: Match) -> Explained:
     index, size = int(match["index"]), int(match["size"])
     if index == NO_BANK:
         return (
@@ -88,47 +59,52 @@ def _out_of_range(match: _Match) -> Explained:
     )
 
 
-# How buffers are asked for
+# How a command ends
 
 
-def _context(match: _Match) -> Explained:
-    code = int(match["code"])
-    if code == -28:
-        return (
-            "the device has not as many free columns as the xclbin's partition",
-            "-28 is ENOSPC",
-            "build for fewer columns, or end the programs that use the device",
-        )
-    return (
-        "there is no free hardware context",
-        f"{code} is the driver's answer when all are taken: npu1 has 6, npu2 has 16",
-        "end programs that hold contexts, and free hw_context objects; one context runs its kernel again and again",
-    )
-
-
-def _failed(match: _Match) -> Explained:
+def _failed(match: Match) -> Explained:
     return _state_of(match["state"])
 
 
 def _state_of(name: str) -> Explained:
     state = next((number for number, known in STATE_NAMES.items() if known == name), 0)
     causes = {
-        "ERROR": "the firmware refused it: an opcode that it does not know (0, when no one set it), mostly",
-        "ABORT": "it was thrown away, mostly because an earlier command hung and the context was reset",
-        "TIMEOUT": "it did not end within the driver's 2 s: a deadlock in the design, mostly",
+        "ERROR": one_of(
+            ("the opcode was never set, or is none that the firmware knows", "set_arg(0, 3) is missing in the host"),
+            ("the instructions are for another NPU", "`tileproof inspect insts.bin` names another than there is"),
+            ("the firmware could not load the PDI or refused an instruction", "the driver's log (dmesg) has a status"),
+            ("the pair is right and the path is not: npu1 on Windows", "AMD's own examples end so there, too"),
+        ),
+        "ABORT": one_of(
+            ("an earlier command hung and the context was reset", "a command before it ended otherwise"),
+            ("the driver refused the packet, or lost its firmware", "it is the first command, and dmesg has a line"),
+        ),
+        "TIMEOUT": one_of(
+            ("the design waits for ever", "`tileproof emulate` or `check` names who waits for whom"),
+            ("it takes longer than the driver's watchdog, 2 s", "half of the work ends in half of the time"),
+            ("the NPU had not recovered from a run before", "it is well after a reboot"),
+        ),
         "COMPLETED": "it ran to its end, which does not say that its output is right",
     }
     mends = {
         "ERROR": f"set every argument: {CALL}",
-        "ABORT": "look at the first command that did not complete",
-        "TIMEOUT": "`tileproof emulate` and `check` say who waits for whom; then make a new context",
+        "ABORT": "look at the first command that did not complete, and at the driver's log (dmesg)",
+        "TIMEOUT": "`tileproof run SCRIPT.py` says whether the emulator gets through; then make a new context",
         "COMPLETED": "compare the output with a golden model",
     }
     mend = mends.get(name, "look at the driver's log (dmesg)")
     return f"the command ended as {state_name(state) if state else name}", causes.get(name, "it did not complete"), mend
 
 
-def _operation(match: _Match) -> Explained:
+def _returned(match: Match) -> Explained:
+    """mlir-aie's hosts print the number of the state."""
+    state = int(match["state"])
+    if state in STATE_NAMES:
+        return _state_of(STATE_NAMES[state])
+    return f"the command ended in state {state}, which XRT does not have", "", "print run.state() instead"
+
+
+def _operation(match: Match) -> Explained:
     """amdxdna_accel.h: the index of the last control code executed."""
     index = int(match["index"], 16)
     if index == 0xFFFFFFFF:
@@ -145,21 +121,13 @@ def _operation(match: _Match) -> Explained:
     )
 
 
-def _fixed(what: str, why: str, fix: str) -> Callable[[_Match], Explained]:
-    return lambda _: (what, why, fix)
-
-
-def _message(id_: str, pattern: str, explained: Callable[[_Match], Explained]) -> Message:
-    return Message(id_, re.compile(pattern), explained)
-
-
 _USE_HOST_ONLY = "allocate data as pyxrt.bo.host_only and instructions as pyxrt.bo.cacheable"
 _REGISTER = "device.register_xclbin(xclbin), then pyxrt.hw_context(device, xclbin.get_uuid())"
 
 # Longer patterns before the shorter ones that they contain. No number of XRT has more than 20 digits, and Python reads
 # none of more than 4,300.
-MESSAGES = (
-    _message(
+XRT_MESSAGES = (
+    message(
         "wrong-bank",
         r"(?:Kernel \S+ has no compute units with connectivity required for global )?"
         r"argument at index (?P<index>\d{1,20})\. The argument is allocated in bank (?P<bank>\d{1,20}), "
@@ -167,186 +135,263 @@ MESSAGES = (
         r"(?: Allocating local copy of argument buffer in connected bank\.)?",
         _connectivity,
     ),
-    _message(
+    message(
         "no-such-argument",
         r"vector::_M_range_check: __n \(which is (?P<index>\d{1,20})\) >= this->size\(\) "
         r"\(which is (?P<size>\d{1,20})\)",
         _out_of_range,
     ),
-    _message(
+    says(
         "reverting-to-host-copy",
         r"Reverting to host copy of buffers \(exec_buf: Operation not supported\)",
-        _fixed(
-            "XRT tries to copy a buffer that was allocated in another bank than its argument reaches",
-            "it says nothing of normal runs, which go another way; the host copy that follows fails, too",
-            "mend the warning before it: allocate each buffer with kernel.group_id of its own argument",
-        ),
+        "XRT tries to copy a buffer that was allocated in another bank than its argument reaches",
+        "it says nothing of normal runs, which go another way; the host copy that follows fails, too",
+        "mend the warning before it: allocate each buffer with kernel.group_id of its own argument",
     ),
-    _message(
+    says(
         "copy-failed",
         r"No host side buffer in destination buffer(?:: Invalid argument)?",
-        _fixed(
-            "the copy of a buffer that XRT announced has failed, as it always does on an NPU",
-            "the buffer was allocated in another bank than its argument reaches, or the argument is a scalar",
-            f"allocate each buffer with kernel.group_id of its own argument, and keep their order: {CALL}",
-        ),
+        "the copy of a buffer that XRT announced has failed, as it always does on an NPU",
+        "the buffer was allocated in another bank than its argument reaches, or the argument is a scalar",
+        f"allocate each buffer with kernel.group_id of its own argument, and keep their order: {CALL}",
     ),
-    _message(
+    says(
         "normal-buffer",
         r"unsupported buffer type: none flag(?: \(err=95\): Operation not supported)?",
-        _fixed("an NPU has no `normal` buffers", "its shim knows host_only and cacheable", _USE_HOST_ONLY),
+        "an NPU has no `normal` buffers",
+        "its shim knows host_only and cacheable",
+        _USE_HOST_ONLY,
     ),
-    _message(
+    says(
         "unknown-buffer-kind",
         r"Bad BO flags(?: \(err=95\): Operation not supported)?|Bad BO type\.(?: \(err=22\): Invalid argument)?",
-        _fixed(
-            "an NPU has no buffers of that kind",
-            "device_only, p2p and svm buffers are refused by its shim",
-            _USE_HOST_ONLY,
-        ),
+        "an NPU has no buffers of that kind",
+        "device_only, p2p and svm buffers are refused by its shim",
+        _USE_HOST_ONLY,
     ),
-    _message(
+    says(
         "unknown-buffer-kind",
         r"Unknown buffer type",
-        _fixed("an NPU has no such buffers", "XRT 2.20 knows no carveout buffers there", _USE_HOST_ONLY),
+        "an NPU has no such buffers",
+        "XRT 2.20 knows no carveout buffers there",
+        _USE_HOST_ONLY,
     ),
-    _message(
+    says(
         "wrong-constructor",
         r"__init__\(\): incompatible constructor arguments",
-        _fixed(
-            "an object of pyxrt was made with arguments of other types",
-            "flags are pyxrt.bo.host_only and its like, and no whole numbers; a bo takes device, size, flags, group",
-            "pyxrt.bo(device, size, pyxrt.bo.host_only, kernel.group_id(3))",
-        ),
+        "an object of pyxrt was made with arguments of other types",
+        "flags are pyxrt.bo.host_only and its like, and no whole numbers; a bo takes device, size, flags, group",
+        "pyxrt.bo(device, size, pyxrt.bo.host_only, kernel.group_id(3))",
     ),
-    _message("no-context", r"DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed \(err=(?P<code>-\d{1,20})\)", _context),
-    _message(
+    says(
         "fpga-only",
         r"No such query request \(\d+\)",
-        _fixed(
-            "the NPU shim was asked for something that only FPGA cards have",
-            "m2m and nodma, mostly: XRT then tries a copy that cannot work either",
-            "nothing, if it is all that is said",
-        ),
+        "the NPU shim was asked for something that only FPGA cards have",
+        "m2m and nodma, mostly: XRT then tries a copy that cannot work either",
+        "nothing, if it is all that is said",
     ),
-    _message(
+    says(
         "sync-past-buffer",
         r"Invalid BO offset and size for sync'ing: \d+, \d+(?: \(err=22\))?",
-        _fixed(
-            "a sync reaches beyond its buffer",
-            "offset and size are in bytes",
-            "leave both away to sync the whole buffer",
-        ),
+        "a sync reaches beyond its buffer",
+        "offset and size are in bytes",
+        "leave both away to sync the whole buffer",
     ),
-    _message(
+    says(
         "no-device",
-        r"No such device with index '\d+'|No such device '[^']*'|Could not open device with index '\d+'",
-        _fixed(
-            "XRT sees no NPU there",
-            "the driver amdxdna is not loaded, the user may not open /dev/accel/accel0, or the index is wrong",
-            "`xrt-smi examine` lists devices; `tileproof doctor` says what is missing",
+        r"No such device with index '\d+'|No such device '[^']*'|Could not open device with index '\d+'"
+        r"|\b0 devices found|No NPU device found|XDNA NPU devices found",
+        "XRT sees no NPU there",
+        one_of(
+            ("the driver is not there", "/dev/accel/accel0 does not exist; then dmesg has why"),
+            ("the user may not open it", "`id` does not show the group of /dev/accel/accel0 (render)"),
+            ("memory cannot be locked", "`ulimit -l` is below 64 MB: XRT hides the failed mmap"),
+            ("XRT and the driver's plugin are of different builds", "`xrt-smi examine` lists no device either"),
         ),
+        "`tileproof doctor` says what is missing; join the group and log in again, raise memlock, or reinstall",
     ),
-    _message(
+    says(
+        "pyxrt-not-found",
+        r"No module named '?pyxrt'?|DLL load failed while importing pyxrt",
+        "Python does not find XRT's binding, or cannot load it",
+        one_of(
+            ("XRT's setup.sh was not sourced", "PYTHONPATH does not name /opt/xilinx/xrt/python"),
+            ("it was built for another Python", "the file there is pyxrt.cpython-3XX of another version, or pyxrt.pyd"),
+            ("XRT's own libraries are not found", "ldd shows one missing, or on Windows it is `DLL load failed`"),
+        ),
+        "use the Python that the binding was built for, or build it for yours; `tileproof doctor` says which is found",
+    ),
+    says(
+        "no-full-elf",
+        r"create_hw_context: (?:not supported|Operation not supported)",
+        "this XRT or driver makes no context of an ELF",
+        "the full-ELF flow needs a driver and a device that know it; the flow with an xclbin and instructions does not",
+        "use the xclbin and its insts.bin, or a newer driver and XRT plugin",
+    ),
+    says(
         "no-shim-library",
         r"No such library '[^']*'",
-        _fixed(
-            "XRT does not find the shim of the driver",
-            "XRT_XILINX or the library path points to an XRT without the amdxdna plugin",
-            "install xrt_plugin-amdxdna of the same version, and source its setup.sh",
-        ),
+        "XRT does not find the shim of the driver",
+        "XRT_XILINX or the library path points to an XRT without the amdxdna plugin",
+        "install xrt_plugin-amdxdna of the same version, and source its setup.sh",
     ),
-    _message(
+    says(
         "no-xclbin-file",
         r"Failed to open file '[^']*' for reading|No such file(?: or directory)? '[^']*'",
-        _fixed(
-            "the xclbin is not where it was looked for",
-            "a relative path begins where the program runs",
-            "give the whole path",
-        ),
+        "the xclbin is not where it was looked for",
+        "a relative path begins where the program runs",
+        "give the whole path",
     ),
-    _message(
+    says(
         "not-an-xclbin",
         r"Invalid xclbin",
-        _fixed(
-            "the file is no xclbin",
-            "it does not begin with xclbin2: an ELF, an insts.bin, or a file that was cut short",
-            "`tileproof inspect FILE` says what it looks like",
-        ),
+        "the file is no xclbin",
+        "it does not begin with xclbin2: an ELF, an insts.bin, or a file that was cut short",
+        "`tileproof inspect FILE` says what it looks like",
     ),
-    _message(
+    says(
         "load-xclbin",
         r"load_axlf: Operation not supported",
-        _fixed("an NPU has no load_xclbin", "its kernels live in hardware contexts", _REGISTER),
+        "an NPU has no load_xclbin",
+        "its kernels live in hardware contexts",
+        _REGISTER,
     ),
-    _message(
+    says(
         "not-registered",
         r"No xclbin with uuid '[^']*'",
-        _fixed(
-            "the xclbin was not registered before its context was made",
-            "hw_context asks the device for its uuid",
-            _REGISTER,
-        ),
+        "the xclbin was not registered before its context was made",
+        "hw_context asks the device for its uuid",
+        _REGISTER,
     ),
-    _message(
+    says(
         "no-dpu-kernel",
         r"No valid DPU kernel found in xclbin",
-        _fixed(
-            "the xclbin has no kernel that an NPU could run",
-            "EMBEDDED_METADATA is missing, or no PDI of AIE_PARTITION has the kernel's id",
-            "package with aiecc, or `xclbinutil --add-kernel`; `tileproof check FILE.xclbin` says what is missing",
-        ),
+        "the xclbin has no kernel that an NPU could run",
+        "EMBEDDED_METADATA is missing, or no PDI of AIE_PARTITION has the kernel's id",
+        "package with aiecc, or `xclbinutil --add-kernel`; `tileproof check FILE.xclbin` says what is missing",
     ),
-    _message(
+    says(
         "no-such-kernel",
         r"No such kernel '[^']*'|No compute units matching '[^']*'",
-        _fixed(
-            "the xclbin has no kernel of that name",
-            "mlir-aie's are called MLIR_AIE if nobody chose another name",
-            "take the name from xclbin.get_kernels(); `tileproof inspect FILE.xclbin` shows it",
-        ),
+        "the xclbin has no kernel of that name",
+        "mlir-aie's are called MLIR_AIE if nobody chose another name",
+        "take the name from xclbin.get_kernels(); `tileproof inspect FILE.xclbin` shows it",
     ),
-    _message(
+    says(
         "past-buffer-size",
         r"attempting to (?:write|read) past buffer size",
-        _fixed(
-            "the data is larger than the buffer", "a bo's size is in bytes", "allocate the bytes of the whole array"
-        ),
+        "the data is larger than the buffer",
+        "a bo's size is in bytes",
+        "allocate the bytes of the whole array",
     ),
-    _message(
+    says(
         "part-past-buffer",
         r"sub buffer size and offset",
-        _fixed(
-            "a part of a buffer reaches beyond it", "size and offset are in bytes", "keep their sum within the parent"
-        ),
+        "a part of a buffer reaches beyond it",
+        "size and offset are in bytes",
+        "keep their sum within the parent",
     ),
-    _message(
+    says(
         "no-buffer-memory",
         r"Failed to allocate host memory buffer",
-        _fixed(
-            "the buffer could not be allocated",
-            "the lines before say why; the advice about host-mem is for FPGA cards, not for an NPU",
-            "check `ulimit -l`, and the size",
-        ),
+        "the buffer could not be allocated",
+        "the lines before say why, a limit on locked memory mostly; the advice about host-mem is for FPGA cards",
+        "check `ulimit -l`, and the size",
     ),
-    _message(
+    message(
         "command-failed",
         r"Command failed to complete successfully \(ERT_CMD_STATE_(?P<state>\w+)\)",
         _failed,
     ),
-    _message("command-failed", r"ERT_CMD_STATE_(?P<state>[A-Z]+)", _failed),
-    _message("last-operation", r"txn_op_idx\s*=\s*(?P<index>0[xX][0-9a-fA-F]{1,16})\b", _operation),
-    _message(
+    message("command-failed", r"ERT_CMD_STATE_(?P<state>[A-Z]+)", _failed),
+    message("command-failed", r"Kernel did not complete\. Returned status: (?P<state>\d{1,3})\b", _returned),
+    says(
+        "old-wait",
+        r"qds_device::wait\(\) unexpected command state",
+        "a command did not complete, and this XRT does not say in which state",
+        one_of(
+            ("the design waits for ever", "`tileproof emulate` or `check` names who waits for whom"),
+            ("it takes longer than the driver's watchdog", "half of the work completes"),
+            ("the firmware refused it", "run.state() is ERT_CMD_STATE_ERROR, and dmesg has a line"),
+        ),
+        "take run.wait(2000) and look at the state, or an XRT from 2.20 on; `tileproof run SCRIPT.py` tries the pair",
+    ),
+    says(
+        "no-xclbin-named",
+        r"No xclbin specified",
+        "XRT was given an empty name for the xclbin",
+        one_of(
+            ("the name is empty", "printing it shows nothing"),
+            ("on Windows the program is a debug build", "the name is there, and a Release build finds the file"),
+        ),
+        "give the whole path; on Windows build Release, as XRT's libraries are: a std::string of another runtime "
+        "arrives empty",
+    ),
+    says(
+        "no-kdma",
+        r"KDMA not supported on [Ww]indows",
+        "XRT tries to copy a buffer, which it cannot do on Windows",
+        "only bo.copy() and the copy of a buffer of a wrong bank lead there; a sync does not",
+        "mend the warning before it: allocate each buffer with kernel.group_id of its own argument",
+    ),
+    says(
+        "mapped-too-much",
+        r"mmap\(.{0,160}?\) failed \(err=-?(?:11|12|1)\)",
+        "memory could not be mapped for the NPU",
+        one_of(
+            ("a limit on locked memory", "it is err=-11, and `ulimit -l` is below the `len` of the line"),
+            ("there is not so much memory", "it is err=-12"),
+            ("a container or a security module forbids it", "it is err=-1"),
+        ),
+        "raise memlock in /etc/security/limits.conf (or --ulimit memlock=-1 of a container) and log in again",
+    ),
+    says(
+        "device-node",
+        r"Open /dev/accel/accel\d+ failed(?: \(err=-?\d{1,20}\))?",
+        "the device of the NPU cannot be opened",
+        one_of(
+            ("the user may not", "it is err=-13; the group of the file is render, mostly"),
+            ("it is not there", "it is err=-2; then dmesg has why the driver did not start"),
+        ),
+        "`sudo usermod -aG render $USER` and log in again; `tileproof doctor` looks at the same file",
+    ),
+    says(
+        "no-such-argument",
+        r"Max arg \d{1,20}, received \d{1,20}",
+        "a command has more buffers than the shim takes",
+        "its command packet has a fixed number of places",
+        "join buffers into one, and cut them apart in the runtime sequence by offsets",
+    ),
+    says(
+        "no-dpu-kernel",
+        r"PDI for kernel ID 0x[0-9a-fA-F]{1,16} not found",
+        "a kernel of the xclbin has no PDI",
+        "no PDI of AIE_PARTITION lists the id that EMBEDDED_METADATA gives the kernel",
+        "use one id in kernels.json and aie_partition.json; `tileproof check FILE.xclbin` names the kernel",
+    ),
+    says(
+        "no-such-kernel",
+        r"CU name \([^)]*\) not found",
+        "the context has no kernel of that name",
+        "the shim skips kernels without a PDI, and the name is KERNEL:INSTANCE",
+        "`tileproof inspect FILE.xclbin` shows the names; `tileproof check` says which kernel has no PDI",
+    ),
+    message("last-operation", r"txn_op_idx\s*=\s*(?P<index>0[xX][0-9a-fA-F]{1,16})\b", _operation),
+    says(
         "run-of-a-runlist",
         r"Run object belongs to a runlist and cannot be explicitly started",
-        _fixed("a run of a runlist was started alone", "the runlist starts it", "runlist.execute()"),
+        "a run of a runlist was started alone",
+        "the runlist starts it",
+        "runlist.execute()",
     ),
-    _message(
+    says(
         "runlist-failed",
         r"runlist failed execution",
-        _fixed("a run of the runlist did not complete", "XRT 2.20 does not say which", "run them one by one to see"),
+        "a run of the runlist did not complete",
+        "XRT 2.20 does not say which",
+        "run them one by one to see",
     ),
-    _message(
+    message(
         "no-such-memory",
         r"Memory tag '(?P<tag>[^']*)' not found in the MEM_TOPOLOGY section",
         lambda m: (
@@ -355,13 +400,14 @@ MESSAGES = (
             "use one of those, or add the memory to mem_topology.json",
         ),
     ),
-    _message(
+    says(
         "ids-differ",
         r"AIE_PARTITION section in the xclbin is not compliant with IP_LAYOUT section",
-        _fixed(
-            "the ids of the kernels in aie_partition.json and kernels.json differ",
-            "xclbinutil compares them as text",
-            "write the same id in both, spelled alike: 0x901",
-        ),
+        "the ids of the kernels in aie_partition.json and kernels.json differ",
+        "xclbinutil compares them as text",
+        "write the same id in both, spelled alike: 0x901",
     ),
 )
+
+# Longer patterns before the shorter ones that they contain, in these as well.
+MESSAGES = (*IOCTL_MESSAGES, *XRT_MESSAGES, *DRIVER_MESSAGES, *COMPILER_MESSAGES, *RUNTIME_MESSAGES)
