@@ -38,6 +38,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie_versions import NEWEST
+from tileproof.pdi.listing import configuration_of, configuration_text
 from tileproof.printable import printable
 from tileproof.report.drawing import design_text, lowered_text
 from tileproof.report.findings import as_json, as_text
@@ -94,6 +95,12 @@ def insts(data: bytes) -> None:
     _show(instructions_text(compare_instructions(data, _OTHER_INSTS, name, "other.bin")))
 
 
+def pdi(data: bytes) -> None:
+    """inspect of a PDI, a CDO or an ELF, whatever it looks like."""
+    found = configuration_of(data, "main.pdi")
+    _show(configuration_text(found), _json(asdict(found)))
+
+
 def mlir(data: bytes) -> None:
     """inspect --print, check, inspect and --lowered. Reading comes first, since xDSL takes most of the time."""
     name, text = "design.mlir", data.decode(errors="replace")
@@ -129,7 +136,7 @@ def wav(data: bytes) -> None:
     assert len(frames(samples, _FRAME, _HOP))
 
 
-TARGETS: dict[str, Target] = {one.__name__: one for one in (xclbin, insts, mlir, spec, log, wav)}
+TARGETS: dict[str, Target] = {one.__name__: one for one in (xclbin, insts, pdi, mlir, spec, log, wav)}
 
 
 class TooLong(BaseException):

@@ -106,10 +106,10 @@ def test_a_finding_is_replayed_by_its_file(tmp_path: Path) -> None:
 
 
 def test_a_target_that_is_not_there_is_refused() -> None:
-    done = fuzz("pdi")
+    done = fuzz("bits")
 
     assert done.returncode == 2
-    assert "there is no target 'pdi'; there are xclbin, insts, mlir, spec, log, wav" in done.stderr
+    assert "there is no target 'bits'; there are xclbin, insts, pdi, mlir, spec, log, wav" in done.stderr
 
 
 HAS_ATHERIS = importlib.util.find_spec("atheris") is not None

@@ -103,7 +103,7 @@ def _standard_input() -> str:
 
 
 def inspect_built(arguments: argparse.Namespace) -> int:
-    """An xclbin or the instructions of one, told apart by the first bytes."""
+    """An xclbin, instructions, a PDI, a CDO or an ELF, told apart by what is in it."""
     for option in ("lowered", "print", "mlir_aie", "scheme"):
         if getattr(arguments, option):
             raise Problem(
@@ -119,7 +119,12 @@ def inspect_built(arguments: argparse.Namespace) -> int:
         return _inspect_xclbin(arguments, path, data)
     from tileproof.insts import binary_words
     from tileproof.insts.listing import list_instructions, listing_text
+    from tileproof.pdi.listing import configuration_of, configuration_text, is_configuration
 
+    if is_configuration(data):
+        found = configuration_of(data, path.name)
+        answer(_json(asdict(found)) if arguments.json else configuration_text(found).rstrip("\n"))
+        return 0
     listing = list_instructions(binary_words(data), path.name)
     answer(_json(asdict(listing)) if arguments.json else listing_text(listing, path.name).rstrip("\n"))
     return 0
