@@ -5,6 +5,7 @@ tests/mlir_aie/attention_npu1 is what aiecc of 2026-08-14 wrote for our attentio
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,58 @@ def test_what_mlir_aie_made_of_attention_is_what_we_make_of_it(stage: str) -> No
     ours = our_layout(lowered_as(GIVEN, "aie.mlir", NEWEST))
 
     assert differences(ours, their_layout((ATTENTION / stage).read_text(), stage)) == ()
+
+
+LOCK = re.compile(r"(aie\.lock\(%tile_0_2, )(\d+)(\))")
+
+
+def with_ids(text: str, ids: str) -> str:
+    """The same with other lock ids in the core, `ids` in the place of 0, 1, 2 and so on."""
+    return LOCK.sub(lambda match: match[1] + str(ids.index(match[2])) + match[3], text)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_lock_ids_that_nobody_wrote_are_an_order_and_no_difference(stage: str) -> None:
+    ours = our_layout(lowered_as(GIVEN, "aie.mlir", NEWEST))
+    printed = (ATTENTION / stage).read_text()
+    turned = with_ids(printed, "3210")
+
+    assert turned != printed
+    assert differences(ours, their_layout(turned, stage)) == ()
+
+
+def test_a_lock_id_that_the_design_wrote_is_a_difference_where_it_is_another() -> None:
+    written = lowered_as(TWO_LOCKS.format(first="5", second="6"), "d.mlir", NEWEST)
+    other = their_layout(TWO_LOCKS.format(first="6", second="5"), "d.mlir")
+
+    assert differences(our_layout(written), other) == (
+        "lock full, id: 6 of mlir-aie, 5 of tileproof",
+        "lock room, id: 5 of mlir-aie, 6 of tileproof",
+    )
+
+
+def test_two_locks_that_become_one_are_a_difference_though_nobody_wrote_their_ids() -> None:
+    design = TWO_LOCKS.replace(", {first}", "").replace(", {second}", "").replace("{{", "{").replace("}}", "}")
+    ours = our_layout(lowered_as(design, "d.mlir", NEWEST))
+
+    assert differences(ours, their_layout(TWO_LOCKS.format(first="4", second="9"), "d.mlir")) == ()
+    assert differences(ours, their_layout(TWO_LOCKS.format(first="4", second="4"), "d.mlir")) == (
+        "locks full and room: mlir-aie gives both id 4 of core (0, 2)",
+    )
+
+
+TWO_LOCKS = """\
+module {{
+  aie.device(npu1) {{
+    %tile_0_2 = aie.tile(0, 2)
+    %full = aie.lock(%tile_0_2, {first}) {{init = 1 : i32, sym_name = "full"}}
+    %room = aie.lock(%tile_0_2, {second}) {{init = 0 : i32, sym_name = "room"}}
+    %core_0_2 = aie.core(%tile_0_2) {{
+      aie.end
+    }} {{stack_size = 1024 : i32}}
+  }}
+}}
+"""
 
 
 @pytest.mark.parametrize("stage", STAGES)

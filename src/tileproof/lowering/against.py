@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from tileproof.insts.difference import compare_instructions
@@ -54,6 +54,7 @@ def differences(ours: Layout, theirs: Layout) -> tuple[str, ...]:
     return (
         *_told("buffer", ours.buffers, theirs.buffers, ("tile", "address")),
         *_told("lock", *_with_meaning(ours, theirs), ("tile", "id", "value at start")),
+        *_shared(ours, theirs),
         *_channels(ours.channels, theirs.channels),
     )
 
@@ -79,6 +80,26 @@ def _with_meaning(ours: Layout, theirs: Layout) -> tuple[_Locks, _Locks]:
         }
 
     return known(ours), known(theirs)
+
+
+def _shared(ours: Layout, theirs: Layout) -> Iterator[str]:
+    """Locks of a tile that are one for the hardware: with one of the two only, ids are no order."""
+    our, their = _pairs(ours), _pairs(theirs)
+    for pairs, others, who in ((their, our, "mlir-aie"), (our, their, "tileproof")):
+        for one, other, tile, id_ in sorted(pairs.values()):
+            if (one, other) not in others:
+                yield f"locks {one} and {other}: {who} gives both id {id_} of {tile}"
+
+
+def _pairs(layout: Layout) -> dict[tuple[str, str], tuple[str, str, str, int]]:
+    """The names of two locks that have one id in a tile: with the tile and the id."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for name, (tile, id_, _) in sorted(layout.locks.items()):
+        if id_ is not None:
+            found.setdefault((tile, id_), []).append(name)
+    return {
+        (one, other): (one, other, tile, id_) for (tile, id_), names in found.items() for one, other in pairwise(names)
+    }
 
 
 def _told(kind: str, ours: dict[str, Any], theirs: dict[str, Any], fields: tuple[str, ...]) -> Iterator[str]:
