@@ -8,6 +8,7 @@ import os
 import stat
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -327,6 +328,63 @@ def test_an_array_that_is_not_there_or_is_none_is_told(folder, capsys):
         code, out, err = call(capsys, "add.mlir", "--arg", f"0={name}", "--arg", "1=zeros")
         assert (code, out) == (2, "")
         assert err.startswith(f"error: {words}\n")
+
+
+FORWARD = """\
+module {
+  aie.device(npu1) {
+    %shim = aie.tile(0, 0)
+    %mem = aie.tile(0, 1)
+    aie.objectfifo @in(%shim, {%mem}, 2 : i32) : !aie.objectfifo<memref<16xTYPE>>
+    aie.objectfifo @out(%mem, {%shim}, 2 : i32) : !aie.objectfifo<memref<16xTYPE>>
+    aie.objectfifo.link [@in] -> [@out] ([] [])
+    aie.runtime_sequence @once(%a: memref<16xTYPE>, %b: memref<16xTYPE>) {
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1]) {id = 0 : i64, metadata = @in} : memref<16xTYPE>
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 16][0, 0, 0, 1])
+        {id = 1 : i64, issue_token = true, metadata = @out} : memref<16xTYPE>
+      aiex.npu.dma_wait {symbol = @out}
+    }
+  }
+}
+"""
+BITS = np.arange(16, dtype=np.uint16) * 0x0123 + 0x3F80
+
+
+@pytest.mark.parametrize(
+    ("type_", "given"),
+    [
+        ("bf16", BITS.view(ml_dtypes.bfloat16)),
+        ("bf16", BITS.view("V2")),
+        ("bf16", BITS),
+        ("i8", np.arange(16, dtype=np.uint8) + 240),
+        ("i32", np.arange(16, dtype=np.int32) - 8),
+        ("f32", np.linspace(-1, 1, 16, dtype=np.float32)),
+        ("i16", np.arange(16, dtype=np.int16) - 8),
+    ],
+    ids=["ml_dtypes", "V2", "uint16", "u8 as i8", "i32", "f32", "i16"],
+)
+def test_what_is_saved_is_taken_back_and_saved_again_the_same(type_, given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("forward.mlir").write_text(FORWARD.replace("TYPE", type_))
+    np.save("0.npy", given)
+    for step in (0, 1):
+        arguments = ("--arg", f"0={step}.npy", "--arg", "1=zeros", "--save", f"1={step + 1}.npy")
+        code, _, err = call(capsys, "forward.mlir", *arguments)
+        assert (code, err) == (0, "")
+
+    assert Path("1.npy").read_bytes() == Path("2.npy").read_bytes()
+    assert np.load("1.npy").tobytes() == given.tobytes()
+
+
+def test_words_of_16_bits_are_no_argument_of_another_type_of_two_bytes(tmp_path, monkeypatch, capsys):
+    """uint16 stands for bf16, since that is how it is saved, and int16 does not."""
+    monkeypatch.chdir(tmp_path)
+    Path("forward.mlir").write_text(FORWARD.replace("TYPE", "bf16"))
+    np.save("0.npy", BITS.view(np.int16))
+    code, _, err = call(capsys, "forward.mlir", "--arg", "0=0.npy", "--arg", "1=zeros")
+
+    assert code == 2
+    assert "the file has int16 of shape (16,), and the sequence wants memref<16xbf16>" in err
 
 
 def test_an_argument_that_cannot_be_saved_is_told(folder, capsys):
