@@ -157,6 +157,13 @@ def test_a_design_is_read_for_what_it_says():
     assert (design.functions[0].link_with, design.cores[0].stack_size) == ("tile.o", 2048)
 
 
+def test_names_of_a_device_and_of_a_sequence_may_stand_in_their_attributes():
+    text = 'module {\n aie.device(npu1) {\n aie.runtime_sequence() {\n} {sym_name = "run"}\n} {sym_name = "part"}\n}'
+    design = read_design(text, "d.mlir")
+
+    assert (design.name, [sequence.name for sequence in design.sequences]) == ("part", ["run"])
+
+
 def test_a_device_without_a_name_is_called_main():
     assert read_design("module { aie.device(npu2) {} }", "d.mlir").name == "main"
 
@@ -341,11 +348,6 @@ def test_a_transfer_on_an_unknown_fifo_names_the_one_that_was_meant():
     assert refusal(VALID.replace("metadata = @out", "metadata = @outt")) == (
         "error: there is no fifo @outt\n  where: d.mlir:24:7\n  fix:   did you mean @out?"
     )
-
-
-def test_two_devices_are_refused_at_the_second():
-    text = refusal("module {\n  aie.device(npu1) @a {\n  }\n  aie.device(npu1) @b {\n  }\n}\n")
-    assert "  where: d.mlir:4:3\n" in text
 
 
 def test_a_module_without_a_device_is_refused():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 
-from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE, MAX_LOCK_VALUE, SHIM, TILE_KINDS
+from tileproof.device_model import CORE, GENERATIONS, LOCK_REGISTERS, LOCK_STRIDE, MAX_LOCK_VALUE, SHIM, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.insts import (
@@ -30,7 +30,8 @@ from tileproof.insts import (
     transfer_operations,
     wait_operation,
 )
-from tileproof.insts.shim import aperture
+from tileproof.insts.shim import AXCACHE, aperture
+from tileproof.insts.tile_bd import CORE_CONTROL, RESET_BIT, bd_offset, bd_words, control_offset, misfit
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer, ShimAllocation
 from tileproof.lowering.programs import LARGEST_REPEAT, repeated_too_often
 from tileproof.mlir.design import (
@@ -41,6 +42,7 @@ from tileproof.mlir.design import (
     PushQueue,
     Reconfigure,
     RegisterWrite,
+    Reset,
     RtpWrite,
     Sequence,
     SequenceOperation,
@@ -49,6 +51,7 @@ from tileproof.mlir.design import (
     Transfer,
     UseTask,
     Wait,
+    WriteBd,
 )
 from tileproof.mlir.design import Packet as PacketHeader
 
@@ -392,6 +395,52 @@ class _Writer:
             controller_id=_controller_id(self.design, push.column),
         )
 
+    def _write_bd(self, write: WriteBd) -> tuple[Operation, ...]:
+        kind = self._tile(write.column, write.row, write.place)
+        if not 0 <= write.bd_id < TILE_KINDS[kind].bds:
+            raise _no_bd(write, kind)
+        offset = write.fields["buffer_offset"]
+        # The field of a core tile counts words, and mlir-aie divides; of the others it writes what stands there.
+        values = {**write.fields, "buffer_offset": offset // _WORD_BYTES if kind == CORE else offset}
+        if kind == SHIM:
+            values |= {"burst": self._burst_code(write), "axcache": AXCACHE}
+        wrong = misfit(kind, values)
+        if wrong is not None:
+            raise _bd_misfit(write, *wrong)
+        address = tile_address(write.column, write.row, bd_offset(kind, write.bd_id))
+        return (BlockWrite(address=address, words=bd_words(kind, values)),)
+
+    def _burst_code(self, write: WriteBd) -> int:
+        lengths = GENERATIONS[self.design.device.generation].burst_bytes
+        if write.burst_length not in (0, *lengths):
+            raise Problem(
+                f"there is no burst of {write.burst_length} bytes",
+                where=write.place,
+                why=f"{self.design.device.name} has bursts of {', '.join(map(str, lengths))}",
+                fix="leave burst_length out, or take one of these",
+                id="TP313",
+            )
+        return lengths.index(write.burst_length or lengths[-1])
+
+    def _reset(self, reset: Reset) -> tuple[Operation, ...]:
+        """Bit 1 of a control register, set and cleared; the others keep what they are (XAie_CoreReset and Unreset)."""
+        tile, channel = reset.tile, reset.channel
+        if channel is None and tile.kind != CORE:
+            raise Problem(
+                f"there is no core on {tile}",
+                where=reset.place,
+                why="only cores are reset with aiex.core_reset",
+                fix="name a tile of row 2 to 5",
+                id="TP605",
+            )
+        if channel is not None and not 0 <= channel.channel < TILE_KINDS[tile.kind].channels:
+            raise _no_channel(channel, reset.place)
+        offset = CORE_CONTROL
+        if channel is not None:
+            offset = control_offset(tile.kind, channel.direction, channel.channel)
+        address = tile_address(tile.column, tile.row, offset)
+        return tuple(MaskWrite(address=address, value=value, mask=RESET_BIT) for value in (RESET_BIT, 0))
+
     def _reconfigure(self, operation: Reconfigure) -> tuple[Operation, ...]:
         raise Problem(
             f"the words that set the array up as @{operation.device} are not written by this version of tileproof",
@@ -418,6 +467,8 @@ _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
     PushQueue: _Writer._push,
     AddressPatch: _Writer._patch,
     Reconfigure: _Writer._reconfigure,
+    WriteBd: _Writer._write_bd,
+    Reset: _Writer._reset,
 }
 
 
@@ -475,11 +526,32 @@ def _no_word(place: Place) -> Problem:
     )
 
 
+def _no_bd(write: WriteBd, kind: str) -> Problem:
+    return Problem(
+        f"there is no BD {write.bd_id} on tile ({write.column}, {write.row})",
+        where=write.place,
+        why=f"a {kind} tile has BDs 0 to {TILE_KINDS[kind].bds - 1}",
+        fix="use one of those",
+        id="TP301",
+    )
+
+
+def _bd_misfit(write: WriteBd, field: str, value: int, bits: int) -> Problem:
+    return Problem(
+        f"{field} of the BD cannot be {value:,}",
+        where=write.place,
+        why=f"its field in a BD of tile ({write.column}, {write.row}) has {bits} bits",
+        fix="correct it",
+        id="TP313",
+    )
+
+
 def _no_channel(channel: Channel, place: Place) -> Problem:
     return Problem(
         f"there is no {channel.direction} channel {channel.channel} on {channel.tile}",
         where=place,
-        why=f"a shim tile has {channel.direction} channels 0 to {TILE_KINDS[SHIM].channels - 1}",
+        why=f"a {channel.tile.kind} tile has {channel.direction} channels 0 to "
+        f"{TILE_KINDS[channel.tile.kind].channels - 1}",
         fix="use one of those",
         id="TP312",
     )

@@ -74,9 +74,14 @@ class DeviceOp(LooseOp):
     def parse(cls, parser: Parser) -> DeviceOp:
         with parser.in_parens():
             device = parser.parse_identifier("a device such as npu1")
-        symbol = parser.parse_optional_symbol_name() or StringAttr("main")
+        symbol = parser.parse_optional_symbol_name()
         region = parser.parse_region()
-        return cls.make(attributes=merge(parser, {"device": StringAttr(device), "sym_name": symbol}), regions=[region])
+        own: dict[str, Attribute] = {"device": StringAttr(device)}
+        if symbol is not None:
+            own["sym_name"] = symbol
+        # Its name stands in front, in the attributes, or nowhere.
+        attrs = {"sym_name": StringAttr("main"), **merge(parser, own)}
+        return cls.make(attributes=attrs, regions=[region])
 
     def print(self, printer: Printer) -> None:
         # A device without a name is called main.
@@ -319,12 +324,13 @@ class _SequenceOp(LooseOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> _SequenceOp:
-        symbol = parser.parse_optional_symbol_name() or StringAttr("sequence")
+        symbol = parser.parse_optional_symbol_name()
         arguments = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_argument)
         assert isinstance(parser, UnrollingParser)
         before = parser.unrolled
         region = parser.parse_sequence_region(arguments)
-        attrs = merge(parser, {"sym_name": symbol})
+        # Its name stands in front, in the attributes, or nowhere.
+        attrs = {"sym_name": StringAttr("sequence"), **merge(parser, {"sym_name": symbol} if symbol else {})}
         if parser.unrolled > before:
             attrs[UNROLLED] = UnitAttr()
         return cls.make(attributes=attrs, regions=[region])

@@ -433,6 +433,62 @@ class BlockWriteOp(LooseOp):
         printer.print_attribute(self.ins[0].type)
 
 
+@irdl_op_definition
+class WriteBdOp(LooseOp):
+    """`aiex.npu.writebd {bd_id = 0 : i32, buffer_length = 64 : i32, ...}`: every field of a BD by itself."""
+
+    name = "aiex.npu.writebd"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> WriteBdOp:
+        return cls.make(attributes=attributes(parser))
+
+    def print(self, printer: Printer) -> None:
+        print_rest(printer, self)
+
+
+@irdl_op_definition
+class CoreResetOp(LooseOp):
+    """Operands: the tile."""
+
+    name = "aiex.core_reset"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> CoreResetOp:
+        with parser.in_parens():
+            tile = handle(parser)
+        return cls.make([tile], attributes=attributes(parser))
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        print_values(printer, self.ins)
+        printer.print_string(")")
+        print_rest(printer, self)
+
+
+@irdl_op_definition
+class ChannelResetOp(LooseOp):
+    """Operands: the tile."""
+
+    name = "aiex.dma_channel_reset"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ChannelResetOp:
+        with parser.in_parens():
+            tile = handle(parser)
+            parser.parse_punctuation(",")
+            own: dict[str, Attribute] = {"direction": word(parser, DIRECTIONS)}
+            parser.parse_punctuation(",")
+            own["channel"] = integer(parser)
+        return cls.make([tile], attributes=merge(parser, own))
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        print_values(printer, self.ins)
+        printer.print_string(f", {data(self.attributes['direction'])}, {number(self.attributes['channel'])})")
+        print_rest(printer, self, "direction", "channel")
+
+
 # Reconfiguration: what the array is set up with while a sequence runs.
 
 
@@ -516,7 +572,7 @@ Aiex = Dialect(
         *(MemcpyOp, WaitOp, OldSequenceOp),
         *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp),
         *(SetLockOp, Write32Op, MaskWrite32Op, SyncOp, AddressPatchOp, RtpWriteOp, PushQueueOp, BlockWriteOp),
-        *(LoadPdiOp, ConfigureOp, RunOp),
+        *(LoadPdiOp, ConfigureOp, RunOp, WriteBdOp, CoreResetOp, ChannelResetOp),
     ],
     [],
 )

@@ -502,6 +502,30 @@ class PushQueue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriteBd:
+    """An `aiex.npu.writebd`: BD `bd_id` of a tile takes these `fields`, as its registers hold them.
+
+    `burst_length` is in bytes, 0 for the longest of a shim tile.
+    """
+
+    column: int
+    row: int
+    bd_id: int
+    fields: Mapping[str, int]
+    burst_length: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """An `aiex.core_reset` of a tile's core, or an `aiex.dma_channel_reset` of one of its channels."""
+
+    tile: Tile
+    channel: Channel | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressPatch:
     """An `aiex.npu.address_patch`: the register pair at `address` takes that of an argument, plus an offset."""
 
@@ -560,6 +584,8 @@ SequenceOperation: TypeAlias = (
     | SyncWait
     | PushQueue
     | AddressPatch
+    | WriteBd
+    | Reset
     | Reconfigure
     | TraceHostConfig
     | StartTrace

@@ -19,9 +19,11 @@ from tileproof.mlir.aiex import (
     AddressPatchOp,
     AwaitTaskOp,
     BlockWriteOp,
+    ChannelResetOp,
     ConfigureOp,
     ConfigureTaskForOp,
     ConfigureTaskOp,
+    CoreResetOp,
     FreeTaskOp,
     LoadPdiOp,
     MaskWrite32Op,
@@ -34,6 +36,7 @@ from tileproof.mlir.aiex import (
     SyncOp,
     WaitOp,
     Write32Op,
+    WriteBdOp,
 )
 from tileproof.mlir.attributes import (
     flag,
@@ -58,6 +61,7 @@ from tileproof.mlir.design import (
     PushQueue,
     Reconfigure,
     RegisterWrite,
+    Reset,
     RtpWrite,
     Sequence,
     SequenceOperation,
@@ -67,6 +71,7 @@ from tileproof.mlir.design import (
     Transfer,
     UseTask,
     Wait,
+    WriteBd,
 )
 from tileproof.mlir.dma import NOT_READ, DmaReader, direction_of
 from tileproof.mlir.parse import place_of
@@ -327,6 +332,27 @@ class SequenceReader:
             place=place_of(op),
         )
 
+    def _write_bd(self, op: XdslOperation) -> WriteBd:
+        self._known(op, *_BD_PLACE, *_BD_FIELDS, "burst_length", "ddr_id")
+        return WriteBd(
+            column=integer(op, "column"),
+            row=integer(op, "row"),
+            bd_id=integer(op, "bd_id"),
+            fields={key: integer(op, key) for key in _BD_FIELDS},
+            burst_length=optional_integer(op, "burst_length") or 0,
+            place=place_of(op),
+        )
+
+    def _reset(self, op: XdslOperation) -> Reset:
+        self._known(op, "direction", "channel")
+        if op.operands[0] not in self.tiles:
+            refuse(op, f"{op.name} wants a tile here", "name the result of an aie.tile operation")
+        tile = self.tiles[op.operands[0]]
+        channel = None
+        if isinstance(op, ChannelResetOp):
+            channel = Channel(tile=tile, direction=direction_of(op), channel=integer(op, "channel"))
+        return Reset(tile=tile, channel=channel, place=place_of(op))
+
     def _patch(self, op: XdslOperation) -> AddressPatch:
         self._spelled(op, "aiex.npu.address_patch(%offset : i32) {addr = ..., arg_idx = ...}")
         self._known(op, "addr", "arg_idx", "arg_plus")
@@ -341,6 +367,13 @@ class SequenceReader:
 _TRANSFER_ATTRIBUTES = (
     *("offsets", "sizes", "strides", "packet", "id", "metadata", "issue_token", "burst_length"),
     *("offset_parameter", "offset_state_table_idx"),
+)
+_BD_PLACE = ("column", "row", "bd_id")
+_BD_FIELDS = (
+    *("buffer_length", "buffer_offset", "enable_packet", "out_of_order_id", "packet_id", "packet_type"),
+    *(f"d{dimension}_{what}" for dimension in range(3) for what in ("size", "stride", "zero_before", "zero_after")),
+    *("iteration_current", "iteration_size", "iteration_stride", "next_bd", "use_next_bd", "valid_bd"),
+    *("lock_rel_val", "lock_rel_id", "lock_acq_enable", "lock_acq_val", "lock_acq_id"),
 )
 _ZEROS = tuple(f"d{dimension}_zero_{side}" for dimension in range(3) for side in ("before", "after"))
 # What uses them has what they stand for.
@@ -364,6 +397,9 @@ _READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], Seque
     SyncOp: SequenceReader._sync,
     PushQueueOp: SequenceReader._push,
     AddressPatchOp: SequenceReader._patch,
+    WriteBdOp: SequenceReader._write_bd,
+    CoreResetOp: SequenceReader._reset,
+    ChannelResetOp: SequenceReader._reset,
     LoadPdiOp: SequenceReader._load_pdi,
     ConfigureOp: SequenceReader._configure_device,
 }

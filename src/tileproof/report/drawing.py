@@ -16,6 +16,7 @@ from tileproof.mlir.design import (
     PushQueue,
     Reconfigure,
     RegisterWrite,
+    Reset,
     RtpWrite,
     SequenceOperation,
     SetLock,
@@ -28,6 +29,7 @@ from tileproof.mlir.design import (
     Transfer,
     UseTask,
     Wait,
+    WriteBd,
 )
 from tileproof.mlir.program import callees
 
@@ -239,6 +241,11 @@ def _operation(operation: SequenceOperation) -> str:
         case AddressPatch():
             target = f"0x{operation.address:x}"
             return f"address at {target} becomes that of argument {operation.argument} + {operation.byte_offset:,}"
+        case WriteBd():
+            return f"BD {operation.bd_id} of ({operation.column}, {operation.row}) is written"
+        case Reset():
+            of = operation.channel
+            return f"{operation.tile}: " + ("its core" if of is None else f"{of.direction} {of.channel}") + " is reset"
         case Reconfigure():
             runs = f", which runs {_counted(len(operation.operations), 'operation')}" if operation.operations else ""
             return f"the array is set up as @{operation.device}{runs}"
