@@ -91,7 +91,7 @@ def check_design(
 
 def _unwritable(lowered: LoweredDesign, name: str) -> list[Diagnostic]:
     """What only the writer of the instruction words refuses."""
-    for sequence in lowered.sequences:
+    for sequence in (one for one in lowered.sequences if not one.is_open):
         try:
             for on, part in parts_of(lowered, sequence):
                 sequence_words(on, part)

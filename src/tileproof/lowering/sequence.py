@@ -65,6 +65,8 @@ def sequence_words(design: LoweredDesign, sequence: Sequence, *, as_silent: bool
 
     `as_silent` writes what it lets pass although it is wrong.
     """
+    if sequence.is_open:
+        raise _open(sequence)
     writer = _Writer(design, sequence, as_silent)
     operations = tuple(operation for written in sequence.operations for operation in writer.operations(written))
     return encode(_stream(design, operations))
@@ -470,6 +472,18 @@ _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
     WriteBd: _Writer._write_bd,
     Reset: _Writer._reset,
 }
+
+
+def _open(sequence: Sequence) -> Problem:
+    first, count = len(sequence.arguments), len(sequence.scalars)
+    numbers = " and ".join(f"argument {first + number} ({sequence.scalars[number]})" for number in range(count))
+    return Problem(
+        f"what @{sequence.name} does hangs on numbers that are not known",
+        where=sequence.place,
+        why=f"{numbers} of it are given when it runs, and the words are other ones for other values",
+        fix=" ".join(["say what they are:", *(f"--arg {first + number}=NUMBER" for number in range(count))]),
+        id="TP002",
+    )
 
 
 def _check_bd_id(number: int, place: Place, *, as_silent: bool) -> None:

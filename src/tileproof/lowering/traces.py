@@ -70,6 +70,9 @@ def lower_traces(design: Design, version: Version) -> Design:
     """The design with packet flows, an argument and register writes where it had traces; a `Problem` where mlir-aie
     would refuse them."""
     _check_known(design, version)
+    if design.traces and design.sequences and design.sequences[0].is_open:
+        # Where its traces are led hangs on what the sequence does; its words are refused as long as that is not known.
+        return replace(design, traces=())
     for trace in design.traces:
         check_trace(trace, design.device.generation)
         if not version.routes_traces:
@@ -388,6 +391,14 @@ def _ends_in(allocation: ShimAllocation, port: Port) -> bool:
 def _with_buffer(sequence: Sequence, config: TraceHostConfig, version: Version) -> tuple[Sequence, TraceBuffer]:
     """The sequence with an argument more for traces, or as it was: they may lie behind the data of its last one."""
     count, nbytes = len(sequence.arguments), config.nbytes
+    if sequence.scalars:
+        raise Problem(
+            f"@{sequence.name} has traces and arguments that are numbers",
+            id="TP002",
+            where=config.place,
+            why="mlir-aie puts the buffer for traces behind the numbers, and tileproof passes buffers only",
+            fix="leave the traces away, or write the numbers into the sequence",
+        )
     if config.reuses_last:
         if not count:
             raise Problem(

@@ -6,7 +6,7 @@ Syntax: AIEOps.td of mlir-aie from November 2025 to August 2026, every spelling 
 from __future__ import annotations
 
 from xdsl.dialects.builtin import StringAttr, UnitAttr
-from xdsl.ir import Attribute, Dialect, Operation
+from xdsl.ir import Attribute, Block, Dialect, Operation, Region
 from xdsl.irdl import irdl_op_definition, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -43,6 +43,7 @@ from tileproof.mlir.aie_trace import TRACE_LINES, TraceOp
 from tileproof.mlir.loops import UnrollingParser
 from tileproof.mlir.syntax import (
     HANDLE,
+    OPEN,
     UNROLLED,
     HandleType,
     LooseOp,
@@ -329,9 +330,13 @@ class _SequenceOp(LooseOp):
         assert isinstance(parser, UnrollingParser)
         before = parser.unrolled
         region = parser.parse_sequence_region(arguments)
+        is_open = region is None
+        region = region or Region(Block(arg_types=[one.type for one in arguments]))
         # Its name stands in front, in the attributes, or nowhere.
         attrs = {"sym_name": StringAttr("sequence"), **merge(parser, {"sym_name": symbol} if symbol else {})}
-        if parser.unrolled > before:
+        if is_open:
+            attrs[OPEN] = UnitAttr()
+        elif parser.unrolled > before:
             attrs[UNROLLED] = UnitAttr()
         return cls.make(attributes=attrs, regions=[region])
 

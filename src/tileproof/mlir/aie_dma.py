@@ -18,6 +18,7 @@ from tileproof.mlir.syntax import (
     HANDLE,
     OLD_SPELLING,
     LooseOp,
+    any_scalar,
     attributes,
     data,
     dimensions,
@@ -204,7 +205,7 @@ def _named_bd(parser: Parser) -> dict[str, Attribute]:
             own[key] = pads(parser)
             continue
         parser.parse_punctuation("=")
-        value = scalar(parser) if key in ("offset", "len") else listed(parser, lambda: scalar(parser))
+        value = scalar(parser) if key in ("offset", "len") else listed(parser, lambda: any_scalar(parser))
         if key in own:
             refuse_text(parser, start, f"{key} is written twice")
         own[key] = value

@@ -35,7 +35,7 @@ from tileproof.mlir.budget import BYTES, DIMENSIONS, shown
 from tileproof.mlir.design import Note, Packet
 from tileproof.mlir.opaque import OpaqueType
 from tileproof.mlir.parse import place_of
-from tileproof.mlir.syntax import OLD_SPELLING, UNROLLED, PacketInfo
+from tileproof.mlir.syntax import OLD_SPELLING, OPEN, UNROLLED, PacketInfo
 from tileproof.mlir.values import MemRef
 
 
@@ -50,7 +50,7 @@ def unknown_attributes(op: XdslOperation, known: Iterable[str]) -> list[Note]:
         _unknown(op, key, known)
         for key in op.attributes
         # A name with a dot belongs to another dialect, which may attach what it likes; ours are known.
-        if key not in (*known, OLD_SPELLING, UNROLLED) and ("." not in key or key.startswith("tileproof."))
+        if key not in (*known, OLD_SPELLING, UNROLLED, OPEN) and ("." not in key or key.startswith("tileproof."))
     ]
 
 

@@ -34,6 +34,16 @@ def opened(text: str) -> Iterator[Bracket]:
             open_.pop()
 
 
+def end_of_braces(text: str, start: int) -> int:
+    """Behind the brace that closes the first one from `start` on; the end of the text where none does."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0 and token[0] == "}":
+            return token.end()
+    return len(text)
+
+
 def unclosed(text: str) -> Bracket | None:
     """The bracket that was most likely forgotten: the first that a brace closes which stands further to the left than
     the line it was opened on, else the last that is still open at the end."""

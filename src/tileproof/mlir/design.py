@@ -605,13 +605,19 @@ class TraceBuffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequence:
-    """A runtime sequence; argument k is the kernel's argument 3 + k. `trace` is set when traces are lowered."""
+    """A runtime sequence; argument k is the kernel's argument 3 + k. `trace` is set when traces are lowered.
+
+    `scalars` are the types of the numbers behind its buffers, which the host writes into the words. Where they decide
+    what the sequence does, and nobody said what they are, it `is_open`: its operations are not known.
+    """
 
     name: str
     arguments: tuple[MemRef, ...]
     operations: tuple[SequenceOperation, ...]
     place: Place
     trace: TraceBuffer | None = None
+    scalars: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

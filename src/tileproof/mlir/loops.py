@@ -7,21 +7,23 @@ operation directly in the sequence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType
+from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType, i1
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
+from tileproof.mlir.brackets import end_of_braces
 from tileproof.mlir.budget import ITERATIONS, OPERATIONS, shown
 from tileproof.mlir.refused import RefusedText
-from tileproof.mlir.syntax import FoldingParser, constant_of, made_of
+from tileproof.mlir.syntax import FoldingParser, RunTimeText, constant_of, known_number, made_of
 
 _LOOP = re.compile(r"(%[\w$.-]+(:\d+)?(\s*,\s*%[\w$.-]+(:\d+)?)*\s*=\s*)?scf\.for\b")
+_IF = re.compile(r"(%[\w$.-]+(:\d+)?(\s*,\s*%[\w$.-]+(:\d+)?)*\s*=\s*)?scf\.if\b")
 _YIELD = re.compile(r"scf\.yield\b")
 
 
@@ -35,17 +37,42 @@ class UnrollingParser(FoldingParser):
     _iterations = 0
     _around = 1  # the product of the counts of all loops around
 
-    def parse_sequence_region(self, arguments: Sequence[Parser.Argument]) -> Region:
+    # By the number of an argument of a sequence, what the host gives for it.
+    run_time: Mapping[int, int]
+    _naming: dict[str, int]
+
+    def parse_sequence_region(self, arguments: Sequence[Parser.Argument]) -> Region | None:
+        """The region; None, with what stands there passed over, if it hangs on arguments that nobody gave a value."""
+        scalars = [number for number, one in enumerate(arguments) if isinstance(one.type, IndexType | IntegerType)]
+        self._naming = {
+            arguments[number].name.text[1:]: self.run_time[number] for number in scalars if number in self.run_time
+        }
+        outside = (self.pos, dict(self.ssa_values), self.blocks, self.forward_block_references)
         self._unrolls = True
         try:
             return self.parse_region(arguments)
+        except RunTimeText:
+            if all(number in self.run_time for number in scalars):
+                raise
+            start, self.ssa_values, self.blocks, self.forward_block_references = outside
+            self._iterations, self._around = 0, 1
+            self._resume_from(end_of_braces(self.lexer.input.content, start))
+            return None
         finally:
             self._unrolls = False
+            self._naming = {}
+
+    def _register_ssa_definition(self, name: str, values: Sequence[SSAValue], span: Span[str]) -> None:
+        super()._register_ssa_definition(name, values, span)
+        if name in self._naming:
+            self.given[values[0]] = self._naming.pop(name)
 
     def _parse_block_body(self, block: Block) -> None:
         while True:
             if self._unrolls and self._is_next(_LOOP):
                 self._unroll(block)
+            elif self._unrolls and self._is_next(_IF):
+                self._if(block)
             elif self._iterations and self._is_next(_YIELD):
                 return
             else:
@@ -56,6 +83,34 @@ class UnrollingParser(FoldingParser):
 
     def _is_next(self, pattern: re.Pattern[str]) -> bool:
         return pattern.match(self.lexer.input.content, self.pos) is not None
+
+    def _if(self, block: Block) -> None:
+        """The branch that is taken, in the place of the operation; the other is read and left out."""
+        results = self._results()
+        self._parse_token(MLIRTokenKind.BARE_IDENT, "a word expected")
+        start = self.pos
+        condition = self.parse_unresolved_operand()
+        taken = known_number(self, self.resolve_known(condition, i1), start) != 0
+        count = 0
+        if self.parse_optional_punctuation("->"):
+            count = len(self.parse_comma_separated_list(self.Delimiter.PAREN, self.parse_type))
+        values = self._branch(block, count, is_taken=taken)
+        if self.parse_optional_keyword("else"):
+            other = self._branch(block, count, is_taken=not taken)
+            values = values if taken else other
+        for name, size in results:
+            self.ssa_values[name.operand_name] = tuple(values[:size])
+            values = values[size:]
+
+    def _branch(self, block: Block, count: int, *, is_taken: bool) -> list[SSAValue]:
+        around, self._around = self._around, self._around if is_taken else 0
+        with self._scope():
+            self.parse_punctuation("{")
+            self._parse_block_body(block if is_taken else Block())
+            values = self._yielded(count)
+            self.parse_punctuation("}")
+        self._around = around
+        return values
 
     def _unroll(self, block: Block) -> None:
         start, content = self.pos, self.lexer.input.content
@@ -76,10 +131,11 @@ class UnrollingParser(FoldingParser):
                 self.raise_error("a loop counts in index or an integer type", start, self.pos)
             type_ = written
         limits = [self.resolve_known(value, type_) for value in (low, high, step)]
-        bounds = [constant_of(limit) for limit in limits]
+        bounds = [constant_of(limit, self.given) for limit in limits]
         self.folded += (op for limit in limits for op in made_of(limit))
         if None in bounds or bounds[2] == 0:
-            self.raise_error("a loop whose count is known only at run time is not read", start, self.pos)
+            head = Span(start, start + len(content[start : self.pos].rstrip()), self.lexer.input)
+            raise RunTimeText(head, "the count of this loop is known only at run time")
         values = [self._value(first) for _, first in carried]
         first, last, stride = (bound for bound in bounds if bound is not None)
         around = self._around

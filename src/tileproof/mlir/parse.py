@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from xdsl.context import Context
@@ -47,9 +47,10 @@ _DIALECTS = (
 class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
     """xDSL's parser, which notes on each operation where it began."""
 
-    def __init__(self, context: Context, text: str, name: str) -> None:
+    def __init__(self, context: Context, text: str, name: str, run_time: Mapping[int, int]) -> None:
+        self.folded, self.given, self._naming = [], {}, {}
+        self.run_time = run_time
         super().__init__(context, text, name)
-        self.folded = []
         self._name = StringAttr(name)
         # xDSL counts newlines from the top for every location; a table keeps long designs linear.
         self._line_starts = [0, *(number + 1 for number, character in enumerate(text) if character == "\n")]
@@ -150,8 +151,12 @@ class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
         return operation
 
 
-def parse_module(text: str, name: str) -> ModuleOp:
-    """The module in `text`; a `Problem` with the line and an underline if it cannot be read."""
+_NOTHING_GIVEN: Mapping[int, int] = {}
+
+
+def parse_module(text: str, name: str, run_time: Mapping[int, int] = _NOTHING_GIVEN) -> ModuleOp:
+    """The module in `text`; a `Problem` with the line and an underline if it cannot be read. `run_time` are the values
+    of scalar arguments of sequences, by their number."""
     text = without_locations(text)
     _refuse_what_hurts_the_parser(text, name)
     # Attributes of other dialects may stand anywhere; operations of theirs are refused by name.
@@ -159,7 +164,7 @@ def parse_module(text: str, name: str) -> ModuleOp:
     for dialect in _DIALECTS:
         context.load_dialect(dialect)
     try:
-        module = _LocatingParser(context, text, name).parse_all()
+        module = _LocatingParser(context, text, name, run_time).parse_all()
     except ParseError as error:
         raise _unreadable(error, text, name) from None
     for operation in module.walk():

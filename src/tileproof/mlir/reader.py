@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, StringAttr
@@ -92,11 +92,16 @@ from tileproof.mlir.syntax import UNROLLED, PadLayout, pairs
 from tileproof.mlir.trace_lines import trace_line
 from tileproof.mlir.values import MemRef
 
+_NOTHING_GIVEN: Mapping[int, int] = {}
 
-def read_design(text: str, name: str, device_name: str | None = None) -> Design:
+
+def read_design(
+    text: str, name: str, device_name: str | None = None, run_time: Mapping[int, int] = _NOTHING_GIVEN
+) -> Design:
     """The device in `text` that is called `device_name`; without that, the one there is, or of several @main, or the
-    first. `name` is what messages call the text. Raises `Problem`, never anything else."""
-    module = parse_module(text, name)
+    first. `name` is what messages call the text, `run_time` the values of scalar arguments of its sequences, by number.
+    Raises `Problem`, never anything else."""
+    module = parse_module(text, name, run_time)
     devices = [op for op in module.ops if isinstance(op, DeviceOp)]
     for op in module.ops:
         if not isinstance(op, DeviceOp):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
 
-from xdsl.dialects.builtin import SymbolRefAttr
-from xdsl.dialects.memref import GetGlobalOp, ReinterpretCastOp, SubviewOp
+from xdsl.dialects.builtin import IndexType, IntegerType, SymbolRefAttr
+from xdsl.dialects.memref import AssumeAlignmentOp, GetGlobalOp, ReinterpretCastOp, SubviewOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
@@ -76,6 +76,7 @@ from tileproof.mlir.design import (
 from tileproof.mlir.dma import NOT_READ, DmaReader, direction_of
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.reconfigured import on_parts, part_of
+from tileproof.mlir.syntax import OPEN
 from tileproof.mlir.trace_lines import host_config, start_trace
 
 _WORD = 0xFFFF_FFFF
@@ -104,9 +105,15 @@ class SequenceReader:
         arguments = block.args if block is not None else ()
         self._arguments = {value: index for index, value in enumerate(arguments)}
         self._tasks = {}
+        is_scalar = [isinstance(argument.type, IntegerType | IndexType) for argument in arguments]
+        scalars = tuple(str(argument.type) for argument in arguments if is_scalar[argument.index])
+        if is_scalar != sorted(is_scalar):
+            refuse(op, "a number stands in front of a buffer", "let the numbers be the last arguments of the sequence")
         return Sequence(
             name=name,
-            arguments=tuple(memref(op, argument.type) for argument in arguments),
+            arguments=tuple(memref(op, argument.type) for argument in arguments[: len(arguments) - len(scalars)]),
+            scalars=scalars,
+            is_open=OPEN in op.attributes,
             operations=tuple(self._several(block.ops if block is not None else ())),
             place=place_of(op),
         )
@@ -377,7 +384,7 @@ _BD_FIELDS = (
 )
 _ZEROS = tuple(f"d{dimension}_zero_{side}" for dimension in range(3) for side in ("before", "after"))
 # What uses them has what they stand for.
-_NOTHING_BY_ITSELF = (GetGlobalOp, EndOp, SubviewOp, ReinterpretCastOp)
+_NOTHING_BY_ITSELF = (GetGlobalOp, EndOp, SubviewOp, ReinterpretCastOp, AssumeAlignmentOp)
 _ACTIONS: dict[type[XdslOperation], Literal["start", "await", "free"]] = {
     StartTaskOp: "start",
     AwaitTaskOp: "await",

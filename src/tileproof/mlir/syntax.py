@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn, Self, TypeVar
 
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, StringAttr, i32
@@ -33,8 +33,10 @@ from xdsl.irdl import (
 from xdsl.parser import AttrParser, Parser
 from xdsl.parser.core import ForwardDeclaredValue
 from xdsl.printer import Printer
+from xdsl.utils.lexer import Span
 
 from tileproof.mlir.names import NamesParser
+from tileproof.mlir.refused import RefusedText
 from tileproof.mlir_aie_versions import NEWEST, Version
 
 _T = TypeVar("_T", bound=Attribute)
@@ -140,9 +142,11 @@ def pads_text(attribute: Attribute) -> str:
 HANDLE = HandleType()
 
 # Attributes of ours, never printed. The first marks an operation whose text had the spelling from before July 2026,
-# the second a sequence whose loops were written out.
+# the second a sequence whose loops were written out, the third one that was passed over, since numbers of the run time
+# decide what it does.
 OLD_SPELLING = "tileproof.old_spelling"
 UNROLLED = "tileproof.unrolled"
+OPEN = "tileproof.open"
 
 
 class DialectPrinter(Printer):
@@ -198,9 +202,21 @@ def version_of(printer: Printer) -> Version:
 
 
 class FoldingParser(NamesParser):
-    """A parser that remembers the constants, and the arithmetic on them, whose values it has put into operations."""
+    """A parser that remembers the constants, and the arithmetic on them, whose values it has put into operations.
+
+    `given` are the numbers that stand for arguments of a sequence.
+    """
 
     folded: list[Operation]
+    given: dict[SSAValue, int]
+
+
+class RunTimeText(RefusedText):
+    """A number that only the host knows decides what a sequence does."""
+
+    def __init__(self, span: Span[str], what: str) -> None:
+        fix = "write a constant, or make it an argument of the sequence and give its value"
+        super().__init__(span, what, fix=fix, id="TP001")
 
 
 def refuse_text(parser: AttrParser, start: int, message: str) -> NoReturn:
@@ -234,25 +250,44 @@ def named_integer(parser: AttrParser, name: str) -> IntegerAttr:
 
 
 def scalar(parser: Parser, type_: IntegerType = i32) -> IntegerAttr:
-    """A number: a literal, or since July 2026 an SSA value, which must be a constant here."""
+    """A number: a literal, or since July 2026 an SSA value, which must be known here."""
     start = parser.pos
     literal = parser.parse_optional_integer(allow_boolean=False)
     if literal is not None:
         return _sized(parser, start, literal, type_)
     operand = parser.parse_unresolved_operand()
-    assert isinstance(parser, NamesParser)
-    value = parser.resolve_known(operand, type_)
-    constant = constant_of(value)
-    if constant is None:
-        refuse_text(parser, start, "a number that is known only at run time is not read by this version of tileproof")
-    if isinstance(parser, FoldingParser):
-        parser.folded += made_of(value)
+    assert isinstance(parser, FoldingParser)
+    constant = known_number(parser, parser.resolve_known(operand, type_), start)
     return IntegerAttr(constant, type_)
 
 
-def constant_of(value: SSAValue) -> int | None:
+def any_scalar(parser: Parser) -> IntegerAttr:
+    """An entry of a list of sizes or strides, whose SSA values are i32, i64 or index."""
+    assert isinstance(parser, FoldingParser)
+    start = parser.pos
+    literal = parser.parse_optional_integer(allow_boolean=False)
+    if literal is not None:
+        return _sized(parser, start, literal, i32)
+    operand = parser.parse_unresolved_operand()
+    values = parser.ssa_values.get(operand.operand_name, ())
+    if operand.index >= len(values):
+        parser.refuse_unknown(operand)
+    return _sized(parser, start, known_number(parser, values[operand.index], start), i32)
+
+
+def known_number(parser: FoldingParser, value: SSAValue, start: int) -> int:
+    """The number behind a value that was read from `start` on."""
+    constant = constant_of(value, parser.given)
+    if constant is None:
+        span = Span(start, start + len(parser.lexer.input.content[start : parser.pos].rstrip()), parser.lexer.input)
+        raise RunTimeText(span, "this number is known only at run time")
+    parser.folded += made_of(value)
+    return constant
+
+
+def constant_of(value: SSAValue, given: Mapping[SSAValue, int]) -> int | None:
     """The number that a constant, or arithmetic on constants, gives; None where it is known only at run time."""
-    known: dict[SSAValue, int | None] = {}
+    known: dict[SSAValue, int | None] = {**given}
     for op in reversed(list(made_of(value))):
         known[op.results[0]] = _result(op, [known.get(operand) for operand in op.operands])
     return known.get(value)
@@ -262,8 +297,10 @@ def _result(op: Operation, operands: Sequence[int | None]) -> int | None:
     written = op.attributes.get("value", op.properties.get("value"))
     if op.name in _CONSTANTS:
         return int(written.value.data) if isinstance(written, IntegerAttr) else None
-    if op.name not in _FOLDS or None in operands:
+    if None in operands or op.name not in (*_FOLDS, _COMPARE):
         return None
+    if op.name == _COMPARE:
+        return _compared(op, *(number for number in operands if number is not None))
     result: int | None = _FOLDS[op.name](*operands)
     type_ = op.results[0].type
     if result is None:
@@ -280,7 +317,7 @@ def made_of(value: SSAValue) -> list[Operation]:
     behind = [] if isinstance(value, ForwardDeclaredValue) else [value.owner]
     while behind:
         op = behind[-1]
-        if not isinstance(op, Operation) or op in begun or op.name not in (*_FOLDS, *_CONSTANTS):
+        if not isinstance(op, Operation) or op in begun or op.name not in (*_FOLDS, *_CONSTANTS, _COMPARE):
             behind.pop()
             if isinstance(op, Operation) and op in begun:
                 done.setdefault(op)  # all that it uses is done
@@ -299,6 +336,15 @@ def _remainder(a: int, b: int) -> int | None:
     return None if quotient is None else a - b * quotient
 
 
+def _compared(op: Operation, left: int, right: int) -> int | None:
+    """A comparison of signed numbers; one that reads them unsigned is left to the run time."""
+    signed = (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge)
+    predicate = op.attributes.get("predicate")
+    number = int(predicate.value.data) if isinstance(predicate, IntegerAttr) else len(signed)
+    return int(signed[number](left, right)) if number < len(signed) else None
+
+
+_COMPARE = "arith.cmpi"
 _CONSTANTS = ("arith.constant", "index.constant")
 # Arithmetic in front of a transfer; what is not here is known only at run time.
 _FOLDS: dict[str, Callable[..., int | None]] = {
@@ -433,7 +479,7 @@ def print_packet_info(printer: Printer, packet: Attribute) -> None:
 
 def print_rest(printer: Printer, operation: LooseOp, *own: str) -> None:
     """The attributes that are not part of the syntax."""
-    printer.print_op_attributes(operation.attributes, reserved_attr_names=[*own, OLD_SPELLING, UNROLLED])
+    printer.print_op_attributes(operation.attributes, reserved_attr_names=[*own, OLD_SPELLING, UNROLLED, OPEN])
 
 
 def print_tile_with_region(printer: Printer, operation: LooseOp) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -119,7 +120,8 @@ def emulate(
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
     manner = manner or Manner()
-    written = _for(target, read_design(text, name, device_name))
+    numbers = _numbers(arguments or {})
+    written = _for(target, read_design(text, name, device_name, numbers))
     design = lower_design(written)
     chosen = _sequence(design, sequence)
     parts = [(on, sequence_words(on, part)) for on, part in parts_of(design, chosen)]
@@ -248,6 +250,11 @@ def _arrays(buffers: Mapping[int, bytes], before: Sequence[Array]) -> list[Array
 # Arguments
 
 
+def _numbers(given: Mapping[int, str]) -> dict[int, int]:
+    """What is given as a number: the value of a scalar argument, which is written into the words."""
+    return {number: int(text) for number, text in given.items() if re.fullmatch(r"-?\d{1,19}", text)}
+
+
 def _appended(sequence: RuntimeSequence) -> int | None:
     """The number of the argument that only traces have."""
     return sequence.trace.argument if sequence.trace is not None and sequence.trace.is_appended else None
@@ -264,7 +271,10 @@ def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]
     appended = _appended(sequence)
     if appended is not None:
         given = {appended: "zeros", **given}
+    scalars = range(len(types), len(types) + len(sequence.scalars))
     for number in given:
+        if number in scalars and number in _numbers(given):
+            continue
         if number >= len(types):
             raise Problem(
                 f"there is no argument {number}",
