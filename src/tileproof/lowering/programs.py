@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tileproof.device_model import CORE, SHIM, TILE_KINDS
+from collections import defaultdict
+
+from tileproof.device_model import CORE, SHIM, TASK_QUEUE_DEPTH, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.lowering.dimensions import WrapsToZeroProblem, check_bd, check_pad_value
@@ -26,22 +28,39 @@ def claim_channels(design: Design, resources: Resources) -> None:
 
 def lower_programs(design: Design, resources: Resources, *, as_silent: bool = False) -> list[DmaChain]:
     """The chains, with ids for every BD (AIEAssignBufferDescriptorIDs.cpp)."""
-    started: dict[tuple[object, ...], DmaProgram] = {}
+    started: dict[tuple[object, ...], list[DmaProgram]] = defaultdict(list)
     for program in design.programs:
         _check_program(design, program, as_silent)
-        first = started.setdefault((program.tile.at, program.direction, program.channel), program)
-        if first is not program:
-            raise Problem(
-                f"{program.direction} channel {program.channel} of {program.tile} is started twice",
-                where=program.place,
-                why=f"first at {first.place}",
-                fix="put the BDs of both into one chain, or use another channel",
-                id="TP312",
-            )
+        queue = started[program.tile.at, program.direction, program.channel]
+        queue.append(program)
+        _check_queue(queue)
         for bd in program.bds:
             if bd.bd_id is not None:
                 resources.this_bd(program.tile, program.channel, bd.bd_id, bd.place)
     return [_chain(program, resources) for program in design.programs]
+
+
+def _check_queue(queue: list[DmaProgram]) -> None:
+    """The starts of one channel are tasks in its queue: one after the other, as long as each ends."""
+    *before, last = queue
+    endless = next((one for one in before if one.bds[-1].next is not None), None)
+    if endless is not None:
+        raise Problem(
+            f"{last.direction} channel {last.channel} of {last.tile} is started again and never comes to it",
+            where=last.place,
+            why=f"what it is started with at {endless.place} runs for ever",
+            fix="end that chain with aie.next_bd to a block that ends, put the BDs of both into one, or use another "
+            "channel",
+            id="TP312",
+        )
+    if len(queue) > TASK_QUEUE_DEPTH + 1:
+        raise Problem(
+            f"{last.direction} channel {last.channel} of {last.tile} is started {len(queue)} times",
+            where=last.place,
+            why=f"one task runs, its queue holds {TASK_QUEUE_DEPTH}, and nobody waits while the array is set up",
+            fix="put the BDs of several into one chain",
+            id="TP312",
+        )
 
 
 def _chain(program: DmaProgram, resources: Resources) -> DmaChain:

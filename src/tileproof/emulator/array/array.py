@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tileproof.device_model import SHIM
@@ -25,7 +25,7 @@ from tileproof.emulator.array.waiting import CorePorts, CoreWaits, lock_numbers
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES
 from tileproof.emulator.library import Library, Manner
 from tileproof.errors import Problem
-from tileproof.lowering.model import MM2S, S2MM, LoweredCore, LoweredDesign, ShimAllocation
+from tileproof.lowering.model import MM2S, S2MM, DmaChain, LoweredCore, LoweredDesign, ShimAllocation
 from tileproof.mlir.design import Direction, Tile
 from tileproof.xrt import COMPLETED, ERROR, TIMEOUT
 
@@ -64,7 +64,7 @@ class Array:
         self._ports = {core.core.tile.at: CorePorts() for core in design.cores}
         self._connect()
         self.channels = {_key(shim): self._shim_channel(shim) for shim in self._shim_ends()}
-        self.chains = [self._chain(number) for number in range(len(design.chains))]
+        self.chains = [self._chain(*queue) for queue in _queues(design)]
         cascades = self._cascades()
         self.cores = [self._core(core, library, breadcrumb, cascades) for core in design.cores]
         for core in self.cores:
@@ -199,11 +199,11 @@ class Array:
             report=self._report,
         )
 
-    def _chain(self, number: int) -> ChainProgram:
-        chain = self.design.chains[number]
+    def _chain(self, chain: DmaChain, *behind: DmaChain) -> ChainProgram:
         at = (chain.tile.at, chain.channel)
         return ChainProgram(
             chain=chain,
+            behind=behind,
             engine=self.engine,
             locks=self.locks,
             buffers=self.buffers,
@@ -328,6 +328,14 @@ class Array:
         channel = self.channels[key]
         ends = channel.outlet.every() if channel.direction == MM2S else [channel.inlet] if channel.inlet else []
         return min((end.moved for end in ends), default=0)
+
+
+def _queues(design: LoweredDesign) -> Iterable[list[DmaChain]]:
+    """What each channel is started with, in order."""
+    queues: dict[tuple[object, ...], list[DmaChain]] = {}
+    for chain in design.chains:
+        queues.setdefault((chain.tile.at, chain.direction, chain.channel), []).append(chain)
+    return queues.values()
 
 
 class _Begun:

@@ -133,9 +133,10 @@ def _not_sent(end: StreamEnd, size: int, filled: int, inside: str) -> str:
 
 @dataclass(eq=False)
 class ChainProgram:
-    """A channel of a core or mem tile: runs its BDs round and round."""
+    """A channel of a core or mem tile: runs its BDs round and round, then those of the chains `behind` it."""
 
     chain: DmaChain
+    behind: tuple[DmaChain, ...]
     engine: Engine
     locks: Mapping[str, LockState]
     buffers: Mapping[str, PlacedBuffer]
@@ -154,6 +155,13 @@ class ChainProgram:
         return Place(tile=self.chain.tile.at, buffer=bd.buffer, text=text)
 
     def work(self) -> Work:
+        if not self.outlet and self.inlet is None:
+            return  # no stream is there, so nothing ever comes or goes
+        for chain in (self.chain, *self.behind):
+            self.chain = chain
+            yield from self._run()
+
+    def _run(self) -> Work:
         empty = [bd for bd in self.chain.bds if bd.length < 1]
         if empty:
             raise Problem(
@@ -164,8 +172,6 @@ class ChainProgram:
                 fix="give it a length, or leave it out of the chain",
             )
         by_id = {bd.bd_id: bd for bd in self.chain.bds}
-        if not self.outlet and self.inlet is None:
-            return  # no stream is there, so nothing ever comes or goes
         endless = self.chain.bds[-1].next is not None
         for _ in count() if endless else range(1 + (self.chain.repeat_count or 0)):
             bd: Bd | None = self.chain.bds[0]
