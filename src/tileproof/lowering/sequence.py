@@ -11,7 +11,6 @@ from tileproof.device_model import CORE, GENERATIONS, LOCK_REGISTERS, LOCK_STRID
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
 from tileproof.insts import (
-    SHIM_CONTROLLER_ID,
     BlockWrite,
     DdrPatch,
     InstructionStream,
@@ -34,6 +33,8 @@ from tileproof.insts.shim import AXCACHE, aperture
 from tileproof.insts.tile_bd import CORE_CONTROL, RESET_BIT, bd_offset, bd_words, control_offset, misfit
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer, ShimAllocation
 from tileproof.lowering.programs import LARGEST_REPEAT, repeated_too_often
+from tileproof.lowering.resources import bds_of_channel
+from tileproof.lowering.tile_tasks import CONTROLLER_IDS, push_to_tile, tile_bd_values
 from tileproof.mlir.design import (
     AddressPatch,
     Bd,
@@ -48,6 +49,7 @@ from tileproof.mlir.design import (
     SequenceOperation,
     SetLock,
     SyncWait,
+    Tile,
     Transfer,
     UseTask,
     Wait,
@@ -174,16 +176,20 @@ class _Writer:
         owners = self._owners[shim.tile.at]
         # Ids that the design gives itself are taken from the start.
         written = {bd.bd_id for other in self._configured(shim) for bd in other.bds if bd.bd_id is not None}
+        chains = [chain for chain in self.design.chains if chain.tile.at == shim.tile.at]
+        written |= {bd.bd_id for chain in chains for bd in chain.bds}
         ids: list[int] = []
         for bd in task.bds:
-            free = (n for n in range(_SHIM_BDS) if n not in owners and n not in written)
+            free = (n for n in bds_of_channel(shim.tile, shim.channel) if n not in owners and n not in written)
             number = next(free, None) if bd.bd_id is None else bd.bd_id
             if number is None:
                 raise _no_bd_left(task, shim)
-            self._check_own_bd(bd, number, owners)
+            self._check_own_bd(bd, number, owners, shim)
             owners[number] = task.task
             ids.append(number)
         self._tasks[task.task] = _Task(task, shim, ids)
+        if shim.tile.kind != SHIM:
+            return tuple(found for number in range(len(ids)) for found in self._tile_bd(task, shim, ids, number))
         requests = [self._request(task, shim, ids, number) for number in range(len(task.bds))]
         return tuple(
             operation
@@ -197,8 +203,30 @@ class _Writer:
             if isinstance(operation, ConfigureTask) and self._end_of(operation).tile.at == shim.tile.at:
                 yield operation
 
-    def _check_own_bd(self, bd: Bd, number: int, owners: dict[int, int]) -> None:
-        _check_bd_id(number, bd.place, as_silent=False)
+    def _tile_bd(self, task: ConfigureTask, end: ShimAllocation, ids: list[int], number: int) -> tuple[Operation, ...]:
+        """A BD of a core or mem tile, whose buffer has its address."""
+        bd, tile = task.bds[number], end.tile
+        values = tile_bd_values(self.design, bd, tile, bd.packet or task.packet)
+        if bd.next is not None:
+            values |= {"next_bd": ids[bd.next], "use_next_bd": 1}
+        wrong = misfit(tile.kind, values)
+        if wrong is not None:
+            raise _bd_misfit(bd.place, tile, *wrong)
+        address = tile_address(tile.column, tile.row, bd_offset(tile.kind, ids[number]))
+        return (BlockWrite(address=address, words=bd_words(tile.kind, values)),)
+
+    def _check_own_bd(self, bd: Bd, number: int, owners: dict[int, int], end: ShimAllocation) -> None:
+        if end.tile.kind == SHIM:
+            _check_bd_id(number, bd.place, as_silent=False)
+        elif number not in bds_of_channel(end.tile, end.channel):
+            allowed = bds_of_channel(end.tile, end.channel)
+            raise Problem(
+                f"channel {end.channel} of {end.tile} does not reach buffer descriptor {number}",
+                where=bd.place,
+                why=f"it has {allowed.start} to {allowed.stop - 1}",
+                fix="leave bd_id out, or choose one of those",
+                id="TP312",
+            )
         if number in owners:
             raise Problem(
                 f"BD {number} is in use",
@@ -207,11 +235,11 @@ class _Writer:
                 fix="leave bd_id out, or await the other task first",
                 id="TP310",
             )
-        if bd.acquire is not None or bd.release is not None:
+        if end.tile.kind == SHIM and (bd.acquire is not None or bd.release is not None):
             raise Problem(
                 "a BD of a task uses a lock",
                 where=bd.place,
-                why="tileproof writes no locks into the BDs of a runtime sequence",
+                why="tileproof writes no locks into the BDs of a shim tile",
                 fix="let tokens keep the order: issue_token and dma_await_task",
                 id="TP313",
             )
@@ -220,16 +248,8 @@ class _Writer:
         if not isinstance(task.channel, Channel):
             return _allocation(self.design, task.channel, task.place)
         tile = task.channel.tile
-        if tile.kind == SHIM and not 0 <= task.channel.channel < TILE_KINDS[SHIM].channels:
+        if not 0 <= task.channel.channel < TILE_KINDS[tile.kind].channels:
             raise _no_channel(task.channel, task.place)
-        if tile.kind != SHIM:
-            raise Problem(
-                f"a task on {tile} is not written by this version of tileproof",
-                where=task.place,
-                why="it knows the registers of a shim tile's DMA",
-                fix="let aie.mem or aie.memtile_dma start that channel",
-                id="TP313",
-            )
         return ShimAllocation(
             fifo="", symbol="", tile=tile, direction=task.channel.direction, channel=task.channel.channel
         )
@@ -264,14 +284,12 @@ class _Writer:
         task = self._tasks[use.task]
         shim = task.shim
         if use.action == "start":
-            return push_operations(
-                shim.tile.column,
-                shim.channel,
-                shim.direction,
+            return self._start(
+                shim.tile,
+                Channel(tile=shim.tile, direction=shim.direction, channel=shim.channel),
                 task.bd_ids[0],
                 runs=task.configured.repeat_count + 1,
                 issue_token=task.configured.issue_token,
-                controller_id=_controller_id(self.design, shim.tile.column),
             )
         owners = self._owners[shim.tile.at]
         for number in task.bd_ids:
@@ -288,7 +306,24 @@ class _Writer:
                 fix="write {issue_token = true} behind its configuration",
                 id="TP309",
             )
-        return (wait_operation(shim.tile.column, shim.channel, shim.direction),)
+        return (Sync(column=shim.tile.column, row=shim.tile.row, direction=shim.direction, channel=shim.channel),)
+
+    def _start(
+        self, tile: Tile, channel: Channel, bd_id: int, *, runs: int, issue_token: bool
+    ) -> tuple[Operation, ...]:
+        """A task enters the queue of a channel of any tile."""
+        controller = _controller_id(self.design, tile.column, tile.row)
+        if tile.kind == SHIM:
+            return push_operations(
+                tile.column,
+                channel.channel,
+                channel.direction,
+                bd_id,
+                runs=runs,
+                issue_token=issue_token,
+                controller_id=controller,
+            )
+        return push_to_tile(tile, channel.direction, channel.channel, bd_id, runs, controller if issue_token else None)
 
     # Registers, locks and parameters
 
@@ -375,27 +410,19 @@ class _Writer:
         )
 
     def _push(self, push: PushQueue) -> tuple[Operation, ...]:
-        self._tile(push.column, push.row, push.place)
-        if push.row != 0 or not 0 <= push.channel < TILE_KINDS[SHIM].channels:
-            raise Problem(
-                f"a push to channel {push.channel} of tile ({push.column}, {push.row}) is not written by this version",
-                where=push.place,
-                why="tileproof knows the registers of a shim tile's two channels per direction",
-                fix="use a channel of a tile on row 0",
-                id="TP313",
-            )
-        _check_bd_id(push.bd_id, push.place, as_silent=self.as_silent)
+        kind = self._tile(push.column, push.row, push.place)
+        tile = Tile(column=push.column, row=push.row, kind=kind, place=push.place)
+        channel = Channel(tile=tile, direction=push.direction, channel=push.channel)
+        if not 0 <= push.channel < TILE_KINDS[kind].channels:
+            raise _no_channel(channel, push.place)
+        if kind == SHIM:
+            _check_bd_id(push.bd_id, push.place, as_silent=self.as_silent)
+        elif push.bd_id not in bds_of_channel(tile, push.channel):
+            raise _no_bd(push, kind)
         if not 0 <= push.repeat_count <= LARGEST_REPEAT:
             raise repeated_too_often(push.repeat_count, push.place)
-        return push_operations(
-            push.column,
-            push.channel,
-            push.direction,
-            push.bd_id,
-            runs=push.repeat_count + 1,
-            issue_token=push.issue_token,
-            controller_id=_controller_id(self.design, push.column),
-        )
+        runs = push.repeat_count + 1
+        return self._start(tile, channel, push.bd_id, runs=runs, issue_token=push.issue_token)
 
     def _write_bd(self, write: WriteBd) -> tuple[Operation, ...]:
         kind = self._tile(write.column, write.row, write.place)
@@ -408,7 +435,8 @@ class _Writer:
             values |= {"burst": self._burst_code(write), "axcache": AXCACHE}
         wrong = misfit(kind, values)
         if wrong is not None:
-            raise _bd_misfit(write, *wrong)
+            tile = Tile(column=write.column, row=write.row, kind=kind, place=write.place)
+            raise _bd_misfit(write.place, tile, *wrong)
         address = tile_address(write.column, write.row, bd_offset(kind, write.bd_id))
         return (BlockWrite(address=address, words=bd_words(kind, values)),)
 
@@ -540,7 +568,7 @@ def _no_word(place: Place) -> Problem:
     )
 
 
-def _no_bd(write: WriteBd, kind: str) -> Problem:
+def _no_bd(write: WriteBd | PushQueue, kind: str) -> Problem:
     return Problem(
         f"there is no BD {write.bd_id} on tile ({write.column}, {write.row})",
         where=write.place,
@@ -550,11 +578,11 @@ def _no_bd(write: WriteBd, kind: str) -> Problem:
     )
 
 
-def _bd_misfit(write: WriteBd, field: str, value: int, bits: int) -> Problem:
+def _bd_misfit(place: Place, tile: Tile, field: str, value: int, bits: int) -> Problem:
     return Problem(
         f"{field} of the BD cannot be {value:,}",
-        where=write.place,
-        why=f"its field in a BD of tile ({write.column}, {write.row}) has {bits} bits",
+        where=place,
+        why=f"its field in a BD of {tile} has {bits} bits",
         fix="correct it",
         id="TP313",
     )
@@ -606,10 +634,10 @@ def _stream(design: LoweredDesign, operations: tuple[Operation, ...]) -> Instruc
     return stream_for(design.device.generation, operations, columns=design.device.columns)
 
 
-def _controller_id(design: LoweredDesign, column: int) -> int:
-    """Of the shim tile in that column: where tokens of its channels go."""
-    tile = next((tile for tile in design.design.tiles if tile.at == (column, 0)), None)
-    return SHIM_CONTROLLER_ID if tile is None or tile.controller_id is None else tile.controller_id
+def _controller_id(design: LoweredDesign, column: int, row: int = 0) -> int:
+    """Of a tile: where tokens of its channels go."""
+    tile = next((tile for tile in design.design.tiles if tile.at == (column, row)), None)
+    return CONTROLLER_IDS[row] if tile is None or tile.controller_id is None else tile.controller_id
 
 
 def _four(values: tuple[int, ...]) -> tuple[int, int, int, int]:
