@@ -731,7 +731,7 @@ def test_an_object_that_does_not_fit_a_mem_tile_any_more_goes_to_one_beside_it(v
 
 
 def test_the_emptier_of_both_sides_takes_it():
-    text = design(fifo("l", "shim", "left", 1, "1000xi32"), fifo("a", "shim", "mem", 3, "50000xi32"))
+    text = design(fifo("l", "shim", "left", 1, "60000xi32"), fifo("a", "shim", "mem", 3, "50000xi32"))
 
     assert where(lowered(text))["a_cons_buff_2"] == ((2, 1), 0)
 

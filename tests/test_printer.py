@@ -854,7 +854,7 @@ module {
     %next = aie.tile(0, 3)
     aie.objectfifo @in(%shim, {%mem}, 2 : i32) : !aie.objectfifo<memref<64xi32>>
     aie.objectfifo @half(%mem dimensionsToStream [<size = 4, stride = 1>, <size = 8, stride = 4>], {%tile}, [2, 2])
-      : !aie.objectfifo<memref<32xi32>>
+      {repeat_count = 2 : i32} : !aie.objectfifo<memref<32xi32>>
     aie.objectfifo @rest(%mem, {%next}, 1 : i32) {repeat_count = 2 : i32} : !aie.objectfifo<memref<32xi32>>
     aie.objectfifo.link [@in] -> [@half, @rest] ([] [0, 32])
     aie.objectfifo @near(%tile, {%next}, 2 : i32) : !aie.objectfifo<memref<32xi32>>
