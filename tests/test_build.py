@@ -263,13 +263,13 @@ def are_gone(pids: Path) -> bool:
 def test_a_step_that_comes_to_no_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     command = f"echo waiting; (sleep 1001 & echo $$! > {pids}; setsid sleep 1002 & echo $$! >> {pids}; sleep 1003)"
-    problem = waiting_for(tmp_path, 1, command)
+    problem = waiting_for(tmp_path, 8, command)
     (log,) = (tmp_path / "build" / "double").glob("*/build.log")
 
     assert problem.exit_code == 3
     assert problem.diagnostic.id == "step-endless"
     assert str(problem) == (
-        "error: double: compile tile.cc was ended after 1 s, for it came to no end\n"
+        "error: double: compile tile.cc was ended after 8 s, for it came to no end\n"
         f"  where: {log.parent}\n"
         "  why:   waiting\n"
         "         all that it had started was ended with it; nothing is known of the kernel\n"
@@ -285,10 +285,10 @@ def test_what_has_left_its_step_and_holds_on_to_the_output_does_not_hold_the_bui
 ) -> None:
     monkeypatch.setattr("tileproof.build.watch._LAST_WORDS_S", 0.2)
     pids = tmp_path / "pids"
-    problem = waiting_for(tmp_path, 1, f"(setsid sh -c 'echo $$$$ > {pids}; exec sleep 20' &); sleep 1000")
+    problem = waiting_for(tmp_path, 8, f"(setsid sh -c 'echo $$$$ > {pids}; exec sleep 20' &); sleep 1000")
     os.kill(int(pids.read_text()), signal.SIGKILL)
 
-    assert problem.what == "double: a build step was ended after 1 s, for it came to no end"
+    assert problem.what == "double: a build step was ended after 8 s, for it came to no end"
     assert problem.exit_code == 3
 
 
@@ -297,7 +297,7 @@ def test_a_step_that_failed_outweighs_another_that_came_to_no_end(tmp_path: Path
     plan = with_first_step(planned(request), "echo 'tile.cc:1:1: error: no' && false")
     steps = (plan.steps[0], replace(plan.steps[1], command="sleep 1000"), *plan.steps[2:])
     with pytest.raises(Problem) as caught:
-        build(replace(plan, steps=steps), request.build_dir, find_ninja(), jobs=2, step_timeout_s=1)
+        build(replace(plan, steps=steps), request.build_dir, find_ninja(), jobs=2, step_timeout_s=8)
 
     assert caught.value.diagnostic.id == "compile-failed"
     assert caught.value.exit_code == 1

@@ -14,7 +14,10 @@ from tileproof.diagnostic.entry import Change, Entry, Example
 _BUILD = "tileproof build double --kernels kernels --set count=256"
 _FOLDER = "build/double/double_i32_256__npu1"
 _XCLBIN = f"{_FOLDER}/double_i32_256__npu1.emu.xclbin"
-_LOWER = "tileproof lower --design design.mlir --insts insts.bin --interface interface.json --lowered design.lowered"
+_LOWER = (
+    "tileproof lower --design design.mlir --object tile.o --insts insts.bin --interface interface.json"
+    " --lowered design.lowered"
+)
 
 
 def _pair_of_both(*changes: tuple[str, str]) -> Example:

@@ -86,7 +86,10 @@ REFUSALS = (
         "A file has no device of that name.",
         "name one that is listed; without --device-name @main is taken, or the first",
         "A file may hold several `aie.device`, each with a name; one without a name is called main.",
-        _design(f"{_EMULATE} --device-name other --arg 0=ones --arg 1=zeros"),
+        _design(
+            f"{_EMULATE} --device-name main --arg 0=ones --arg 1=zeros",
+            ("aie.device(npu1) @main {", "aie.device(npu1) @other {"),
+        ),
     ),
     _refusal(
         "unknown-argument",
