@@ -16,7 +16,7 @@ _FOLDER = "build/double/double_i32_256__npu1"
 _XCLBIN = f"{_FOLDER}/double_i32_256__npu1.emu.xclbin"
 _LOWER = (
     "tileproof lower --design design.mlir --object tile.o --insts insts.bin --interface interface.json"
-    " --lowered design.lowered"
+    " --lowered lowered"
 )
 
 
