@@ -96,6 +96,14 @@ def test_an_error_code_is_linuxs(text: str) -> None:
     assert "normal, device_only, p2p and svm" in explanation.why
 
 
+@pytest.mark.parametrize("code", [5, 12, 13, 19, 22, 62])
+def test_an_error_code_with_several_causes_has_them_all(code: int) -> None:
+    (explanation,) = explain(f"err=-{code}")
+
+    assert explanation.why.startswith("one of these: (1) ")
+    assert "; (2) " in explanation.why
+
+
 # The warning
 
 

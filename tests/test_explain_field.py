@@ -89,6 +89,7 @@ DRIVER = [
     ("amdxdna_drm_create_hwctx_ioctl: Init hwctx failed, ret -22", "no-context", "no hardware context"),
     ("aie2_error_process: Event(ID): DM address out of range (60)", "array-error", "DM address out of range"),
     ("\tTile location (Row, Column): (2, 1)", "array-error", "row 2, column 1"),
+    ("aie2_sched_cmd_free: Something nobody knows, ret -12", "driver-log", "in aie2_sched_cmd_free, which is about"),
     ("\tFatal error type: 0x3", "array-error", "reported an error while a command ran"),
 ]
 TOOLS = [
@@ -266,6 +267,15 @@ def test_a_status_of_the_firmware_is_put_in_words(status: str, means: str) -> No
         == f"the firmware was asked to configure the kernels of a context (load a PDI), and refused with {status}"
     )
     assert f"{status}: {means}" in found.why
+
+
+def test_a_line_of_the_driver_that_has_no_page_is_said_to_have_none() -> None:
+    found = only(DMESG + "amdxdna_gem_pin_pages: Frobnicating failed, ret -14")
+
+    assert found.what == "the driver complains in amdxdna_gem_pin_pages, which is about buffers and memory"
+    assert found.why == (
+        "it says: Frobnicating failed, ret -14; 14 is EFAULT, Bad address. Nothing more is known here of this line"
+    )
 
 
 def test_a_log_of_a_driver_that_did_not_start_has_its_reason_first() -> None:

@@ -134,6 +134,12 @@ DRIVER_WORDS = (
         "`tileproof check` and `emulate` name what a tile does wrong",
     ),
     _word(
+        "driver-log",
+        "The driver complains, in words that tileproof has no page for.",
+        "The name of the function says what it is about, and the number behind `ret` is a code of Linux.",
+        "look for the first *ERROR* line of amdxdna before it",
+    ),
+    _word(
         "old-wait",
         "An XRT before 2.20 tells only that a command did not complete.",
         "Timeout, error and abort end in the same words.",

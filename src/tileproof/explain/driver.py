@@ -7,6 +7,10 @@ of statuses and messages: aie2_msg_priv.h.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+
 from tileproof.explain.message import Explained, Match, Message, message, one_of, says
 
 _RET = r"(?:,? ret(?:urn)? ?(?:0x[0-9a-fA-F]{1,16}|-?\d{1,20}))?"
@@ -408,4 +412,58 @@ _RUN = (
         "explain those lines; `tileproof check` and `emulate` name what a tile does wrong",
     ),
 )
-DRIVER_MESSAGES: tuple[Message, ...] = _START + _LOADING + _RUN
+# What a function of the driver is about, by what its name holds: the first that fits.
+_AREAS = (
+    ("smu", "switching the NPU on and off"),
+    ("psp", "starting the firmware, by the security processor"),
+    ("mailbox", "its messages to the firmware"),
+    ("send_msg", "its messages to the firmware"),
+    ("mgmt_msg", "its messages to the firmware"),
+    ("hwctx", "hardware contexts"),
+    ("context", "hardware contexts"),
+    ("gem", "buffers and memory"),
+    ("_bo", "buffers and memory"),
+    ("heap", "buffers and memory"),
+    ("pages", "buffers and memory"),
+    ("cmd", "commands"),
+    ("exec", "commands"),
+    ("sched", "commands"),
+    ("submit", "commands"),
+    ("error", "errors of the array"),
+    ("get_info", "questions about the NPU"),
+    ("get_array", "questions about the NPU"),
+    ("query", "questions about the NPU"),
+    ("suspend", "sleeping and waking"),
+    ("resume", "sleeping and waking"),
+    ("pm_", "sleeping and waking"),
+    ("probe", "the start of the driver"),
+    ("init", "the start of the driver"),
+    ("hw_start", "the start of the driver"),
+    ("iommu", "sharing addresses with a process"),
+    ("pasid", "sharing addresses with a process"),
+)
+
+
+def _other_line(match: Match) -> Explained:
+    """A line that nobody has written words for yet: where in the driver it comes from, and what its code means."""
+    function, said = match["function"], match["said"].strip()
+    area = next((about for part, about in _AREAS if part in function), "something that its name does not tell")
+    code = re.search(r"ret(?:urn)? ?-?(\d{1,5})\b|error -?(\d{1,5})\b", said)
+    number = int(code[1] or code[2]) if code else 0
+    meaning = f"; {number} is {errno.errorcode[number]}, {os.strerror(number)}" if number in errno.errorcode else ""
+    return (
+        f"the driver complains in {function}, which is about {area}",
+        f"it says: {said}{meaning}. Nothing more is known here of this line",
+        "look for the first *ERROR* line of amdxdna before it, and for what the program said at that time",
+    )
+
+
+_OTHERS = (
+    message(
+        "driver-log",
+        r"amdxdna\b[^\r\n]{0,60}?\*ERROR\* (?P<function>(?:aie[24]?|amdxdna|xdna|npu)_\w{1,60}): "
+        r"(?P<said>[^\r\n]{1,200})",
+        _other_line,
+    ),
+)
+DRIVER_MESSAGES: tuple[Message, ...] = _START + _LOADING + _RUN + _OTHERS

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.explain.message import one_of
 from tileproof.xclbin import NO_BANK
 from tileproof.xrt import STATE_NAMES, state_name
 
@@ -33,7 +34,8 @@ _STATES = {
     4: "the command ran to its end; whether its output is right is another question: compare it",
     5: "the firmware refused the command, for instance for an opcode that it does not know",
     6: "the command was thrown away, mostly because an earlier one hung and the context was reset",
-    8: "the command did not end in time: a deadlock in the design, mostly; `tileproof check` and `emulate` name it",
+    8: "the command did not end in time: a deadlock in the design, which `tileproof check` and `emulate` name, or more "
+    "work than the driver's watchdog allows",
 }
 _NO_OUTPUT = "what the output buffers hold is not the kernel's answer"
 
@@ -141,16 +143,59 @@ def _code(code: int, said: str) -> Iterator[Diagnostic]:
 # What the amdxdna driver and XRT's NPU shim mean by them, and what mends it.
 _DRIVER = {
     2: (
-        "creating a hardware context, it is the driver's answer when none is free: npu1 has 6, npu2 has 16",
+        "it is the driver's answer to CREATE_HWCTX when no context is free, npu1 has 6 and npu2 16; elsewhere a file "
+        "or a folder is not there",
         "end programs that hold contexts, and free hw_context objects that are no longer used",
     ),
+    5: (
+        one_of(
+            ("a context died with an earlier command", "it comes from EXEC_CMD, and a new context is well"),
+            ("the firmware refused or did not answer", "the driver's log (dmesg) has a line of amdxdna"),
+        ),
+        "give the whole line, and `sudo dmesg | grep amdxdna`, to `tileproof explain`",
+    ),
+    12: (
+        one_of(
+            ("a limit on locked memory", "`ulimit -l` is small"),
+            ("there is not so much memory, or not in one piece", "dmesg says so"),
+        ),
+        "raise memlock in /etc/security/limits.conf, or allocate less",
+    ),
+    13: (
+        one_of(
+            ("the user may not open the device", "it comes from /dev/accel/accel0"),
+            ("the setting is for root", "it comes from SET_STATE or xrt-smi"),
+        ),
+        "join the group of /dev/accel/accel0 (render) and log in again, or run that one command as root",
+    ),
+    19: (
+        one_of(
+            ("the driver gave its firmware up", "it worked before, and dmesg has `Wait for completion timeout`"),
+            ("the device did not start", "dmesg has `Hardware init failed`"),
+            ("the IOMMU cannot share addresses", "dmesg has `PASID`"),
+        ),
+        "`sudo dmesg | grep amdxdna | tileproof explain`; reload the driver, or reboot",
+    ),
     22: (
-        "the NPU shim refuses an argument: flags, offset or size of a buffer, or an xclbin without a DPU kernel",
+        one_of(
+            (
+                "the NPU's shim refuses flags, offset or size of a buffer, or an xclbin without a DPU kernel",
+                "words of XRT stand before it",
+            ),
+            ("the driver or its firmware refuses a call", "DRM_IOCTL_AMDXDNA_ stands before it: dmesg has the reason"),
+        ),
         "read the words before it: `tileproof explain` knows them",
     ),
     28: (
         "creating a hardware context, the partition has more columns than the device has free",
         "build for fewer columns, or end the programs that use them",
+    ),
+    62: (
+        one_of(
+            ("the firmware did not answer the driver", "it comes from CREATE_, CONFIG_ or DESTROY_ of a context"),
+            ("a command takes longer than was waited", "it comes from WAIT_CMD"),
+        ),
+        "reload the driver, or reboot; or wait longer",
     ),
     95: (
         "the NPU shim does not have what was asked for: normal, device_only, p2p and svm buffers, load_xclbin",
