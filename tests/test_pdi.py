@@ -19,7 +19,7 @@ from tileproof.pdi.container import is_pdi, read_pdi
 from tileproof.pdi.elf import read_elf
 from tileproof.pdi.listing import configuration_of, configuration_text, is_configuration
 from tileproof.pdi.tiles import Bd, TileState, tile_states
-from tileproof.xclbin import parse_aie_partition, read_xclbin
+from tileproof.xclbin import PackageRequest, build_xclbin, parse_aie_partition, read_xclbin, write_xclbin
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
@@ -256,6 +256,22 @@ def test_a_file_is_known_by_what_is_in_it(
     assert capsys.readouterr().out.rstrip("\n") == configuration_text(configuration_of(data, name)).rstrip("\n")
     assert main(["inspect", str(tmp_path / name), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["title"].startswith(f"{name}: ")
+
+
+def test_the_pdis_of_an_xclbin_are_shown_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, image in (("a.xclbin", pdi(cdo(*CORE_COMMANDS))), ("emulated.xclbin", b"a design" * 9)):
+        request = PackageRequest(columns=4, start_columns=(0,), pdi=image, uuid=b"u" * 16, pdi_uuid=b"p" * 16)
+        (tmp_path / name).write_bytes(write_xclbin(build_xclbin(request)))
+
+    assert main(["inspect", str(tmp_path / "a.xclbin"), "--pdi"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"PDI {'70' * 16}: ")
+    assert "core (1, 2)" in lines
+    assert main(["inspect", str(tmp_path / "emulated.xclbin"), "--pdi"]) == 0
+    assert capsys.readouterr().out == f"PDI {'70' * 16}: 72 bytes, which are no PDI\n"
+    assert main(["inspect", str(tmp_path / "a.xclbin"), "--pdi", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["parts"][0]["tiles"][0]["program"] == 1200
 
 
 # What is damaged

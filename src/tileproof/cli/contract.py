@@ -150,6 +150,9 @@ def _inspect_xclbin(arguments: argparse.Namespace, path: Path, data: bytes) -> i
     if arguments.section is not None:
         answer(section_text(data, path.name, arguments.section).rstrip("\n"))
         return 0
+    if arguments.pdi:
+        _inspect_pdis(arguments, path, data)
+        return 0
     described = describe(data, path.name)
     sizes = _sizes(arguments.insts) if arguments.insts is not None else None
     call = host_call(described, str(path), sizes)
@@ -158,6 +161,17 @@ def _inspect_xclbin(arguments: argparse.Namespace, path: Path, data: bytes) -> i
         return 0
     answer(description_text(described) + (f"\nhow a host calls it\n\n{call}" if call else ""))
     return 0
+
+
+def _inspect_pdis(arguments: argparse.Namespace, path: Path, data: bytes) -> None:
+    from tileproof.pdi.listing import configuration_text, image_of
+    from tileproof.xclbin import parse_aie_partition, read_xclbin
+
+    section = read_xclbin(data, path.name).section("AIE_PARTITION")
+    pdis = parse_aie_partition(section, path.name).pdis if section is not None else ()
+    found = [image_of(pdi.image, f"PDI {pdi.uuid.hex()}") for pdi in pdis]
+    texts = "\n".join(map(configuration_text, found)).rstrip("\n") or f"{path.name} has no PDI"
+    answer(_json([asdict(one) for one in found]) if arguments.json else texts)
 
 
 def _sizes(insts: Path) -> dict[int, int]:

@@ -347,6 +347,7 @@ def _add_inspect(commands: Commands) -> None:
     device_name_option(parser)
     parser.add_argument("--scheme", choices=SCHEMES, help="how buffers are placed")
     parser.add_argument("--section", metavar="NAME", help="of an xclbin: only this section, its bytes included")
+    parser.add_argument("--pdi", action="store_true", help="of an xclbin: what its PDIs leave in each tile")
     parser.add_argument("--insts", metavar="FILE", type=Path, help="of an xclbin: size the host call for these")
     parser.add_argument(
         "--json", action="store_true", help="of a file that was built, and with --lowered: every fact, for programs"
@@ -358,9 +359,9 @@ def _add_inspect(commands: Commands) -> None:
 def _inspect(arguments: argparse.Namespace) -> int:
     if arguments.subject.endswith((".xclbin", ".bin")) or is_built(Path(arguments.subject)):
         return inspect_built(arguments)
-    if arguments.section is not None or arguments.insts is not None:
+    if arguments.section is not None or arguments.insts is not None or arguments.pdi:
         raise Problem(
-            "--section and --insts are for an xclbin",
+            "--section, --pdi and --insts are for an xclbin",
             id="option-of-others",
             where=f"tileproof inspect {arguments.subject}",
             fix="name a FILE.xclbin, or leave them away",

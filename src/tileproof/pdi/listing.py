@@ -42,6 +42,13 @@ def configuration_of(data: bytes, name: str) -> Configuration:
     return _cdo(read_cdo(data, name), name)
 
 
+def image_of(data: bytes, name: str) -> Configuration:
+    """What a partition of an xclbin loads; the emulator's own holds its design there, and no PDI."""
+    if is_configuration(data):
+        return configuration_of(data, name)
+    return Configuration(title=f"{name}: {len(data):,} bytes, which are no PDI")
+
+
 def configuration_text(found: Configuration, indent: str = "") -> str:
     lines = [found.title, *(f"  {line}" for line in found.lines), *(line for one in found.tiles for line in _tile(one))]
     text = "".join(f"{indent}{line}\n" for line in lines)
