@@ -336,7 +336,9 @@ def _add_inspect(commands: Commands) -> None:
     text = "show a design, an xclbin, its instructions or a PDI: who feeds whom, what a host sees, what is moved"
     parser = add_command(commands, "inspect", _inspect, text)
     parser.add_argument(
-        "subject", metavar="KERNEL|FILE", help="a FILE.mlir, or what was built, told apart by what is in it"
+        "subject",
+        metavar="KERNEL|FILE.mlir|FILE",
+        help="what was built (xclbin, instructions, PDI, CDO, ELF) is told apart",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--lowered", action="store_true", help="buffers with addresses, locks, DMA chains, circuits")
