@@ -3,6 +3,7 @@
 The comment at the head of a design says what it shows, its arguments (by number), what they hold afterwards
 (`gives`, in numpy, a0 being argument 0 as it was), and what is found (`finds`, words of a finding). A `mutant` is
 one replacement in the text, and what is found then; `finds: nothing` is a change that is not wrong.
+With `orders` so many other legal orders are tried.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Page:
     mutants: tuple[tuple[str, str, str], ...] = ()
     runs: int = 1
     seeds: tuple[int, ...] = ()
+    orders: int = 0
 
     def mutant(self, number: int) -> Page:
         old, new, finds = self.mutants[number]
@@ -64,7 +66,7 @@ class Page:
 def page(name: str) -> Page:
     text = (FOLDER / f"{name}.mlir").read_text()
     arguments, gives, finds, mutants = {}, {}, [], []
-    runs, seeds = 1, ()
+    runs, seeds, orders = 1, (), 0
     for found in filter(None, map(_LINE.fullmatch, text.splitlines())):
         key, value = found["key"], found["value"]
         if key.isdecimal():
@@ -79,6 +81,8 @@ def page(name: str) -> Page:
             mutants.append((parts["old"], parts["new"].replace("\\n", "\n"), parts["finds"]))
         elif key == "runs":
             runs = int(value)
+        elif key == "orders":
+            orders = int(value)
         elif key == "seeds":
             first, last = value.split("..")
             seeds = tuple(range(int(first), int(last) + 1))
@@ -93,6 +97,7 @@ def page(name: str) -> Page:
         mutants=tuple(mutants),
         runs=runs,
         seeds=seeds,
+        orders=orders,
     )
 
 
@@ -123,6 +128,7 @@ def kept_process() -> Iterator[Child]:
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tileproof.emulator.design.emulate.process", kept_process)
+    monkeypatch.setattr("tileproof.emulator.design.orders.BUDGET_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -149,6 +155,7 @@ def run(one: Page, count: Path, manner: Manner | None = None) -> Emulation:
         values,
         runs=one.runs,
         manner=manner,
+        orders=one.orders,
         timeout_s=IMPATIENCE_S if any("never returned" in words for words in one.finds) else PATIENCE_S,
     )
 

@@ -20,6 +20,7 @@ from tileproof.cli.shared import (
     mlir_aie_version,
     positive,
     say,
+    schedules_option,
     seed,
     untrusted_option,
 )
@@ -465,6 +466,7 @@ def _add_emulate(commands: Commands) -> None:
         help="in what order things happen: by the cycle model, or by --seed in another legal order, compared with that",
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="of the adversarial order; default: 0")
+    schedules_option(parser)
     parser.add_argument("--dot", metavar="FILE", type=Path, help="write who waits for whom, if it is a deadlock")
     emulator_options(parser)
     untrusted_option(parser)
@@ -504,6 +506,7 @@ def _emulate(arguments: argparse.Namespace) -> int:
         target=arguments.target,
         device_name=arguments.device_name,
         manner=_manner(arguments),
+        orders=arguments.schedules,
     )
     saved = emulation_report.save(emulation, {k: Path(file) for k, file in _once(arguments.save, "--save").items()})
     emulation_report.write_pictures(emulation, str(arguments.design), trace=arguments.trace, dot=arguments.dot)

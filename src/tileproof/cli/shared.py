@@ -17,6 +17,7 @@ from tileproof import device_model
 from tileproof.build.request import BuildRequest
 from tileproof.device.request import RunRequest
 from tileproof.device.times import LEAST_RUNS
+from tileproof.emulator.library import ORDERS
 from tileproof.errors import EXIT_REQUEST_WRONG, Problem
 from tileproof.mlir_aie_versions import VERSIONS, Version, version_named
 from tileproof.printable import printable
@@ -141,6 +142,17 @@ def emulator_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         default=RunRequest().timeout_s,
         help="longest run; default: %(default)s",
+    )
+
+
+def schedules_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--schedules",
+        type=seed,
+        metavar="N",
+        default=ORDERS,
+        help="in how many other legal orders (seeds 1 to N) a run on the emulator that ends well is tried, as far as "
+        "their time goes; default: %(default)s",
     )
 
 

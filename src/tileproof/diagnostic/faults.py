@@ -231,9 +231,9 @@ FAULTS = (
     _fault(
         "order",
         sentence="An argument has another value when events happen in another legal order.",
-        cause="`--schedule adversarial` runs the design in a legal order that `--seed` draws, and again in that of the "
-        "cycle model. A lock may keep two apart, as here, without saying who comes first; the device takes them as "
-        "their times happen to fall.",
+        cause="A run that ends well is tried in other legal orders, which seeds draw (`--schedules`); `--schedule "
+        "adversarial --seed N` runs the design in that of one seed, and again in that of the cycle model. A lock may "
+        "keep two apart, as here, without saying who comes first; the device takes them as their times happen to fall.",
         fix="let a lock or a fifo decide who comes first",
         example=Example(
             command="tileproof emulate order.mlir --arg 0=zeros --schedule adversarial --seed 2",

@@ -66,6 +66,7 @@ def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
         f"{name}: @{emulation.sequence} {ended} on the emulated {emulation.device}"
         f" ({times}{calls:,} {'call' if calls == 1 else 'calls'} of tile functions)",
         *(f"  {timeline}" for timeline in [emulation.reports[-1].timeline] if timeline is not None),
+        *(f"  {orders}" for orders in [emulation.orders] if orders is not None),
         *(f"  unconfirmed: {rule}" for rule in emulation.unconfirmed),
         *(_line(argument, saved) for argument in emulation.arguments),
     ]
@@ -100,6 +101,7 @@ def as_json(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
             "faults": [fault.as_json() for fault in emulation.faults],
             "warnings": [warning.as_json() for warning in emulation.warnings],
             "unconfirmed": list(emulation.unconfirmed),
+            "orders": None if emulation.orders is None else emulation.orders.as_json(),
             "modelled": [_modelled(report.timeline) for report in emulation.reports if report.timeline is not None],
             "arguments": [
                 {

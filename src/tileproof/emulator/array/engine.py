@@ -95,9 +95,13 @@ class Adversary:
     """
 
     _CHANGES = 1 / 8
+    _STOPS = 1 / 2  # between two locks, where it matters most
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
+
+    def stops_here(self) -> bool:
+        return self._random.random() < self._STOPS
 
     def place(self, task: Task) -> float:
         if not task.priority or self._random.random() < self._CHANGES:
@@ -233,6 +237,12 @@ class Engine:
         self._steps += _STEPS_OF_A_LOOK
         if self.running is not None:
             self.running.priority = 1.0
+
+    def after_a_lock(self) -> Spend:
+        """A `yield` of the running task, which has taken a lock: an adversary lets the others go first, or not."""
+        if self.running is not None and self.adversary is not None and self.adversary.stops_here():
+            self.running.priority = 1.0
+        return Spend(0, "", 0)
 
     def _waited(self, task: Task, blocked: Blocked) -> None:
         if self.spans is not None and self.now > task.since:

@@ -86,6 +86,8 @@ class CoreWaits:
             return f"waits {inside}for lock {lock.name}: wants {wanted}, it is {lock.value}"
 
         yield from self.engine.acquire(lock, amount, text, place, exactly=exactly)
+        if self.engine.adversary is not None:  # another core may come between this and what follows, the next lock too
+            yield self.engine.after_a_lock()
 
     def release(self, lock: LockState, amount: int, place: Place) -> Work:
         self.progress()

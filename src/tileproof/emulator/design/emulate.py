@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES, DType
 from tileproof.emulator.array.faults import RunReport, sort_of
 from tileproof.emulator.design.given_code import GivenCode, given_code
-from tileproof.emulator.library import Library, Manner
+from tileproof.emulator.design.orders import Orders, Play, only_there, other_orders
+from tileproof.emulator.library import ORDERS, Library, Manner
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
 from tileproof.emulator.semantics import unconfirmed
@@ -65,7 +67,7 @@ class Emulation:
     """How it ended. `reports` are one per run; the last is the one that did not complete, if one did not.
 
     `besides` is what no run by itself could find: another order's result, and a function declared with other
-    parameters than it has. `warnings` are of the tile code, and no faults.
+    parameters than it has. `warnings` are of the tile code, and no faults; `orders` are the others that were tried.
     """
 
     device: str
@@ -74,6 +76,7 @@ class Emulation:
     arguments: tuple[Argument, ...]
     besides: tuple[Diagnostic, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    orders: Orders | None = None
 
     @property
     def faults(self) -> tuple[Diagnostic, ...]:
@@ -108,11 +111,13 @@ def emulate(
     runs: int = 1,
     timeout_s: float = 30.0,
     manner: Manner | None = None,
+    orders: int = ORDERS,
 ) -> Emulation:
     """Run `sequence` (the first one without a name) of the design in `text`, `runs` times in one context.
 
     `device_name` is which of several devices in the text is meant, `target` a device to use instead of the design's.
-    `tile_code` are C++ files, compiled with `options`, or what they were compiled to.
+    `tile_code` are C++ files, compiled with `options`, or what they were compiled to. A run that ends well is tried in
+    so many other legal `orders`, as far as their time goes.
 
     `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
     `random`, the last three with `:4096xi8` to be sure of the type; what mlir-aie appends for traces begins as zeros,
@@ -129,14 +134,25 @@ def emulate(
     room = _room_for_traces(chosen)
     code = GivenCode(tile_code) if isinstance(tile_code, Library) else given_code(tile_code, design, options)
     besides = () if manner.as_hardware else code.faults
+    tried = None
     with process() as child:
-        session = _Session(child, parts, code.library, runs, timeout_s)
-        after, reports = session.run(manner, before, room)
+
+        def play(how: Manner, patience_s: float) -> tuple[list[Array], tuple[RunReport, ...]]:
+            return _Session(child, parts, code.library, runs, patience_s).run(how, before, room)
+
+        child.set_up(parts[0][0], code.library, manner)
+        begun = time.perf_counter()  # the process is there
+        after, reports = play(manner, timeout_s)
+        took_s = time.perf_counter() - begun
         if manner.seed is not None and reports[-1].state == COMPLETED:
-            expected, others = session.run(replace(manner, seed=None), before, room)
+            expected, others = play(replace(manner, seed=None), timeout_s)
             besides += tuple(fault for report in others for fault in report.faults)
             if others[-1].state == COMPLETED:
                 besides += _order(after, expected, manner.seed)
+        is_right = reports[-1].state == COMPLETED and not any(report.faults for report in reports)
+        if orders and is_right and manner.seed is None and not manner.as_hardware:
+            tried = other_orders(orders, took_s, _in_order(child, manner, play, after))
+            besides += tried.faults
     return Emulation(
         device=design.device.name,
         sequence=chosen.name,
@@ -153,7 +169,26 @@ def emulate(
         ),
         besides=besides,
         warnings=() if manner.as_hardware else code.warnings,
+        orders=tried,
     )
+
+
+def _in_order(
+    child: Child,
+    manner: Manner,
+    play: Callable[[Manner, float], tuple[list[Array], tuple[RunReport, ...]]],
+    expected: Sequence[Array],
+) -> Play:
+    """Plays the order of a seed, and compares its end with that of the run which is known."""
+
+    def found(seed: int, left_s: float) -> tuple[Diagnostic, ...] | None:
+        after, reports = play(replace(manner, seed=seed, trace=False), left_s)
+        if child.death is not None and child.death.id == "never-returns":  # it was given less time than it needs
+            return None
+        new = only_there([fault for report in reports for fault in report.faults], (), seed)
+        return new or _order(after, expected, seed)
+
+    return found
 
 
 def _order(after: Sequence[Array], expected: Sequence[Array], seed: int) -> tuple[Diagnostic, ...]:
