@@ -506,7 +506,7 @@ def _emulate(arguments: argparse.Namespace) -> int:
         target=arguments.target,
         device_name=arguments.device_name,
         manner=_manner(arguments),
-        orders=arguments.schedules,
+        orders=arguments.orders,
     )
     saved = emulation_report.save(emulation, {k: Path(file) for k, file in _once(arguments.save, "--save").items()})
     emulation_report.write_pictures(emulation, str(arguments.design), trace=arguments.trace, dot=arguments.dot)

@@ -148,6 +148,7 @@ def emulator_options(parser: argparse.ArgumentParser) -> None:
 def schedules_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--schedules",
+        dest="orders",
         type=seed,
         metavar="N",
         default=ORDERS,

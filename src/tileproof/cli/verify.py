@@ -26,6 +26,7 @@ from tileproof.cli.shared import (
     progress,
     runs,
     say,
+    schedules_option,
     seconds,
     seed,
 )
@@ -83,6 +84,7 @@ def add_commands(commands: Commands) -> None:
         help="runs of each case, each with other inputs; default: %(default)s, which is also the least",
     )
     emulator_options(parser)
+    schedules_option(parser)
     _npu_options(parser.add_argument_group("on an NPU"))
     _output_options(parser.add_argument_group("what is left behind"))
 

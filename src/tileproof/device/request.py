@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tileproof.emulator.library import ORDERS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -16,6 +18,7 @@ class RunRequest:
     insts: Path | None = None
     timeout_s: float = 30.0
     as_hardware: bool = False  # on the emulator: silent where the device is
+    orders: int = ORDERS  # on the emulator: the other legal orders that a case which passes is tried in
     trace: Path | None = None  # where the emulator's timelines go
     counted: Literal["auto", "words", "bytes"] = "auto"  # what ninstr counts on this NPU
     canary: tuple[Path, Path] | None = None  # xclbin and instructions of the canary kernel, where they are not built

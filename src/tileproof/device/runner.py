@@ -95,6 +95,22 @@ class LoadedKernel:
         self._buffers.clear()
         del self._instructions, self._kernel, self._context
 
+    def in_order(self, seed: int, inputs: Mapping[int, bytes], patience_s: float) -> RunResult:
+        """On the emulator: run once in the legal order of a seed, on an array that is set up for it."""
+        self._context._begin_again(seed)
+        settings = self._xrt.settings
+        watchdog_s, settings.watchdog_s = settings.watchdog_s, patience_s
+        try:
+            return self.run(inputs)
+        finally:
+            settings.watchdog_s = watchdog_s
+
+    def begin_again(self) -> bool:
+        """On the emulator: set the array up as it was at first; false where its process has ended."""
+        if not self._context._is_gone:
+            self._context._begin_again(None)
+        return not self._context._is_gone
+
     def run(self, inputs: Mapping[int, bytes]) -> RunResult:
         """Run once. Buffers that are no input are poisoned first, so that what the kernel leaves alone is seen."""
         poison = POISON if self._runs % 2 == 0 else POISON ^ 0xFF

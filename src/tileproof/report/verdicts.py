@@ -165,6 +165,7 @@ def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:
         lines.append(f"  build {first.artifacts.get('digest', '')[:12] or 'unknown'}: {file}")
     lines += [f"  warning: {warning}" for warning in dict.fromkeys(w for v in verdicts for w in v.warnings)]
     lines += [f"  unconfirmed: {rule}" for rule in dict.fromkeys(rule for v in verdicts for rule in v.unconfirmed)]
+    lines += [f"  {tried}" for tried in dict.fromkeys(v.orders for v in verdicts if v.orders)]
     if len(verdicts) == 1:
         lines += [_db_line(comparison) for comparison in first.outputs if comparison.db_error]
     slowest = max((v for v in verdicts if v.cycles is not None), key=lambda v: v.cycles or 0, default=None)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from tileproof.build.prepare import Rendered
     from tileproof.device.recorded import Answer
-    from tileproof.device.runner import Counted, RunResult
+    from tileproof.device.runner import Counted, LoadedKernel, RunResult
     from tileproof.emulator.array.timeline import Timeline
+    from tileproof.emulator.design.orders import Play
     from tileproof.verify.compare import Comparison
     from tileproof.verify.request import VerifyRequest
     from tileproof.verify.sources import Kernel, Source
@@ -82,6 +83,38 @@ class Proof:
             self._next = "idle"
             first = self._again(case, runs, first, f"on a run after {idle_s:g} s without one")
         return replace(first, runs=tuple(self.times))
+
+    def in_other_orders(self, case: Case, verdict: Verdict) -> Verdict:
+        """The verdict on a case that has passed on the emulator, tried in other legal orders of events."""
+        from tileproof.device.runner import LoadedKernel
+        from tileproof.emulator.design.orders import other_orders
+        from tileproof.verify.verdict import judge
+
+        assert isinstance(self.kernel, LoadedKernel)
+        inputs = self._joined(self.expectations.of(case, 0).inputs)
+        begun = time.perf_counter()
+        known = self._outputs(self.kernel.run(inputs))
+        tried = other_orders(
+            self.request.run.orders, time.perf_counter() - begun, self._play(self.kernel, inputs, known)
+        )
+        self.dead = bool(tried.faults) or not self.kernel.begin_again()
+        faults = (*verdict.faults, *map(self.rendered.located, tried.faults))
+        outcome, reason = judge(verdict.outputs, COMPLETED, verdict.state, faults)
+        return replace(verdict, outcome=outcome, reason=reason, faults=faults, orders=str(tried))
+
+    def _play(self, kernel: LoadedKernel, inputs: Mapping[int, bytes], known: Mapping[str, npt.NDArray[Any]]) -> Play:
+        from tileproof.emulator.design.orders import only_there
+
+        def found(seed: int, left_s: float) -> tuple[Diagnostic, ...] | None:
+            result = kernel.in_order(seed, inputs, left_s)
+            if any(fault.id == "never-returns" for fault in result.faults):  # it was given less time than it needs
+                return None
+            if result.state != COMPLETED or result.faults:
+                return only_there(result.faults, (), seed)
+            outputs = self._outputs(result)
+            return tuple(_other_value(name, seed) for name in known if outputs[name].tobytes() != known[name].tobytes())
+
+        return found
 
     def _again(self, case: Case, number: int, first: Verdict, when: str) -> Verdict:
         """The first verdict, unless this run does not pass."""
@@ -261,6 +294,16 @@ class Proof:
             None if np.ptp(textbook) == 0 else correlation,
             spec.db_per_step(output),
         )
+
+
+def _other_value(name: str, seed: int) -> Diagnostic:
+    return Diagnostic(
+        id="order",
+        what=f"{name} depends on the order of events",
+        place=Place(buffer=name, text=name),
+        why=f"in the legal order of seed {seed} it has another value than in the cycle model's",
+        fix="let a lock or a fifo decide who comes first",
+    )
 
 
 def _untouched(name: str, number: int) -> Diagnostic:

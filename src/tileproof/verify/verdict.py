@@ -38,6 +38,7 @@ class Verdict:
     faults: tuple[Diagnostic, ...] = ()
     warnings: tuple[str, ...] = ()  # of the checks that the build made
     unconfirmed: tuple[str, ...] = ()  # rules of the emulator's that decided results, and that no source confirms
+    orders: str = ""  # of the emulator: the other legal orders that were tried
     cycles: int | None = None  # as the emulator's model counts them
     modelled: str = ""
     runs: tuple[RunTime, ...] = ()  # of every run of the case

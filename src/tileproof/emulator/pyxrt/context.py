@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,7 +66,7 @@ class hw_context:
             raise raised(
                 RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
             )
-        self._device, self._file, self._design = device, file, design
+        self._device, self._file, self._design, self._library = device, file, design, payload.library
         self._slot = device._free_slot()
         self._running: Running | None = None
         self._lock = RLock()  # the real thing may be used by several threads
@@ -73,6 +74,15 @@ class hw_context:
         self._insts_sha256 = provenance.insts_sha256 if provenance else None
         self._child.set_up(design, payload.library, settings.manner)
         device._contexts.add(self)
+
+    def _begin_again(self, seed: int | None) -> None:
+        """An array as it is at first, in the legal order of a seed, or in the cycle model's. XRT has no word for it."""
+        manner = settings.manner if seed is None else replace(settings.manner, seed=seed, trace=False)
+        self._child.set_up(self._design, self._library, manner)
+
+    @property
+    def _is_gone(self) -> bool:
+        return self._child.death is not None
 
 
 def _lowered(text: str) -> LoweredDesign:
