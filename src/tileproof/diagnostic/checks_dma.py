@@ -67,7 +67,7 @@ DMA = (
         name="past-argument",
         severity="warning",
         sentence="A transfer reaches beyond its argument of the runtime sequence.",
-        cause="mlir-aie goes by the argument's place alone and never compares the two: the host may give a larger "
+        cause="The tools go by the argument's place alone and never compare the two: the host may give a larger "
         "buffer than the type says, and then all is well. With one of the type's size the DMA moves what lies behind "
         "it, or the run ends in an IO_PAGE_FAULT; the emulator tells by the buffer that it is given.",
         fix="correct offsets, sizes and strides, or the type of the argument",
