@@ -13,7 +13,7 @@ from tileproof.build.request import BuildRequest
 from tileproof.device.request import RunRequest
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.design import orders
-from tileproof.emulator.design.orders import Orders, only_there, other_orders
+from tileproof.emulator.design.orders import Found, Orders, only_there, other_orders
 from tileproof.report.verdicts import as_text
 from tileproof.verify.prove import prove_kernel
 from tileproof.verify.request import CaseRequest, VerifyRequest
@@ -23,14 +23,14 @@ STALE = Diagnostic(id="stale", what="old data", place=Place("d.mlir", 3, 1), why
 
 
 def played(
-    found: dict[int, list[Diagnostic] | None],
-) -> tuple[list[int], Callable[[int, float], list[Diagnostic] | None]]:
+    found: dict[int, Found | None],
+) -> tuple[list[int], Callable[[int, float], Found | None]]:
     seeds: list[int] = []
 
-    def play(seed: int, left_s: float) -> list[Diagnostic] | None:
+    def play(seed: int, left_s: float) -> Found | None:
         seeds.append(seed)
         assert 0 < left_s <= orders.BUDGET_S
-        return found.get(seed, [])
+        return found.get(seed, Found())
 
     return seeds, play
 
@@ -45,12 +45,23 @@ def test_as_many_orders_as_asked_for_are_tried_and_named() -> None:
 
 
 def test_the_first_order_that_is_not_right_is_the_last_that_is_tried() -> None:
-    seeds, play = played({2: [STALE]})
+    seeds, play = played({2: Found(faults=(STALE,))})
     tried = other_orders(4, 0.0, play)
 
     assert seeds == [1, 2]
     assert tried.faults == (STALE,)
     assert str(tried) == "2 of 4 other legal orders tried (seeds 1, 2), and the last is not right"
+
+
+def test_another_value_is_told_with_its_seed_and_is_no_fault() -> None:
+    _, play = played({1: Found(differs="argument 2")})
+    tried = other_orders(4, 0.0, play)
+
+    assert tried.faults == ()
+    assert str(tried) == (
+        "1 of 4 other legal orders tried (seed 1); in the last, argument 2 has another value "
+        "(--schedule adversarial --seed 1): is it meant to depend on the order?"
+    )
 
 
 def test_an_order_for_which_there_is_no_time_is_not_begun_and_that_is_said() -> None:

@@ -91,28 +91,32 @@ class Proof:
         from tileproof.verify.verdict import judge
 
         assert isinstance(self.kernel, LoadedKernel)
-        inputs = self._joined(self.expectations.of(case, 0).inputs)
+        expected = self.expectations.of(case, 0)
+        inputs = self._joined(expected.inputs)
         begun = time.perf_counter()
-        known = self._outputs(self.kernel.run(inputs))
-        tried = other_orders(
-            self.request.run.orders, time.perf_counter() - begun, self._play(self.kernel, inputs, known)
-        )
+        self.kernel.run(inputs)
+        took_s = time.perf_counter() - begun
+        play = self._play(self.kernel, inputs, expected, case.correlation)
+        tried = other_orders(self.request.run.orders, took_s, play)
         self.dead = bool(tried.faults) or not self.kernel.begin_again()
         faults = (*verdict.faults, *map(self.rendered.located, tried.faults))
         outcome, reason = judge(verdict.outputs, COMPLETED, verdict.state, faults)
         return replace(verdict, outcome=outcome, reason=reason, faults=faults, orders=str(tried))
 
-    def _play(self, kernel: LoadedKernel, inputs: Mapping[int, bytes], known: Mapping[str, npt.NDArray[Any]]) -> Play:
-        from tileproof.emulator.design.orders import only_there
+    def _play(
+        self, kernel: LoadedKernel, inputs: Mapping[int, bytes], expected: Expected, correlation: float | None
+    ) -> Play:
+        """Plays the order of a seed, and judges its outputs as those of any run."""
+        from tileproof.emulator.design.orders import Found, only_there
 
-        def found(seed: int, left_s: float) -> tuple[Diagnostic, ...] | None:
+        def found(seed: int, left_s: float) -> Found | None:
             result = kernel.in_order(seed, inputs, left_s)
             if any(fault.id == "never-returns" for fault in result.faults):  # it was given less time than it needs
                 return None
             if result.state != COMPLETED or result.faults:
-                return only_there(result.faults, (), seed)
-            outputs = self._outputs(result)
-            return tuple(_other_value(name, seed) for name in known if outputs[name].tobytes() != known[name].tobytes())
+                return Found(faults=only_there(result.faults, (), seed))
+            wrong = [one for one in self._compare(expected, result, correlation) if not one.passed]
+            return Found(faults=tuple(_other_value(one, seed) for one in wrong))
 
         return found
 
@@ -296,12 +300,12 @@ class Proof:
         )
 
 
-def _other_value(name: str, seed: int) -> Diagnostic:
+def _other_value(comparison: Comparison, seed: int) -> Diagnostic:
     return Diagnostic(
         id="order",
-        what=f"{name} depends on the order of events",
-        place=Place(buffer=name, text=name),
-        why=f"in the legal order of seed {seed} it has another value than in the cycle model's",
+        what=f"{comparison.name} depends on the order of events",
+        place=Place(buffer=comparison.name, text=comparison.name),
+        why=f"in the legal order of seed {seed} it is not right: {comparison.reason}",
         fix="let a lock or a fifo decide who comes first",
     )
 

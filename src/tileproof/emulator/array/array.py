@@ -262,6 +262,7 @@ class Array:
             engine=self.engine,
             report=self._report,
             begun=lambda: begun.again(self),
+            is_patient=self.manner.is_patient,
         )
         task = self.engine.start(CONTROLLER, controller.work())
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tileproof.device_model import TASKS_OUTSTANDING
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.dma import ShimChannel, ShimTask, Words
 from tileproof.emulator.array.engine import Blocked, Engine, Spend, Work
@@ -43,6 +44,7 @@ class Controller:
     engine: Engine
     report: Callable[[Diagnostic], None]
     begun: Callable[[], None]  # called when the first instruction is due
+    is_patient: bool = False
     ahead: deque[Action] = field(default_factory=deque)  # the one that is executed, and those behind it
     registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
     asked: dict[ChannelKey, int] = field(default_factory=dict)
@@ -61,6 +63,8 @@ class Controller:
         place = Place.told(f"insts word {action.word}", Place(instruction=action.word))
         cycles = PUSH_CYCLES if isinstance(action, Push) else INSTRUCTION_CYCLES
         yield Spend(cycles, f"{type(action).__name__}, {place}", cycles)
+        if self.is_patient and isinstance(action, SetBd | Push):
+            yield from self._until_free(action, place)
         match action:
             case SetBd():
                 self._look_for_users(action.column, action.bd_id, place)
@@ -84,6 +88,17 @@ class Controller:
                     why=f"{action}",
                     fix="transfers, tasks, waits, and writes to tile memories and locks are executed",
                 )
+
+    def _until_free(self, action: SetBd | Push, place: Place) -> Work:
+        """Wait while a channel has as many tasks as it takes, or the BD is one of a task that waits or runs."""
+        if isinstance(action, Push):
+            channel = self._channel(action, place)
+            while len(channel.unfinished()) >= TASKS_OUTSTANDING:
+                yield Blocked(channel, f"waits for room in the queue of {channel.name}", place)
+            return
+        for key, channel in self.channels.items():
+            while key[0] == action.column and any(task.bd_id == action.bd_id for task in channel.unfinished()):
+                yield Blocked(channel, f"waits for BD {action.bd_id}, which {channel.name} uses", place)
 
     def _registers(self, column: int, bd_id: int, place: Place) -> _Registers:
         if (column, bd_id) not in self.registers:

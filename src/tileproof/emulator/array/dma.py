@@ -385,6 +385,7 @@ class ShimChannel:
             for run in task.runs:
                 yield from self._move(task, run)
             self.running = None
+            self.engine.wake(self)  # who waits for room
             if task.issue_token:
                 self.tokens.tasks.append(task.number)
                 self.engine.wake(self.tokens)

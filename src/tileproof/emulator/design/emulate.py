@@ -19,7 +19,7 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES, DType
 from tileproof.emulator.array.faults import RunReport, sort_of
 from tileproof.emulator.design.given_code import GivenCode, given_code
-from tileproof.emulator.design.orders import Orders, Play, only_there, other_orders
+from tileproof.emulator.design.orders import Found, Orders, Play, only_there, other_orders
 from tileproof.emulator.library import ORDERS, Library, Manner
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
@@ -181,12 +181,14 @@ def _in_order(
 ) -> Play:
     """Plays the order of a seed, and compares its end with that of the run which is known."""
 
-    def found(seed: int, left_s: float) -> tuple[Diagnostic, ...] | None:
-        after, reports = play(replace(manner, seed=seed, trace=False), left_s)
+    def found(seed: int, left_s: float) -> Found | None:
+        after, reports = play(replace(manner, seed=seed, trace=False, is_patient=True), left_s)
         if child.death is not None and child.death.id == "never-returns":  # it was given less time than it needs
             return None
         new = only_there([fault for report in reports for fault in report.faults], (), seed)
-        return new or _order(after, expected, seed)
+        pairs = enumerate(zip(after, expected, strict=True))
+        others = [str(number) for number, (one, other) in pairs if not new and _differing(one, other)]
+        return Found(faults=new, differs=f"argument {' and '.join(others)}" if others else "")
 
     return found
 

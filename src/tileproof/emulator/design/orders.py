@@ -7,7 +7,7 @@ them together take at most `BUDGET_S`, whatever the design, and how many were tr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from tileproof.diagnostic import Diagnostic
@@ -17,8 +17,18 @@ from tileproof.emulator.array.faults import sort_of
 # takes some 10 ms here with its setting up, so that a verdict is not noticeably later.
 BUDGET_S = 0.5
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one order came to. `differs` names what has another value: whether that is wrong only its reader knows, as
+    where packets of two meet."""
+
+    faults: tuple[Diagnostic, ...] = ()
+    differs: str = ""
+
+
 # Plays the order of a seed for at most so many seconds; gives what it found, or None where the time was over.
-Play = Callable[[int, float], Collection[Diagnostic] | None]
+Play = Callable[[int, float], Found | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +39,22 @@ class Orders:
     seeds: tuple[int, ...] = ()
     is_late: bool = False
     faults: tuple[Diagnostic, ...] = ()
+    differs: str = ""
 
     def __str__(self) -> str:
         seeds = f" (seed{'s' * (len(self.seeds) > 1)} {', '.join(map(str, self.seeds))})" if self.seeds else ""
         tried = f"{len(self.seeds)} of {self.asked} other legal orders tried{seeds}"
         if self.is_late:
             return f"{tried}; the rest would have taken more than {BUDGET_S} s"
+        if self.differs:
+            shown = f"--schedule adversarial --seed {self.seeds[-1]}"
+            return (
+                f"{tried}; in the last, {self.differs} has another value ({shown}): is it meant to depend on the order?"
+            )
         return tried + (", and the last is not right" if self.faults else ", each with the same end")
 
     def as_json(self) -> dict[str, object]:
-        return {"asked": self.asked, "seeds": list(self.seeds), "is_late": self.is_late}
+        return {"asked": self.asked, "seeds": list(self.seeds), "is_late": self.is_late, "differs": self.differs}
 
 
 def other_orders(asked: int, took_s: float, play: Play) -> Orders:
@@ -53,8 +69,8 @@ def other_orders(asked: int, took_s: float, play: Play) -> Orders:
         if found is None:
             return Orders(asked=asked, seeds=tuple(seeds), is_late=True)
         seeds.append(seed)
-        if found:
-            return Orders(asked=asked, seeds=tuple(seeds), faults=tuple(found))
+        if found.faults or found.differs:
+            return Orders(asked=asked, seeds=tuple(seeds), faults=found.faults, differs=found.differs)
         took_s = time.perf_counter() - started
     return Orders(asked=asked, seeds=tuple(seeds))
 

@@ -77,7 +77,7 @@ class hw_context:
 
     def _begin_again(self, seed: int | None) -> None:
         """An array as it is at first, in the legal order of a seed, or in the cycle model's. XRT has no word for it."""
-        manner = settings.manner if seed is None else replace(settings.manner, seed=seed, trace=False)
+        manner = settings.manner if seed is None else replace(settings.manner, seed=seed, trace=False, is_patient=True)
         self._child.set_up(self._design, self._library, manner)
 
     @property
