@@ -128,7 +128,7 @@ def kept_process() -> Iterator[Child]:
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tileproof.emulator.design.emulate.process", kept_process)
-    monkeypatch.setattr("tileproof.emulator.design.orders.BUDGET_S", PATIENCE_S)
+    monkeypatch.setattr("tileproof.emulator.array.orders.BUDGET_S", PATIENCE_S)
 
 
 @pytest.fixture

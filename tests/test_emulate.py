@@ -113,7 +113,7 @@ extern "C" void scale(const int8_t *in, int8_t *out, int32_t factor) {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tileproof.emulator.design.orders.BUDGET_S", 60.0)  # however slow this machine is
+    monkeypatch.setattr("tileproof.emulator.array.orders.BUDGET_S", 60.0)  # however slow this machine is
     Path("calling.mlir").write_text(CALLING)
     Path("scale.cc").write_text(SCALE)
     Path("factor.hpp").write_text("constexpr int COUNT = 32;\n")

@@ -12,8 +12,8 @@ from tileproof.build.prepare import render_kernel
 from tileproof.build.request import BuildRequest
 from tileproof.device.request import RunRequest
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.emulator.design import orders
-from tileproof.emulator.design.orders import Found, Orders, only_there, other_orders
+from tileproof.emulator.array import orders
+from tileproof.emulator.array.orders import Found, Orders, only_there, other_orders
 from tileproof.report.verdicts import as_text
 from tileproof.verify.prove import prove_kernel
 from tileproof.verify.request import CaseRequest, VerifyRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# In how many other legal orders a run that ends well is tried (design/orders.py). A handful: what a fair order hides is
+# In how many other legal orders a run that ends well is tried (array/orders.py). A handful: what a fair order hides is
 # mostly found by the first or the second.
 ORDERS = 4
 

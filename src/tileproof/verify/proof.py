@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tileproof.build.prepare import Rendered
     from tileproof.device.recorded import Answer
     from tileproof.device.runner import Counted, LoadedKernel, RunResult
+    from tileproof.emulator.array.orders import Play
     from tileproof.emulator.array.timeline import Timeline
-    from tileproof.emulator.design.orders import Play
     from tileproof.verify.compare import Comparison
     from tileproof.verify.request import VerifyRequest
     from tileproof.verify.sources import Kernel, Source
@@ -87,7 +87,7 @@ class Proof:
     def in_other_orders(self, case: Case, verdict: Verdict) -> Verdict:
         """The verdict on a case that has passed on the emulator, tried in other legal orders of events."""
         from tileproof.device.runner import LoadedKernel
-        from tileproof.emulator.design.orders import other_orders
+        from tileproof.emulator.array.orders import other_orders
         from tileproof.verify.verdict import judge
 
         assert isinstance(self.kernel, LoadedKernel)
@@ -107,7 +107,7 @@ class Proof:
         self, kernel: LoadedKernel, inputs: Mapping[int, bytes], expected: Expected, correlation: float | None
     ) -> Play:
         """Plays the order of a seed, and judges its outputs as those of any run."""
-        from tileproof.emulator.design.orders import Found, only_there
+        from tileproof.emulator.array.orders import Found, only_there
 
         def found(seed: int, left_s: float) -> Found | None:
             result = kernel.in_order(seed, inputs, left_s)

@@ -18,8 +18,8 @@ from tileproof.device_model import device_named
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES, DType
 from tileproof.emulator.array.faults import RunReport, sort_of
+from tileproof.emulator.array.orders import Found, Orders, Play, only_there, other_orders
 from tileproof.emulator.design.given_code import GivenCode, given_code
-from tileproof.emulator.design.orders import Found, Orders, Play, only_there, other_orders
 from tileproof.emulator.library import ORDERS, Library, Manner
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
