@@ -19,6 +19,7 @@ from tileproof.insts import (
     decode,
     encode,
     npu_actions,
+    tile_address,
 )
 from tileproof.lowering.facts import design_facts
 from tileproof.lowering.lower import lower_design
@@ -1113,12 +1114,9 @@ def test_a_task_for_a_channel_that_there_is_not_is_refused(number):
 
 
 @pytest.mark.parametrize(("tile", "named"), [("t2", "core (0, 2)"), ("mem", "mem (0, 1)")])
-def test_a_task_on_a_tile_that_is_no_shim_is_refused(tile, named):
-    assert refusal(sequence(task("t", end=f"(%{tile}, MM2S, 0)"))) == (
-        f"error: a task on {named} is not written by this version of tileproof\n"
-        "  where: d.mlir:13:1\n"
-        "  why:   it knows the registers of a shim tile's DMA\n"
-        "  fix:   let aie.mem or aie.memtile_dma start that channel"
+def test_a_task_on_a_core_or_mem_tile_moves_a_buffer_of_it(tile, named):
+    assert refusal(sequence(task("t", end=f"(%{tile}, MM2S, 0)"))).startswith(
+        f"error: {named} moves what is not in its memory\n  where: d.mlir:"
     )
 
 
@@ -1450,16 +1448,31 @@ def test_a_push_enters_the_queue_of_its_channel():
     assert push == Push(word=push.word, column=1, direction="S2MM", channel=1, bd_id=15, runs=4, issue_token=True)
 
 
-@pytest.mark.parametrize(("at", "channel_"), [("0, 2", 0), ("0, 1", 0), ("0, 0", 2)])
-def test_a_push_to_a_queue_that_is_no_shims_is_refused(at, channel_):
-    line = f"aiex.npu.push_queue({at}, MM2S : {channel_}) {{bd_id = 0 : i32, repeat_count = 0 : i32}}"
+@pytest.mark.parametrize(
+    ("at", "channel_", "address"), [("0, 2", 1, 0x21DE1C), ("0, 1", 0, 0x1A0634), ("0, 1", 5, 0x1A065C)]
+)
+def test_a_push_to_a_core_or_mem_tile_is_a_write_to_its_queue(at, channel_, address):
+    bd_id = 24 if channel_ == 5 else 3
+    line = f"aiex.npu.push_queue({at}, MM2S : {channel_}) {{bd_id = {bd_id} : i32, repeat_count = 2 : i32}}"
 
-    assert refusal(sequence(line)) == (
-        f"error: a push to channel {channel_} of tile ({at}) is not written by this version\n"
-        "  where: d.mlir:13:1\n"
-        "  why:   tileproof knows the registers of a shim tile's two channels per direction\n"
-        "  fix:   use a channel of a tile on row 0"
-    )
+    found = only(sequence(line))
+    assert tile_address(found.column, found.row, found.offset) == address
+    assert found.words == (2 << 16 | bd_id,)
+
+
+@pytest.mark.parametrize(
+    ("at", "channel_", "bd_id", "what"),
+    [
+        ("0, 0", 2, 0, "there is no MM2S channel 2 on shim (0, 0)"),
+        ("0, 1", 6, 0, "there is no MM2S channel 6 on mem (0, 1)"),
+        ("0, 2", 0, 16, "channel 0 of core (0, 2) does not reach buffer descriptor 16"),
+        ("0, 1", 0, 24, "channel 0 of mem (0, 1) does not reach buffer descriptor 24"),
+    ],
+)
+def test_a_push_to_a_queue_or_of_a_bd_that_there_is_not_is_refused(at, channel_, bd_id, what):
+    line = f"aiex.npu.push_queue({at}, MM2S : {channel_}) {{bd_id = {bd_id} : i32, repeat_count = 0 : i32}}"
+
+    assert refusal(sequence(line)).startswith(f"error: {what}\n  where: d.mlir:13:1\n")
 
 
 @pytest.mark.parametrize(("bd_id", "repeat"), [(16, 0), (17, 0), (-1, 0), (0, 256), (0, -1)])

@@ -174,14 +174,14 @@ RUN_REFUSALS = (
         "no-such-register",
         "The instructions write where the emulator has no register, or no whole word.",
         "write whole words of tile memories and locks, and leave other registers to the device",
-        "It has the memories and the locks of the tiles that the design uses, and the DMA of shim tiles.",
-        _in_sequence("aiex.npu.write32 {address = 204800 : ui32, column = 0 : i32, row = 2 : i32, value = 1 : ui32}"),
+        "It has the memories, the locks and the DMAs of the tiles that the design uses, and switches cores off and on.",
+        _in_sequence("aiex.npu.write32 {address = 204804 : ui32, column = 0 : i32, row = 2 : i32, value = 1 : ui32}"),
     ),
     _ending(
         "wait-without-end",
         "The instructions wait for a token that never comes.",
-        "wait for a channel of row 0 whose task issues a token",
-        "Here only shim tiles issue tokens. On the device the run waits for ever if that tile issues none.",
+        "push a task with issue_token onto that channel first, or wait for another channel",
+        "No task was pushed onto that channel of a core or mem tile before. On the device the run waits for ever.",
         _in_sequence(_sync(row=2, columns=1)),
     ),
     _ending(

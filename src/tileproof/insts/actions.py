@@ -24,7 +24,6 @@ from tileproof.insts.model import (
 from tileproof.insts.shim import (
     BD_WORDS,
     CHANNEL_AT_CONTROL,
-    CONTROLLER_ID_MASK,
     CONTROLLER_ID_SHIFT,
     DDR_APERTURE,
     PATCHED_BY_FIRMWARE,
@@ -206,7 +205,7 @@ def _block_write(write: BlockWrite, word: int) -> tuple[Action, ...]:
 
 def _mask_write(write: MaskWrite, word: int) -> Action:
     column, row, offset = tile_of(write.address)
-    routes = write.mask in (CONTROLLER_ID_MASK, WHOLE_CONTROLLER_ID_MASK)
+    routes = write.mask & ~WHOLE_CONTROLLER_ID_MASK == 0  # people write a part of the field, too
     if row == SHIM_ROW and offset in CHANNEL_AT_CONTROL and routes:
         direction, channel = CHANNEL_AT_CONTROL[offset]
         controller_id = (write.value & write.mask) >> CONTROLLER_ID_SHIFT

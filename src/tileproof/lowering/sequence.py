@@ -31,6 +31,7 @@ from tileproof.insts import (
 )
 from tileproof.insts.shim import AXCACHE, aperture
 from tileproof.insts.tile_bd import CORE_CONTROL, RESET_BIT, bd_offset, bd_words, control_offset, misfit
+from tileproof.lowering.dimensions import check_bd
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer, ShimAllocation
 from tileproof.lowering.programs import LARGEST_REPEAT, repeated_too_often
 from tileproof.lowering.resources import bds_of_channel
@@ -206,6 +207,8 @@ class _Writer:
     def _tile_bd(self, task: ConfigureTask, end: ShimAllocation, ids: list[int], number: int) -> tuple[Operation, ...]:
         """A BD of a core or mem tile, whose buffer has its address."""
         bd, tile = task.bds[number], end.tile
+        for problem in check_bd(bd, tile):
+            raise problem
         values = tile_bd_values(self.design, bd, tile, bd.packet or task.packet)
         if bd.next is not None:
             values |= {"next_bd": ids[bd.next], "use_next_bd": 1}
@@ -219,14 +222,7 @@ class _Writer:
         if end.tile.kind == SHIM:
             _check_bd_id(number, bd.place, as_silent=False)
         elif number not in bds_of_channel(end.tile, end.channel):
-            allowed = bds_of_channel(end.tile, end.channel)
-            raise Problem(
-                f"channel {end.channel} of {end.tile} does not reach buffer descriptor {number}",
-                where=bd.place,
-                why=f"it has {allowed.start} to {allowed.stop - 1}",
-                fix="leave bd_id out, or choose one of those",
-                id="TP312",
-            )
+            raise _out_of_reach(end.tile, end.channel, number, bd.place)
         if number in owners:
             raise Problem(
                 f"BD {number} is in use",
@@ -418,7 +414,7 @@ class _Writer:
         if kind == SHIM:
             _check_bd_id(push.bd_id, push.place, as_silent=self.as_silent)
         elif push.bd_id not in bds_of_channel(tile, push.channel):
-            raise _no_bd(push, kind)
+            raise _out_of_reach(tile, push.channel, push.bd_id, push.place)
         if not 0 <= push.repeat_count <= LARGEST_REPEAT:
             raise repeated_too_often(push.repeat_count, push.place)
         runs = push.repeat_count + 1
@@ -568,7 +564,18 @@ def _no_word(place: Place) -> Problem:
     )
 
 
-def _no_bd(write: WriteBd | PushQueue, kind: str) -> Problem:
+def _out_of_reach(tile: Tile, channel: int, number: int, place: Place) -> Problem:
+    allowed = bds_of_channel(tile, channel)
+    return Problem(
+        f"channel {channel} of {tile} does not reach buffer descriptor {number}",
+        where=place,
+        why=f"it has {allowed.start} to {allowed.stop - 1}",
+        fix="leave its number out, or choose one of those",
+        id="TP312",
+    )
+
+
+def _no_bd(write: WriteBd, kind: str) -> Problem:
     return Problem(
         f"there is no BD {write.bd_id} on tile ({write.column}, {write.row})",
         where=write.place,

@@ -20,6 +20,7 @@ from tileproof.emulator.array.races import Races, unguarded
 from tileproof.emulator.array.registers import TileRegisters
 from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.array.tile_code import TileCode
+from tileproof.emulator.array.tile_dma import CoreSwitch, TileDmas
 from tileproof.emulator.array.timeline import Busy, Timeline
 from tileproof.emulator.array.waiting import CorePorts, CoreWaits, lock_numbers
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES
@@ -67,10 +68,12 @@ class Array:
         self.chains = [self._chain(*queue) for queue in _queues(design)]
         cascades = self._cascades()
         self.cores = [self._core(core, library, breadcrumb, cascades) for core in design.cores]
-        for core in self.cores:
-            self.engine.start(core.name, core.work())
-        for channel in self.dmas:
+        cores = {core.lowered.core.tile.at: self._begun_core(core) for core in self.cores}
+        for chain in self.chains:
+            chain.start()
+        for channel in self.channels.values():
             self.engine.start(channel.name, channel.work())
+        self.tiles.dmas = TileDmas(design, self.engine, self.buffers, self._program_of, cores, self._report)
 
     # Streams
 
@@ -198,6 +201,23 @@ class Array:
             breadcrumb=breadcrumb,
             report=self._report,
         )
+
+    def _begun_core(self, core: CoreProgram) -> CoreSwitch:
+        def begin() -> Task:
+            return self.engine.start(core.name, core.work())
+
+        return CoreSwitch(self.engine, begin, begin())
+
+    def _program_of(self, tile: Tile, direction: Direction, channel: int) -> ChainProgram:
+        """The channel of a tile; one that the design does not start has nothing to do but what is pushed."""
+        for program in self.chains:
+            of = program.chain
+            if (of.tile.at, of.direction, of.channel) == (tile.at, direction, channel):
+                return program
+        idle = DmaChain(tile=tile, direction=direction, channel=channel, bds=(), fifo=None)
+        program = self._chain(idle)
+        self.chains.append(program)
+        return program
 
     def _chain(self, chain: DmaChain, *behind: DmaChain) -> ChainProgram:
         at = (chain.tile.at, chain.channel)

@@ -170,13 +170,16 @@ class Controller:
         channel.push(task, place)
 
     def _wait(self, action: Wait, place: Place) -> Work:
-        if action.row:
+        dmas = self.tiles.dmas
+        at = (action.column, action.row)
+        tile_channel = dmas.channel(at, action.direction, action.channel) if dmas is not None and action.row else None
+        if action.row and tile_channel is None:
             raise Problem(
                 f"the instructions wait for a token of tile ({action.column}, {action.row})",
                 id="wait-without-end",
                 where=place,
-                why="here only shim tiles issue tokens; on the device this waits for ever if that tile issues none",
-                fix="wait for a channel of row 0",
+                why="no task was pushed onto that channel before; on the device this waits for ever",
+                fix="push its task with issue_token first, or wait for another channel",
             )
         if (action.columns, action.rows) != (1, 1):
             raise Problem(
@@ -186,11 +189,13 @@ class Controller:
                 why=f"it waits for {action.columns} x {action.rows} tiles from ({action.column}, {action.row})",
                 fix="wait for each channel by itself",
             )
-        channel = self._channel(action, place)
-        tokens = channel.tokens
+        channel = None if tile_channel is not None else self._channel(action, place)
+        tokens = tile_channel.tokens if tile_channel is not None else self._channel(action, place).tokens
         while not tokens.tasks:
             yield Blocked(tokens, f"waits for a token of {tokens.name}", place)
-        channel.covered = max(channel.covered, tokens.tasks.popleft())
+        number = tokens.tasks.popleft()
+        if channel is not None:
+            channel.covered = max(channel.covered, number)
         self.engine.passed(tokens)
 
 

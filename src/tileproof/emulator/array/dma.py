@@ -131,9 +131,19 @@ def _not_sent(end: StreamEnd, size: int, filled: int, inside: str) -> str:
     return f"waits {inside}for {size - filled:,} of {size:,} bytes on {end.name}: {why}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileTask:
+    """What a sequence pushes onto the queue of a core or mem tile's channel."""
+
+    chain: DmaChain
+    issue_token: bool
+    place: Place
+
+
 @dataclass(eq=False)
 class ChainProgram:
-    """A channel of a core or mem tile: runs its BDs round and round, then those of the chains `behind` it."""
+    """A channel of a core or mem tile: runs its BDs round and round, then those of the chains `behind` it, then the
+    tasks that a sequence pushes."""
 
     chain: DmaChain
     behind: tuple[DmaChain, ...]
@@ -146,10 +156,45 @@ class ChainProgram:
     races: Races
     left_over: LeftOver
     report: Callable[[Diagnostic], None]
+    queue: deque[TileTask] = field(default_factory=deque)
+    tokens: Tokens = field(init=False)
+    task: Task | None = None  # of the engine, as long as there is something to do
+
+    def __post_init__(self) -> None:
+        self.tokens = Tokens(self.name)
 
     @property
     def name(self) -> str:
         return f"{self.chain.direction} channel {self.chain.channel} of {self.chain.tile}"
+
+    def start(self) -> None:
+        """What the channel has been set up with."""
+        self.task = self.engine.start(self.name, self.work())
+
+    def push(self, task: TileTask) -> None:
+        """One more in the queue; one that finds it full is dropped, as on the device."""
+        if len(self.queue) >= TASK_QUEUE_DEPTH:
+            self.report(_full(self.name, task.place))
+            return
+        self.queue.append(task)
+        if self.task is None or self.task.finished:
+            self.task = self.engine.start(self.name, self._tasks())
+
+    def reset(self) -> None:
+        """The queue is empty, and what was under way has ended."""
+        self.queue.clear()
+        if self.task is not None and self.task in self.engine.tasks:
+            self.engine.remove(self.task)
+        self.task = None
+
+    def _tasks(self) -> Work:
+        while self.queue:
+            task = self.queue.popleft()
+            self.chain = task.chain
+            yield from self._run()
+            if task.issue_token:
+                self.tokens.tasks.append(1)
+                self.engine.wake(self.tokens)
 
     def _at(self, bd: Bd, text: str) -> Place:
         return Place(tile=self.chain.tile.at, buffer=bd.buffer, text=text)
@@ -160,6 +205,7 @@ class ChainProgram:
         for chain in (self.chain, *self.behind):
             self.chain = chain
             yield from self._run()
+        yield from self._tasks()
 
     def _run(self) -> Work:
         empty = [bd for bd in self.chain.bds if bd.length < 1]
@@ -213,7 +259,8 @@ class ChainProgram:
             self.left_over.meets(bd.buffer, self.chain.label, f"{self.name} sends", at)
 
     def _receive(self, bd: Bd, buffer: PlacedBuffer) -> Work:
-        assert self.inlet is not None
+        while self.inlet is None:
+            yield Blocked(self.outlet, "waits for data for ever: no flow leads there")
         width, elements = buffer.type.dtype.nbytes, _elements(bd)
         arrived = np.empty(bd.length * width, dtype=np.uint8)
         yield from receive(self.engine, self.inlet, arrived.data, bd.buffer)
@@ -259,6 +306,16 @@ class ChainProgram:
             return f"waits for {about}: wants {count}, {lock.describe()}"
 
         yield from self.engine.acquire(lock, count, text, exactly=bd.exactly)
+
+
+def _full(channel: str, place: Place) -> Diagnostic:
+    return Diagnostic(
+        id="queue-overrun",
+        what=f"a task is pushed onto the full queue of {channel}",
+        place=place,
+        why=f"one task runs, and the queue holds {TASK_QUEUE_DEPTH}; the device drops the task without a word",
+        fix="wait for an earlier transfer of this channel before starting another",
+    )
 
 
 def _padded(bd: Bd, elements: Bytes, value: int) -> Bytes:
@@ -358,16 +415,7 @@ class ShimChannel:
             return
         self.pushed += 1
         if len(self.unfinished()) >= TASKS_OUTSTANDING:
-            self.report(
-                Diagnostic(
-                    id="queue-overrun",
-                    what=f"a task is pushed onto the full queue of {self.name}",
-                    place=place,
-                    why=f"one task runs, and the queue holds {TASK_QUEUE_DEPTH}; the device drops the task without a "
-                    "word",
-                    fix="wait for an earlier transfer of this channel before starting another",
-                )
-            )
+            self.report(_full(self.name, place))
             return
         self.queue.append(task)
         self.engine.wake(self)

@@ -181,7 +181,7 @@ class Engine:
     def remove(self, task: Task) -> None:
         """Forget a task, wherever it waits."""
         self.tasks.remove(task)
-        self._queue = [entry for entry in self._queue if entry[2] is not task]
+        self._queue[:] = [entry for entry in self._queue if entry[2] is not task]  # which a run goes through
         heapify(self._queue)
         if task.blocked is not None and task in task.blocked.condition.waiters:
             task.blocked.condition.waiters.remove(task)

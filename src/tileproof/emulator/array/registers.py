@@ -11,6 +11,7 @@ from tileproof.diagnostic import Place
 from tileproof.emulator.array.engine import Engine, LockState
 from tileproof.emulator.array.memory import EVER, FRESH, TileMemories, Window
 from tileproof.emulator.array.races import Part, Races
+from tileproof.emulator.array.tile_dma import TileDmas
 from tileproof.errors import Problem
 from tileproof.insts import SetRegisters
 from tileproof.lowering.model import LoweredDesign
@@ -36,6 +37,7 @@ class TileRegisters:
         self._buffers = [buffer for buffer in design.buffers if buffer.name in races.watched]
         self._races = races
         self._device = design.device
+        self.dmas: TileDmas | None = None  # set when their channels are there
         self._locks = {
             (*lock.tile.at, LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id): locks[lock.name]
             for lock in design.locks
@@ -54,6 +56,8 @@ class TileRegisters:
         window = self._memories.windows.get(at)
         if window is not None and action.offset + _WORD_BYTES * len(action.words) <= window.nbytes:
             self._write_memory(window, action, place)
+            return
+        if self.dmas is not None and self.dmas.write(action, place):
             return
         for index, word in enumerate(action.words):
             lock = self._locks.get((*at, action.offset + _WORD_BYTES * index))
@@ -97,6 +101,6 @@ def _unknown_register(action: SetRegisters, place: Place) -> Problem:
         f" of tile ({action.column}, {action.row})",
         id="no-such-register",
         where=place,
-        why="it has the memories and the locks of the tiles that the design uses, and the DMA of shim tiles",
+        why="it has the memories, the locks and the DMAs of the tiles that the design uses",
         fix="leave other registers to the device, and check the design with `tileproof check`",
     )
