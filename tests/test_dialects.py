@@ -291,8 +291,9 @@ def test_external_buffers_are_registered_with_a_fifo():
         "aie.objectfifo.register_external_buffers @f (%shim, {%host, %more}) : (memref<64xi32>, memref<8xi16>)",
     )
 
+    named = ("host", "external_buffer_1")
     assert design.registered == (
-        RegisteredBuffers(fifo="f", tile=SHIM, types=(WORK, MemRef((8,), DTYPES["i16"])), place=NOWHERE),
+        RegisteredBuffers(fifo="f", tile=SHIM, types=(WORK, MemRef((8,), DTYPES["i16"])), place=NOWHERE, names=named),
     )
 
 

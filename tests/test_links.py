@@ -13,7 +13,7 @@ import pytest
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
-from tileproof.lowering.lower import lower_design
+from tileproof.lowering.lower import lower_design, refuse_externals
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
@@ -326,6 +326,50 @@ def test_shared_objects_lie_where_the_design_says() -> None:
 
     assert {buffer.tile.at for buffer in design(body, {}, "").buffers} == {(0, 2)}
     assert {buffer.tile.at for buffer in at.buffers} == {(0, 3)}
+
+
+def test_a_link_to_a_neighbour_may_hand_its_objects_on_where_they_lie() -> None:
+    body = fifo("a", "%shim", "%core", 16) + fifo("b", "%core", "%next", 16)
+    body += "    aie.objectfifo.link [@a] -> [@b] ([] [])\n"
+    by_dma = design(body, {}, "")
+    handed = design(body + "    aie.objectfifo.allocate @b(%core)\n", {}, "")
+
+    assert [flow.fifo for flow in by_dma.flows] == ["a", "b"]
+    assert [flow.fifo for flow in handed.flows] == ["a"]
+    assert {buffer.name: buffer.tile.at for buffer in handed.buffers} == {
+        "a_cons_buff_0": (0, 2),
+        "a_cons_buff_1": (0, 2),
+    }
+
+
+def test_an_allocate_out_of_reach_leaves_a_link_as_it_is() -> None:
+    body = "    %east = aie.tile(1, 2)\n" + fifo("a", "%shim", "%core", 16) + fifo("b", "%core", "%east", 16)
+    body += "    aie.objectfifo.link [@a] -> [@b] ([] [])\n    aie.objectfifo.allocate @b(%east)\n"
+
+    assert [flow.fifo for flow in design(body, {}, "").flows] == ["a", "b"]
+
+
+def test_external_buffers_are_a_chain_of_the_shim_and_no_npu_runs_them() -> None:
+    body = fifo("a", "%shim", "%core", 16) + '    %e = aie.external_buffer {sym_name = "e"} : memref<64xi32>\n'
+    body += "    aie.objectfifo.register_external_buffers @a(%shim, {%e}) : (memref<64xi32>)\n"
+    lowered = design(body, {}, "")
+    (chain,) = [chain for chain in lowered.chains if chain.tile.kind == "shim"]
+
+    assert [(bd.buffer, bd.length, bd.acquire, bd.release, bd.next) for bd in chain.bds] == [
+        ("e", 64, ("a_cons_lock_0", 1), ("a_prod_lock_0", 1), 0)
+    ]
+    assert {lock.name: lock.init for lock in lowered.locks if lock.tile.kind == "shim"} == {
+        "a_prod_lock_0": 1,
+        "a_cons_lock_0": 0,
+    }
+    with pytest.raises(Problem) as caught:
+        refuse_externals(lowered)
+    assert str(caught.value) == (
+        "error: external buffer e has no place in a runtime sequence\n"
+        "  where: d.mlir:10:5\n"
+        "  why:   an NPU's host buffers are arguments of its runtime sequence; external buffers are for other devices\n"
+        "  fix:   move the data with aiex.npu.dma_memcpy_nd"
+    )
 
 
 LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo("q", "%mem", "%next", 32)

@@ -13,7 +13,7 @@ from tileproof.check.tile_code import TileCode
 from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.diagnostic import Diagnostic
 from tileproof.errors import Problem
-from tileproof.lowering.lower import lower_design
+from tileproof.lowering.lower import lower_design, refuse_externals
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.reconfigured import parts_of
 from tileproof.lowering.sequence import sequence_words
@@ -66,6 +66,7 @@ def check_design(
     lowered: LoweredDesign | None = None
     try:
         lowered = lower_design(design)
+        refuse_externals(lowered)
     except Problem as problem:
         refusals.append(refusal(problem, "TP002", name))
     if noted is None:

@@ -19,7 +19,7 @@ from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, Sh
 from tileproof.lowering.programs import no_core_port
 from tileproof.lowering.resources import Resources, limit
 from tileproof.mlir.budget import Steps
-from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, Fifo, Tile
+from tileproof.mlir.design import Allocate, Buffer, Core, Design, Dimensions, ExternalBuffer, Fifo, Tile
 from tileproof.mlir.program import Access, Acquire, Body, FifoUse, For, Operation, Release, walk
 from tileproof.mlir_aie_versions import NEWEST, Version
 
@@ -71,7 +71,11 @@ def lower_fifos(
     for allocate in design.allocates:
         _check_allocate(lowering, allocate)
     _make_all_pools(lowering)
-    moving = [fifo for fifo in design.fifos if not _shares_memory(lowering, fifo)]
+    handed = [fifo for fifo in design.fifos if _is_handed_on(lowering, fifo)]
+    for fifo in handed:
+        pool = lowering._pools[_pool_of(lowering, fifo, 0)]
+        _core_end(lowering, fifo, "Consume", fifo.consumers[0], pool, str(fifo.producer))
+    moving = [fifo for fifo in design.fifos if fifo not in handed and not _shares_memory(lowering, fifo)]
     channels = _channels(lowering, moving)
     for fifo in moving:
         _connect(lowering, fifo, channels)
@@ -143,12 +147,12 @@ def _make_pools(lowering: FifoLowering, fifo: Fifo) -> None:
         return
     for end, tile in enumerate((fifo.producer, *fifo.consumers)):
         name = _end_name(fifo, end)
-        if fifo.is_stream(end):
+        if fifo.is_stream(end) or (end and _is_handed_on(lowering, fifo)):
             continue
         if tile.kind == SHIM:
             if fifo.synchronized:
-                # mlir-aie makes the pair of locks there as well, and never uses it.
-                _lock_pairs(lowering, fifo, name, tile, 1, 0, 0)
+                # mlir-aie makes the pair of locks there as well, and uses it for external buffers only.
+                _lock_pairs(lowering, fifo, name, tile, 1, len(_external(lowering, fifo, tile)), 0)
         elif lowering.links.get((fifo.name, end), None) is None or lowering.links[fifo.name, end].owns:
             count = _pool_size(lowering.design, fifo, tile, end)
             pool = _pool(lowering, fifo, name, tile, count, _amount(lowering, fifo, end), end)
@@ -198,7 +202,9 @@ def _owner(lowering: FifoLowering, fifo: Fifo) -> Tile:
 
 def _check_allocate(lowering: FifoLowering, allocate: Allocate) -> None:
     fifo = next(fifo for fifo in lowering.design.fifos if fifo.name == allocate.fifo)
-    shared = _shares_memory(lowering, fifo)
+    shared = _shares_memory(lowering, fifo) or _is_handed_on(lowering, fifo)
+    if (fifo.name, 0) in lowering.links and _is_between_cores(fifo) and not _both_reach(fifo, allocate.tile):
+        return  # mlir-aie leaves a link as it is without a word: the objects go by DMA
     # Between neighbours, mlir-aie prints an error for a tile out of reach, and goes on as if it were not written.
     if shared and (lowering.as_silent or _both_reach(fifo, allocate.tile)):
         return
@@ -208,6 +214,24 @@ def _check_allocate(lowering: FifoLowering, allocate: Allocate) -> None:
         why=f"@{fifo.name} goes from {fifo.producer} to {fifo.consumers[0]}; both must reach it without a DMA",
         fix="allocate on one of the two, or on a neighbour of both",
         id="TP606",
+    )
+
+
+def _is_between_cores(fifo: Fifo) -> bool:
+    return len(fifo.consumers) == 1 and fifo.producer.kind == fifo.consumers[0].kind == CORE
+
+
+def _is_handed_on(lowering: FifoLowering, fifo: Fifo) -> bool:
+    """Whether a link hands its objects to a neighbouring core as they lie there: allocate names the link's tile."""
+    linked = lowering.links.get((fifo.name, 0))
+    return (
+        linked is not None
+        and len(linked.branches) == 1
+        and _is_between_cores(fifo)
+        and any(
+            allocate.fifo == fifo.name and allocate.tile.at == fifo.producer.at and _both_reach(fifo, allocate.tile)
+            for allocate in lowering.design.allocates
+        )
     )
 
 
@@ -346,6 +370,7 @@ def _connect(lowering: FifoLowering, fifo: Fifo, channels: dict[_Key, int]) -> N
         if tile.kind != SHIM:
             _chain(lowering, fifo, tile, end, channel)
             continue
+        _external_chain(lowering, fifo, tile, end, channel)
         lowering.shim_allocations.append(
             ShimAllocation(
                 fifo=fifo.name,
@@ -438,6 +463,38 @@ def _check_layout(
     for problem in (*problems, *(check_pads(fifo, tile, length) if end == 0 else ())):
         if not (lowering.as_silent and isinstance(problem, WrapsToZeroProblem)):
             raise problem
+
+
+def _external(lowering: FifoLowering, fifo: Fifo, tile: Tile) -> list[ExternalBuffer]:
+    """The external buffers that are registered for the fifo at a shim tile."""
+    named = {buffer.name: buffer for buffer in lowering.design.externals}
+    registered = [one for one in lowering.design.registered if one.fifo == fifo.name and one.tile.at == tile.at]
+    return [named[name] for one in registered for name in one.names]
+
+
+def _external_chain(lowering: FifoLowering, fifo: Fifo, tile: Tile, end: int, channel: int) -> None:
+    """The shim's DMA goes round its external buffers, each as a whole."""
+    buffers = _external(lowering, fifo, tile)
+    if not buffers:
+        return
+    name = _end_name(fifo, end)
+    free, filled = (f"{name}_prod_lock_0", 1), (f"{name}_cons_lock_0", 1)
+    acquire, release = ((free, filled) if end else (filled, free)) if fifo.synchronized else (None, None)
+    ids = lowering.resources.bds(tile, channel, len(buffers), fifo.place)
+    bds = tuple(
+        Bd(
+            bd_id=ids[number],
+            buffer=buffer.name,
+            offset=0,
+            length=buffer.type.count,
+            acquire=acquire,
+            release=release,
+            next=ids[(number + 1) % len(ids)],
+        )
+        for number, buffer in enumerate(buffers)
+    )
+    direction = S2MM if end else MM2S
+    lowering.chains.append(DmaChain(tile=tile, direction=direction, channel=channel, bds=bds, fifo=fifo.name))
 
 
 def _bd(pool: _Pool, buffer: str, branch: int, end: int, bd_id: int, following: int | None) -> Bd:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, TILE_KINDS, Scheme
+from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, SHIM, TILE_KINDS, Scheme
 from tileproof.errors import Problem
 from tileproof.lowering.fifos import lower_fifos, reached_by
 from tileproof.lowering.locks import number_locks
@@ -16,7 +16,7 @@ from tileproof.lowering.programs import (
 )
 from tileproof.lowering.resources import Resources
 from tileproof.lowering.traces import check_trace_channel, lower_traces
-from tileproof.mlir.design import Buffer, Core, Design, Reconfigure, RegisteredBuffers, Tile
+from tileproof.mlir.design import Buffer, Core, Design, Reconfigure, Tile
 from tileproof.mlir_aie_versions import NEWEST, Version
 
 
@@ -46,8 +46,6 @@ def lower_design(
     locks = number_locks(design, fifos.locks, resources, version)
     for core in design.cores:
         _check_reach(design, core)
-    for registered in design.registered:
-        raise _no_external(registered)
     stacks = {core.tile.at: _stack_size(core) for core in design.cores}
     early = [buffer for buffer in design.buffers if design.is_above_last_tile(buffer.place)]
     late = [buffer for buffer in design.buffers if not design.is_above_last_tile(buffer.place)]
@@ -55,7 +53,7 @@ def lower_design(
     if not as_silent:
         check_overlaps(placed, design.buffers, stacks)
     chains = (*programs, *fifos.chains)
-    check_bd_addresses(chains, placed)
+    check_bd_addresses((chain for chain in chains if chain.tile.kind != SHIM), placed)
     return LoweredDesign(
         name=design.name,
         device=design.device,
@@ -94,11 +92,17 @@ def _check_spelling(design: Design, version: Version) -> None:
             )
 
 
-def _no_external(registered: RegisteredBuffers) -> Problem:
-    return Problem(
-        f"the external buffers of @{registered.fifo} have no place in a runtime sequence",
+def refuse_externals(lowered: LoweredDesign) -> None:
+    """Their lowering is mlir-aie's, and no NPU runs it: a `Problem` where a shim tile's DMA is set up with them."""
+    chain = next((chain for chain in lowered.chains if chain.tile.kind == SHIM), None)
+    if chain is None:
+        return
+    named = {buffer.name: buffer for buffer in lowered.design.externals}
+    buffer = named[chain.bds[0].buffer]
+    raise Problem(
+        f"external buffer {buffer.name} has no place in a runtime sequence",
         id="TP002",
-        where=registered.place,
+        where=buffer.place,
         why="an NPU's host buffers are arguments of its runtime sequence; external buffers are for other devices",
         fix="move the data with aiex.npu.dma_memcpy_nd",
     )

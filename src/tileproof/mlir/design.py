@@ -243,11 +243,22 @@ class ShimAllocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredBuffers:
-    """An `objectfifo.register_external_buffers`: host buffers of a design without a runtime sequence."""
+    """An `objectfifo.register_external_buffers`: host buffers of a design without a runtime sequence. `names` are
+    theirs; without any they are not known."""
 
     fifo: str
     tile: Tile
     types: tuple[MemRef, ...]
+    place: Place
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalBuffer:
+    """An `aie.external_buffer`: memory of a host that is not passed to a runtime sequence."""
+
+    name: str
+    type: MemRef
     place: Place
 
 
@@ -657,6 +668,7 @@ class Design:
     cascade_flows: tuple[CascadeFlow, ...] = ()
     shim_allocations: tuple[ShimAllocation, ...] = ()
     registered: tuple[RegisteredBuffers, ...] = ()
+    externals: tuple[ExternalBuffer, ...] = ()
     traces: tuple[Trace, ...] = ()
     notes: tuple[Note, ...] = ()
 

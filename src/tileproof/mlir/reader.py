@@ -38,6 +38,7 @@ from tileproof.mlir.aie_dma import (
     PacketFlowOp,
     PacketSourceOp,
     ShimAllocationOp,
+    ShimDmaOp,
 )
 from tileproof.mlir.aie_fifos import AcquireOp, AllocateOp, FifoOp, FifoType, LinkOp, RegisterBuffersOp
 from tileproof.mlir.aie_trace import TraceOp
@@ -68,6 +69,7 @@ from tileproof.mlir.design import (
     Core,
     Design,
     DmaProgram,
+    ExternalBuffer,
     Fifo,
     Flow,
     Function,
@@ -168,7 +170,7 @@ class _Reader:
     tiles: dict[SSAValue, Tile] = field(default_factory=dict)
     buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
     locks: dict[SSAValue, Lock] = field(default_factory=dict)
-    external: dict[SSAValue, MemRef] = field(default_factory=dict)
+    external: dict[SSAValue, ExternalBuffer] = field(default_factory=dict)
     symbols: dict[str, Place] = field(default_factory=dict)
     fifos: list[Fifo] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -228,6 +230,7 @@ class _Reader:
             cascade_flows=tuple(self.cascade_flows),
             shim_allocations=tuple(self.allocations),
             registered=tuple(self.registered),
+            externals=tuple(self.external.values()),
             traces=tuple(self.traces),
             notes=tuple(sorted(self.notes, key=lambda note: (note.place.line, note.place.column))),
         )
@@ -353,7 +356,11 @@ class _Reader:
 
     def _external_buffer(self, op: XdslOperation) -> None:
         self._known(op, "sym_name", "address")
-        self.external[op.results[0]] = memref(op, op.results[0].type)
+        self.external[op.results[0]] = ExternalBuffer(
+            name=self._symbol_or_next(op, "external_buffer", len(self.external)),
+            type=memref(op, op.results[0].type),
+            place=place_of(op),
+        )
 
     def _global(self, op: XdslOperation) -> None:
         values = op.attributes.get("initial_value")
@@ -449,7 +456,8 @@ class _Reader:
             RegisteredBuffers(
                 fifo=self._fifo_named(op, string(op, "fifo")),
                 tile=self._tile_of(op, tile),
-                types=tuple(self.external[value] for value in buffers),
+                types=tuple(self.external[value].type for value in buffers),
+                names=tuple(self.external[value].name for value in buffers),
                 place=place_of(op),
             )
         )
@@ -508,11 +516,12 @@ class _Reader:
     def _program(self, op: XdslOperation) -> None:
         self._known(op)
         tile = self._tile_of(op, op.operands[0])
-        kind = "mem" if isinstance(op, MemTileDmaOp) else "core"
+        kind = "mem" if isinstance(op, MemTileDmaOp) else SHIM if isinstance(op, ShimDmaOp) else CORE
         if tile.kind != kind:
             refuse(op, f"{op.name} cannot be on {tile}", f"it is the DMA of a {kind} tile", id="TP605")
         self._declared_inside(op)
-        reader = DmaReader({value: buffer.name for value, buffer in self.buffers.items()}, self.locks)
+        movable = self.external if kind == SHIM else self.buffers
+        reader = DmaReader({value: buffer.name for value, buffer in movable.items()}, self.locks)
         self.programs += reader.programs(op, tile)
         self.notes += reader.notes
 
@@ -671,6 +680,7 @@ _READ: dict[type[XdslOperation], Callable[[_Reader, XdslOperation], None]] = {
     CoreOp: _Reader._core,
     MemOp: _Reader._program,
     MemTileDmaOp: _Reader._program,
+    ShimDmaOp: _Reader._program,
     FlowOp: _Reader._flow,
     PacketFlowOp: _Reader._packet_flow,
     CascadeFlowOp: _Reader._cascade_flow,

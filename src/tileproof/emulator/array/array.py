@@ -26,6 +26,7 @@ from tileproof.emulator.array.waiting import CorePorts, CoreWaits, lock_numbers
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES
 from tileproof.emulator.library import Library, Manner
 from tileproof.errors import Problem
+from tileproof.lowering.lower import refuse_externals
 from tileproof.lowering.model import MM2S, S2MM, DmaChain, LoweredCore, LoweredDesign, ShimAllocation
 from tileproof.mlir.design import Direction, Tile
 from tileproof.xrt import COMPLETED, ERROR, TIMEOUT
@@ -44,6 +45,7 @@ class Array:
         breadcrumb: Callable[[str], None],
         manner: Manner | None = None,
     ) -> None:
+        refuse_externals(design)
         for lowered in design.cores:
             refuse_what_is_not_executed(lowered.core.body)
         self.design = design
