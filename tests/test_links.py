@@ -349,6 +349,15 @@ def test_an_allocate_out_of_reach_leaves_a_link_as_it_is() -> None:
     assert [flow.fifo for flow in design(body, {}, "").flows] == ["a", "b"]
 
 
+def test_a_fifo_of_programmable_logic_has_its_ports_at_the_shim_and_no_npu_runs_it() -> None:
+    lowered = design(fifo("a", "%shim", "%core", 16, more="{plio = true} "), {}, "")
+    (flow,) = lowered.flows
+
+    assert (flow.source_bundle, flow.destination_bundle) == ("PLIO", "DMA")
+    with pytest.raises(Problem, match="@a is a stream of programmable logic"):
+        refuse_externals(lowered)
+
+
 def test_external_buffers_are_a_chain_of_the_shim_and_no_npu_runs_them() -> None:
     body = fifo("a", "%shim", "%core", 16) + '    %e = aie.external_buffer {sym_name = "e"} : memref<64xi32>\n'
     body += "    aie.objectfifo.register_external_buffers @a(%shim, {%e}) : (memref<64xi32>)\n"

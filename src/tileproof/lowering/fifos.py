@@ -388,12 +388,20 @@ def _connect(lowering: FifoLowering, fifo: Fifo, channels: dict[_Key, int]) -> N
                 destination=consumer,
                 destination_channel=channels.get((fifo.name, end), fifo.stream_port),
                 fifo=fifo.name,
-                source_bundle="Core" if fifo.is_stream(0) else "DMA",
-                destination_bundle="Core" if fifo.is_stream(end) else "DMA",
+                source_bundle=_bundle(fifo, 0),
+                destination_bundle=_bundle(fifo, end),
             )
         )
     if fifo.stream is not None and fifo.stream_port != 0:
         raise no_core_port(fifo.stream_port, fifo.producer if fifo.is_stream(0) else fifo.consumers[0], fifo.place)
+
+
+def _bundle(fifo: Fifo, end: int) -> str:
+    """What the stream of an end leads to."""
+    if fifo.is_stream(end):
+        return "Core"
+    tile = (fifo.producer, *fifo.consumers)[end]
+    return "PLIO" if fifo.plio and tile.kind == SHIM else "DMA"
 
 
 def _pinned(lowering: FifoLowering, fifo: Fifo, end: int) -> int:

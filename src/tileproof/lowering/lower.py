@@ -93,7 +93,16 @@ def _check_spelling(design: Design, version: Version) -> None:
 
 
 def refuse_externals(lowered: LoweredDesign) -> None:
-    """Their lowering is mlir-aie's, and no NPU runs it: a `Problem` where a shim tile's DMA is set up with them."""
+    """External buffers, and streams of programmable logic: lowered as mlir-aie does, and a `Problem` for an NPU."""
+    plio = next((fifo for fifo in lowered.design.fifos if fifo.plio), None)
+    if plio is not None:
+        raise Problem(
+            f"@{plio.name} is a stream of programmable logic",
+            id="TP002",
+            where=plio.place,
+            why="an NPU has none; plio is for other devices",
+            fix="leave plio away, and move the data with aiex.npu.dma_memcpy_nd",
+        )
     chain = next((chain for chain in lowered.chains if chain.tile.kind == SHIM), None)
     if chain is None:
         return

@@ -45,6 +45,7 @@ from tileproof.mlir.design import (
     Reconfigure,
     RegisterWrite,
     Reset,
+    ResetFor,
     RtpWrite,
     Sequence,
     SequenceOperation,
@@ -467,6 +468,15 @@ class _Writer:
         address = tile_address(tile.column, tile.row, offset)
         return tuple(MaskWrite(address=address, value=value, mask=RESET_BIT) for value in (RESET_BIT, 0))
 
+    def _reset_for(self, reset: ResetFor) -> tuple[Operation, ...]:
+        raise Problem(
+            f"a reset for @{reset.fifo} is not written by this version of tileproof",
+            where=reset.place,
+            why="what starts its channels again is not in the facts that it is built on",
+            fix="write aiex.dma_channel_reset for each channel, aiex.set_lock for each lock, and push their BDs again",
+            id="TP313",
+        )
+
     def _reconfigure(self, operation: Reconfigure) -> tuple[Operation, ...]:
         raise Problem(
             f"the words that set the array up as @{operation.device} are not written by this version of tileproof",
@@ -495,6 +505,7 @@ _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
     Reconfigure: _Writer._reconfigure,
     WriteBd: _Writer._write_bd,
     Reset: _Writer._reset,
+    ResetFor: _Writer._reset_for,
 }
 
 

@@ -489,6 +489,23 @@ class ChannelResetOp(LooseOp):
         print_rest(printer, self, "direction", "channel")
 
 
+@irdl_op_definition
+class ResetForOp(LooseOp):
+    name = "aiex.dma_channel_reset_for"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ResetForOp:
+        with parser.in_parens():
+            own: dict[str, Attribute] = {"fifo": SymbolRefAttr(parser.parse_symbol_name())}
+        return cls.make(attributes=merge(parser, own))
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string("(")
+        printer.print_attribute(self.attributes["fifo"])
+        printer.print_string(")")
+        print_rest(printer, self, "fifo")
+
+
 # Reconfiguration: what the array is set up with while a sequence runs.
 
 
@@ -572,7 +589,7 @@ Aiex = Dialect(
         *(MemcpyOp, WaitOp, OldSequenceOp),
         *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp),
         *(SetLockOp, Write32Op, MaskWrite32Op, SyncOp, AddressPatchOp, RtpWriteOp, PushQueueOp, BlockWriteOp),
-        *(LoadPdiOp, ConfigureOp, RunOp, WriteBdOp, CoreResetOp, ChannelResetOp),
+        *(LoadPdiOp, ConfigureOp, RunOp, WriteBdOp, CoreResetOp, ChannelResetOp, ResetForOp),
     ],
     [],
 )

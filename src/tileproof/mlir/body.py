@@ -41,6 +41,14 @@ def _values_of(op: XdslOperation) -> Iterator[SSAValue]:
         yield from (argument for region in inner.regions for block in region.blocks for argument in block.args)
 
 
+def is_constant(op: XdslOperation) -> bool:
+    return op.name in ("arith.constant", "index.constant")
+
+
+def _is_outside(core: XdslOperation, op: XdslOperation) -> bool:
+    return op.parent_op() is core.parent_op()
+
+
 class BodyReader:
     """Numbers the values of one core's body. `buffers` and `locks` say which of them stand for something outside.
 
@@ -58,6 +66,19 @@ class BodyReader:
         self._next = 0
         self.buffers: dict[int, str] = {}
         self.locks: dict[int, str] = {}
+
+    def program(self, core: XdslOperation) -> Body:
+        """The core's body, with the constants of the device that it uses in front."""
+        used = dict.fromkeys(
+            owner
+            for op in core.walk()
+            for operand in op.operands
+            if isinstance(owner := operand.owner, XdslOperation) and is_constant(owner) and _is_outside(core, owner)
+        )
+        if used and len(core.regions[0].blocks) > 1:
+            refuse(next(iter(used)), "a core with labels uses a constant of the device", "write it into the core")
+        constants = tuple(meant(self._operation(op, {})) for op in used)
+        return (*constants, *self.operations(core.regions[0].blocks))
 
     def operations(self, blocks: Iterable[Block]) -> Body:
         blocks = tuple(blocks)

@@ -52,6 +52,8 @@ class Fifo:
 
     `consumer_element` is what consumers have where it is another than the producer's `element`.
 
+    `plio` says that the shim end is a stream of programmable logic, which no NPU has.
+
     `stream` says which ends are a core's stream port and no memory: 0 the producer, 1 the consumers, 2 all of them.
     """
 
@@ -75,6 +77,7 @@ class Fifo:
     banks: tuple[int, ...] = ()
     addresses: tuple[int, ...] = ()
     consumer_element: MemRef | None = None
+    plio: bool = False
     stream: int | None = None
     stream_port: int = 0
 
@@ -537,6 +540,14 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResetFor:
+    """An `aiex.dma_channel_reset_for`: the channels of a fifo at cores and mem tiles, and its locks, begin again."""
+
+    fifo: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressPatch:
     """An `aiex.npu.address_patch`: the register pair at `address` takes that of an argument, plus an offset."""
 
@@ -597,6 +608,7 @@ SequenceOperation: TypeAlias = (
     | AddressPatch
     | WriteBd
     | Reset
+    | ResetFor
     | Reconfigure
     | TraceHostConfig
     | StartTrace

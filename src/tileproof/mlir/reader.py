@@ -60,7 +60,7 @@ from tileproof.mlir.attributes import (
     type_of,
     unknown_attributes,
 )
-from tileproof.mlir.body import BodyReader
+from tileproof.mlir.body import BodyReader, is_constant
 from tileproof.mlir.budget import OBJECTS
 from tileproof.mlir.design import (
     Allocate,
@@ -151,9 +151,9 @@ def read_layout(text: str, name: str) -> Design:
 _FIFO_ATTRIBUTES = (
     *("sym_name", "depth", "dimensions", "type", "consumer_type", "init_values", "via_DMA", "disable_synchronization"),
     *("repeat_count", "iter_count", "prod_dma_channel", "cons_dma_channels", "padDimensions", "padValue"),
-    *("aie_stream", "aie_stream_port"),
+    *("aie_stream", "aie_stream_port", "plio"),
 )
-_FIFO_LATER = ("plio", "packet", "via_shared_mem")
+_FIFO_LATER = ("packet", "via_shared_mem")
 # What a core's function brings back in a register.
 _RESULTS = frozenset({"i8", "i16", "i32", "i64", "bf16", "f32"})
 _CORE_ATTRIBUTES = (
@@ -203,6 +203,8 @@ class _Reader:
         self.bodies = {op.sym_name.data: op for op in operations if isinstance(op, FuncOp) and op.body.blocks}
         for op in operations:
             read = _READ.get(type(op))
+            if is_constant(op):
+                continue  # it stands in the cores that use it
             if read is None:
                 refuse(op, f"{op.name} cannot stand directly in a device", "move it into a core, or remove it")
             read(self, op)
@@ -413,6 +415,7 @@ class _Reader:
             banks=integers(op, FIFO_BANKS),
             addresses=integers(op, FIFO_ADDRESSES),
             consumer_element=None if consumer_element == element else consumer_element,
+            plio=flag(op, "plio"),
             stream=optional_integer(op, "aie_stream"),
             stream_port=optional_integer(op, "aie_stream_port") or 0,
         )
@@ -505,7 +508,7 @@ class _Reader:
                 tile=tile,
                 stack_size=optional_integer(op, "stack_size"),
                 link_with=linked or (", ".join(files) or None),
-                body=body.operations(op.regions[0].blocks),
+                body=body.program(op),
                 buffers=body.buffers,
                 locks=body.locks,
                 place=place_of(op),
@@ -540,6 +543,7 @@ class _Reader:
             self.notes.append(spelling.loops(op))
         reader = SequenceReader(
             shims=[*(fifo.name for fifo in self.fifos), *(allocation.name for allocation in self.allocations)],
+            fifos=[fifo.name for fifo in self.fifos],
             tiles=self.tiles,
             buffers=self.buffers,
             locks=self.locks,

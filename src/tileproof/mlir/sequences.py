@@ -29,6 +29,7 @@ from tileproof.mlir.aiex import (
     MaskWrite32Op,
     MemcpyOp,
     PushQueueOp,
+    ResetForOp,
     RtpWriteOp,
     RunOp,
     SetLockOp,
@@ -62,6 +63,7 @@ from tileproof.mlir.design import (
     Reconfigure,
     RegisterWrite,
     Reset,
+    ResetFor,
     RtpWrite,
     Sequence,
     SequenceOperation,
@@ -88,6 +90,7 @@ class SequenceReader:
     """Reads the sequences of one device. `shims` are the names that stand for a shim channel."""
 
     shims: list[str]
+    fifos: list[str]
     tiles: Mapping[SSAValue, Tile]
     buffers: Mapping[SSAValue, Buffer]
     locks: Mapping[SSAValue, Lock]
@@ -360,6 +363,13 @@ class SequenceReader:
             channel = Channel(tile=tile, direction=direction_of(op), channel=integer(op, "channel"))
         return Reset(tile=tile, channel=channel, place=place_of(op))
 
+    def _reset_for(self, op: XdslOperation) -> ResetFor:
+        self._known(op, "fifo")
+        name = symbol(op, "fifo")
+        if name is None or name not in self.fifos:
+            refuse(op, f"there is no fifo @{name}", f"fifos here: {', '.join(self.fifos) or 'none'}")
+        return ResetFor(fifo=name, place=place_of(op))
+
     def _patch(self, op: XdslOperation) -> AddressPatch:
         self._spelled(op, "aiex.npu.address_patch(%offset : i32) {addr = ..., arg_idx = ...}")
         self._known(op, "addr", "arg_idx", "arg_plus")
@@ -407,6 +417,7 @@ _READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], Seque
     WriteBdOp: SequenceReader._write_bd,
     CoreResetOp: SequenceReader._reset,
     ChannelResetOp: SequenceReader._reset,
+    ResetForOp: SequenceReader._reset_for,
     LoadPdiOp: SequenceReader._load_pdi,
     ConfigureOp: SequenceReader._configure_device,
 }

@@ -17,6 +17,7 @@ from tileproof.mlir.design import (
     Reconfigure,
     RegisterWrite,
     Reset,
+    ResetFor,
     RtpWrite,
     SequenceOperation,
     SetLock,
@@ -246,6 +247,8 @@ def _operation(operation: SequenceOperation) -> str:
         case Reset():
             of = operation.channel
             return f"{operation.tile}: " + ("its core" if of is None else f"{of.direction} {of.channel}") + " is reset"
+        case ResetFor():
+            return f"the channels and locks of @{operation.fifo} begin again"
         case Reconfigure():
             runs = f", which runs {_counted(len(operation.operations), 'operation')}" if operation.operations else ""
             return f"the array is set up as @{operation.device}{runs}"
