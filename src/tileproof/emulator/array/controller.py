@@ -114,7 +114,7 @@ class Controller:
         """A BD is registers: who writes them while a task of it waits or runs changes that task."""
         for key, channel in self.channels.items():
             for task in channel.unfinished() if key[0] == column else ():
-                if task.bd_id == bd_id:
+                if bd_id in (part.bd_id for part in (task, *task.then)):
                     self.report(
                         Diagnostic(
                             id="bd-in-flight",
@@ -141,33 +141,59 @@ class Controller:
 
     def _push(self, action: Push, place: Place) -> None:
         channel = self._channel(action, place)
-        registers = self._registers(action.column, action.bd_id, place)
+        chain = self._chain(action, place)
+        if len(chain) == 1:
+            pieces = [self._piece(action, channel, action.bd_id, action.runs, place)]
+        else:  # the whole chain again for each run
+            pieces = [self._piece(action, channel, bd_id, 1, place) for _ in range(action.runs) for bd_id in chain]
+        found = [piece for piece in pieces if piece is not None]
+        if len(found) < len(pieces):
+            return  # what is wrong with one is told
+        task = replace(found[0], then=tuple(found[1:]))
+        key = (action.column, action.direction, action.channel)
+        self.asked[key] = self.asked.get(key, 0) + task.nbytes
+        channel.push(task, place)
+
+    def _chain(self, action: Push, place: Place) -> list[int]:
+        """The BDs of a task, from the one that is pushed on."""
+        chain = [action.bd_id]
+        while (following := self._registers(action.column, chain[-1], place).bd.next_bd) is not None:
+            if following in chain:
+                raise Problem(
+                    f"BD {following} of shim ({action.column}, 0) follows itself",
+                    id="instruction-not-executed",
+                    where=place,
+                    why=f"the chain is {', '.join(map(str, chain))} and then {following} again, without an end",
+                    fix="end the chain, and let the task repeat it",
+                )
+            chain.append(following)
+        return chain
+
+    def _piece(self, action: Push, channel: ShimChannel, bd_id: int, count: int, place: Place) -> ShimTask | None:
+        """What one BD moves, `count` times; None where it cannot, which is told."""
+        registers = self._registers(action.column, bd_id, place)
         if registers.argument is None or registers.argument not in self.buffers:
             self.report(_no_buffer(channel, registers.argument, place))
-            return
+            return None
         memory = self.buffers[registers.argument]
         text = f"kernel argument {registers.argument + FIRST_BUFFER}, byte {registers.byte_offset:,}"
-        runs = tuple(_run_words(registers, run) for run in range(registers.runs, registers.runs + action.runs))
-        registers.runs += action.runs
+        runs = tuple(_run_words(registers, run) for run in range(registers.runs, registers.runs + count))
+        registers.runs += count
         end = 4 * max(_last(run) + 1 for run in runs)
         if end > len(memory):
             self.report(_overrun(channel, end, len(memory), _of_argument(place, text, registers.argument)))
-            return
-        task = ShimTask(
+            return None
+        packet = registers.bd.packet
+        return ShimTask(
             memory=memory,
             runs=runs,
             issue_token=action.issue_token,
             text=text,
             place=place,
-            bd_id=action.bd_id,
+            bd_id=bd_id,
             number=channel.pushed + 1,
-            packet=None
-            if registers.bd.packet is None
-            else Packet(id=registers.bd.packet.id, type=registers.bd.packet.type),
+            packet=None if packet is None else Packet(id=packet.id, type=packet.type),
         )
-        key = (action.column, action.direction, action.channel)
-        self.asked[key] = self.asked.get(key, 0) + task.nbytes
-        channel.push(task, place)
 
     def _wait(self, action: Wait, place: Place) -> Work:
         dmas = self.tiles.dmas

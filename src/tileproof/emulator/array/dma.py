@@ -371,10 +371,11 @@ class ShimTask:
     bd_id: int
     number: int  # of the channel's tasks, from 1
     packet: Packet | None = None
+    then: tuple[ShimTask, ...] = ()  # what the BDs move that are chained behind, in order
 
     @property
     def nbytes(self) -> int:
-        return sum(4 * word_count(run) for run in self.runs)
+        return sum(4 * word_count(run) for run in self.runs) + sum(part.nbytes for part in self.then)
 
     @property
     def words(self) -> npt.NDArray[np.uint32]:
@@ -430,8 +431,9 @@ class ShimChannel:
                 yield Blocked(self, "has no task")
             self.running = task = self.queue.popleft()
             self.engine.passed(self)
-            for run in task.runs:
-                yield from self._move(task, run)
+            for part in (task, *task.then):
+                for run in part.runs:
+                    yield from self._move(part, run)
             self.running = None
             self.engine.wake(self)  # who waits for room
             if task.issue_token:
