@@ -428,7 +428,7 @@ LINKED = fifo("a", "%shim", "%mem", 64) + fifo("p", "%mem", "%core", 32) + fifo(
         (fifo("a", "%mem", "%shim", 4, init=" = [dense<1> : memref<4xi32>]"), "the initial values do not fit the fifo"),
         (fifo("a", "%mem", "%shim", 4, more="{repeat_count = 0 : i32} "), "repeat_count cannot be 0"),
         (fifo("a", "%mem", "%shim", 70_000, "6 : i32"), "the buffers of mem (0, 1) do not fit in its memory"),
-        (fifo("a", "%mem", "%shim", 4, more="{plio = true} "), "plio is not read by this version"),
+        (fifo("a", "%mem", "%shim", 4, more="{via_shared_mem = true} "), "via_shared_mem is not read by this version"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(body: str, words: str) -> None:

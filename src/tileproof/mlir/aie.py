@@ -13,6 +13,7 @@ from xdsl.printer import Printer
 from xdsl.traits import IsTerminator, NoTerminator, SymbolTable
 
 from tileproof.mlir.aie_dma import (
+    BdChainOp,
     CascadeFlowOp,
     ConfigureCascadeOp,
     DmaBdOp,
@@ -385,6 +386,7 @@ _OPERATIONS: list[type[Operation]] = [
     MemOp,
     MemTileDmaOp,
     ShimDmaOp,
+    BdChainOp,
     DmaStartOp,
     DmaOp,
     NextBdOp,

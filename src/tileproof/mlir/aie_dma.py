@@ -79,6 +79,29 @@ class ShimDmaOp(_ProgramOp):
 
 
 @irdl_op_definition
+class BdChainOp(LooseOp):
+    """`aie.bd_chain @name(%a: memref<...>) { ... }`: BDs for whatever a sequence starts them with."""
+
+    name = "aie.bd_chain"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> BdChainOp:
+        own: dict[str, Attribute] = {"sym_name": parser.parse_symbol_name()}
+        arguments = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_argument)
+        region = parser.parse_region(arguments)
+        return cls.make(attributes=merge(parser, own), regions=[region])
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_symbol_name(data(self.attributes["sym_name"]))
+        printer.print_string("(")
+        printer.print_list(self.bodies[0].blocks[0].args, printer.print_block_argument)
+        printer.print_string(") ")
+        printer.print_region(self.bodies[0], print_entry_block_args=False)
+        print_rest(printer, self, "sym_name")
+
+
+@irdl_op_definition
 class DmaStartOp(LooseOp):
     """Successors: the first BD, and where to go on."""
 

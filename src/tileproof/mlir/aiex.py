@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr, SymbolRefAttr, i64
-from xdsl.ir import Attribute, Dialect
+from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import irdl_op_definition, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -189,6 +189,73 @@ class AwaitTaskOp(_TaskOp):
 @irdl_op_definition
 class FreeTaskOp(_TaskOp):
     name = "aiex.dma_free_task"
+
+
+class _StartChainOp(LooseOp):
+    """`@chain(%a) : (memref<...>)` and where it runs. Operands: what the chain moves, then the tile if it is named."""
+
+    @classmethod
+    def parse(cls, parser: Parser) -> _StartChainOp:
+        own: dict[str, Attribute] = {"chain": SymbolRefAttr(parser.parse_symbol_name())}
+        values = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_unresolved_operand)
+        parser.parse_punctuation(":")
+        types = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_type)
+        operands = list(parser.resolve_operands(values, types, parser.pos))
+        operands += cls._end(parser, own)
+        return cls.make(operands, [HANDLE], merge(parser, own))
+
+    @classmethod
+    def _end(cls, parser: Parser, own: dict[str, Attribute]) -> list[SSAValue]:
+        raise NotImplementedError
+
+    def _print_head(self, printer: Printer, moved: Sequence[SSAValue]) -> None:
+        printer.print_string(" ")
+        printer.print_attribute(self.attributes["chain"])
+        printer.print_string("(")
+        print_values(printer, moved)
+        printer.print_string(") : (")
+        printer.print_list([value.type for value in moved], printer.print_attribute)
+        printer.print_string(")")
+
+
+@irdl_op_definition
+class StartChainOp(_StartChainOp):
+    name = "aiex.dma_start_bd_chain"
+
+    @classmethod
+    def _end(cls, parser: Parser, own: dict[str, Attribute]) -> list[SSAValue]:
+        parser.parse_keyword("on")
+        with parser.in_parens():
+            tile = handle(parser)
+            parser.parse_punctuation(",")
+            own["direction"] = word(parser, DIRECTIONS)
+            parser.parse_punctuation(",")
+            own["channel"] = integer(parser)
+        return [tile]
+
+    def print(self, printer: Printer) -> None:
+        self._print_head(printer, self.ins[:-1])
+        printer.print_string(" on (")
+        printer.print_ssa_value(self.ins[-1])
+        printer.print_string(f", {data(self.attributes['direction'])}, {number(self.attributes['channel'])})")
+        print_rest(printer, self, "chain", "direction", "channel")
+
+
+@irdl_op_definition
+class StartChainForOp(_StartChainOp):
+    name = "aiex.dma_start_bd_chain_for"
+
+    @classmethod
+    def _end(cls, parser: Parser, own: dict[str, Attribute]) -> list[SSAValue]:
+        parser.parse_keyword("for")
+        own["alloc"] = SymbolRefAttr(parser.parse_symbol_name())
+        return []
+
+    def print(self, printer: Printer) -> None:
+        self._print_head(printer, self.ins)
+        printer.print_string(" for ")
+        printer.print_attribute(self.attributes["alloc"])
+        print_rest(printer, self, "chain", "alloc")
 
 
 # Registers, locks and parameters
@@ -587,7 +654,7 @@ Aiex = Dialect(
     "aiex",
     [
         *(MemcpyOp, WaitOp, OldSequenceOp),
-        *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp),
+        *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp, StartChainOp, StartChainForOp),
         *(SetLockOp, Write32Op, MaskWrite32Op, SyncOp, AddressPatchOp, RtpWriteOp, PushQueueOp, BlockWriteOp),
         *(LoadPdiOp, ConfigureOp, RunOp, WriteBdOp, CoreResetOp, ChannelResetOp, ResetForOp),
     ],

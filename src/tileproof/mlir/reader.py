@@ -29,6 +29,7 @@ from tileproof.mlir.aie import (
     TileOp,
 )
 from tileproof.mlir.aie_dma import (
+    BdChainOp,
     CascadeFlowOp,
     ConfigureCascadeOp,
     FlowOp,
@@ -188,6 +189,7 @@ class _Reader:
     sequences: list[Sequence] = field(default_factory=list)
     globals: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    chains: dict[str, XdslOperation] = field(default_factory=dict)
     bodies: dict[str, FuncOp] = field(init=False)
     device: Device = field(init=False)
     logical: dict[SSAValue, tuple[int, int]] = field(init=False)
@@ -528,6 +530,10 @@ class _Reader:
         self.programs += reader.programs(op, tile)
         self.notes += reader.notes
 
+    def _bd_chain(self, op: XdslOperation) -> None:
+        self._known(op, "sym_name")
+        self.chains[self._symbol(op, string(op, "sym_name"))] = op
+
     def _declared_inside(self, op: XdslOperation) -> None:
         """Buffers and locks that stand in a DMA program are the device's, like those beside it."""
         for inner in op.walk():
@@ -544,6 +550,7 @@ class _Reader:
         reader = SequenceReader(
             shims=[*(fifo.name for fifo in self.fifos), *(allocation.name for allocation in self.allocations)],
             fifos=[fifo.name for fifo in self.fifos],
+            chains=self.chains,
             tiles=self.tiles,
             buffers=self.buffers,
             locks=self.locks,
@@ -684,6 +691,7 @@ _READ: dict[type[XdslOperation], Callable[[_Reader, XdslOperation], None]] = {
     CoreOp: _Reader._core,
     MemOp: _Reader._program,
     MemTileDmaOp: _Reader._program,
+    BdChainOp: _Reader._bd_chain,
     ShimDmaOp: _Reader._program,
     FlowOp: _Reader._flow,
     PacketFlowOp: _Reader._packet_flow,

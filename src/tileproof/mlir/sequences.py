@@ -33,6 +33,8 @@ from tileproof.mlir.aiex import (
     RtpWriteOp,
     RunOp,
     SetLockOp,
+    StartChainForOp,
+    StartChainOp,
     StartTaskOp,
     SyncOp,
     WaitOp,
@@ -53,6 +55,7 @@ from tileproof.mlir.attributes import (
 )
 from tileproof.mlir.design import (
     AddressPatch,
+    Bd,
     Buffer,
     Channel,
     ConfigureTask,
@@ -91,6 +94,7 @@ class SequenceReader:
 
     shims: list[str]
     fifos: list[str]
+    chains: Mapping[str, XdslOperation]
     tiles: Mapping[SSAValue, Tile]
     buffers: Mapping[SSAValue, Buffer]
     locks: Mapping[SSAValue, Lock]
@@ -126,6 +130,9 @@ class SequenceReader:
             if isinstance(child, ConfigureOp) and symbol(child, "symbol") == self.device:
                 yield Reconfigure(device=self.device, design=None, operations=(), place=place_of(child))
                 yield from self._several(child.regions[0].block.ops)
+                continue
+            if isinstance(child, StartChainOp | StartChainForOp):
+                yield from self._start_chain(child)
                 continue
             operation = self._one(child)
             if operation is not None:
@@ -250,6 +257,55 @@ class SequenceReader:
             place=place_of(op),
             packet=packet(op),
         )
+
+    def _start_chain(self, op: StartChainOp | StartChainForOp) -> Iterator[SequenceOperation]:
+        """A task of the chain's BDs, with what it is given in the place of its arguments, and its start."""
+        self._known(op, "chain", "alloc", "direction", "channel", "issue_token", "repeat_count")
+        channel: str | Channel
+        if isinstance(op, StartChainForOp):
+            channel, given = self._shim(op, op.attributes.get("alloc"), "alloc"), list(op.operands)
+        else:
+            *given, end = op.operands
+            tile = self._tile_of(op, end)
+            channel = Channel(tile=tile, direction=direction_of(op), channel=integer(op, "channel"))
+        bds = self._bds_of(op, given)
+        task = self._tasks[op.results[0]] = len(self._tasks)
+        yield ConfigureTask(
+            task=task,
+            channel=channel,
+            bds=bds,
+            issue_token=flag(op, "issue_token"),
+            repeat_count=optional_integer(op, "repeat_count") or 0,
+            place=place_of(op),
+        )
+        yield UseTask(action="start", task=task, place=place_of(op))
+
+    def _bds_of(self, op: XdslOperation, given: list[SSAValue]) -> tuple[Bd, ...]:
+        """The BDs of the chain that an operation names, on what is given for its arguments."""
+        name = symbol(op, "chain")
+        chain = self.chains.get(name or "")
+        if chain is None:
+            listed = ", ".join(f"@{one}" for one in self.chains) or "none"
+            refuse(op, f"there is no chain of BDs @{name}", f"chains here: {listed}")
+        block = chain.regions[0].blocks[0]
+        if [value.type for value in given] != [argument.type for argument in block.args]:
+            why = f"it is declared at {place_of(chain)}"
+            refuse(op, f"@{name} moves other arguments", "give it what it takes", why)
+        movable: dict[SSAValue, str | int] = {value: buffer.name for value, buffer in self.buffers.items()}
+        movable.update(self._arguments)
+        if not all(value in movable for value in given):
+            refuse(op, "a chain moves a buffer, or an argument of the sequence", "name one")
+        for argument, value in zip(block.args, given, strict=True):
+            movable[argument] = movable[value]
+        reader = DmaReader(movable, self.locks)
+        bds = reader.chain(op, block)
+        self.notes += reader.notes
+        return bds
+
+    def _tile_of(self, op: XdslOperation, value: SSAValue) -> Tile:
+        if value not in self.tiles:
+            refuse(op, f"{op.name} wants a tile here", "name the result of an aie.tile operation")
+        return self.tiles[value]
 
     def _use_task(self, op: XdslOperation) -> UseTask:
         self._known(op)
