@@ -748,3 +748,17 @@ def test_a_command_line_that_cannot_be_is_refused(run, arguments, what):
     assert err.endswith(
         "\n  fix:   `tileproof inspect --help` lists what can be asked\n  more:  tileproof explain wrong-usage\n"
     )
+
+
+def test_what_a_sequence_sets_up_later_is_not_left_out_of_what_is_lowered(run: Run) -> None:
+    for name, words in {
+        "tile_tasks": ("line 41: task 1 for mem (0, 1): 1 BD, 1 run\n      64 of held from 0, takes 3 of full\n",),
+        "run_time_numbers": ("  @run: not known, it hangs on numbers of the run time\n",),
+        "set_up_anew": ("line 10: the array is set up as @two, which runs 3 operations\n",),
+        "written_bds": ("BD 2 of (0, 2) is written\n", "core (0, 2): MM2S 0 is reset\n"),
+    }.items():
+        code, out, _ = run(str(Path(__file__).parent / "designs" / f"{name}.mlir"), "--lowered")
+
+        assert code == 0
+        assert "\nwhile a sequence runs\n" in out
+        assert [one for one in words if one not in out] == []

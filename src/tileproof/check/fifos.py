@@ -272,7 +272,10 @@ def _behind_dma(checked: Checked, fifo: Fifo) -> bool:
 def _works(design: Design, fifo: Fifo, tile: Tile) -> bool:
     """Whether someone at `tile` moves objects of the fifo: a sequence, or the tile's core."""
     if tile.kind == SHIM:
-        return any(_may_move(operation, fifo.name) for seq in design.sequences for operation in seq.operations)
+        return any(
+            sequence.is_open or any(_may_move(operation, fifo.name) for operation in sequence.operations)
+            for sequence in design.sequences
+        )
     return any(
         isinstance(operation, FifoUse) and operation.fifo == fifo.name
         for core in design.cores

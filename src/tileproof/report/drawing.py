@@ -59,8 +59,41 @@ def lowered_text(lowered: LoweredDesign, name: str) -> str:
         ["DMA chains", *(line for chain in lowered.chains for line in _chain(chain))],
         ["circuits", *_circuits(lowered)],
         ["traces", *_trace_flows(lowered)],
+        ["while a sequence runs", *_set_up_later(lowered)],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if len(lines) > 1 or lines[0].startswith(name)) + "\n"
+
+
+def _set_up_later(lowered: LoweredDesign) -> Iterator[str]:
+    """What sequences change of all that: tasks of core and mem tiles, registers, other devices."""
+    for sequence in lowered.sequences:
+        if sequence.is_open:
+            yield f"  @{sequence.name}: not known, it hangs on numbers of the run time"
+        for operation in sequence.operations:
+            if _is_of_tiles(operation):
+                yield f"  @{sequence.name}, line {operation.place.line}: {_operation(operation)}"
+            if isinstance(operation, ConfigureTask) and _is_of_tiles(operation):
+                yield from (f"      {_bd_of_task(bd)}" for bd in operation.bds)
+
+
+def _is_of_tiles(operation: SequenceOperation) -> bool:
+    """Whether it sets up anything but the shim's DMA."""
+    match operation:
+        case ConfigureTask():
+            return not isinstance(operation.channel, str) and operation.channel.tile.kind != SHIM
+        case PushQueue() | WriteBd():
+            return operation.row != 0
+        case RegisterWrite():
+            return operation.tile is None or operation.tile[1] != 0
+        case RtpWrite() | SetLock() | Reset() | ResetFor() | Reconfigure():
+            return True
+    return False
+
+
+def _bd_of_task(bd: Bd) -> str:
+    takes = "" if bd.acquire is None else f", takes {bd.acquire[1]} of {bd.acquire[0]}"
+    gives = "" if bd.release is None else f", gives {bd.release[1]} of {bd.release[0]}"
+    return f"{bd.length:,} of {bd.buffer} from {bd.offset:,}{takes}{gives}"
 
 
 def _counted(number: int, what: str) -> str:
