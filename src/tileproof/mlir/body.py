@@ -70,10 +70,10 @@ class BodyReader:
     def program(self, core: XdslOperation) -> Body:
         """The core's body, with the constants of the device that it uses in front."""
         used = dict.fromkeys(
-            owner
+            operand.op
             for op in core.walk()
             for operand in op.operands
-            if isinstance(owner := operand.owner, XdslOperation) and is_constant(owner) and _is_outside(core, owner)
+            if isinstance(operand, OpResult) and is_constant(operand.op) and _is_outside(core, operand.op)
         )
         if used and len(core.regions[0].blocks) > 1:
             refuse(next(iter(used)), "a core with labels uses a constant of the device", "write it into the core")

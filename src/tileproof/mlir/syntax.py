@@ -270,7 +270,7 @@ def any_scalar(parser: Parser) -> IntegerAttr:
         return _sized(parser, start, literal, i32)
     operand = parser.parse_unresolved_operand()
     values = parser.ssa_values.get(operand.operand_name, ())
-    if operand.index >= len(values):
+    if operand.index >= len(values) or isinstance(values[operand.index], ForwardDeclaredValue):
         parser.refuse_unknown(operand)
     return _sized(parser, start, known_number(parser, values[operand.index], start), i32)
 
