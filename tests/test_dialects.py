@@ -1597,7 +1597,7 @@ MEMCPY = "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1])"
         # DMA programs
         (("%x = aie.mem(%mem) {", "  aie.end", "}"), "aie.mem cannot be on mem (0, 1)", 0),
         (("%x = aie.memtile_dma(%tile) {", "  aie.end", "}"), "aie.memtile_dma cannot be on core (0, 2)", 0),
-        (("%x = aie.shim_dma(%shim) {", "  aie.end", "}"), "aie.shim_dma cannot stand directly in a device", 0),
+        (("%x = aie.shim_dma(%tile) {", "  aie.end", "}"), "aie.shim_dma cannot be on core (0, 2)", 0),
         (
             ("%x = aie.mem(%tile) {", "  cf.br ^a", "^a:", "  aie.end", "}"),
             "a DMA program goes from one aie.dma_start to the next",
@@ -1697,7 +1697,11 @@ MEMCPY = "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1])"
         (in_core("aie.use_lock(%tile, Acquire, 1)"), "aie.use_lock cannot use a tile", 1),
         (in_core(attributes=' {link_files = "a.o"}'), "aie.core: link_files must be a list of texts", 0),
         (in_core(attributes=' {stack_size = "big"}'), "aie.core: stack_size must be a whole number", 0),
-        (("%x = arith.constant 1 : i32",), "arith.constant cannot stand directly in a device", 0),
+        (
+            ("%x = arith.constant 1 : i32", "%y = arith.addi %x, %x : i32"),
+            "arith.addi cannot stand directly in a device",
+            1,
+        ),
     ],
 )
 def test_what_a_design_cannot_say_is_refused_where_it_says_it(lines, what, at):

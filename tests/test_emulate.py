@@ -431,13 +431,13 @@ def test_a_design_that_calls_without_tile_code_is_told(folder, capsys):
 
 
 def test_a_register_that_is_no_memory_and_no_lock_is_refused_by_its_address(folder, capsys):
-    write = "aiex.npu.write32 {address = 204800 : ui32, column = 0 : i32, row = 2 : i32, value = 1 : ui32}"
+    write = "aiex.npu.write32 {address = 221184 : ui32, column = 0 : i32, row = 2 : i32, value = 1 : ui32}"
     Path("add.mlir").write_text(ADD.format(device="npu1", parameter=write))
     code, out, _ = call(capsys, "add.mlir", "--arg", "0=in.npy", "--arg", "1=zeros")
 
     assert code == 1
     assert out.startswith(
-        "fault: the sequence writes a register that the emulator does not have: 0x32000 of tile (0, 2)\n"
+        "fault: the sequence writes a register that the emulator does not have: 0x36000 of tile (0, 2)\n"
         "  where: insts word 4\n"
     )
 

@@ -1,4 +1,4 @@
-// Five tasks of an output channel, of which the fifth is started after a wait.
+// Six tasks of an output channel, of which the sixth is started after a wait.
 //   0: count
 //   1: zeros
 //   gives 1: a0
@@ -32,8 +32,10 @@ module {
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 32][1, 1, 1, 32][0, 0, 0, 1]) {id = 1 : i64, metadata = @out} : memref<160xi32>
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 64][1, 1, 1, 32][0, 0, 0, 1]) {id = 2 : i64, metadata = @out} : memref<160xi32>
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 96][1, 1, 1, 32][0, 0, 0, 1]) {id = 3 : i64, metadata = @out} : memref<160xi32>
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 128][1, 1, 1, 16][0, 0, 0, 1]) {id = 4 : i64, metadata = @out} : memref<160xi32>
       aiex.npu.dma_wait {symbol = @out} // first
-      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 128][1, 1, 1, 32][0, 0, 0, 1]) {id = 4 : i64, metadata = @out} : memref<160xi32>
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 144][1, 1, 1, 16][0, 0, 0, 1]) {id = 5 : i64, metadata = @out} : memref<160xi32>
+      aiex.npu.dma_wait {symbol = @out}
       aiex.npu.dma_wait {symbol = @out}
       aiex.npu.dma_wait {symbol = @out}
       aiex.npu.dma_wait {symbol = @out}
