@@ -118,7 +118,7 @@ def test_a_written_bd_is_one_block_of_words(
         (
             write_bd(2, 0, buffer_length=1 << 14),
             "error: buffer_length of the BD cannot be 16,384\n  where: d.mlir:7:1\n"
-            "  why:   its field in a BD of tile (0, 2) has 14 bits\n  fix:   correct it",
+            "  why:   its field in a BD of core (0, 2) has 14 bits\n  fix:   correct it",
         ),
         (write_bd(6, 0), "error: there is no tile (0, 6)"),
         (write_bd(0, 0, burst_length=100), "error: there is no burst of 100 bytes"),
