@@ -45,11 +45,11 @@ REFUSED = {
     "integers to float": ("(void)aie::zeros<acc64, 16>().to_vector<float>();", "use aie::to_float for float"),
     "an integer accumulator for a vector": (
         "aie::vector<int32, 16> v = aie::zeros<acc32, 16>();",
-        "conversion",
+        "conversion from",
     ),
     "64 floats of an accumulator for a vector": (
         "aie::vector<float, 64> v = aie::zeros<accfloat, 64>();",
-        "conversion",
+        "conversion from",
     ),
     "a scalar of another type": (
         "(void)aie::add(aie::zeros<int16, 32>(), 5);",

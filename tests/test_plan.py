@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def test_everything_that_decides_the_result_is_in_the_digest(tmp_path: Path, cha
 
 def test_no_step_names_a_folder_of_this_machine(tmp_path: Path) -> None:
     for step in plan(tmp_path).steps:
-        assert not re.search(r"(?<![\w.])/", step.command)
+        assert "/" not in step.command.replace("-include aie_api/prelude.hpp", "")
         assert step.outputs
 
 
