@@ -79,8 +79,10 @@ from tileproof.mlir.program import (
     Operation,
     PutCascade,
     Release,
+    Retype,
     Select,
     Store,
+    Subview,
     UseLock,
     While,
     Yield,
@@ -1457,26 +1459,23 @@ def test_a_part_of_a_memref_has_a_layout_and_so_the_text_of_its_type():
         "  %p = memref.subview %work[8] [16] [2] : memref<64xi32> to memref<16xi32, strided<[2], offset: 8>>"
     )
 
-    assert isinstance(part, Kept)
-    assert (part.name, part.operands, part.operand_types) == ("memref.subview", (0,), (WORK,))
-    assert part.types == ("memref<16xi32, strided<[2], offset: 8>>",)
-    assert {key: part.attributes[key] for key in ("static_offsets", "static_sizes", "static_strides")} == {
-        "static_offsets": (8,),
-        "static_sizes": (16,),
-        "static_strides": (2,),
-    }
+    type_ = "memref<16xi32, strided<[2], offset: 8>>"
+    assert said(part) == (Subview, 0, (), 1, type_, (8,), (16,), (2,))
 
 
 def test_a_memref_may_be_cast():
     found = operation("  %c = memref.cast %work : memref<64xi32> to memref<64xi32, strided<[1]>>")
 
-    assert isinstance(found, Kept)
-    assert (found.name, found.operands, found.operand_types, found.types) == (
-        "memref.cast",
-        (0,),
-        (WORK,),
-        ("memref<64xi32, strided<[1]>>",),
+    assert said(found) == (Retype, 0, (), 1, "memref<64xi32, strided<[1]>>")
+
+
+def test_a_number_of_a_part_may_be_known_at_run_time_only():
+    part = operation(
+        "  %i = arith.constant 8 : index",
+        "  %p = memref.subview %work[%i] [16] [%i] : memref<64xi32> to memref<16xi32, strided<[?], offset: ?>>",
     )
+
+    assert said(part) == (Subview, 1, (0, 0), 2, "memref<16xi32, strided<[?], offset: ?>>", (None,), (16,), (None,))
 
 
 def test_a_core_uses_locks_events_and_the_cascade():

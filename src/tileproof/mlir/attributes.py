@@ -192,6 +192,12 @@ def type_of(op: XdslOperation, type_: Attribute) -> MemRef | str:
     refuse(op, f"{op.name} uses the type {type_}", "use memrefs, vectors, integers, index and floats")
 
 
+def value_type(op: XdslOperation, type_: Attribute) -> MemRef | str:
+    """The type of a value in a core: as `type_of`, but that a memref may be open, whose text it is then."""
+    is_open = isinstance(type_, MemRefType) and not type_.has_static_shape()
+    return str(type_) if is_open else type_of(op, type_)
+
+
 def dense_values(attribute: Attribute | None, type_: MemRef) -> tuple[int | float, ...]:
     """The values of `dense<...>`, one per element; a single one stands for all."""
     if not isinstance(attribute, DenseIntOrFPElementsAttr):

@@ -14,7 +14,7 @@ from xdsl.ir import Operation as XdslOperation
 from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp, PutCascadeOp, TileOp, UseLockOp
 from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp, SubviewType
 from tileproof.mlir.aiex import Aiex
-from tileproof.mlir.attributes import integer, plain, refuse, type_of
+from tileproof.mlir.attributes import integer, plain, refuse, value_type
 from tileproof.mlir.budget import OBJECTS
 from tileproof.mlir.design import Buffer, Lock
 from tileproof.mlir.operations import LABEL, meant
@@ -100,7 +100,7 @@ class BodyReader:
                 name=LABEL,
                 place=place_of(first),
                 values=tuple(self._number(argument) for argument in block.args),
-                types=tuple(type_of(first, argument.type) for argument in block.args),
+                types=tuple(value_type(first, argument.type) for argument in block.args),
             )
             for op in block.ops:
                 yield from self._written(op, starts)
@@ -195,7 +195,7 @@ class BodyReader:
             place=place_of(op),
             operands=tuple(self._operand(op, value) for value in op.operands),
             results=tuple(self._number(result) for result in op.results),
-            types=tuple(type_of(op, result.type) for result in op.results),
+            types=tuple(value_type(op, result.type) for result in op.results),
             operand_types=tuple(self._type(op, operand) for operand in op.operands),
             attributes={key: plain(value) for key, value in {**op.attributes, **op.properties}.items()},
             bodies=tuple(self.operations(region.blocks) for region in op.regions),
@@ -209,7 +209,7 @@ class BodyReader:
         return self._number(value)
 
     def _type(self, op: XdslOperation, value: SSAValue) -> Type:
-        return "lock" if value in self._known_locks else type_of(op, value.type)
+        return "lock" if value in self._known_locks else value_type(op, value.type)
 
 
 def _check_access(op: AccessOp) -> None:

@@ -107,7 +107,7 @@ _RULES: dict[str, Callable[[Attribute, Attribute], bool]] = {
         lambda a, b: (type(a), type(b)) in (_INDEX_AND_INTEGER, _INDEX_AND_INTEGER[::-1]),
     ),
     "arith.bitcast": lambda a, b: _bits(a) == _bits(b) > 0,
-    "memref.cast": lambda a, b: a == b,
+    **dict.fromkeys(("memref.cast", "memref.memory_space_cast"), lambda a, b: a == b),
 }
 _CASTS: list[type[CastOp]] = [
     irdl_op_definition(type(name.replace(".", "_"), (CastOp,), {"name": name, "RULE": staticmethod(rule)}))

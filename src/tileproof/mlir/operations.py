@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from tileproof.mlir.program import (
     Access,
     Acquire,
+    Allocate,
     Arithmetic,
     Binary,
     Bitcast,
@@ -21,6 +22,7 @@ from tileproof.mlir.program import (
     Broadcast,
     Call,
     Cast,
+    Collapse,
     Compare,
     CompareFloats,
     Condition,
@@ -28,6 +30,8 @@ from tileproof.mlir.program import (
     Copy,
     End,
     Event,
+    Expand,
+    Extent,
     FloatFunction,
     FloatPredicate,
     For,
@@ -40,15 +44,21 @@ from tileproof.mlir.program import (
     Load,
     LoadVector,
     Negate,
+    Numbers,
     Operation,
     PutCascade,
     Reading,
+    Reinterpret,
     Release,
+    Retype,
     Select,
     Store,
     StoreVector,
+    Subview,
     Terminator,
     UseLock,
+    View,
+    ViewBytes,
     While,
     WholeFunction,
     WholePredicate,
@@ -56,6 +66,9 @@ from tileproof.mlir.program import (
 )
 
 LABEL = "block"
+
+# ShapedType::kDynamic: stands where an operand has the number.
+_OPEN = -(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +264,33 @@ def _copy(op: Kept) -> Copy:
     return Copy(name=op.name, place=op.place, source=source, target=target)
 
 
+def _allocate(op: Kept) -> Allocate | None:
+    return None if op.operands else Allocate(name=op.name, place=op.place, result=op.results[0], type=op.types[0])
+
+
+def _extent(op: Kept) -> Extent:
+    buffer, dimension = op.operands
+    return Extent(name=op.name, place=op.place, buffer=buffer, dimension=dimension, result=op.results[0])
+
+
+def _view(kind: type[View], **own: str) -> _Meaning:
+    """`own` are the fields that this class adds, by the attributes that say them."""
+
+    def make(op: Kept) -> View:
+        source, *operands = op.operands
+        said = {field: _with_gaps(op.attributes[key]) for field, key in own.items()}
+        result, type_ = op.results[0], op.types[0]
+        return kind(
+            name=op.name, place=op.place, source=source, operands=tuple(operands), result=result, type=type_, **said
+        )
+
+    return _Meaning(kind, make, results=1)
+
+
+def _with_gaps(numbers: tuple[Any, ...]) -> Numbers:
+    return tuple(None if number == _OPEN else number for number in numbers)
+
+
 # Arithmetic
 
 
@@ -295,6 +335,7 @@ _READ_AS: dict[Reading, tuple[str, ...]] = {
     "unsigned": ("arith.extui", "arith.index_castui", "index.castu", "arith.uitofp"),
     "number": ("arith.trunci", "arith.fptosi", "arith.fptoui", "arith.extf", "arith.truncf"),
 }
+_PARTS = {"offsets": "static_offsets", "sizes": "static_sizes", "strides": "static_strides"}
 _MEANINGS: dict[str, _Meaning] = {
     "aie.objectfifo.acquire": _Meaning(Acquire, _acquire),
     "aie.objectfifo.release": _Meaning(Release, _release),
@@ -316,6 +357,14 @@ _MEANINGS: dict[str, _Meaning] = {
     "memref.load": _Meaning(Load, _load),
     "memref.store": _Meaning(Store, _store),
     "memref.copy": _Meaning(Copy, _copy, 2, 0),
+    "memref.alloca": _Meaning(Allocate, _allocate),
+    "memref.dim": _Meaning(Extent, _extent, 2, 1),
+    "memref.subview": _view(Subview, **_PARTS),
+    "memref.reinterpret_cast": _view(Reinterpret, **_PARTS),
+    "memref.collapse_shape": _view(Collapse, groups="reassociation"),
+    "memref.expand_shape": _view(Expand, groups="reassociation", sizes="static_output_shape"),
+    **dict.fromkeys(("memref.cast", "memref.memory_space_cast", "memref.assume_alignment"), _view(Retype)),
+    "memref.view": _view(ViewBytes),
     "vector.load": _Meaning(LoadVector, _load_vector),
     "vector.store": _Meaning(StoreVector, _store_vector),
     "arith.constant": _constant("arith"),

@@ -286,6 +286,83 @@ class Copy(Operation):
     target: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocate(Operation):
+    """A buffer on the core's stack."""
+
+    result: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent(Operation):
+    """How far a buffer reaches in the dimension of that number."""
+
+    buffer: int
+    dimension: int
+    result: int
+
+
+# Numbers that an operation has written out; None is that of its next operand.
+Numbers = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View(Operation):
+    """Elements of a buffer, or of another view of one, under new indices; `type` is that of the view.
+
+    `operands` are the numbers that are known at run time, in the order in which they are missing.
+    """
+
+    source: int
+    operands: tuple[int, ...]
+    result: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subview(View):
+    """From the offsets on, every so manieth of each dimension."""
+
+    offsets: Numbers
+    sizes: Numbers
+    strides: Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reinterpret(View):
+    """Of the whole buffer, wherever in it the source begins: its offset is counted from the buffer's start."""
+
+    offsets: Numbers
+    sizes: Numbers
+    strides: Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collapse(View):
+    """Each group of dimensions is one."""
+
+    groups: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expand(View):
+    """Each dimension is a group of them; `sizes` are those of the view."""
+
+    groups: tuple[tuple[int, ...], ...]
+    sizes: Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retype(View):
+    """The same elements under the same indices, of a type that says more of their layout, or less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewBytes(View):
+    """Elements of any type in a buffer of bytes; the first operand is the byte at which they begin."""
+
+
 # Arithmetic, with the words of MLIR's arith dialect
 
 # fmt: off

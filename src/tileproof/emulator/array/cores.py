@@ -8,18 +8,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, compute, constant, vector_type
 from tileproof.emulator.array.cascade import CASCADE_BYTES
+from tileproof.emulator.array.core_memory import CoreMemory, Reach
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
-from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.left_over import LeftOver
-from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
+from tileproof.emulator.array.memory import Bytes, TileMemories
 from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.tile_code import TileCode
+from tileproof.emulator.array.views import VIEWS, BufferView, Outside, viewed, whole
 from tileproof.emulator.array.waiting import CoreWaits
 from tileproof.emulator.cost.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.errors import Problem
@@ -38,6 +38,7 @@ from tileproof.mlir.program import (
     Copy,
     End,
     Event,
+    Extent,
     For,
     GetCascade,
     If,
@@ -52,14 +53,16 @@ from tileproof.mlir.program import (
     Store,
     StoreVector,
     UseLock,
+    View,
     While,
     Yield,
     walk,
 )
-from tileproof.mlir.values import Type
+from tileproof.mlir.values import MemRef, Type
 
-# What a value of a core's body can be: a number, a vector of them, a buffer, or the objects of an acquire.
-Value = int | float | Vector | PlacedBuffer | tuple[PlacedBuffer, ...]
+# What a value of a core's body can be: a number, a vector of them, a buffer, a view
+# of one, or the objects of an acquire.
+Value = int | float | Vector | PlacedBuffer | BufferView | tuple[PlacedBuffer, ...]
 _VectorType = tuple[tuple[int, ...], np.dtype[Any]]  # shape and element type
 
 # More steps than any core makes between two objects; a loop without a release makes them for ever.
@@ -100,15 +103,15 @@ class CoreProgram:
     calls_since_progress: int = 0
     steps_since_progress: int = 0
     in_long_loop: bool = False
-    held: set[str] = field(default_factory=set)  # objects of fifos
-    of_fifos: frozenset[str] = frozenset()  # all there are
     own_cycles: int = 0  # of operations of the core itself, not yet spent
     spent: dict[str, int] = field(default_factory=dict)  # cycles of tile functions, by what they were spent on
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
+    memory: CoreMemory = field(init=False)
     _values: dict[int, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.waits.progress = self._progress
+        self.memory = CoreMemory(self.name, self.memories, self.races, self.report)
 
     @property
     def name(self) -> str:
@@ -122,8 +125,8 @@ class CoreProgram:
     def work(self) -> Work:
         """The task: the whole program once."""
         self.objects = {key: HeldObjects(end) for key, end in self.lowered.ends.items()}
-        self.of_fifos = frozenset(name for end in self.lowered.ends.values() for name in end.buffers)
-        self.held = set()
+        self.memory.of_fifos = frozenset(name for end in self.lowered.ends.values() for name in end.buffers)
+        self.memory.held = set()
         self._values = {number: self.buffers[name] for number, name in self.lowered.core.buffers.items()}
         yield from self._run(self.lowered.core.body)
 
@@ -267,7 +270,7 @@ class CoreProgram:
             yield from self.engine.acquire(lock, missing * objects.end.amount, text, operation.place)
             yield Spend(LOCK_CYCLES, "", LOCK_CYCLES)
         view = [self.buffers[name] for name in objects.view(count)]
-        self.held |= set(objects.view(count))
+        self.memory.held |= set(objects.view(count))
         if missing:
             self._progress()
             if objects.end.port == "Produce":
@@ -301,7 +304,7 @@ class CoreProgram:
                 why="mlir-aie may pass this without a word; the fifo's count is wrong from then on",
                 fix="release what was acquired, once",
             )
-        self.held -= set(objects.view(count))
+        self.memory.held -= set(objects.view(count))
         if objects.end.port == "Produce":
             for name in objects.view(count):
                 self.left_over.fills(name)
@@ -355,7 +358,8 @@ class CoreProgram:
         who = f"{self.name}, call {self.calls} of {name}"
         line, tile = operation.place, self.lowered.core.tile.at
         at = Place(line.file, line.line, line.column, tile=tile, text=f"{who}, {line}")
-        flat = [self._single(self._values[argument], operation) for argument in operation.arguments]
+        arguments = zip(operation.arguments, operation.types, strict=True)
+        flat = [self._single(self._values[argument], type_, operation) for argument, type_ in arguments]
         yield from self._stretches(operation, flat, who, at)
 
     def _stretches(self, call: Call, arguments: Sequence[PlacedBuffer | int | float], who: str, at: Place) -> Work:
@@ -372,7 +376,7 @@ class CoreProgram:
             for fault in stretch.faults:
                 self.report(fault)
             for buffer in buffers:
-                self._must_be_held(buffer, f"passes to {name}", call.place)
+                self.memory.must_be_held(buffer, f"passes to {name}", call.place)
             self._touched(watched, before, Place.told(who, at))
             for term, cycles in stretch.cycles.terms.items():
                 self.spent[term] = self.spent.get(term, 0) + cycles
@@ -394,9 +398,11 @@ class CoreProgram:
             if written.any():
                 self.races.writes(buffer.name, at, Part(written))
 
-    def _single(self, argument: Value, operation: Call) -> PlacedBuffer | int | float:
+    def _single(self, argument: Value, type_: Type, operation: Call) -> PlacedBuffer | int | float:
         if isinstance(argument, PlacedBuffer | int | float):
             return argument
+        if isinstance(argument, BufferView):
+            return self._passed(argument, type_, operation)
         what = "what an acquire returned" if isinstance(argument, tuple) else "a vector"
         raise Problem(
             f"{self.name} passes {what} to a function",
@@ -407,79 +413,63 @@ class CoreProgram:
             else "pass it through a buffer",
         )
 
-    def _elements(
-        self, buffer: Value, indices: tuple[int, ...], count: int, place: Place
-    ) -> tuple[npt.NDArray[Any], Bytes, int]:
-        """A buffer's elements, what is known of their bytes, and where the `count` that an access means begin."""
-        assert isinstance(buffer, PlacedBuffer)
-        flat, extent = 0, 1
-        for value, extent in zip((self._values[index] for index in indices), buffer.type.shape, strict=True):
-            assert isinstance(value, int)
-            if not 0 <= value < extent:
-                raise self._outside(buffer, f"index {value}, extent {extent} of {buffer.type}", place)
-            flat = flat * extent + value
-        if count > 1 and flat % extent + count > extent:
-            raise self._outside(buffer, f"{count} elements from {flat % extent} on, extent {extent}", place)
-        memory = self.memories.view(buffer).view(buffer.type.dtype.numpy)
-        known = self.memories.known_of(buffer).reshape(-1, buffer.type.dtype.nbytes)
-        return memory, known, flat
-
-    def _must_be_held(self, buffer: PlacedBuffer, verb: str, place: Place) -> None:
-        if buffer.name in self.of_fifos and buffer.name not in self.held:
-            self.report(
-                Diagnostic(
-                    id="not-held",
-                    what=f"{self.name} {verb} {buffer.name}, which it does not hold",
-                    place=place,
-                    why="it has released the object, and on the device somebody else may be at it",
-                    fix="release an object after its last use",
-                )
-            )
-
-    def _outside(self, buffer: PlacedBuffer, why: str, place: Place) -> Problem:
-        return Problem(
-            f"{self.name} accesses {buffer.name} outside its shape",
-            id="outside-shape",
-            where=place,
-            why=why,
-            fix="correct the loop bounds",
+    def _passed(self, view: BufferView, type_: Type, operation: Call) -> PlacedBuffer:
+        """A function has the address of the buffer, and never where in it a view begins: mlir-aie calls with bare
+        pointers (aie_syntax.md, convert-func-to-llvm), and refuses a layout that is known at run time only."""
+        if isinstance(type_, MemRef) and view.is_whole:
+            return view.buffer
+        raise Problem(
+            f"{self.name} passes a part of {view.buffer.name} to {operation.callee}",
+            id="not-passed",
+            where=operation.place,
+            why=f"it is {type_}, and the function would get the address of the whole buffer: mlir-aie hands on neither "
+            "where a part begins nor its strides, and refuses those that are known at run time only",
+            fix="pass the buffer and the index of its first element, or copy the part into a buffer of its own",
         )
 
-    def _read(self, operation: Load, count: int) -> npt.NDArray[Any]:
-        self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
-        placed, place = self._values[operation.buffer], operation.place
-        elements, known, flat = self._elements(placed, operation.indices, count, place)
-        assert isinstance(placed, PlacedBuffer)
-        self.races.reads(placed.name, place, Part(slice(flat, flat + count), placed.type.dtype.nbytes))
-        self._must_be_held(placed, "reads", place)
-        if not (known[flat : flat + count] & FRESH).any():
-            ever = bool((known[flat : flat + count] & EVER).any())
-            self.report(nothing_new(self.name, f"element {flat} of {placed.name}", place, ever=ever))
-        return elements[flat : flat + count]
+    # Memory
 
-    def _write(self, operation: Store, count: int) -> None:
+    def _buffer(self, value: int) -> PlacedBuffer | BufferView:
+        found = self._values[value]
+        assert isinstance(found, PlacedBuffer | BufferView)
+        return found
+
+    def _whole_view(self, value: int) -> BufferView:
+        found = self._buffer(value)
+        return whole(found) if isinstance(found, PlacedBuffer) else found
+
+    def _numbers(self, values: Sequence[int]) -> list[int]:
+        numbers: list[int] = [self._values[value] for value in values]  # type: ignore[misc]
+        return numbers
+
+    def _spot(self, operation: Load | Store, count: int) -> Reach:
         self.own_cycles += SCALAR_ACCESS_CYCLES if count == 1 else 1
-        placed, place = self._values[operation.buffer], operation.place
-        elements, known, flat = self._elements(placed, operation.indices, count, place)
-        assert isinstance(placed, PlacedBuffer)
-        self.races.writes(placed.name, place, Part(slice(flat, flat + count), placed.type.dtype.nbytes))
-        self._must_be_held(placed, "writes", place)
-        elements[flat : flat + count] = self._values[operation.value]
-        known[flat : flat + count] |= FRESH | EVER
+        return self.memory.at(self._buffer(operation.buffer), self._numbers(operation.indices), count, operation.place)
 
     def _load(self, operation: Load) -> None:
-        self._values[operation.result] = self._read(operation, 1)[0].item()
+        self._values[operation.result] = self.memory.read(self._spot(operation, 1), operation.place)[0].item()
 
     def _store(self, operation: Store) -> None:
-        self._write(operation, 1)
+        self.memory.write(self._spot(operation, 1), self._values[operation.value], operation.place)
 
     def _load_vector(self, operation: LoadVector) -> None:
         shape, _ = self._vector(operation, operation.type, operation.type)
-        self._values[operation.result] = self._read(operation, shape[0]).copy()
+        self._values[operation.result] = self.memory.read(self._spot(operation, shape[0]), operation.place).copy()
 
     def _store_vector(self, operation: StoreVector) -> None:
         shape, _ = self._vector(operation, operation.type)
-        self._write(operation, shape[0])
+        self.memory.write(self._spot(operation, shape[0]), self._values[operation.value], operation.place)
+
+    def _view(self, operation: View) -> None:
+        source = self._whole_view(operation.source)
+        try:
+            self._values[operation.result] = viewed(operation, source, self._numbers(operation.operands))
+        except Outside as outside:
+            raise self.memory.no_view(source.buffer, str(outside), operation.place) from None
+
+    def _extent(self, operation: Extent) -> None:
+        (dimension,), shape = self._numbers([operation.dimension]), self._whole_view(operation.buffer).shape
+        self._values[operation.result] = shape[dimension]
 
     def _vector(self, operation: Operation, type_: Type, gives: Type | None = None) -> _VectorType:
         """Shape and element type of a vector of one dimension; `gives` is the type of the operation's result."""
@@ -492,14 +482,8 @@ class CoreProgram:
         return shape, dtype
 
     def _copy(self, operation: Copy) -> None:
-        buffer, into = self._values[operation.source], self._values[operation.target]
-        assert isinstance(buffer, PlacedBuffer)
-        assert isinstance(into, PlacedBuffer)
-        self.own_cycles += 2 * SCALAR_ACCESS_CYCLES * -(-buffer.nbytes // 4)
-        self.races.reads(buffer.name, operation.place)
-        self.races.writes(into.name, operation.place)
-        self.memories.view(into)[:] = self.memories.view(buffer)
-        self.memories.known_of(into)[:] |= self.memories.known_of(buffer)
+        nbytes = self.memory.copy(self._buffer(operation.source), self._buffer(operation.target), operation.place)
+        self.own_cycles += 2 * SCALAR_ACCESS_CYCLES * -(-nbytes // 4)
 
     # The cascade
 
@@ -567,6 +551,8 @@ _SIMPLE: dict[type[Operation], Callable[[CoreProgram, Any], None]] = {
     Load: CoreProgram._load,
     Store: CoreProgram._store,
     Copy: CoreProgram._copy,
+    Extent: CoreProgram._extent,
+    **dict.fromkeys(VIEWS, CoreProgram._view),
     LoadVector: CoreProgram._load_vector,
     StoreVector: CoreProgram._store_vector,
     Event: CoreProgram._nothing,
