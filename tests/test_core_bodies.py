@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from tileproof.dtypes import DTYPES
 from tileproof.emulator.array.array import Array
+from tileproof.emulator.semantics import unconfirmed
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.mlir.reader import read_design
@@ -45,10 +47,9 @@ BUFFERS = {
     "x": Buffer("64xi32", is_set=True),
     "m": Buffer("8x8xi32", is_set=True),
     "y": Buffer("64xi32"),
-    "f": Buffer("16xf32", is_set=True),
-    "g": Buffer("16xf32"),
-    "h": Buffer("32xbf16"),
-    "b": Buffer("64xi8", is_set=True),
+    "floats": Buffer("16xf32"),
+    "halves": Buffer("32xbf16"),
+    "raw": Buffer("64xi8", is_set=True),
 }
 
 
@@ -169,7 +170,7 @@ def test_reinterpreting_a_part_counts_from_the_start_of_the_buffer():
 
 
 def test_bytes_are_viewed_as_elements_of_another_type():
-    view = "%p = memref.view %b[%c8][] : memref<64xi8> to memref<4xi32>"
+    view = "%p = memref.view %raw[%c8][] : memref<64xi8> to memref<4xi32>"
 
     assert left_in("y", view, *stored("%p", "memref<4xi32>", "%c1"))[0] == 0x0F0E0D0C
 
@@ -244,9 +245,315 @@ def test_a_view_that_says_more_than_there_is_is_told_when_it_is_used():
 
 
 def test_a_view_of_bytes_begins_where_its_elements_may():
-    assert refusal("%p = memref.view %b[%c2][] : memref<64xi8> to memref<4xi32>") == (
-        "error: the core on core (0, 2) takes a part of b that is not there\n"
+    assert refusal("%p = memref.view %raw[%c2][] : memref<64xi8> to memref<4xi32>") == (
+        "error: the core on core (0, 2) takes a part of raw that is not there\n"
         f"  where: d.mlir:{FIRST}:1\n"
         "  why:   an element of 4 bytes would begin at byte 2 of 64\n"
         "  fix:   correct the offsets and sizes"
     )
+
+
+# Vectors and memory
+
+
+def read_at(index: str, said: str = "{in_bounds = [true]}") -> str:
+    return f"%v = vector.transfer_read %x[{index}], %nines {said} : memref<64xi32>, vector<16xi32>"
+
+
+NINES = "%nines = arith.constant 9 : i32"
+WRITTEN = "vector.transfer_write %v, %y[%c0] {in_bounds = [true]} : vector<16xi32>, memref<64xi32>"
+
+
+def test_a_vector_is_transferred():
+    assert left_in("y", NINES, read_at("%c4"), WRITTEN)[:16] == list(range(4, 20))
+
+
+def test_lanes_behind_the_end_are_padding():
+    assert left_in("y", NINES, read_at("%c60", ""), WRITTEN)[:16] == [60, 61, 62, 63] + [9] * 12
+
+
+def test_lanes_behind_the_end_are_not_written():
+    fives = "%v = arith.constant dense<5> : vector<16xi32>"
+    write = "vector.transfer_write %v, %x[%c60] : vector<16xi32>, memref<64xi32>"
+
+    assert left_in("x", fives, write)[56:] == [56, 57, 58, 59, 5, 5, 5, 5]
+
+
+def test_lanes_that_a_design_says_are_there_are_there():
+    assert refusal(NINES, read_at("%c60")) == (
+        "error: the core on core (0, 2) accesses x outside its shape\n"
+        f"  where: d.mlir:{FIRST + 1}:1\n"
+        "  why:   12 of 16 lanes are not there, from index 60 on, extent 64 of a view of 64 x i32\n"
+        "  fix:   correct the loop bounds"
+    )
+
+
+def test_a_mask_leaves_lanes_out():
+    lines = (
+        NINES,
+        "%mask = vector.create_mask %c4 : vector<16xi1>",
+        "%v = vector.transfer_read %x[%c8], %nines, %mask {in_bounds = [true]} : memref<64xi32>, vector<16xi32>",
+    )
+
+    assert left_in("y", *lines, WRITTEN)[:16] == [8, 9, 10, 11] + [9] * 12
+
+
+@pytest.mark.parametrize(
+    ("map_", "lanes"),
+    [
+        ("(d0, d1) -> (d0, d1)", [10, 11, 12, 13, 18, 19, 20, 21]),
+        ("(d0, d1) -> (d1, d0)", [10, 18, 26, 34, 11, 19, 27, 35]),
+        ("(d0, d1) -> (0, d1)", [10, 11, 12, 13] * 2),
+        ("(d0, d1) -> (d0, 0)", [10] * 4 + [18] * 4),
+    ],
+    ids=["rows", "transposed", "one row twice", "one element a row"],
+)
+def test_a_map_says_along_what_the_lanes_lie(map_, lanes):
+    lines = (
+        NINES,
+        "%p = vector.transfer_read %m[%c1, %c2], %nines"
+        f" {{in_bounds = [true, true], permutation_map = affine_map<{map_}>}} : memref<8x8xi32>, vector<2x4xi32>",
+        "%v = vector.shape_cast %p : vector<2x4xi32> to vector<8xi32>",
+        "vector.store %v, %y[%c0] : memref<64xi32>, vector<8xi32>",
+    )
+
+    assert left_in("y", *lines)[:8] == lanes
+
+
+def test_a_column_is_read_as_a_vector():
+    column = "memref<8xi32, strided<[8], offset: 3>>"
+    lines = (
+        f"%p = memref.subview %m[0, 3] [8, 1] [1, 1] : memref<8x8xi32> to {column}",
+        f"%v = vector.load %p[%c0] : {column}, vector<8xi32>",
+        "vector.store %v, %y[%c0] : memref<64xi32>, vector<8xi32>",
+    )
+
+    assert left_in("y", *lines)[:8] == list(range(3, 64, 8))
+
+
+def test_a_block_of_a_buffer_is_loaded_and_stored_as_a_vector_of_two_dimensions():
+    lines = (
+        "%v = vector.load %m[%c4, %c2] : memref<8x8xi32>, vector<2x4xi32>",
+        "%q = memref.expand_shape %y [[0, 1]] output_shape [8, 8] : memref<64xi32> into memref<8x8xi32>",
+        "vector.store %v, %q[%c0, %c4] : memref<8x8xi32>, vector<2x4xi32>",
+    )
+
+    left = left_in("y", *lines)
+    assert (left[4:8], left[12:16]) == ([34, 35, 36, 37], [42, 43, 44, 45])
+
+
+# Vectors
+
+LANES = "%a = arith.constant dense<[1, 2, 3, 4, 5, 6, -7, 8]> : vector<8xi32>"
+OTHERS = "%b = arith.constant dense<[10, 20, 30, 40]> : vector<4xi32>"
+SQUARE = "%s = arith.constant dense<[[1, 2, 3], [4, 5, 6]]> : vector<2x3xi32>"
+VALUE = "%n = arith.constant 99 : i32"
+
+
+@pytest.mark.parametrize(
+    ("operation", "type_", "lanes"),
+    [
+        ("vector.extract %a[6] : i32 from vector<8xi32>", "i32", [-7]),
+        ("vector.extract %a[%c2] : i32 from vector<8xi32>", "i32", [3]),
+        ("vector.extract %s[1] : vector<3xi32> from vector<2x3xi32>", "vector<3xi32>", [4, 5, 6]),
+        ("vector.extractelement %a[%c2 : index] : vector<8xi32>", "i32", [3]),
+        ("vector.insert %n, %b[1] : i32 into vector<4xi32>", "vector<4xi32>", [10, 99, 30, 40]),
+        ("vector.insertelement %n, %b[%c2 : index] : vector<4xi32>", "vector<4xi32>", [10, 20, 99, 40]),
+        (
+            "vector.extract_strided_slice %a {offsets = [2], sizes = [4], strides = [1]}"
+            " : vector<8xi32> to vector<4xi32>",
+            "vector<4xi32>",
+            [3, 4, 5, 6],
+        ),
+        (
+            "vector.insert_strided_slice %b, %a {offsets = [2], strides = [1]} : vector<4xi32> into vector<8xi32>",
+            "vector<8xi32>",
+            [1, 2, 10, 20, 30, 40, -7, 8],
+        ),
+        ("vector.broadcast %b : vector<4xi32> to vector<2x4xi32>", "vector<2x4xi32>", [10, 20, 30, 40] * 2),
+        ("vector.bitcast %b : vector<4xi32> to vector<8xi16>", "vector<8xi16>", [10, 0, 20, 0, 30, 0, 40, 0]),
+        ("vector.transpose %s, [1, 0] : vector<2x3xi32> to vector<3x2xi32>", "vector<3x2xi32>", [1, 4, 2, 5, 3, 6]),
+        (
+            "vector.shuffle %b, %a [0, 4, 3, 11] : vector<4xi32>, vector<8xi32>",
+            "vector<4xi32>",
+            [10, 1, 40, 8],
+        ),
+        ("vector.reduction <add>, %a : vector<8xi32> into i32", "i32", [22]),
+        ("vector.reduction <add>, %a, %n : vector<8xi32> into i32", "i32", [121]),
+        ("vector.reduction <mul>, %b : vector<4xi32> into i32", "i32", [240000]),
+        ("vector.reduction <minsi>, %a : vector<8xi32> into i32", "i32", [-7]),
+        ("vector.reduction <maxsi>, %a : vector<8xi32> into i32", "i32", [8]),
+        ("vector.reduction <minui>, %a : vector<8xi32> into i32", "i32", [1]),
+        ("vector.reduction <maxui>, %a : vector<8xi32> into i32", "i32", [-7]),
+        ("vector.reduction <and>, %b : vector<4xi32> into i32", "i32", [0]),
+        ("vector.reduction <or>, %b : vector<4xi32> into i32", "i32", [62]),
+        ("vector.reduction <xor>, %b : vector<4xi32> into i32", "i32", [40]),
+        (
+            "vector.multi_reduction <add>, %s, %r [1] : vector<2x3xi32> to vector<2xi32>",
+            "vector<2xi32>",
+            [106, 115],
+        ),
+    ],
+)
+def test_lanes_are_taken_moved_and_reduced(operation, type_, lanes):
+    first = "%r = arith.constant dense<100> : vector<2xi32>"
+    assert value_of(type_, LANES, OTHERS, SQUARE, VALUE, first, f"%v = {operation}") == lanes
+
+
+def value_of(type_: str, *lines: str, device: str = "npu1") -> list[Any]:
+    """The lanes of %v, or the number."""
+    *shape, element = type_.removeprefix("vector<").removesuffix(">").split("x")
+    count = prod(map(int, shape))
+    buffer = {"i32": "y", "i16": "y", "f32": "floats", "bf16": "halves"}[element]
+    if not shape:
+        store = (f"memref.store %v, %{buffer}[%c0] : memref<{BUFFERS[buffer].type}>",)
+        return left_in(buffer, *lines, *store, device=device)[:1]
+    flat = f"%flat = vector.shape_cast %v : {type_} to vector<{count}x{element}>"
+    if element == "i16":
+        lines = (*lines, flat, f"%wide = arith.extsi %flat : vector<{count}xi16> to vector<{count}xi32>")
+        flat, element = f"%w = vector.shape_cast %wide : vector<{count}xi32> to vector<{count}xi32>", "i32"
+    name = "%w" if "%w " in flat else "%flat"
+    store = f"vector.store {name}, %{buffer}[%c0] : memref<{BUFFERS[buffer].type}>, vector<{count}x{element}>"
+    return left_in(buffer, *lines, flat, store, device=device)[:count]
+
+
+def test_a_lane_that_is_not_there_is_told():
+    assert refusal(OTHERS, "%v = vector.extract %b[%c8] : i32 from vector<4xi32>") == (
+        "error: the core on core (0, 2) takes a lane that its vector does not have\n"
+        f"  where: d.mlir:{FIRST + 1}:1\n"
+        "  why:   it is at 8, and the extent is 4\n"
+        "  fix:   correct the position"
+    )
+
+
+MATMUL = ("(d0, d1, d2) -> (d0, d2)", "(d0, d1, d2) -> (d2, d1)", "(d0, d1, d2) -> (d0, d1)")
+TRANSPOSED = ("(d0, d1, d2) -> (d0, d2)", "(d0, d1, d2) -> (d1, d2)", "(d0, d1, d2) -> (d0, d1)")
+DOT = ("(d0) -> (d0)", "(d0) -> (d0)", "(d0) -> ()")
+
+
+def contraction(maps: tuple[str, ...], types: tuple[str, str, str], kind: str = "add") -> str:
+    listed = ", ".join(f"affine_map<{map_}>" for map_ in maps)
+    iterators = '["reduction"]' if maps == DOT else '["parallel", "parallel", "reduction"]'
+    said = f"indexing_maps = [{listed}], iterator_types = {iterators}, kind = #vector.kind<{kind}>"
+    return f"%v = vector.contract {{{said}}} %a, %b, %c : {types[0]}, {types[1]} into {types[2]}"
+
+
+def matrix(name: str, values: np.ndarray, element: str) -> str:
+    extents = "".join(f"{extent}x" for extent in values.shape)
+    return f"%{name} = arith.constant dense<{values.tolist()}> : vector<{extents}{element}>"
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(("element", "into"), [("i8", "i32"), ("i32", "i32"), ("bf16", "f32"), ("f32", "f32")])
+def test_a_contraction_is_a_product_of_matrices(transposed, element, into):
+    a, b = (np.arange(8).reshape(2, 4) - 3) * 1, np.arange(12).reshape(4, 3) + 1
+    c = np.full((2, 3), 100)
+    wanted = c + a @ b
+    number = (lambda values: values) if element.startswith("i") else (lambda values: values.astype(float))
+    shown = b.T if transposed else b
+    lines = (matrix("a", number(a), element), matrix("b", number(shown), element), matrix("c", number(c), into))
+    types = (f"vector<2x4x{element}>", f"vector<{'3x4' if transposed else '4x3'}x{element}>", f"vector<2x3x{into}>")
+    product = contraction(TRANSPOSED if transposed else MATMUL, types)
+
+    assert value_of(f"vector<2x3x{into}>", *lines, product) == wanted.ravel().tolist()
+
+
+def test_a_contraction_may_have_a_number_as_its_result():
+    a = np.array([1, 2, 3, 4])
+    lines = (matrix("a", a, "i32"), matrix("b", a, "i32"), "%c = arith.constant 5 : i32")
+
+    assert value_of("i32", *lines, contraction(DOT, ("vector<4xi32>", "vector<4xi32>", "i32"))) == [35]
+
+
+def test_a_contraction_takes_its_maps_from_an_alias_as_mlir_prints_them():
+    text = design(matrix("a", np.ones((2, 4), int), "i32"), contraction(MATMUL, ("A", "B", "C")))
+    said = text[text.index("{indexing") : text.index("} %a") + 1]
+    aliased = "#trait = " + said + "\n" + text.replace(said, "#trait")
+    types = aliased.replace("%a, %b, %c : A, B into C", "%a, %a, %a : T, T into T").replace("T", "vector<2x4xi32>")
+    (core,) = read_design(types, "d.mlir").cores
+
+    assert core.body[-2].name == "vector.contract"
+
+
+# Floats
+
+HALVES = "%a = arith.constant dense<[0.5, -1.5, 2.5, 3.0]> : vector<4xf32>"
+
+
+@pytest.mark.parametrize(
+    ("operation", "wanted"),
+    [
+        ("vector.reduction <add>, %a : vector<4xf32> into f32", 4.5),
+        ("vector.reduction <mul>, %a : vector<4xf32> into f32", -5.625),
+        ("vector.reduction <minimumf>, %a : vector<4xf32> into f32", -1.5),
+        ("vector.reduction <maximumf>, %a : vector<4xf32> into f32", 3.0),
+        ("vector.reduction <minnumf>, %a : vector<4xf32> into f32", -1.5),
+        ("vector.reduction <maxnumf>, %a : vector<4xf32> into f32", 3.0),
+    ],
+)
+def test_floats_are_reduced(operation, wanted):
+    assert value_of("f32", HALVES, f"%v = {operation}") == [wanted]
+
+
+FUNCTIONS = {
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
+    "log1p": np.log1p, "sqrt": np.sqrt, "rsqrt": lambda x: x**-0.5, "cbrt": np.cbrt, "sin": np.sin, "cos": np.cos,
+    "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh,
+    "tanh": np.tanh, "asinh": np.arcsinh, "atanh": np.arctanh, "absf": np.abs, "floor": np.floor, "ceil": np.ceil,
+    "trunc": np.trunc, "round": lambda x: np.floor(x + 0.5), "roundeven": np.round, "erf": np.vectorize(math.erf),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_floats_is_the_exact_one_rounded(name):
+    values = np.array([0.25, 0.5, 0.75, 0.875])
+    lines = (matrix("a", values, "f32"), f"%v = math.{name} %a : vector<4xf32>")
+
+    assert value_of("vector<4xf32>", *lines) == np.float32(FUNCTIONS[name](values)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("operation", "wanted"),
+    [
+        ("math.powf %f, %g : f32", 0.5**3),
+        ("math.atan2 %f, %g : f32", math.atan2(0.5, 3)),
+        ("math.copysign %g, %k : f32", -3.0),
+        ("math.fma %f, %g, %k : f32", 0.5 * 3 - 2.5),
+        ("math.round %k : f32", -3.0),
+        ("math.roundeven %k : f32", -2.0),
+        ("math.floor %k : f32", -3.0),
+        ("math.log %k : f32", math.nan),
+        ("math.rsqrt %zero : f32", math.inf),
+    ],
+)
+def test_functions_of_single_floats(operation, wanted):
+    values = {"f": 0.5, "g": 3.0, "k": -2.5, "zero": 0.0}
+    lines = [f"%{name} = arith.constant {value} : f32" for name, value in values.items()]
+
+    assert value_of("f32", *lines, f"%v = {operation}") == pytest.approx([wanted], nan_ok=True, rel=1e-7)
+
+
+@pytest.mark.parametrize(("operation", "wanted"), [("absi", 40), ("ctlz", 0), ("ctpop", 28), ("cttz", 3)])
+def test_functions_of_the_bits_of_a_number(operation, wanted):
+    assert value_of("i32", "%n = arith.constant -40 : i32", f"%v = math.{operation} %n : i32") == [wanted]
+
+
+def test_what_has_no_confirmed_rule_is_told_and_what_is_exact_is_not():
+    exact = ("%v = vector.reduction <maximumf>, %a : vector<4xf32> into f32", "%w = math.floor %v : f32")
+    open_ = ("%s = vector.reduction <add>, %a : vector<4xf32> into f32", "%e = math.exp %s : f32")
+
+    assert unconfirmed(rule for core in run(HALVES, *exact).cores for rule in core.unconfirmed) == ()
+    assert unconfirmed(rule for core in run(HALVES, *exact, *open_).cores for rule in core.unconfirmed) == (
+        "functions of MLIR's math dialect, for which a compiler calls a library or has nothing: the exact value here",
+        "the order in which vector.reduction, multi_reduction and contract add or multiply floats: one by one here",
+    )
+
+
+def test_a_sum_of_bf16_is_rounded_once_and_down():
+    """By the core's mode, which is floor at reset (found_later.md 2)."""
+    lines = (
+        matrix("a", np.array([256.0, 1.0, 1.0, 1.0]), "bf16"),
+        "%v = vector.reduction <add>, %a : vector<4xbf16> into bf16",
+    )
+
+    assert value_of("bf16", *lines) == [258.0]

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from xdsl.dialects.builtin import (
+    AffineMapAttr,
     ArrayAttr,
     BFloat16Type,
     DenseArrayBase,
@@ -26,6 +27,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 from xdsl.ir import Operation as XdslOperation
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from tileproof.diagnostic import Diagnostic
 from tileproof.dtypes import BLOCKS, DTYPES, ELEMENTS
@@ -223,4 +225,15 @@ def plain(attribute: Attribute) -> object:
             return tuple(attribute.get_values())
         case NoneAttr():
             return None
+        case AffineMapAttr():
+            return _projected(attribute.data) if _is_projection(attribute.data) else str(attribute)
     return str(attribute)
+
+
+def _is_projection(map_: AffineMap) -> bool:
+    return all(isinstance(one, AffineDimExpr) or one == AffineConstantExpr(0) for one in map_.results)
+
+
+def _projected(map_: AffineMap) -> tuple[int | None, ...]:
+    """By its results, the dimension that each is, None for zero."""
+    return tuple(one.position if isinstance(one, AffineDimExpr) else None for one in map_.results)

@@ -17,6 +17,7 @@ from tileproof.mlir.program import (
     Arithmetic,
     Binary,
     Bitcast,
+    BitFunction,
     Branch,
     BranchIf,
     Broadcast,
@@ -27,35 +28,53 @@ from tileproof.mlir.program import (
     CompareFloats,
     Condition,
     Constant,
+    Contract,
     Copy,
+    Count,
+    Elementary,
     End,
+    Evaluate,
     Event,
     Expand,
     Extent,
+    Extract,
+    ExtractSlice,
     FloatFunction,
     FloatPredicate,
     For,
     GetCascade,
     If,
     IndexSwitch,
+    Insert,
+    InsertSlice,
     Jump,
     Kept,
     Label,
     Load,
     LoadVector,
+    Mask,
+    MultiplyAdd,
     Negate,
     Numbers,
     Operation,
     PutCascade,
     Reading,
+    Rebit,
+    Reduce,
     Reinterpret,
     Release,
+    Reshape,
     Retype,
     Select,
+    Shuffle,
     Store,
     StoreVector,
     Subview,
     Terminator,
+    Transfer,
+    TransferRead,
+    TransferWrite,
+    Transpose,
     UseLock,
     View,
     ViewBytes,
@@ -64,6 +83,7 @@ from tileproof.mlir.program import (
     WholePredicate,
     Yield,
 )
+from tileproof.mlir.values import element_of, extents_of
 
 LABEL = "block"
 
@@ -264,6 +284,36 @@ def _copy(op: Kept) -> Copy:
     return Copy(name=op.name, place=op.place, source=source, target=target)
 
 
+def _transfer(kind: type[Transfer]) -> _Meaning:
+    """A read has the padding behind its indices, a write its vector in front of the buffer."""
+
+    def make(op: Kept) -> Transfer | None:
+        is_read, said = kind is TransferRead, op.attributes
+        along = said.get("permutation_map")
+        if not isinstance(along, tuple):
+            return None
+        operands = list(op.operands)
+        mask = operands.pop() if said["operandSegmentSizes"][-1] else None
+        last = operands.pop() if is_read else operands.pop(0)
+        type_ = op.types[0] if is_read else op.operand_types[0]
+        own = {"padding": last, "result": op.results[0]} if is_read else {"value": last}
+        in_bounds = tuple(map(bool, said.get("in_bounds") or (False,) * len(along)))
+        buffer, *indices = operands
+        return kind(
+            name=op.name,
+            place=op.place,
+            buffer=buffer,
+            indices=tuple(indices),
+            mask=mask,
+            along=along,
+            in_bounds=in_bounds,
+            type=type_,
+            **own,
+        )
+
+    return _Meaning(kind, make)
+
+
 def _allocate(op: Kept) -> Allocate | None:
     return None if op.operands else Allocate(name=op.name, place=op.place, result=op.results[0], type=op.types[0])
 
@@ -330,11 +380,80 @@ def _compare(kind: type[Compare | CompareFloats], words: tuple[str, ...]) -> _Me
     return _Meaning(kind, make, operands=2, results=1)
 
 
+def _said(kind: type[Arithmetic], operands: int | None, **own: str) -> _Meaning:
+    """`own` are the fields that this class adds, by the attributes that say them."""
+    return _Meaning(
+        kind,
+        lambda op: _computed(kind, op, **{field: _with_gaps(op.attributes[key]) for field, key in own.items()}),
+        operands,
+        results=1,
+    )
+
+
+def _slice(kind: type[ExtractSlice | InsertSlice], operands: int, *keys: str) -> _Meaning:
+    """Steps of a slice are 1 in all that MLIR's own lowering takes."""
+
+    def make(op: Kept) -> Arithmetic | None:
+        is_dense = all(stride == 1 for stride in op.attributes["strides"])
+        return _computed(kind, op, **{key: op.attributes[key] for key in keys}) if is_dense else None
+
+    return _Meaning(kind, make, operands, results=1)
+
+
+# By a kind of vector.kind, what it is called in arith: of whole numbers, of floats.
+_KINDS: dict[str, tuple[WholeFunction | None, FloatFunction | None]] = {
+    "add": ("add", "addf"),
+    "mul": ("mul", "mulf"),
+    "and": ("and", None),
+    "or": ("or", None),
+    "xor": ("xor", None),
+    "minsi": ("mins", None),
+    "maxsi": ("maxs", None),
+    "minui": ("minu", None),
+    "maxui": ("maxu", None),
+    "minimumf": (None, "minimumf"),
+    "maximumf": (None, "maximumf"),
+    "minnumf": (None, "minnumf"),
+    "maxnumf": (None, "maxnumf"),
+}
+
+
+def _function(op: Kept) -> WholeFunction | FloatFunction | None:
+    """What a reduction of a kind does with two lanes."""
+    kind = str(op.attributes.get("kind", "#vector.kind<add>")).removeprefix("#vector.kind<").removesuffix(">")
+    is_float = element_of(op.types[0]).lstrip("b").startswith("f")
+    return _KINDS.get(kind, (None, None))[is_float]
+
+
+def _reduction(op: Kept) -> Reduce | None:
+    function = _function(op)
+    every = tuple(range(len(extents_of(op.operand_types[0]))))
+    dimensions = op.attributes.get("reduction_dims", every)
+    if function is None:
+        return None
+    reduced = _computed(Reduce, op, function=function, dimensions=dimensions)
+    assert isinstance(reduced, Reduce)
+    return reduced
+
+
+def _contraction(op: Kept) -> Arithmetic | None:
+    function, maps = _function(op), op.attributes["indexing_maps"]
+    if function is None or not all(isinstance(one, tuple) and None not in one for one in maps):
+        return None
+    return _computed(Contract, op, function=function, maps=maps)
+
+
+def _at_operand(kind: type[Extract | Insert], operands: int) -> _Meaning:
+    """One position, which is the last operand."""
+    return _Meaning(kind, lambda op: _computed(kind, op, position=(None,)), operands, results=1)
+
+
 _READ_AS: dict[Reading, tuple[str, ...]] = {
     "signed": ("arith.extsi", "arith.index_cast", "index.casts", "arith.sitofp"),
     "unsigned": ("arith.extui", "arith.index_castui", "index.castu", "arith.uitofp"),
     "number": ("arith.trunci", "arith.fptosi", "arith.fptoui", "arith.extf", "arith.truncf"),
 }
+_OF_TWO = ("powf", "atan2", "copysign")
 _PARTS = {"offsets": "static_offsets", "sizes": "static_sizes", "strides": "static_strides"}
 _MEANINGS: dict[str, _Meaning] = {
     "aie.objectfifo.acquire": _Meaning(Acquire, _acquire),
@@ -357,6 +476,8 @@ _MEANINGS: dict[str, _Meaning] = {
     "memref.load": _Meaning(Load, _load),
     "memref.store": _Meaning(Store, _store),
     "memref.copy": _Meaning(Copy, _copy, 2, 0),
+    "vector.transfer_read": _transfer(TransferRead),
+    "vector.transfer_write": _transfer(TransferWrite),
     "memref.alloca": _Meaning(Allocate, _allocate),
     "memref.dim": _Meaning(Extent, _extent, 2, 1),
     "memref.subview": _view(Subview, **_PARTS),
@@ -379,4 +500,23 @@ _MEANINGS: dict[str, _Meaning] = {
     **{name: _arithmetic(Cast, 1, reads=reads) for reads, names in _READ_AS.items() for name in names},
     "arith.bitcast": _arithmetic(Bitcast, 1),
     **dict.fromkeys(("vector.broadcast", "vector.splat"), _arithmetic(Broadcast, 1)),
+    **dict.fromkeys(("vector.fma", "math.fma"), _arithmetic(MultiplyAdd, 3)),
+    **{
+        f"math.{name}": _arithmetic(Evaluate, 2 if name in _OF_TWO else 1, function=name)
+        for name in get_args(Elementary)
+    },
+    **{f"math.{name}": _arithmetic(Count, 1, function=name) for name in get_args(BitFunction)},
+    "vector.create_mask": _Meaning(Mask, lambda op: _computed(Mask, op) if op.operands else None, results=1),
+    "vector.extract": _said(Extract, None, position="static_position"),
+    "vector.insert": _said(Insert, None, position="static_position"),
+    "vector.extractelement": _at_operand(Extract, 2),
+    "vector.insertelement": _at_operand(Insert, 3),
+    "vector.extract_strided_slice": _slice(ExtractSlice, 1, "offsets", "sizes"),
+    "vector.insert_strided_slice": _slice(InsertSlice, 2, "offsets"),
+    "vector.shape_cast": _arithmetic(Reshape, 1),
+    "vector.bitcast": _arithmetic(Rebit, 1),
+    "vector.transpose": _said(Transpose, 1, order="permutation"),
+    "vector.shuffle": _said(Shuffle, 2, lanes="mask"),
+    **dict.fromkeys(("vector.reduction", "vector.multi_reduction"), _Meaning(Reduce, _reduction, results=1)),
+    "vector.contract": _Meaning(Contract, _contraction, 3, 1),
 }

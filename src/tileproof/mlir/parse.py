@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects import affine, arith, builtin, cf, func, math, scf, vector
+from xdsl.dialects import affine, arith, builtin, cf, func, math, scf
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException, MultipleSpansParseError, ParseError
@@ -30,6 +30,7 @@ from tileproof.mlir.memref import MemRef
 from tileproof.mlir.opaque import OPAQUE_DIALECTS, Head, OpaqueParser, opaque_operation
 from tileproof.mlir.refused import RefusedText
 from tileproof.mlir.syntax import LooseOp
+from tileproof.mlir.vector import Vector
 
 # MLIR's IntegerType::kMaxWidth. A value's name may look like a type.
 _MAX_BITS = (1 << 24) - 1
@@ -39,8 +40,8 @@ _INTEGER_TYPE = re.compile(r"(?<![\w.$%@#!^])(?:si|ui|i)(?P<bits>\d{8,})\b")
 _BEHIND = "Could not parse entire input!"
 
 _DIALECTS = (
-    *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, affine.Affine, math.Math, Index, Aie, Aiex),
-    *(completed(dialect) for dialect in (arith.Arith, MemRef, vector.Vector)),
+    *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, affine.Affine, math.Math, Index, Vector, Aie, Aiex),
+    *(completed(dialect) for dialect in (arith.Arith, MemRef)),
 )
 
 

@@ -278,6 +278,40 @@ class StoreVector(Store):
     type: Type
 
 
+# By the dimensions of a vector, that of a buffer which each goes along, and None where it goes along none: all lanes
+# have one element then.
+Along = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Operation):
+    """Between a buffer, from the indices on, and a vector of `type`, in any order of dimensions.
+
+    Where `in_bounds` is true of a dimension, all its lanes are there; elsewhere those that are not are left out, as
+    are those for which `mask` is false.
+    """
+
+    buffer: int
+    indices: tuple[int, ...]
+    mask: int | None
+    along: Along
+    in_bounds: tuple[bool, ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRead(Transfer):
+    """`padding` is in the lanes that are left out."""
+
+    padding: int
+    result: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferWrite(Transfer):
+    value: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy(Operation):
     """The whole of one buffer into another."""
@@ -371,6 +405,13 @@ WholeFunction = Literal[
     "and", "or", "xor", "maxs", "mins", "maxu", "minu", "shl", "shrs", "shru",
 ]
 FloatFunction = Literal["addf", "subf", "mulf", "divf", "maximumf", "minimumf", "maxnumf", "minnumf"]
+# With the words of MLIR's math dialect.
+Elementary = Literal[
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "cbrt", "powf",
+    "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
+    "absf", "copysign", "floor", "ceil", "round", "roundeven", "trunc",
+]
+BitFunction = Literal["absi", "ctlz", "ctpop", "cttz"]
 # In the order of MLIR's numbers.
 WholePredicate = Literal["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
 FloatPredicate = Literal[
@@ -442,6 +483,99 @@ class Bitcast(Arithmetic):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broadcast(Arithmetic):
     """A vector with the operand in each lane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiplyAdd(Arithmetic):
+    """The product of the first two operands and the third, rounded once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate(Arithmetic):
+    """A function of floats."""
+
+    function: Elementary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count(Arithmetic):
+    """A function of the bits of a whole number."""
+
+    function: BitFunction
+
+
+# What takes vectors as they are, and not lane by lane. The first operand is the vector, or what is put into one.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask(Arithmetic):
+    """A vector of truths, true in so many lanes of each dimension as the operands say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract(Arithmetic):
+    """The lane, or the vector of the inner dimensions, at a position; None is that of the next operand."""
+
+    position: Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insert(Arithmetic):
+    """The second operand with the first at a position of it."""
+
+    position: Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractSlice(Arithmetic):
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertSlice(Arithmetic):
+    """The second operand with the first from the offsets on."""
+
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reshape(Arithmetic):
+    """The same lanes in the same order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebit(Arithmetic):
+    """The same bits as lanes of another width."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transpose(Arithmetic):
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shuffle(Arithmetic):
+    """Lanes of both operands, those of the second behind those of the first."""
+
+    lanes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduce(Arithmetic):
+    """One value of all lanes of the dimensions, beginning with the second operand where there is one."""
+
+    function: WholeFunction | FloatFunction
+    dimensions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract(Arithmetic):
+    """The third operand and all products of lanes of the first two whose indices agree by the maps, one for each
+    operand; what is not in the last map is reduced."""
+
+    function: WholeFunction | FloatFunction
+    maps: tuple[tuple[int, ...], ...]
 
 
 def walk(body: Body) -> Iterator[Operation]:

@@ -12,7 +12,7 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from math import isfinite, isnan, prod
+from math import erf, isfinite, isnan, prod
 from typing import Any
 
 import numpy as np
@@ -24,26 +24,31 @@ from tileproof.mlir.program import (
     Arithmetic,
     Binary,
     Bitcast,
-    Broadcast,
+    BitFunction,
     Cast,
     Compare,
     CompareFloats,
     Constant,
+    Count,
+    Elementary,
+    Evaluate,
     FloatFunction,
     FloatPredicate,
+    MultiplyAdd,
     Negate,
     Reading,
     Select,
     WholeFunction,
     WholePredicate,
 )
-from tileproof.mlir.values import Type
+from tileproof.mlir.values import Type, element_of
 
 Vector = npt.NDArray[Any]
 Number = int | float | Vector
 
 _WIDTHS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
 _FLOATS = {"f32", "bf16"}
+_LANES = {"i1": np.uint8, "index": np.int64}  # what only vectors have in memory
 _VECTOR = re.compile(r"vector<(?P<shape>(?:\d+x)+)(?P<element>\w+)>")
 
 
@@ -58,7 +63,7 @@ def compute(operation: Arithmetic, values: list[Any], rounding: int = FLOOR) -> 
     """
     function = COMPUTED[type(operation)]
     is_vector = any(isinstance(value, np.ndarray) for value in values)
-    if isinstance(operation, Binary | Cast) and _element(operation.type) == "bf16":
+    if isinstance(operation, Binary | Cast | MultiplyAdd | Evaluate) and element_of(operation.type) == "bf16":
         wide = _before_narrowing(function, operation, values, is_vector=is_vector)
         result = narrowed(np.asarray(wide, np.float32), rounding)
         return result if is_vector else float(result)
@@ -69,7 +74,7 @@ def _before_narrowing(
     function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any], *, is_vector: bool
 ) -> Number:
     """A bf16, or a vector of them, in single precision."""
-    if isinstance(operation, Cast) and _element(operation.of) in _FLOATS:
+    if isinstance(operation, Cast) and element_of(operation.of) in _FLOATS:
         return np.asarray(values[0], np.float32)  # not as numbers of Python, which keep no NaN's payload
     wide = replace(operation, type=str(operation.type).replace("bf16", "f32"))
     return _lane_by_lane(function, wide, values) if is_vector else function(wide, values)
@@ -78,7 +83,7 @@ def _before_narrowing(
 def _lane_by_lane(function: Callable[[Any, list[Any]], Number], operation: Arithmetic, values: list[Any]) -> Vector:
     """A vector's result is that of each lane; a scalar among the operands, as a condition, is every lane's."""
     shape, dtype = vector_type(operation.type)
-    one = replace(operation, type=_element(operation.type), of=_element(operation.of))
+    one = replace(operation, type=element_of(operation.type), of=element_of(operation.of))
     count = prod(shape)
     lanes = zip(*(v.ravel().tolist() if isinstance(v, np.ndarray) else [v] * count for v in values), strict=True)
     return np.array([function(one, list(lane)) for lane in lanes], dtype=dtype).reshape(shape)
@@ -87,16 +92,11 @@ def _lane_by_lane(function: Callable[[Any, list[Any]], Number], operation: Arith
 def vector_type(type_: Type) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and element type of a vector."""
     found = _VECTOR.fullmatch(str(type_))
-    if found is None or found["element"] not in (*DTYPES, "i1"):
+    if found is None or found["element"] not in (*DTYPES, *_LANES):
         raise Unsupported(str(type_))
     shape = tuple(int(extent) for extent in found["shape"].split("x")[:-1])
-    return shape, np.dtype(np.uint8) if found["element"] == "i1" else DTYPES[found["element"]].numpy
-
-
-def _element(type_: Type) -> str:
-    """The type of a vector's lanes; any other type as it is."""
-    found = _VECTOR.fullmatch(str(type_))
-    return str(type_) if found is None else found["element"]
+    element = found["element"]
+    return shape, np.dtype(_LANES[element]) if element in _LANES else DTYPES[element].numpy
 
 
 def fitted(value: Number, type_: Type) -> Number:
@@ -243,10 +243,6 @@ def _cast(operation: Cast, values: list[Any]) -> Number:
     return fitted(_READ[operation.reads](values[0], operation.of), operation.type)
 
 
-def _broadcast(operation: Broadcast, values: list[Any]) -> Number:
-    return fitted(values[0], operation.type)
-
-
 def _bitcast(operation: Bitcast, values: list[Any]) -> Number:
     before, after = (DTYPES.get(str(type_)) for type_ in (operation.of, operation.type))
     if before is None or after is None:
@@ -259,6 +255,72 @@ def _negate(operation: Negate, values: list[Any]) -> Number:
     return fitted(-values[0], operation.type)
 
 
+def _multiply_add(operation: MultiplyAdd, values: list[Any]) -> Number:
+    a, b, c = (float(value) for value in values)
+    with np.errstate(all="ignore"):
+        return fitted(np.float64(a) * b + c, operation.type)  # a product of two floats is exact in twice their bits
+
+
+def _evaluate(operation: Evaluate, values: list[Any]) -> Number:
+    if str(operation.type) not in _FLOATS:
+        raise Unsupported(str(operation.type))
+    with np.errstate(all="ignore"):
+        return fitted(_ELEMENTARY[operation.function](*map(np.float64, values)), operation.type)
+
+
+def _count(operation: Count, values: list[Any]) -> Number:
+    if str(operation.type) not in _WIDTHS:
+        raise Unsupported(str(operation.type))
+    bits, width = _unsigned(values[0], operation.type), _WIDTHS[str(operation.type)]
+    return fitted(_OF_BITS[operation.function](values[0], bits, width), operation.type)
+
+
+def _erf(x: np.float64) -> float:
+    return erf(float(x))
+
+
+# In double precision, and rounded to the type once.
+_ELEMENTARY: dict[Elementary, Callable[..., Any]] = {
+    "exp": np.exp,
+    "exp2": np.exp2,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log2": np.log2,
+    "log10": np.log10,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "cbrt": np.cbrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "copysign": np.copysign,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "powf": np.power,
+    "erf": _erf,
+    "absf": np.abs,
+    "round": lambda x: np.copysign(np.floor(np.abs(x) + 0.5), x),
+    "roundeven": np.rint,
+}
+# Of a number, its bits and how many they are.
+_OF_BITS: dict[BitFunction, Callable[[int, int, int], int]] = {
+    "absi": lambda value, bits, width: abs(value),
+    "ctlz": lambda value, bits, width: width - bits.bit_length(),
+    "ctpop": lambda value, bits, width: bits.bit_count(),
+    "cttz": lambda value, bits, width: (bits & -bits).bit_length() - 1 if bits else width,
+}
 _BINARY: dict[WholeFunction | FloatFunction, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -301,5 +363,7 @@ COMPUTED: dict[type[Arithmetic], Callable[[Any, list[Any]], Number]] = {
     Negate: _negate,
     Cast: _cast,
     Bitcast: _bitcast,
-    Broadcast: _broadcast,
+    MultiplyAdd: _multiply_add,
+    Evaluate: _evaluate,
+    Count: _count,
 }

@@ -314,7 +314,8 @@ class Array:
 
     def _unconfirmed(self) -> tuple[int, ...]:
         code = [core.code for core in self.cores if core.code is not None]
-        return tuple(sorted({rule for one in code for rule in one.take_unconfirmed()}))
+        of_cores = {rule for core in self.cores for rule in core.unconfirmed}
+        return tuple(sorted(of_cores | {rule for one in code for rule in one.take_unconfirmed()}))
 
     def _is_over(self, task: Task) -> bool:
         """Whether the host has all it asked for; what cores and DMAs still do is for the next run."""

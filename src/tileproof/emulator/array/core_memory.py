@@ -13,9 +13,10 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.memory import EVER, FRESH, TileMemories
 from tileproof.emulator.array.races import Part, Races
-from tileproof.emulator.array.views import BufferView, Flat, Outside, whole
+from tileproof.emulator.array.views import BufferView, Flat, Inside, Outside, whole
 from tileproof.errors import Problem
 from tileproof.lowering.model import PlacedBuffer
+from tileproof.mlir.program import Along
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,25 @@ class CoreMemory:
             why=why,
             fix="correct the offsets and sizes",
         )
+
+    def transfer(
+        self,
+        view: BufferView,
+        indices: Sequence[int],
+        shape: Sequence[int],
+        along: Along,
+        in_bounds: Sequence[bool],
+        place: Place,
+    ) -> tuple[Flat, Inside]:
+        """Which elements the lanes of a vector are, and which of them are there."""
+        elements, inside = view.lanes(indices, shape, along)
+        may_end = {dimension for dimension, is_sure in zip(along, in_bounds, strict=True) if not is_sure}
+        for dimension, there in enumerate(inside):
+            if dimension not in may_end and not there.all():
+                missing = f"{int((~there).sum())} of {there.size} lanes are not there"
+                why = f"{missing}, from index {indices[dimension]} on, extent {view.shape[dimension]} of {view}"
+                raise self._outside(view.buffer, why, place)
+        return elements, np.logical_and.reduce(inside)
 
     def read(self, reach: Reach, place: Place) -> npt.NDArray[Any]:
         buffer, elements, width = reach.buffer, reach.elements, reach.dtype.itemsize

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, compute, constant, vector_type
+from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, constant, vector_type
+from tileproof.emulator.array.arithmetic import compute as compute_lanes
 from tileproof.emulator.array.cascade import CASCADE_BYTES
 from tileproof.emulator.array.core_memory import CoreMemory, Reach
+from tileproof.emulator.array.core_rules import rules_of
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import Bytes, TileMemories
 from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.tile_code import TileCode
-from tileproof.emulator.array.views import VIEWS, BufferView, Outside, viewed, whole
+from tileproof.emulator.array.vectors import OF_VECTORS, compute_vector
+from tileproof.emulator.array.views import VIEWS, BufferView, Flat, Inside, Outside, viewed, whole
 from tileproof.emulator.array.waiting import CoreWaits
 from tileproof.emulator.cost.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.errors import Problem
@@ -28,6 +32,7 @@ from tileproof.mlir.operations import spellings
 from tileproof.mlir.program import (
     Access,
     Acquire,
+    Along,
     Arithmetic,
     Body,
     Branch,
@@ -52,6 +57,9 @@ from tileproof.mlir.program import (
     Release,
     Store,
     StoreVector,
+    Transfer,
+    TransferRead,
+    TransferWrite,
     UseLock,
     View,
     While,
@@ -106,6 +114,7 @@ class CoreProgram:
     own_cycles: int = 0  # of operations of the core itself, not yet spent
     spent: dict[str, int] = field(default_factory=dict)  # cycles of tile functions, by what they were spent on
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
+    unconfirmed: set[int] = field(default_factory=set)  # rules of emulator/semantics.py that decided a value
     memory: CoreMemory = field(init=False)
     _values: dict[int, Value] = field(default_factory=dict)
 
@@ -152,8 +161,12 @@ class CoreProgram:
 
     def _compute(self, operation: Arithmetic) -> None:
         values = [self._values[operand] for operand in operation.operands]
+        compute = compute_vector if type(operation) in OF_VECTORS else compute_lanes
+        self.unconfirmed |= rules_of(operation)
         try:
             self._values[operation.result] = compute(operation, values, self._rounding)
+        except IndexError as outside:
+            raise self._no_lane(operation, str(outside)) from None
         except ZeroDivisionError:
             problem = Problem(
                 f"{self.name} divides by zero", id="division-by-zero", where=operation.place, fix="guard the division"
@@ -161,6 +174,15 @@ class CoreProgram:
             raise problem from None
         except Unsupported as type_:
             raise _not_computed(operation, type_) from None
+
+    def _no_lane(self, operation: Arithmetic, why: str) -> Problem:
+        return Problem(
+            f"{self.name} takes a lane that its vector does not have",
+            id="outside-shape",
+            where=operation.place,
+            why=why,
+            fix="correct the position",
+        )
 
     def _constant(self, operation: Constant) -> None:
         try:
@@ -454,11 +476,51 @@ class CoreProgram:
 
     def _load_vector(self, operation: LoadVector) -> None:
         shape, _ = self._vector(operation, operation.type, operation.type)
-        self._values[operation.result] = self.memory.read(self._spot(operation, shape[0]), operation.place).copy()
+        self._values[operation.result] = self.memory.read(self._vector_at(operation, shape), operation.place).copy()
 
     def _store_vector(self, operation: StoreVector) -> None:
         shape, _ = self._vector(operation, operation.type)
-        self.memory.write(self._spot(operation, shape[0]), self._values[operation.value], operation.place)
+        self.memory.write(self._vector_at(operation, shape), self._values[operation.value], operation.place)
+
+    def _vector_at(self, operation: LoadVector | StoreVector, shape: tuple[int, ...]) -> Reach:
+        """A vector of several dimensions lies along as many of the buffer's, the innermost ones."""
+        if len(shape) == 1:
+            return self._spot(operation, shape[0])
+        view = self._whole_view(operation.buffer)
+        along = tuple(range(len(view.shape)))[-len(shape) :]
+        elements, _ = self._lanes(operation, view, along, (True,) * len(shape))
+        return self.memory.lanes(view, elements, operation.place)
+
+    def _lanes(
+        self, operation: LoadVector | StoreVector | Transfer, view: BufferView, along: Along, in_bounds: Sequence[bool]
+    ) -> tuple[Flat, Inside]:
+        """A row whose elements lie one behind the other is moved at once, any other lane by itself."""
+        shape, indices = self._vector(operation, operation.type)[0], self._numbers(operation.indices)
+        is_row = along[-1] == len(view.shape) - 1 and view.strides[-1] == 1
+        self.own_cycles += prod(shape[:-1]) if is_row else SCALAR_ACCESS_CYCLES * prod(shape)
+        return self.memory.transfer(view, indices, shape, along, in_bounds, operation.place)
+
+    def _transferred(self, operation: Transfer, view: BufferView) -> tuple[Flat, Inside]:
+        elements, there = self._lanes(operation, view, operation.along, operation.in_bounds)
+        if operation.mask is not None:
+            there = there & (self._values[operation.mask] != 0)
+        return elements, there
+
+    def _transfer_read(self, operation: TransferRead) -> None:
+        shape, dtype = self._vector(operation, operation.type, operation.type)
+        view, place = self._whole_view(operation.buffer), operation.place
+        elements, there = self._transferred(operation, view)
+        values = np.full(shape, self._values[operation.padding], dtype=dtype)
+        if there.any():
+            values[there] = self.memory.read(self.memory.lanes(view, elements[there], place), place)
+        self._values[operation.result] = values
+
+    def _transfer_write(self, operation: TransferWrite) -> None:
+        view, place = self._whole_view(operation.buffer), operation.place
+        elements, there = self._transferred(operation, view)
+        values = np.asarray(self._values[operation.value])
+        if there.any():
+            self.memory.write(self.memory.lanes(view, elements[there], place), values[there], place)
 
     def _view(self, operation: View) -> None:
         source = self._whole_view(operation.source)
@@ -472,14 +534,11 @@ class CoreProgram:
         self._values[operation.result] = shape[dimension]
 
     def _vector(self, operation: Operation, type_: Type, gives: Type | None = None) -> _VectorType:
-        """Shape and element type of a vector of one dimension; `gives` is the type of the operation's result."""
+        """Shape and element type of a vector; `gives` is the type of the operation's result."""
         try:
-            shape, dtype = vector_type(type_)
+            return vector_type(type_)
         except Unsupported:
             raise _not_executed(operation, gives) from None
-        if len(shape) != 1:
-            raise _not_executed(operation, gives)
-        return shape, dtype
 
     def _copy(self, operation: Copy) -> None:
         nbytes = self.memory.copy(self._buffer(operation.source), self._buffer(operation.target), operation.place)
@@ -499,7 +558,7 @@ class CoreProgram:
         self._progress()
         value = yield from self.waits.cascade.get(operation.place)
         shape, dtype = self._vector(operation, operation.type, operation.type)
-        if shape[0] * dtype.itemsize != CASCADE_BYTES:
+        if prod(shape) * dtype.itemsize != CASCADE_BYTES:
             raise self._no_cascade_vector("gets", "from", operation)
         self._values[operation.result] = value.view(dtype).reshape(shape)
 
@@ -529,9 +588,17 @@ def _not_executed(operation: Operation, gives: Type | None = None) -> Problem:
         f"the emulator does not execute {operation.name}" + (f" on {gives}" if gives is not None else ""),
         id="not-executed",
         where=operation.place,
-        why="executed in a core: " + ", ".join(spellings(_EXECUTED - _ENDS)),
+        why=_executed_of(operation.name.split(".")[0]),
         fix="say it with those, or move it into the tile code",
     )
+
+
+def _executed_of(dialect: str) -> str:
+    """What is executed of a dialect; of one that is not executed at all, which others are."""
+    names = spellings(_EXECUTED - _ENDS)
+    same = [name for name in names if name.startswith(f"{dialect}.")]
+    dialects = dict.fromkeys(name.split(".")[0] for name in names if "." in name)
+    return "executed in a core: " + ", ".join(same or (f"{one}.*" for one in dialects))
 
 
 def _not_computed(operation: Operation, type_: Unsupported) -> Problem:
@@ -545,7 +612,9 @@ def _not_computed(operation: Operation, type_: Unsupported) -> Problem:
 
 
 _SIMPLE: dict[type[Operation], Callable[[CoreProgram, Any], None]] = {
-    **dict.fromkeys(COMPUTED, CoreProgram._compute),
+    **dict.fromkeys((*COMPUTED, *OF_VECTORS), CoreProgram._compute),
+    TransferRead: CoreProgram._transfer_read,
+    TransferWrite: CoreProgram._transfer_write,
     Constant: CoreProgram._constant,
     Access: CoreProgram._access,
     Load: CoreProgram._load,
