@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import prod
 from typing import Any
 
@@ -15,6 +15,8 @@ from tileproof.emulator.array.array import Array
 from tileproof.emulator.semantics import unconfirmed
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
+from tileproof.mlir.printer import respelled
+from tileproof.mlir.program import Operation
 from tileproof.mlir.reader import read_design
 
 # The first line of a core's body.
@@ -557,3 +559,162 @@ def test_a_sum_of_bf16_is_rounded_once_and_down():
     )
 
     assert value_of("bf16", *lines) == [258.0]
+
+
+# Affine
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (("%i = affine.apply affine_map<(d0)[s0] -> (d0 * 3 + s0 - 1)>(%c4)[%c2]",), 13),
+        (("%i = affine.apply affine_map<(d0) -> (d0)>(%c4)",), 4),
+        (("%i = affine.apply affine_map<() -> (7)>()",), 7),
+        (("%n = arith.constant -7 : index", "%i = affine.apply affine_map<(d0) -> (d0 mod 4)>(%n)"), 1),
+        (("%n = arith.constant -7 : index", "%i = affine.apply affine_map<(d0) -> (d0 floordiv 4)>(%n)"), -2),
+        (("%n = arith.constant -7 : index", "%i = affine.apply affine_map<(d0) -> (d0 ceildiv 4)>(%n)"), -1),
+        (("%i = affine.min affine_map<(d0) -> (d0, 6, 9)>(%c8)",), 6),
+        (("%i = affine.max affine_map<(d0)[s0] -> (d0, s0 + 1, 6)>(%c2)[%c8]",), 9),
+    ],
+)
+def test_an_affine_map_is_applied(lines, wanted):
+    cast = ("%v = arith.index_cast %i : index to i32", "memref.store %v, %y[%c0] : memref<64xi32>")
+
+    assert left_in("y", *lines, *cast)[0] == wanted
+
+
+def test_affine_loops_load_and_store_where_their_maps_say():
+    lines = (
+        "affine.for %i = 0 to 4 {",
+        "  affine.for %j = affine_map<(d0) -> (d0)>(%i) to min affine_map<(d0) -> (d0 + 3, 5)>(%i) step 2 {",
+        "    %v = affine.load %m[%i * 2, %j + 1] : memref<8x8xi32>",
+        "    affine.store %v, %y[%i * 8 + %j] : memref<64xi32>",
+        "  }",
+        "}",
+    )
+    wanted = {i * 8 + j: 16 * i + j + 1 for i in range(4) for j in range(i, min(i + 3, 5), 2)}
+    array = run(*lines)
+    left = array.memories.view(array.buffers["y"]).view(np.int32)
+
+    assert array.faults == []
+    assert {at: left[at] for at in wanted} == wanted
+
+
+def test_an_affine_loop_hands_on_what_it_carries():
+    lines = (
+        "%zero = arith.constant 0 : i32",
+        "%v = affine.for %i = %c0 to %c8 step 2 iter_args(%sum = %zero) -> (i32) {",
+        "  %a = affine.load %x[%i] : memref<64xi32>",
+        "  %b = arith.addi %sum, %a : i32",
+        "  affine.yield %b : i32",
+        "}",
+        "memref.store %v, %y[%c0] : memref<64xi32>",
+    )
+
+    assert left_in("y", *lines)[0] == 0 + 2 + 4 + 6
+
+
+def test_affine_vectors_lie_where_their_maps_say():
+    lines = (
+        "affine.for %i = 0 to 4 {",
+        "  %v = affine.vector_load %x[%i * 8 + 1] : memref<64xi32>, vector<4xi32>",
+        "  affine.vector_store %v, %y[%i * 4] : memref<64xi32>, vector<4xi32>",
+        "}",
+    )
+
+    assert left_in("y", *lines)[:16] == [8 * i + 1 + lane for i in range(4) for lane in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("set_", "holds"),
+    [
+        ("(d0) : (d0 - 3 >= 0, d0 <= 5)", {3, 4, 5}),
+        ("(d0) : (d0 == 2)", {2}),
+        ("(d0)[s0] : (s0 - d0 >= 0)", {0, 1, 2}),
+    ],
+)
+def test_an_affine_if_takes_one_branch(set_, holds):
+    symbols = "[%c2]" if "s0" in set_ else ""
+    lines = (
+        "%yes = arith.constant 1 : i32",
+        "%no = arith.constant 0 : i32",
+        "affine.for %i = 0 to 8 {",
+        f"  affine.if affine_set<{set_}>(%i){symbols} {{",
+        "    affine.store %yes, %y[%i] : memref<64xi32>",
+        "  } else {",
+        "    affine.store %no, %y[%i] : memref<64xi32>",
+        "  }",
+        f"  %v = affine.if affine_set<{set_}>(%i){symbols} -> i32 {{",
+        "    affine.yield %yes : i32",
+        "  } else {",
+        "    affine.yield %no : i32",
+        "  }",
+        "  affine.store %v, %y[%i + 8] : memref<64xi32>",
+        "}",
+    )
+
+    assert left_in("y", *lines)[:16] == [int(i in holds) for i in range(8)] * 2
+
+
+def test_a_branch_goes_around_what_an_affine_operation_becomes():
+    lines = (
+        "%v = arith.constant 5 : i32",
+        "cf.br ^first",
+        "^first:",
+        "affine.store %v, %y[%c2 * 3 + 1] : memref<64xi32>",
+        "cf.br ^last(%c4 : index)",
+        "^last(%i: index):",
+        "%j = affine.apply affine_map<(d0) -> (d0 mod 3)>(%i)",
+        "affine.store %v, %y[%j] : memref<64xi32>",
+    )
+    array = run(*lines)
+    left = array.memories.view(array.buffers["y"]).view(np.int32)
+
+    assert (left[7], left[1]) == (5, 5)
+
+
+# Printing
+
+EVERY = (
+    NINES,
+    read_at("%c4", ""),
+    SQUARE,
+    OTHERS,
+    "%t = vector.transpose %s, [1, 0] : vector<2x3xi32> to vector<3x2xi32>",
+    "%r = arith.constant dense<100> : vector<2xi32>",
+    "%u = vector.multi_reduction <add>, %s, %r [1] : vector<2x3xi32> to vector<2xi32>",
+    "%w = vector.extract_strided_slice %v {offsets = [2], sizes = [4], strides = [1]}"
+    " : vector<16xi32> to vector<4xi32>",
+    "%k = vector.insert_strided_slice %b, %v {offsets = [2], strides = [1]} : vector<4xi32> into vector<16xi32>",
+    "%e = vector.extractelement %b[%c2 : index] : vector<4xi32>",
+    "%f = vector.insertelement %e, %b[%c2 : index] : vector<4xi32>",
+    contraction(TRANSPOSED, ("vector<2x3xi32>", "vector<2x3xi32>", "vector<2x2xi32>"))
+    .replace("%v =", "%p =")
+    .replace("%a, %b, %c", "%s, %s, %sums"),
+    "%space = memref.memory_space_cast %x : memref<64xi32> to memref<64xi32, 2>",
+    "%most = affine.max affine_map<(d0)[s0] -> (d0, s0 + 1)>(%c2)[%c8]",
+    "%q = affine.if affine_set<(d0)[s0] : (d0 - s0 >= 0)>(%most)[%c2] -> (i32) {",
+    "  affine.yield %e : i32",
+    "} else {",
+    "  affine.yield %nines : i32",
+    "}",
+    "affine.if affine_set<(d0) : (d0 - 2 == 0)>(%most) {",
+    "  affine.store %q, %y[%most * 2] : memref<64xi32>",
+    "}",
+)
+
+
+def test_what_is_printed_is_read_as_the_same():
+    lines = ("%sums = arith.constant dense<0> : vector<2x2xi32>", *EVERY)
+    printed = respelled(design(*lines), "d.mlir")
+    (before,), (after,) = (read_design(text, "d.mlir").cores for text in (design(*lines), printed))
+
+    assert [placeless(one) for one in after.body] == [placeless(one) for one in before.body]
+
+
+def placeless(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(placeless(one) for one in value)
+    if not isinstance(value, Operation):
+        return value
+    return [type(value), *(placeless(getattr(value, one.name)) for one in fields(value) if one.name != "place")]

@@ -11,6 +11,7 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, OpResult, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.mlir.affine import LOWERED, lowered
 from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp, PutCascadeOp, TileOp, UseLockOp
 from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp, SubviewType
 from tileproof.mlir.aiex import Aiex
@@ -107,6 +108,8 @@ class BodyReader:
 
     def _length(self, op: XdslOperation) -> int:
         """How many operations it is written as: an acquire that gives n objects as n + 1, a call as what it calls."""
+        if op.name in LOWERED:
+            return len(tuple(self._written(op, {})))  # the numbers of values are those that it has the next time
         function = self._function_of(op)
         if function is None:
             return 1 + (len(op.outs) if _gives_objects(op) else 0)
@@ -145,13 +148,17 @@ class BodyReader:
 
     def _number(self, value: SSAValue) -> int:
         if value not in self._numbers:
-            number = self._numbers[value] = self._next
-            self._next += 1
+            number = self._numbers[value] = self._fresh()
             if value in self._known_buffers:
                 self.buffers[number] = self._known_buffers[value].name
             if value in self._known_locks:
                 self.locks[number] = self._known_locks[value].name
         return self._numbers[value]
+
+    def _fresh(self) -> int:
+        """The number of a value that the text has no name for."""
+        number, self._next = self._next, self._next + 1
+        return number
 
     def _written(self, op: XdslOperation, starts: dict[Block, int]) -> Iterator[Operation]:
         """The operation; an acquire that gives its objects by themselves as an acquire and an access for each."""
@@ -160,12 +167,15 @@ class BodyReader:
             yield from self._inlined(op, function)
             return
         whole = self._operation(op, starts)
+        if op.name in LOWERED:
+            yield from lowered(op, whole, self._fresh)
+            return
         if not _gives_objects(op):
             yield meant(whole)
             return
         if whole.attributes["count"] != len(op.outs):
             refuse(op, f"{whole.attributes['count']} objects and {len(op.outs)} results", "name each object")
-        view, self._next = self._next, self._next + 1  # the text has no name for it
+        view = self._fresh()
         yield meant(replace(whole, results=(view,)))
         for index, result in enumerate(whole.results):
             yield Access(name=AccessOp.name, place=whole.place, view=view, index=index, result=result)

@@ -468,7 +468,7 @@ _MEANINGS: dict[str, _Meaning] = {
     "scf.while": _Meaning(While, _while),
     "scf.if": _Meaning(If, _if),
     "scf.index_switch": _Meaning(IndexSwitch, _index_switch),
-    "scf.yield": _terminator(Yield),
+    **dict.fromkeys(("scf.yield", "affine.yield"), _terminator(Yield)),
     "scf.condition": _terminator(Condition),
     "cf.br": _Meaning(Branch, _branch),
     "cf.cond_br": _Meaning(BranchIf, _branch_if),

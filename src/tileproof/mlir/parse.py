@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects import affine, arith, builtin, cf, func, math, scf
+from xdsl.dialects import arith, builtin, cf, func, math, scf
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException, MultipleSpansParseError, ParseError
@@ -17,6 +17,7 @@ from xdsl.utils.mlir_lexer import MLIRTokenKind
 
 from tileproof.diagnostic import NOWHERE, Place
 from tileproof.errors import Problem
+from tileproof.mlir.affine import Affine
 from tileproof.mlir.aie import Aie, DeviceOp
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.brackets import opened, unclosed
@@ -40,7 +41,7 @@ _INTEGER_TYPE = re.compile(r"(?<![\w.$%@#!^])(?:si|ui|i)(?P<bits>\d{8,})\b")
 _BEHIND = "Could not parse entire input!"
 
 _DIALECTS = (
-    *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, affine.Affine, math.Math, Index, Vector, Aie, Aiex),
+    *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, Affine, math.Math, Index, Vector, Aie, Aiex),
     *(completed(dialect) for dialect in (arith.Arith, MemRef)),
 )
 
