@@ -738,6 +738,40 @@ def test_arithmetic_on_constants_is_a_constant_in_whatever_order_its_parts_are_u
     assert transfer.offsets == (0, 0, 0, 12)
 
 
+def test_an_affine_loop_of_a_sequence_is_written_out_and_its_maps_are_numbers():
+    lines = (
+        *CONSTANTS_OF_LOOPS,
+        "affine.for %i = 0 to 3 step 2 {",
+        "  affine.for %j = affine_map<(d0) -> (d0)>(%i) to min affine_map<(d0)[s0] -> (d0 + s0, 3)>(%i)[%c2] {",
+        "    %at = affine.apply affine_map<(d0, d1) -> (d0 * 8 + d1 mod 2)>(%i, %j)",
+        "    %least = affine.min affine_map<(d0) -> (d0, 17)>(%at)",
+        "    %most = affine.max affine_map<(d0) -> (d0, 1)>(%least)",
+        "    %from = arith.index_cast %most : index to i64",
+        "    aiex.npu.dma_memcpy_nd(%a[0, 0, 0, %from][1, 1, 1, 8][0, 0, 0, 1]) {id = 0 : i64, metadata = @in}"
+        " : memref<64xi32>",
+        "  }",
+        "}",
+    )
+
+    numbers = [max(1, min(17, i * 8 + j % 2)) for i in range(0, 3, 2) for j in range(i, min(i + 2, 3))]
+    assert [one.offsets[3] for one in sequence_of(*lines) if isinstance(one, Transfer)] == numbers == [1, 1, 16]
+
+
+def test_an_affine_loop_of_a_sequence_may_carry_a_task():
+    task = "aiex.dma_configure_task_for @in { aie.dma_bd(%a : memref<64xi32>) aie.end } {issue_token = true}"
+    operations_ = sequence_of(
+        f"%first = {task}",
+        "%last = affine.for %i = 0 to 2 iter_args(%before = %first) -> (index) {",
+        f"  %then = {task}",
+        "  aiex.dma_await_task(%before)",
+        "  affine.yield %then : index",
+        "}",
+        "aiex.dma_await_task(%last)",
+    )
+
+    assert [one.task for one in operations_ if isinstance(one, UseTask)] == [0, 1, 2]
+
+
 def test_a_loop_may_hand_a_task_to_its_next_iteration():
     task = "aiex.dma_configure_task_for @in { aie.dma_bd(%a : memref<64xi32>) aie.end } {issue_token = true}"
     operations_ = sequence_of(
@@ -788,6 +822,24 @@ def test_a_design_with_loops_in_a_sequence_is_of_july_2026():
             "the count of this loop is known only at run time",
         ),
         (("scf.for %i = %c0 to %c3 step %c0 {}",), "the count of this loop is known only at run time"),
+        (("affine.for %i = 0 to 3 step 0 {}",), "the count of this loop is known only at run time"),
+        (
+            ("%n = memref.load %a[%c0] : memref<64xindex>", "affine.for %i = 0 to %n {}"),
+            "the count of this loop is known only at run time",
+        ),
+        (
+            ("affine.for %i = 0 to affine_map<(d0) -> (d0 mod 0)>(%c2) {}",),
+            "the count of this loop is known only at run time",
+        ),
+        (
+            ("affine.for %i = 0 to affine_map<(d0) -> (8 floordiv d0)>(%c0) {}",),
+            "Floor division with non-constant (semi-affine) is not supported yet",
+        ),
+        (("affine.for %i = 0 to unit {}",), "a bound is a number, a value, or an affine map of values"),
+        (
+            ("affine.for %i = 0 to affine_map<(d0) -> (d0)>(%c1, %c2) {}",),
+            "it takes 1 dimensions and 0 symbols",
+        ),
         (("%r = scf.for %i = %c0 to %c3 step %c1 {}",), "the loop has 0 results"),
         (
             ("%r = scf.for %i = %c0 to %c3 step %c1 iter_args(%t = %c0) -> (index) {}",),

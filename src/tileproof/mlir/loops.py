@@ -1,4 +1,5 @@
-"""Loops of a runtime sequence, written out while they are read, as aie-unroll-runtime-sequence-loops does.
+"""Loops of a runtime sequence, written out while they are read, as aie-unroll-runtime-sequence-loops does. Those of
+the affine dialect are the same to mlir-aie, which begins with lower-affine.
 
 An instruction stream has no loops. mlir-aie of August 2026 unrolls those with a constant count; earlier ones want every
 operation directly in the sequence.
@@ -7,8 +8,9 @@ operation directly in the sequence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType, i1
@@ -17,14 +19,20 @@ from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
+from tileproof.mlir.affine import bound
 from tileproof.mlir.brackets import end_of_braces
 from tileproof.mlir.budget import ITERATIONS, OPERATIONS, shown
 from tileproof.mlir.refused import RefusedText
-from tileproof.mlir.syntax import FoldingParser, RunTimeText, constant_of, known_number, made_of
+from tileproof.mlir.syntax import FoldingParser, RunTimeText, constant_of, known_number, made_of, of_map
 
-_LOOP = re.compile(r"(%[\w$.-]+(:\d+)?(\s*,\s*%[\w$.-]+(:\d+)?)*\s*=\s*)?scf\.for\b")
+_LOOP = re.compile(r"(%[\w$.-]+(:\d+)?(\s*,\s*%[\w$.-]+(:\d+)?)*\s*=\s*)?(?:scf|affine)\.for\b")
 _IF = re.compile(r"(%[\w$.-]+(:\d+)?(\s*,\s*%[\w$.-]+(:\d+)?)*\s*=\s*)?scf\.if\b")
-_YIELD = re.compile(r"scf\.yield\b")
+_YIELD = re.compile(r"(?:scf|affine)\.yield\b")
+
+
+# Of a loop: from where to where in which steps, None for what is known at run time only; what it carries under which
+# names; and the type that it counts in.
+_Header = tuple[list[int | None], list[tuple[UnresolvedOperand, UnresolvedOperand]], IndexType | IntegerType]
 
 
 class UnrollingParser(FoldingParser):
@@ -115,24 +123,11 @@ class UnrollingParser(FoldingParser):
     def _unroll(self, block: Block) -> None:
         start, content = self.pos, self.lexer.input.content
         results = self._results()
-        self._parse_token(MLIRTokenKind.BARE_IDENT, "a word expected")
+        word = self._parse_token(MLIRTokenKind.BARE_IDENT, "a word expected")
         variable = self.parse_unresolved_operand()
         self.parse_punctuation("=")
-        low = self.parse_unresolved_operand()
-        self.parse_keyword("to")
-        high = self.parse_unresolved_operand()
-        self.parse_keyword("step")
-        step = self.parse_unresolved_operand()
-        carried = self._carried()
-        type_: IndexType | IntegerType = IndexType()
-        if self.parse_optional_punctuation(":"):
-            written = self.parse_type()
-            if not isinstance(written, IntegerType):
-                self.raise_error("a loop counts in index or an integer type", start, self.pos)
-            type_ = written
-        limits = [self.resolve_known(value, type_) for value in (low, high, step)]
-        bounds = [constant_of(limit, self.given) for limit in limits]
-        self.folded += (op for limit in limits for op in made_of(limit))
+        header = self._affine_header if word.text.startswith("affine") else self._header
+        bounds, carried, type_ = header(start)
         if None in bounds or bounds[2] == 0:
             head = Span(start, start + len(content[start : self.pos].rstrip()), self.lexer.input)
             raise RunTimeText(head, "the count of this loop is known only at run time")
@@ -158,6 +153,41 @@ class UnrollingParser(FoldingParser):
         for name, size in results:
             self.ssa_values[name.operand_name] = tuple(values[:size])
             values = values[size:]
+
+    def _header(self, start: int) -> _Header:
+        """`%low to %high step %step iter_args(...) : i32`."""
+        low = self.parse_unresolved_operand()
+        self.parse_keyword("to")
+        high = self.parse_unresolved_operand()
+        self.parse_keyword("step")
+        step = self.parse_unresolved_operand()
+        carried = self._carried()
+        type_: IndexType | IntegerType = IndexType()
+        if self.parse_optional_punctuation(":"):
+            written = self.parse_type()
+            if not isinstance(written, IntegerType):
+                self.raise_error("a loop counts in index or an integer type", start, self.pos)
+            type_ = written
+        limits = [self.resolve_known(value, type_) for value in (low, high, step)]
+        return [self._known(limit) for limit in limits], carried, type_
+
+    def _affine_header(self, _: int) -> _Header:
+        """`0 to min #map(%i) step 2 iter_args(...)`."""
+        low = self._bound("max", max)
+        self.parse_keyword("to")
+        high = self._bound("min", min)
+        step = self.parse_integer(allow_boolean=False) if self.parse_optional_keyword("step") else 1
+        return [low, high, step], self._carried(), IndexType()
+
+    def _bound(self, word: Literal["max", "min"], extreme: Callable[[tuple[int, ...]], int]) -> int | None:
+        map_, operands = bound(self, word)
+        values = [self._known(operand) for operand in operands]
+        known = [value for value in values if value is not None]
+        return of_map(map_, known, extreme) if len(known) == len(values) else None
+
+    def _known(self, value: SSAValue) -> int | None:
+        self.folded += made_of(value)
+        return constant_of(value, self.given)
 
     def _check_iterations(self, head: Span[str], count: int) -> None:
         """By the product of all counts, before anything is written out."""

@@ -37,6 +37,9 @@ from tileproof.mlir.vector import Vector
 _MAX_BITS = (1 << 24) - 1
 _INTEGER_TYPE = re.compile(r"(?<![\w.$%@#!^])(?:si|ui|i)(?P<bits>\d{8,})\b")
 
+# What xDSL raises for some malformed attributes: exceptions of its own constructors, and of affine expressions.
+_ITS_OWN = (DiagnosticException, ValueError, OverflowError, NotImplementedError, ZeroDivisionError)
+
 # How xDSL says it.
 _BEHIND = "Could not parse entire input!"
 
@@ -65,7 +68,7 @@ class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
             if error.msg.startswith("values used but not defined"):
                 self.refuse_undefined()
             raise
-        except (DiagnosticException, ValueError, OverflowError, RecursionError) as error:
+        except (*_ITS_OWN, RecursionError) as error:
             # In front of all operations, where names are given to attributes and types.
             raise ParseError(self._line_from(self.pos), str(error).split("\n")[0]) from None
         self.refuse_early()
@@ -86,8 +89,7 @@ class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
             raise RefusedText.beyond(
                 NESTING, self._line_from(start), "this operation is nested too deeply", fix="no design needs so much"
             ) from None
-        except (DiagnosticException, ValueError, OverflowError) as error:
-            # xDSL refuses some malformed attributes with the exceptions of its own constructors.
+        except _ITS_OWN as error:
             raise ParseError(self._line_from(start), str(error).split("\n")[0]) from None
         line = bisect_right(self._line_starts, start)
         column = start - self._line_starts[line - 1] + 1

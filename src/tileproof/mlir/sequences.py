@@ -184,7 +184,7 @@ class SequenceReader:
             return host_config(op)
         if isinstance(op, TraceLineOp):
             return start_trace(op)
-        if isinstance(op, _NOTHING_BY_ITSELF) or op.name.split(".")[0] in ("arith", "index"):
+        if isinstance(op, _NOTHING_BY_ITSELF) or op.name.split(".")[0] in ("arith", "index") or op.name in _NUMBERS:
             return None  # what uses them has their values
         read = _READ.get(type(op))
         if read is None:
@@ -451,6 +451,7 @@ _BD_FIELDS = (
 _ZEROS = tuple(f"d{dimension}_zero_{side}" for dimension in range(3) for side in ("before", "after"))
 # What uses them has what they stand for.
 _NOTHING_BY_ITSELF = (GetGlobalOp, EndOp, SubviewOp, ReinterpretCastOp, AssumeAlignmentOp)
+_NUMBERS = ("affine.apply", "affine.min", "affine.max")
 _ACTIONS: dict[type[XdslOperation], Literal["start", "await", "free"]] = {
     StartTaskOp: "start",
     AwaitTaskOp: "await",

@@ -10,7 +10,15 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn, Self, TypeVar
 
-from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, StringAttr, i32
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    i32,
+)
 from xdsl.ir import (
     Attribute,
     Block,
@@ -21,6 +29,7 @@ from xdsl.ir import (
     SSAValue,
     TypeAttribute,
 )
+from xdsl.ir.affine import AffineMap
 from xdsl.irdl import (
     IRDLOperation,
     irdl_attr_definition,
@@ -297,8 +306,10 @@ def _result(op: Operation, operands: Sequence[int | None]) -> int | None:
     written = op.attributes.get("value", op.properties.get("value"))
     if op.name in _CONSTANTS:
         return int(written.value.data) if isinstance(written, IntegerAttr) else None
-    if None in operands or op.name not in (*_FOLDS, _COMPARE):
+    if None in operands or op.name not in (*_FOLDS, *_EXTREMES, _COMPARE):
         return None
+    if op.name in _EXTREMES:
+        return _applied(op, [number for number in operands if number is not None])
     if op.name == _COMPARE:
         return _compared(op, *(number for number in operands if number is not None))
     result: int | None = _FOLDS[op.name](*operands)
@@ -306,8 +317,12 @@ def _result(op: Operation, operands: Sequence[int | None]) -> int | None:
     if result is None:
         return None
     # MLIR folds index as 64 bits; without an end, a number that is multiplied by itself again and again has none.
-    half: int = 1 << (type_.width.data if isinstance(type_, IntegerType) else 64) - 1
-    return (result + half) % (2 * half) - half
+    return _wrapped(result, type_.width.data if isinstance(type_, IntegerType) else 64)
+
+
+def _wrapped(number: int, bits: int) -> int:
+    half = 1 << bits - 1
+    return (number + half) % (2 * half) - half
 
 
 def made_of(value: SSAValue) -> list[Operation]:
@@ -317,7 +332,7 @@ def made_of(value: SSAValue) -> list[Operation]:
     behind = [] if isinstance(value, ForwardDeclaredValue) else [value.owner]
     while behind:
         op = behind[-1]
-        if not isinstance(op, Operation) or op in begun or op.name not in (*_FOLDS, *_CONSTANTS, _COMPARE):
+        if not isinstance(op, Operation) or op in begun or op.name not in (*_FOLDS, *_CONSTANTS, *_EXTREMES, _COMPARE):
             behind.pop()
             if isinstance(op, Operation) and op in begun:
                 done.setdefault(op)  # all that it uses is done
@@ -344,6 +359,21 @@ def _compared(op: Operation, left: int, right: int) -> int | None:
     return int(signed[number](left, right)) if number < len(signed) else None
 
 
+def of_map(map_: AffineMap, values: Sequence[int], extreme: Callable[[tuple[int, ...]], int]) -> int | None:
+    """The greatest, or the least, of what an affine map gives; None where it divides by zero."""
+    try:
+        return _wrapped(extreme(map_.eval(values[: map_.num_dims], values[map_.num_dims :])), 64)
+    except ZeroDivisionError:
+        return None
+
+
+def _applied(op: Operation, values: Sequence[int]) -> int | None:
+    said = {**op.attributes, **op.properties}["map"]
+    assert isinstance(said, AffineMapAttr)
+    return of_map(said.data, values, _EXTREMES[op.name])
+
+
+_EXTREMES: dict[str, Callable[[tuple[int, ...]], int]] = {"affine.apply": max, "affine.min": min, "affine.max": max}
 _COMPARE = "arith.cmpi"
 _CONSTANTS = ("arith.constant", "index.constant")
 # Arithmetic in front of a transfer; what is not here is known only at run time.
