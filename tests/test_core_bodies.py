@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tileproof.dtypes import DTYPES
+from tileproof.check.checked import Checked
+from tileproof.check.stack import allocation_beyond_stack
+from tileproof.dtypes import ELEMENTS
 from tileproof.emulator.array.array import Array
 from tileproof.emulator.semantics import unconfirmed
 from tileproof.errors import Problem
@@ -18,6 +20,7 @@ from tileproof.lowering.lower import lower_design
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.program import Operation
 from tileproof.mlir.reader import read_design
+from tileproof.mlir.values import element_of, extents_of
 
 # The first line of a core's body.
 FIRST = 4
@@ -32,11 +35,11 @@ class Buffer:
 
     @property
     def shape(self) -> list[int]:
-        return [int(extent) for extent in self.type.split("x")[:-1]]
+        return [extent or 0 for extent in extents_of(f"memref<{self.type}>")]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return DTYPES[self.type.split("x")[-1]].numpy
+        return ELEMENTS[element_of(f"memref<{self.type}>")].numpy
 
     def declared(self, name: str) -> str:
         values = np.arange(prod(self.shape)).reshape(self.shape).tolist()
@@ -52,6 +55,7 @@ BUFFERS = {
     "floats": Buffer("16xf32"),
     "halves": Buffer("32xbf16"),
     "raw": Buffer("64xi8", is_set=True),
+    "counts": Buffer("2xindex"),
 }
 
 
@@ -671,6 +675,171 @@ def test_a_branch_goes_around_what_an_affine_operation_becomes():
     left = array.memories.view(array.buffers["y"]).view(np.int32)
 
     assert (left[7], left[1]) == (5, 5)
+
+
+# The stack
+
+WORK = "%work = memref.alloca() : memref<16xi32>"
+
+
+def test_a_core_works_on_what_it_allocates():
+    lines = (
+        WORK,
+        "affine.for %i = 0 to 16 {",
+        "  %a = affine.load %x[%i] : memref<64xi32>",
+        "  affine.store %a, %work[15 - %i] : memref<16xi32>",
+        "}",
+        "%v = vector.load %work[%c0] : memref<16xi32>, vector<16xi32>",
+        "vector.store %v, %y[%c0] : memref<64xi32>, vector<16xi32>",
+    )
+
+    assert left_in("y", *lines)[:16] == list(range(15, -1, -1))
+
+
+def test_what_is_allocated_holds_nothing_yet_nor_in_the_next_turn():
+    lines = (
+        "affine.for %i = 0 to 2 {",
+        WORK,
+        "%a = affine.load %x[%i] : memref<64xi32>",
+        "affine.store %a, %work[%i] : memref<16xi32>",
+        "%b = affine.load %work[0] : memref<16xi32>",
+        "}",
+    )
+    (fault,) = run(*lines).faults
+
+    assert (fault.id, fault.what) == (
+        "unwritten",
+        f"the core on core (0, 2) reads what nobody has written: element 0 of the memref.alloca of {FIRST + 1}:1",
+    )
+
+
+def test_what_is_allocated_beyond_the_stack_is_told_and_lies_on_the_buffers():
+    lines = (WORK, "%fives = arith.constant dense<5> : vector<16xi32>")
+    store = "vector.store %fives, %work[%c0] : memref<16xi32>, vector<16xi32>"
+    array = run(*lines, store, attributes=" {stack_size = 64 : i32}")
+    (fault,) = array.faults
+    first = min(array.design.buffers, key=lambda buffer: buffer.address)
+
+    assert str(fault) == (
+        f"the memref.alloca of {FIRST}:1 runs over the end of the stack of core (0, 2): what the core allocates "
+        "takes 64 bytes, and stack_size is 64\n"
+        f"  where: d.mlir:{FIRST}:1\n"
+        f"  why:   it ends at byte 96, and 32 are the core's entry; above the stack lie {first.name}\n"
+        "  fix:   give the core stack_size = 128, or keep the array in an aie.buffer"
+    )
+    assert array.memories.view(first)[:32].view(np.int32).tolist() == [5] * 8
+
+
+def test_what_is_larger_than_a_tile_ends_the_run():
+    told = refusal("%big = memref.alloca() : memref<65536xi8>")
+
+    assert told.splitlines()[0] == (
+        f"error: the memref.alloca of {FIRST}:1 runs over the end of the stack of core (0, 2): what the core allocates "
+        "takes 65,536 bytes, and stack_size is 1,024"
+    )
+
+
+def test_check_counts_what_is_allocated():
+    one, two = "%a = memref.alloca() : memref<600xi8>", "%b = memref.alloca() : memref<500xi8>"
+    large = "%a = memref.alloca() : memref<1025xi8>"
+
+    assert checked(one) == []
+    assert checked(one, two) == [
+        (
+            "TP203",
+            "what core (0, 2) allocates is larger than its stack",
+            "600 + 500 = 1,100 bytes, and stack_size is 1,024; above it lie x at 1,024",
+        )
+    ]
+    assert checked(large) == [
+        (
+            "TP202",
+            "memref.alloca is larger than the stack of core (0, 2)",
+            "it has 1,025 bytes, and stack_size is 1,024; above it lie x at 1,024",
+        )
+    ]
+
+
+def checked(*lines: str) -> list[tuple[str, str, str | None]]:
+    read = read_design(design(*lines), "d.mlir")
+    found = allocation_beyond_stack(Checked(design=read, lowered=lower_design(read), code=()))
+    return [(one.id, one.what, one.why) for one in found]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%p = memref.subview %m[0] [8] [1] : memref<8x8xi32> to memref<8xi32>",
+        "%p = memref.subview %m[0, 0] [8, 8] [1, 1] : memref<8x8xi32> to memref<8xi32>",
+        "%p = memref.collapse_shape %m [[0]] : memref<8x8xi32> into memref<8xi32>",
+        "%p = memref.collapse_shape %m [[0, 1]] : memref<8x8xi32> into memref<60xi32>",
+        "%p = memref.expand_shape %x [[0, 1]] output_shape [8, 9] : memref<64xi32> into memref<8x9xi32>",
+        "%p = memref.reinterpret_cast %x to offset: [0], sizes: [4, 4], strides: [1]"
+        " : memref<64xi32> to memref<4x4xi32>",
+        "%p = vector.load %x[%c0] : memref<64xi32>, vector<4x4xi32>",
+        "vector.store %s, %x[%c0] : memref<64xi32>, vector<2x3xi32>",
+        "%p = affine.load %x[%c0, %c1] : memref<64xi32>",
+        "affine.if affine_set<(d0) : ()>(%c0) {}",
+        "%p = vector.broadcast %b : vector<4xi32> to vector<4x2xi32>",
+        "%p = vector.extract_strided_slice %b {offsets = [2], sizes = [4], strides = [1]}"
+        " : vector<4xi32> to vector<4xi32>",
+        "%p = vector.extract_strided_slice %b {offsets = [0], sizes = [2], strides = [2]}"
+        " : vector<4xi32> to vector<2xi32>",
+        "%p = vector.extract_strided_slice %b : vector<4xi32> to vector<2xi32>",
+        "%p = vector.insert_strided_slice %b, %s {offsets = [0, 0], strides = [1]}"
+        " : vector<4xi32> into vector<2x3xi32>",
+        "%p = vector.transpose %s, [1, 0] : vector<2x3xi32> to vector<2x3xi32>",
+        "%p = vector.extractelement %s[%c0 : index] : vector<2x3xi32>",
+        "%p = vector.reduction <add>, %s : vector<2x3xi32> into i32",
+        "%p = vector.reduction <minimumf>, %b : vector<4xi32> into i32",
+        "%p = vector.multi_reduction <add>, %s, %b [2] : vector<2x3xi32> to vector<4xi32>",
+        contraction(MATMUL, ("vector<4xi32>", "vector<4xi32>", "vector<4xi32>")).replace("%a, %b, %c", "%b, %b, %b"),
+        contraction(DOT, ("vector<4xi32>", "vector<4xi32>", "vector<4xi32>")).replace("%a, %b, %c", "%b, %b, %b"),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_refused_by_name(line):
+    name = line.split("=")[0 if line.startswith(("vector.st", "affine.if")) else 1].split()[0]
+    told = refusal(OTHERS, SQUARE, line)
+
+    assert told.startswith(f"error: the emulator does not execute {name}")
+    assert told.endswith(
+        f"  where: d.mlir:{FIRST + 2}:1\n"
+        f"  why:   its operands, types and attributes are not those of {name}, or not those that are executed\n"
+        "  fix:   compare them with MLIR's page of it"
+    )
+
+
+def test_what_is_not_executed_is_told_with_what_is():
+    assert refusal("%p = memref.alloc() : memref<16xi32>") == (
+        "error: the emulator does not execute memref.alloc on memref<16xi32>\n"
+        f"  where: d.mlir:{FIRST}:1\n"
+        "  why:   executed in a core: memref.alloca, memref.assume_alignment, memref.cast, memref.collapse_shape, "
+        "memref.copy, memref.dim, memref.expand_shape, memref.load, memref.memory_space_cast, "
+        "memref.reinterpret_cast, memref.store, memref.subview, memref.view\n"
+        "  fix:   say it with those, or move it into the tile code"
+    )
+
+
+def test_a_dimension_that_is_not_there_is_told():
+    assert refusal("%n = memref.dim %m, %c2 : memref<8x8xi32>") == (
+        "error: the core on core (0, 2) takes a part of m that is not there\n"
+        f"  where: d.mlir:{FIRST}:1\n"
+        "  why:   dimension 2 of a view of 8x8 x i32\n"
+        "  fix:   correct the offsets and sizes"
+    )
+
+
+# Elements of type index
+
+
+def test_an_index_may_be_kept_in_memory():
+    lines = ("memref.store %c60, %counts[%c1] : memref<2xindex>", "%i = memref.load %counts[%c1] : memref<2xindex>")
+    cast = ("%v = arith.index_cast %i : index to i32", "memref.store %v, %y[%c0] : memref<64xi32>")
+
+    assert left_in("y", *lines, *cast)[0] == 60
 
 
 # Printing

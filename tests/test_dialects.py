@@ -1510,7 +1510,7 @@ def test_a_part_of_a_memref_has_a_layout_and_so_the_text_of_its_type():
     )
 
     type_ = "memref<16xi32, strided<[2], offset: 8>>"
-    assert said(part) == (Subview, 0, (), 1, type_, (8,), (16,), (2,))
+    assert said(part) == (Subview, 0, (), 1, type_, (8,), (16,), (2,), (0,))
 
 
 def test_a_memref_may_be_cast():
@@ -1525,7 +1525,17 @@ def test_a_number_of_a_part_may_be_known_at_run_time_only():
         "  %p = memref.subview %work[%i] [16] [%i] : memref<64xi32> to memref<16xi32, strided<[?], offset: ?>>",
     )
 
-    assert said(part) == (Subview, 1, (0, 0), 2, "memref<16xi32, strided<[?], offset: ?>>", (None,), (16,), (None,))
+    assert said(part) == (
+        Subview,
+        1,
+        (0, 0),
+        2,
+        "memref<16xi32, strided<[?], offset: ?>>",
+        (None,),
+        (16,),
+        (None,),
+        (0,),
+    )
 
 
 def test_a_core_uses_locks_events_and_the_cascade():

@@ -63,4 +63,6 @@ BLOCKS = {
         DType("i72", "bfp16ebs8", 9, "V9"),
     )
 }
-ELEMENTS = DTYPES | BLOCKS
+# Kept between the turns of a core, and nowhere else: in core code an index has 64 bits, MLIR's default.
+INDICES = {"index": DType("index", "int64_t", 8, "int64")}
+ELEMENTS = DTYPES | BLOCKS | INDICES

@@ -10,7 +10,7 @@ from tileproof.check.tile_code import CppFunction, LocalArray, TileCode
 from tileproof.device_model import DEFAULT_STACK_BYTES
 from tileproof.diagnostic import Diagnostic
 from tileproof.mlir.design import Core
-from tileproof.mlir.program import callees
+from tileproof.mlir.program import Allocate, callees, walk
 
 
 def array_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
@@ -24,6 +24,33 @@ def array_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
                     f"it has {array.nbytes:,} bytes, and stack_size is {stack_bytes(core):,}"
                     + _run_over(checked, core, array.nbytes),
                 )
+
+
+def allocation_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
+    """What a core's own operations allocate: each, and all of it."""
+    for core in checked.design.cores:
+        sizes, most = [one.type.nbytes for one in _allocated(core)], stack_bytes(core)
+        for one in _allocated(core):
+            if one.type.nbytes > most:
+                yield finding(
+                    "TP202",
+                    f"{one.name} is larger than the stack of {core.tile}",
+                    one.place,
+                    f"it has {one.type.nbytes:,} bytes, and stack_size is {most:,}"
+                    + _run_over(checked, core, one.type.nbytes),
+                )
+        if max(sizes, default=0) <= most < sum(sizes):
+            yield finding(
+                "TP203",
+                f"what {core.tile} allocates is larger than its stack",
+                _allocated(core)[-1].place,
+                f"{' + '.join(f'{size:,}' for size in sizes)} = {sum(sizes):,} bytes, and stack_size is {most:,}"
+                + _run_over(checked, core, sum(sizes)),
+            )
+
+
+def _allocated(core: Core) -> list[Allocate]:
+    return [operation for operation in walk(core.body) if isinstance(operation, Allocate)]
 
 
 def arrays_beyond_stack(checked: Checked) -> Iterator[Diagnostic]:
@@ -110,4 +137,4 @@ def _run_over(checked: Checked, core: Core, nbytes: int) -> str:
     return "; above it lie " + ", ".join(f"{name} at {address:,}" for address, name in above)
 
 
-CHECKS = (array_beyond_stack, arrays_beyond_stack, frames_beyond_stack)
+CHECKS = (array_beyond_stack, allocation_beyond_stack, arrays_beyond_stack, frames_beyond_stack)

@@ -29,6 +29,7 @@ from xdsl.irdl import irdl_op_definition
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
+from tileproof.mlir.fitting import fits
 from tileproof.mlir.program import (
     Binary,
     Compare,
@@ -45,6 +46,7 @@ from tileproof.mlir.program import (
     WholePredicate,
 )
 from tileproof.mlir.syntax import LooseOp, merge, print_rest
+from tileproof.mlir.values import extents_of
 
 _INDEX = IndexType()
 
@@ -278,11 +280,23 @@ _PREDICATES: dict[AffineConstraintKind, WholePredicate] = {
 
 def lowered(op: XdslOperation, written: Kept, fresh: Callable[[], int]) -> Iterator[Operation]:
     """An operation of `LOWERED`, which is `written` with its values numbered, as lower-affine leaves it."""
+    if not fits(written) or not _has_its_indices(op, written):
+        yield written
+        return
     into = Lowered(written, fresh)
     last = LOWERED[op.name](op, written, into)
     yield from into.made
     if last is not None:
         yield last
+
+
+def _has_its_indices(op: XdslOperation, written: Kept) -> bool:
+    """As many results of the map as the buffer has dimensions; and a condition that says anything."""
+    if "condition" in op.attributes:
+        said = op.attributes["condition"]
+        return isinstance(said, AffineSetAttr) and bool(said.data.constraints)
+    buffer = _BUFFERS.get(op.name)
+    return buffer is None or len(_map_of(op).results) == len(extents_of(written.operand_types[buffer]))
 
 
 def _map_of(op: XdslOperation, key: str = "map") -> AffineMap:
@@ -353,6 +367,8 @@ def _if(op: XdslOperation, written: Kept, into: Lowered) -> Operation:
     )
 
 
+# Which operand it is.
+_BUFFERS = {"affine.load": 0, "affine.vector_load": 0, "affine.store": 1, "affine.vector_store": 1}
 LOWERED: dict[str, Callable[[XdslOperation, Kept, Lowered], Operation | None]] = {
     "affine.apply": _apply,
     "affine.min": _min,

@@ -7,9 +7,10 @@ MLIR's generic form any number of operands may stand.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from tileproof.mlir.fitting import fits, kept_dimensions, with_gaps
 from tileproof.mlir.program import (
     Access,
     Acquire,
@@ -55,7 +56,6 @@ from tileproof.mlir.program import (
     Mask,
     MultiplyAdd,
     Negate,
-    Numbers,
     Operation,
     PutCascade,
     Reading,
@@ -83,12 +83,15 @@ from tileproof.mlir.program import (
     WholePredicate,
     Yield,
 )
-from tileproof.mlir.values import element_of, extents_of
+from tileproof.mlir.values import MemRef, element_of, extents_of
 
 LABEL = "block"
 
-# ShapedType::kDynamic: stands where an operand has the number.
-_OPEN = -(1 << 63)
+# What becomes several operations (affine.py), and is kept as it is written only where its parts do not fit.
+AFFINE = (
+    *("affine.apply", "affine.min", "affine.max", "affine.for", "affine.if"),
+    *("affine.load", "affine.store", "affine.vector_load", "affine.vector_store"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class _Meaning:
 
 def meant(written: Kept) -> Operation:
     """What an operation means; itself where that is nothing that is known here."""
-    meaning = _MEANINGS.get(written.name)
+    meaning = _MEANINGS.get(written.name) if fits(written) else None
     return (meaning.of(written) if meaning is not None else None) or written
 
 
@@ -315,7 +318,10 @@ def _transfer(kind: type[Transfer]) -> _Meaning:
 
 
 def _allocate(op: Kept) -> Allocate | None:
-    return None if op.operands else Allocate(name=op.name, place=op.place, result=op.results[0], type=op.types[0])
+    """A size or a layout that is known at run time only is nothing that a stack could be counted with."""
+    if op.operands or not isinstance(op.types[0], MemRef):
+        return None
+    return Allocate(name=op.name, place=op.place, result=op.results[0], type=op.types[0])
 
 
 def _extent(op: Kept) -> Extent:
@@ -328,7 +334,7 @@ def _view(kind: type[View], **own: str) -> _Meaning:
 
     def make(op: Kept) -> View:
         source, *operands = op.operands
-        said = {field: _with_gaps(op.attributes[key]) for field, key in own.items()}
+        said = {field: with_gaps(op.attributes[key]) for field, key in own.items()}
         result, type_ = op.results[0], op.types[0]
         return kind(
             name=op.name, place=op.place, source=source, operands=tuple(operands), result=result, type=type_, **said
@@ -337,8 +343,11 @@ def _view(kind: type[View], **own: str) -> _Meaning:
     return _Meaning(kind, make, results=1)
 
 
-def _with_gaps(numbers: tuple[Any, ...]) -> Numbers:
-    return tuple(None if number == _OPEN else number for number in numbers)
+def _subview(op: Kept) -> Subview | None:
+    """`kept` of a part that fits its type is there."""
+    kept = kept_dimensions(with_gaps(op.attributes["static_sizes"]), extents_of(op.types[0]))
+    found = _view(Subview, **_PARTS).make(op)
+    return replace(found, kept=kept) if isinstance(found, Subview) and kept is not None else None
 
 
 # Arithmetic
@@ -384,7 +393,7 @@ def _said(kind: type[Arithmetic], operands: int | None, **own: str) -> _Meaning:
     """`own` are the fields that this class adds, by the attributes that say them."""
     return _Meaning(
         kind,
-        lambda op: _computed(kind, op, **{field: _with_gaps(op.attributes[key]) for field, key in own.items()}),
+        lambda op: _computed(kind, op, **{field: with_gaps(op.attributes[key]) for field, key in own.items()}),
         operands,
         results=1,
     )
@@ -480,7 +489,7 @@ _MEANINGS: dict[str, _Meaning] = {
     "vector.transfer_write": _transfer(TransferWrite),
     "memref.alloca": _Meaning(Allocate, _allocate),
     "memref.dim": _Meaning(Extent, _extent, 2, 1),
-    "memref.subview": _view(Subview, **_PARTS),
+    "memref.subview": _Meaning(Subview, _subview, results=1),
     "memref.reinterpret_cast": _view(Reinterpret, **_PARTS),
     "memref.collapse_shape": _view(Collapse, groups="reassociation"),
     "memref.expand_shape": _view(Expand, groups="reassociation", sizes="static_output_shape"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tileproof.diagnostic import Place
-from tileproof.mlir.values import Type
+from tileproof.mlir.values import MemRef, Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,7 +325,7 @@ class Allocate(Operation):
     """A buffer on the core's stack."""
 
     result: int
-    type: Type
+    type: MemRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,11 +356,12 @@ class View(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subview(View):
-    """From the offsets on, every so manieth of each dimension."""
+    """From the offsets on, in steps of the strides; `kept` are the dimensions that the view still has."""
 
     offsets: Numbers
     sizes: Numbers
     strides: Numbers
+    kept: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

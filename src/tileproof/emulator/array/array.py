@@ -189,6 +189,7 @@ class Array:
             locks=self.locks,
             buffers=self.buffers,
             memories=self.memories,
+            stack=stack,
             code=code,
             waits=CoreWaits(
                 core=cascades[tile.at].core,

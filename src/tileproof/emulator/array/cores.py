@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tileproof.device_model import CORE, TILE_KINDS
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.emulator.array.allocations import on_stack
 from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, constant, vector_type
 from tileproof.emulator.array.arithmetic import compute as compute_lanes
 from tileproof.emulator.array.cascade import CASCADE_BYTES
@@ -18,9 +20,10 @@ from tileproof.emulator.array.core_memory import CoreMemory, Reach
 from tileproof.emulator.array.core_rules import rules_of
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.array.left_over import LeftOver
-from tileproof.emulator.array.memory import Bytes, TileMemories
+from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.array.rounding import FLOOR
+from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.array.tile_code import TileCode
 from tileproof.emulator.array.vectors import OF_VECTORS, compute_vector
 from tileproof.emulator.array.views import VIEWS, BufferView, Flat, Inside, Outside, viewed, whole
@@ -28,10 +31,11 @@ from tileproof.emulator.array.waiting import CoreWaits
 from tileproof.emulator.cost.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.errors import Problem
 from tileproof.lowering.model import FifoEnd, LoweredCore, PlacedBuffer
-from tileproof.mlir.operations import spellings
+from tileproof.mlir.operations import AFFINE, spellings
 from tileproof.mlir.program import (
     Access,
     Acquire,
+    Allocate,
     Along,
     Arithmetic,
     Body,
@@ -101,6 +105,7 @@ class CoreProgram:
     locks: Mapping[str, LockState]
     buffers: Mapping[str, PlacedBuffer]
     memories: TileMemories
+    stack: CoreStack
     code: TileCode | None
     waits: CoreWaits
     races: Races
@@ -116,6 +121,7 @@ class CoreProgram:
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
     unconfirmed: set[int] = field(default_factory=set)  # rules of emulator/semantics.py that decided a value
     memory: CoreMemory = field(init=False)
+    allocated: Mapping[int, PlacedBuffer] = field(default_factory=dict)  # on the stack, by the numbers of their values
     _values: dict[int, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -137,6 +143,7 @@ class CoreProgram:
         self.memory.of_fifos = frozenset(name for end in self.lowered.ends.values() for name in end.buffers)
         self.memory.held = set()
         self._values = {number: self.buffers[name] for number, name in self.lowered.core.buffers.items()}
+        self.allocated = on_stack(self.lowered.core.body, self.stack)
         yield from self._run(self.lowered.core.body)
 
     def _run(self, body: Body) -> Generator[Blocked | Spend, None, list[Value]]:
@@ -522,6 +529,17 @@ class CoreProgram:
         if there.any():
             self.memory.write(self.memory.lanes(view, elements[there], place), values[there], place)
 
+    def _allocate(self, operation: Allocate) -> None:
+        """What lies there is an earlier allocation's; what does not fit lies on the buffers above the stack."""
+        buffer = self.allocated[operation.result]
+        fault = self.stack.beyond(buffer, [one.nbytes for one in self.allocated.values()], operation.place)
+        if fault is not None and buffer.address + buffer.nbytes > TILE_KINDS[CORE].memory_bytes:
+            raise Problem.of(fault)
+        if fault is not None:
+            self.report(fault)
+        self.memories.known_of(buffer)[:] &= ~np.uint8(FRESH | EVER)
+        self._values[operation.result] = buffer
+
     def _view(self, operation: View) -> None:
         source = self._whole_view(operation.source)
         try:
@@ -530,8 +548,10 @@ class CoreProgram:
             raise self.memory.no_view(source.buffer, str(outside), operation.place) from None
 
     def _extent(self, operation: Extent) -> None:
-        (dimension,), shape = self._numbers([operation.dimension]), self._whole_view(operation.buffer).shape
-        self._values[operation.result] = shape[dimension]
+        (dimension,), view = self._numbers([operation.dimension]), self._whole_view(operation.buffer)
+        if not 0 <= dimension < len(view.shape):
+            raise self.memory.no_view(view.buffer, f"dimension {dimension} of {view}", operation.place)
+        self._values[operation.result] = view.shape[dimension]
 
     def _vector(self, operation: Operation, type_: Type, gives: Type | None = None) -> _VectorType:
         """Shape and element type of a vector; `gives` is the type of the operation's result."""
@@ -584,18 +604,20 @@ def refuse_what_is_not_executed(body: Body) -> None:
 
 
 def _not_executed(operation: Operation, gives: Type | None = None) -> Problem:
-    return Problem(
-        f"the emulator does not execute {operation.name}" + (f" on {gives}" if gives is not None else ""),
-        id="not-executed",
-        where=operation.place,
-        why=_executed_of(operation.name.split(".")[0]),
-        fix="say it with those, or move it into the tile code",
-    )
+    what = f"the emulator does not execute {operation.name}" + (f" on {gives}" if gives is not None else "")
+    if isinstance(operation, Kept) and operation.name in (*spellings(_EXECUTED), *AFFINE):
+        why = f"its operands, types and attributes are not those of {operation.name}, or not those that are executed"
+        return Problem(
+            what, id="not-executed", where=operation.place, why=why, fix="compare them with MLIR's page of it"
+        )
+    why = _executed_of(operation.name.split(".")[0])
+    fix = "say it with those, or move it into the tile code"
+    return Problem(what, id="not-executed", where=operation.place, why=why, fix=fix)
 
 
 def _executed_of(dialect: str) -> str:
     """What is executed of a dialect; of one that is not executed at all, which others are."""
-    names = spellings(_EXECUTED - _ENDS)
+    names = sorted([*spellings(_EXECUTED - _ENDS), *AFFINE])
     same = [name for name in names if name.startswith(f"{dialect}.")]
     dialects = dict.fromkeys(name.split(".")[0] for name in names if "." in name)
     return "executed in a core: " + ", ".join(same or (f"{one}.*" for one in dialects))
@@ -620,6 +642,7 @@ _SIMPLE: dict[type[Operation], Callable[[CoreProgram, Any], None]] = {
     Load: CoreProgram._load,
     Store: CoreProgram._store,
     Copy: CoreProgram._copy,
+    Allocate: CoreProgram._allocate,
     Extent: CoreProgram._extent,
     **dict.fromkeys(VIEWS, CoreProgram._view),
     LoadVector: CoreProgram._load_vector,

@@ -136,7 +136,8 @@ class TileMemories:
 
     def _moves_of(self, buffers: Sequence[PlacedBuffer]) -> _Moves:
         moved = _smaller_of_touching(buffers)
-        by = {_key(buffer): self._apart + self._gaps[_key(buffer)] for buffer in moved}
+        # What a core allocates has no gap of its own.
+        by = {_key(one): self._apart + self._gaps.get(_key(one), _GAP * len(self._gaps)) for one in moved}
         home = tuple(map(self._slice, moved))
         away = tuple(
             slice(span.start + by[_key(buffer)], span.stop + by[_key(buffer)])

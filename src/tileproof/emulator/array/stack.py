@@ -70,6 +70,23 @@ class CoreStack:
         )
         return self._fault(function, StackNeed(arrays=nbytes, text=text), damage, who)
 
+    def beyond(self, allocated: PlacedBuffer, sizes: Sequence[int], where: Place) -> Diagnostic | None:
+        """Whether what a core's own operation allocates ends behind the end of the stack; `sizes` are all there are."""
+        end = allocated.address + allocated.nbytes
+        if end <= self.nbytes:
+            return None
+        entry, reach = self.generation.entry_frame, self.generation.entry_frame + sum(sizes)
+        above = [buffer.name for buffer in self.buffers if buffer.address < end]
+        damage = "above the stack lie " + ", ".join(above) if above else "no buffer lies there"
+        return Diagnostic(
+            id="stack-overflow",
+            what=f"{allocated.name} runs over the end of the stack of {self.tile}: what the core allocates takes "
+            f"{sum(sizes):,} bytes, and stack_size is {self.nbytes:,}",
+            place=where,
+            why=f"it ends at byte {end:,}, and {entry} are the core's entry; {damage}",
+            fix=_larger(self.tile, reach),
+        )
+
     def too_deep(self, function: Function, depth: int, why: str, who: Place) -> Diagnostic:
         """What a call took of this machine's stack, where nobody can say before what it takes of the device's."""
         return Diagnostic(
@@ -85,16 +102,13 @@ class CoreStack:
     def _fault(self, function: Function, need: StackNeed, damage: str, who: Place) -> Diagnostic:
         entry = self.generation.entry_frame
         reach = entry + max(need.frames, need.arrays)
-        wanted = 1 << (reach - 1).bit_length()
         return Diagnostic(
             id="stack-overflow",
             what=f"{function.name} runs over the end of the stack of {self.tile}: its local arrays take "
             f"{need.arrays:,} bytes, and stack_size is {self.nbytes:,}",
             place=who,
             why=f"{need.text}, and {entry} are the core's entry; {damage}",
-            fix=f"give the core stack_size = {wanted}, or keep the array in an aie.buffer"
-            if wanted < TILE_KINDS[self.tile.kind].memory_bytes
-            else "keep it in an aie.buffer, or make it smaller: a tile has 64 KB for all",
+            fix=_larger(self.tile, reach),
         )
 
     def _damage(self, changed: Changed) -> str:
@@ -111,3 +125,10 @@ class CoreStack:
             hit = int(np.count_nonzero(changed[span]))
             if hit:
                 yield buffer.name, buffer.nbytes, hit
+
+
+def _larger(tile: Tile, reach: int) -> str:
+    wanted = 1 << (reach - 1).bit_length()
+    if wanted < TILE_KINDS[tile.kind].memory_bytes:
+        return f"give the core stack_size = {wanted}, or keep the array in an aie.buffer"
+    return "keep it in an aie.buffer, or make it smaller: a tile has 64 KB for all"

@@ -103,24 +103,12 @@ def _subview(operation: Subview, source: BufferView, operands: Iterator[int]) ->
         if offset < 0 or size < 0 or (size and not 0 <= offset + (size - 1) * stride < extent):
             reach = f"{size} from {offset} on" + (f" in steps of {stride}" if stride != 1 else "")
             raise Outside(f"the part has {reach}, extent {extent} of {source}")
-    kept = _kept(sizes, extents_of(operation.type))
     return replace(
         source,
         offset=source.offset + sum(o * s for o, s in zip(offsets, source.strides, strict=True)),
-        shape=tuple(sizes[one] for one in kept),
-        strides=tuple(strides[one] * source.strides[one] for one in kept),
+        shape=tuple(sizes[one] for one in operation.kept),
+        strides=tuple(strides[one] * source.strides[one] for one in operation.kept),
     )
-
-
-def _kept(sizes: Sequence[int], extents: Sequence[int | None]) -> list[int]:
-    """The dimensions that the type of a part still has: it may leave out some of extent 1."""
-    kept: list[int] = []
-    for number, size in enumerate(sizes):
-        spare = len(sizes) - number > len(extents) - len(kept)
-        wanted = extents[len(kept)] if len(kept) < len(extents) else 1
-        if len(kept) < len(extents) and not (spare and size == 1 and wanted != 1):
-            kept.append(number)
-    return kept
 
 
 def _reinterpreted(operation: Reinterpret, source: BufferView, operands: Iterator[int]) -> BufferView:
