@@ -813,13 +813,23 @@ def test_parts_that_do_not_fit_each_other_are_refused_by_name(line):
 
 
 def test_what_is_not_executed_is_told_with_what_is():
-    assert refusal("%p = memref.alloc() : memref<16xi32>") == (
-        "error: the emulator does not execute memref.alloc on memref<16xi32>\n"
+    assert refusal('%p = "memref.rank"(%m) : (memref<8x8xi32>) -> index') == (
+        "error: the emulator does not execute memref.rank on index\n"
         f"  where: d.mlir:{FIRST}:1\n"
         "  why:   executed in a core: memref.alloca, memref.assume_alignment, memref.cast, memref.collapse_shape, "
         "memref.copy, memref.dim, memref.expand_shape, memref.load, memref.memory_space_cast, "
         "memref.reinterpret_cast, memref.store, memref.subview, memref.view\n"
         "  fix:   say it with those, or move it into the tile code"
+    )
+
+
+def test_there_is_no_heap_on_a_core():
+    assert refusal("%p = memref.alloc() : memref<16xi32>") == (
+        "error: the emulator does not execute memref.alloc on memref<16xi32>\n"
+        f"  where: d.mlir:{FIRST}:1\n"
+        "  why:   MLIR makes a call of malloc or free of it, and a core has no heap: there is no such function to link "
+        "with\n"
+        "  fix:   keep it in an aie.buffer, or write memref.alloca, which lies on the core's stack"
     )
 
 

@@ -93,6 +93,9 @@ AFFINE = (
     *("affine.load", "affine.store", "affine.vector_load", "affine.vector_store"),
 )
 
+# What MLIR makes calls of malloc and free of.
+ON_THE_HEAP = ("memref.alloc", "memref.dealloc", "memref.realloc")
+
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:

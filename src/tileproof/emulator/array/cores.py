@@ -31,7 +31,7 @@ from tileproof.emulator.array.waiting import CoreWaits
 from tileproof.emulator.cost.cycles import LOCK_CYCLES, SCALAR_ACCESS_CYCLES, TURN_CYCLES
 from tileproof.errors import Problem
 from tileproof.lowering.model import FifoEnd, LoweredCore, PlacedBuffer
-from tileproof.mlir.operations import AFFINE, spellings
+from tileproof.mlir.operations import AFFINE, ON_THE_HEAP, spellings
 from tileproof.mlir.program import (
     Access,
     Acquire,
@@ -610,9 +610,21 @@ def _not_executed(operation: Operation, gives: Type | None = None) -> Problem:
         return Problem(
             what, id="not-executed", where=operation.place, why=why, fix="compare them with MLIR's page of it"
         )
-    why = _executed_of(operation.name.split(".")[0])
-    fix = "say it with those, or move it into the tile code"
+    why, fix = (
+        _NO_HEAP
+        if operation.name in ON_THE_HEAP
+        else (
+            _executed_of(operation.name.split(".")[0]),
+            "say it with those, or move it into the tile code",
+        )
+    )
     return Problem(what, id="not-executed", where=operation.place, why=why, fix=fix)
+
+
+_NO_HEAP = (
+    "MLIR makes a call of malloc or free of it, and a core has no heap: there is no such function to link with",
+    "keep it in an aie.buffer, or write memref.alloca, which lies on the core's stack",
+)
 
 
 def _executed_of(dialect: str) -> str:
