@@ -724,6 +724,17 @@ def test_a_loop_of_a_sequence_is_written_out_with_its_counter_in_the_transfers()
     assert [one.offsets for one in sequence_of(*lines) if isinstance(one, Transfer)] == [(0, 0, 0, 0), (0, 0, 0, 16)]
 
 
+def test_a_transfer_of_early_2024_is_refused_with_what_it_is_today():
+    transfer = "aiex.npu.dma_memcpy_nd(0, 0, %a[0, 0, 0, 0][1, 1, 1, 8][0, 0, 0, 1]) {id = 0 : i64, metadata = @in}"
+
+    assert refusal(framed(*in_sequence(f"{transfer} : memref<64xi32>"))) == (
+        "error: a transfer names no column and row since 2024\n"
+        f"  where: d.mlir:{FIRST + 1}:24\n"
+        "  why:   its fifo says where it goes; and none sends a token that does not say so\n"
+        "  fix:   begin with the buffer, and write issue_token = true where something waits for the transfer"
+    )
+
+
 def test_arithmetic_on_constants_is_a_constant_in_whatever_order_its_parts_are_used():
     (transfer,) = sequence_of(
         "%k = arith.constant 3 : i64",

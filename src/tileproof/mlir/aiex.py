@@ -14,9 +14,11 @@ from xdsl.irdl import irdl_op_definition, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
+from xdsl.utils.lexer import Span
 
 from tileproof.mlir.aie import OldSequenceOp
 from tileproof.mlir.aie_dma import DIRECTIONS
+from tileproof.mlir.refused import RefusedText
 from tileproof.mlir.syntax import (
     HANDLE,
     OLD_SPELLING,
@@ -48,6 +50,7 @@ class MemcpyOp(LooseOp):
     def parse(cls, parser: Parser) -> MemcpyOp:
         own: dict[str, Attribute] = {}
         with parser.in_parens():
+            _refuse_a_place(parser)
             buffer = parser.parse_unresolved_operand()
             for key in _MEMCPY_LISTS:
                 own[key] = _four(parser, key)
@@ -73,6 +76,20 @@ class MemcpyOp(LooseOp):
 
 
 _MEMCPY_LISTS = ("offsets", "sizes", "strides")
+
+
+def _refuse_a_place(parser: Parser) -> None:
+    """Designs of early 2024 have the column and the row there, and say nothing of tokens: what waits for them then is
+    for whoever wrote them to say."""
+    start = parser.pos
+    if parser.parse_optional_integer() is not None:
+        raise RefusedText(
+            Span(start, parser.pos, parser.lexer.input),
+            "a transfer names no column and row since 2024",
+            why="its fifo says where it goes; and none sends a token that does not say so",
+            fix="begin with the buffer, and write issue_token = true where something waits for the transfer",
+            id="TP001",
+        )
 
 
 def _four(parser: Parser, key: str) -> ArrayAttr[IntegerAttr]:
