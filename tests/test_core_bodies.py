@@ -59,10 +59,16 @@ BUFFERS = {
 }
 
 
+GLOBALS = (
+    'memref.global "private" constant @table : memref<4xi32> = dense<[7, 8, 9, 10]>'
+    " memref.global @own : memref<4xi32> = uninitialized memref.global @large : memref<65000xi8> = uninitialized"
+)
+
+
 def design(*lines: str, device: str = "npu1", attributes: str = "") -> str:
     declared = [buffer.declared(name) for name, buffer in BUFFERS.items()]
     constants = "".join(f" %c{number} = arith.constant {number} : index" for number in (0, 1, 2, 4, 8, 16, 60, 64))
-    head = f"module {{ aie.device({device}) {{ %tile = aie.tile(0, 2)"
+    head = f"module {{ aie.device({device}) {{ %tile = aie.tile(0, 2) {GLOBALS}"
     core = "%core = aie.core(%tile) {" + constants
     return "\n".join([head, " ".join(declared), core, *lines, "aie.end }" + attributes, "} }", ""])
 
@@ -766,6 +772,58 @@ def checked(*lines: str) -> list[tuple[str, str, str | None]]:
     return [(one.id, one.what, one.why) for one in found]
 
 
+# Globals
+
+
+def test_a_core_reads_a_table_of_its_own():
+    lines = ("%t = memref.get_global @table : memref<4xi32>", *stored("%t", "memref<4xi32>", "%c2"))
+
+    assert left_in("y", *lines)[0] == 9
+
+
+def test_a_global_keeps_what_is_written_and_begins_with_nothing():
+    lines = (
+        "%one = memref.get_global @own : memref<4xi32>",
+        "%two = memref.get_global @own : memref<4xi32>",
+        "%five = arith.constant 5 : i32",
+        "memref.store %five, %one[%c1] : memref<4xi32>",
+    )
+
+    assert left_in("y", *lines, *stored("%two", "memref<4xi32>", "%c1"))[0] == 5
+    (fault,) = run(*lines, *stored("%two", "memref<4xi32>", "%c2")).faults
+    assert fault.what == "the core on core (0, 2) reads what nobody has written: element 2 of @own"
+
+
+def test_globals_lie_behind_the_buffers_and_must_fit():
+    assert refusal("%large = memref.get_global @large : memref<65000xi8>") == (
+        "error: the globals of core (0, 2) do not fit behind its buffers\n"
+        f"  where: d.mlir:{FIRST}:1\n"
+        "  why:   @large would end at 114,216, and the tile has 65,536; of that ld.lld says that a section will not "
+        "fit in region 'data'\n"
+        "  fix:   make the buffers smaller, or give one of them the values"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "%t = memref.get_global @nothing : memref<4xi32>",
+            "error: there is no global @nothing\n  where: d.mlir:4:1\n  fix:   globals here: table, own, large",
+        ),
+        (
+            "%t = memref.get_global @table : memref<8xi32>",
+            "error: @table is of another type\n"
+            "  where: d.mlir:4:1\n"
+            "  why:   it is memref<4xi32>\n"
+            "  fix:   write the type that it is declared with",
+        ),
+    ],
+)
+def test_a_global_is_there_and_of_its_type(line, told):
+    assert refusal(line) == told
+
+
 # What is refused
 
 
@@ -817,8 +875,8 @@ def test_what_is_not_executed_is_told_with_what_is():
         "error: the emulator does not execute memref.rank on index\n"
         f"  where: d.mlir:{FIRST}:1\n"
         "  why:   executed in a core: memref.alloca, memref.assume_alignment, memref.cast, memref.collapse_shape, "
-        "memref.copy, memref.dim, memref.expand_shape, memref.load, memref.memory_space_cast, "
-        "memref.reinterpret_cast, memref.store, memref.subview, memref.view\n"
+        "memref.copy, memref.dim, memref.expand_shape, memref.get_global, memref.load, "
+        "memref.memory_space_cast, memref.reinterpret_cast, memref.store, memref.subview, memref.view\n"
         "  fix:   say it with those, or move it into the tile code"
     )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.dialects.memref import GetGlobalOp
 from xdsl.ir import Block, OpResult, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
@@ -15,7 +16,7 @@ from tileproof.mlir.affine import LOWERED, lowered
 from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp, PutCascadeOp, TileOp, UseLockOp
 from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp, SubviewType
 from tileproof.mlir.aiex import Aiex
-from tileproof.mlir.attributes import integer, plain, refuse, value_type
+from tileproof.mlir.attributes import dense_values, integer, memref, plain, refuse, value_type
 from tileproof.mlir.budget import OBJECTS
 from tileproof.mlir.design import Buffer, Lock
 from tileproof.mlir.operations import LABEL, meant
@@ -53,15 +54,21 @@ def _is_outside(core: XdslOperation, op: XdslOperation) -> bool:
 class BodyReader:
     """Numbers the values of one core's body. `buffers` and `locks` say which of them stand for something outside.
 
-    `functions` are those that the design itself has a body for; the body stands where one is called.
+    `functions` are those that the design itself has a body for; the body stands where one is called. `globals` are
+    buffers that each core has for itself.
     """
 
     def __init__(
-        self, buffers: dict[SSAValue, Buffer], locks: dict[SSAValue, Lock], functions: Mapping[str, FuncOp]
+        self,
+        buffers: dict[SSAValue, Buffer],
+        locks: dict[SSAValue, Lock],
+        functions: Mapping[str, FuncOp],
+        globals: Mapping[str, XdslOperation],
     ) -> None:
         self._known_buffers = buffers
         self._known_locks = locks
         self._functions = functions
+        self._globals = globals
         self._called: list[str] = []  # from the core inward
         self._numbers: dict[SSAValue, int] = {}
         self._next = 0
@@ -170,6 +177,8 @@ class BodyReader:
         if op.name in LOWERED:
             yield from lowered(op, whole, self._fresh)
             return
+        if isinstance(op, GetGlobalOp):
+            whole = replace(whole, attributes={**whole.attributes, "values": self._values_of_global(op)})
         if not _gives_objects(op):
             yield meant(whole)
             return
@@ -179,6 +188,16 @@ class BodyReader:
         yield meant(replace(whole, results=(view,)))
         for index, result in enumerate(whole.results):
             yield Access(name=AccessOp.name, place=whole.place, view=view, index=index, result=result)
+
+    def _values_of_global(self, op: GetGlobalOp) -> tuple[int | float, ...]:
+        name = op.name_.root_reference.data
+        found = self._globals.get(name)
+        if found is None:
+            refuse(op, f"there is no global @{name}", f"globals here: {', '.join(self._globals) or 'none'}")
+        type_ = memref(found, found.attributes["type"])
+        if type_ != value_type(op, op.memref.type):
+            refuse(op, f"@{name} is of another type", "write the type that it is declared with", f"it is {type_}")
+        return dense_values(found.attributes.get("initial_value"), type_)
 
     def _operation(self, op: XdslOperation, starts: dict[Block, int]) -> Kept:
         if isinstance(op, _NOT_IN_CORES):

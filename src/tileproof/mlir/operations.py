@@ -44,6 +44,7 @@ from tileproof.mlir.program import (
     FloatPredicate,
     For,
     GetCascade,
+    GetGlobal,
     If,
     IndexSwitch,
     Insert,
@@ -327,6 +328,15 @@ def _allocate(op: Kept) -> Allocate | None:
     return Allocate(name=op.name, place=op.place, result=op.results[0], type=op.types[0])
 
 
+def _get_global(op: Kept) -> GetGlobal | None:
+    """`values` are what the reader has found at the global."""
+    type_, values = op.types[0], op.attributes.get("values")
+    if not isinstance(type_, MemRef) or not isinstance(values, tuple):
+        return None
+    symbol, (result,) = op.attributes["name"], op.results
+    return GetGlobal(name=op.name, place=op.place, symbol=symbol, values=values, result=result, type=type_)
+
+
 def _extent(op: Kept) -> Extent:
     buffer, dimension = op.operands
     return Extent(name=op.name, place=op.place, buffer=buffer, dimension=dimension, result=op.results[0])
@@ -491,6 +501,7 @@ _MEANINGS: dict[str, _Meaning] = {
     "vector.transfer_read": _transfer(TransferRead),
     "vector.transfer_write": _transfer(TransferWrite),
     "memref.alloca": _Meaning(Allocate, _allocate),
+    "memref.get_global": _Meaning(GetGlobal, _get_global, 0, 1),
     "memref.dim": _Meaning(Extent, _extent, 2, 1),
     "memref.subview": _Meaning(Subview, _subview, results=1),
     "memref.reinterpret_cast": _view(Reinterpret, **_PARTS),

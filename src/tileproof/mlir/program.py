@@ -329,6 +329,16 @@ class Allocate(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetGlobal(Operation):
+    """A buffer of the core's own, which its program brings along: `values` are those that it begins with, if any."""
+
+    symbol: str
+    values: tuple[int | float, ...]
+    result: int
+    type: MemRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extent(Operation):
     """How far a buffer reaches in the dimension of that number."""
 

@@ -191,6 +191,7 @@ class _Reader:
     notes: list[Note] = field(default_factory=list)
     chains: dict[str, XdslOperation] = field(default_factory=dict)
     bodies: dict[str, FuncOp] = field(init=False)
+    global_operations: dict[str, XdslOperation] = field(init=False)
     device: Device = field(init=False)
     logical: dict[SSAValue, tuple[int, int]] = field(init=False)
     written: set[str] = field(init=False)
@@ -203,6 +204,7 @@ class _Reader:
             text.data for op in self.op.walk() if isinstance(text := op.attributes.get("sym_name"), StringAttr)
         }
         self.bodies = {op.sym_name.data: op for op in operations if isinstance(op, FuncOp) and op.body.blocks}
+        self.global_operations = {string(op, "sym_name"): op for op in operations if isinstance(op, GlobalOp)}
         for op in operations:
             read = _READ.get(type(op))
             if is_constant(op):
@@ -496,7 +498,7 @@ class _Reader:
         if tile.kind != "core":
             refuse(op, f"there is no core on {tile}", "put the core on a row from 2 to 5", id="TP605")
         self._only_once(op, [core.tile for core in self.cores if core.tile.at == tile.at], "aie.core")
-        body = BodyReader(self.buffers, self.locks, self.bodies)
+        body = BodyReader(self.buffers, self.locks, self.bodies, self.global_operations)
         if any(isinstance(inner, AcquireOp) and inner.gives_objects() for inner in op.walk()):
             self.notes.append(spelling.objects_by_themselves(op))
         linked, elf = optional_string(op, "link_with"), optional_string(op, "elf_file")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,8 @@ from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.program import Along
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Some elements of a buffer, which are of `dtype`."""
+class Reach(NamedTuple):
+    """Some elements of a buffer, which are of `dtype`. One is made for each load and store."""
 
     buffer: PlacedBuffer
     dtype: np.dtype[Any]

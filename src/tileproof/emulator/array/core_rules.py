@@ -5,6 +5,8 @@ from __future__ import annotations
 from tileproof.emulator.semantics import UNCONFIRMED
 from tileproof.mlir.program import Arithmetic, Contract, Evaluate, MultiplyAdd, Reduce
 
+# What may have such a rule.
+OPEN: tuple[type[Arithmetic], ...] = (Evaluate, Reduce, Contract, MultiplyAdd)
 _EXACT = frozenset({"absf", "copysign", "floor", "ceil", "round", "roundeven", "trunc"})
 
 

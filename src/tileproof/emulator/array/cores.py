@@ -12,12 +12,11 @@ import numpy as np
 
 from tileproof.device_model import CORE, TILE_KINDS
 from tileproof.diagnostic import Diagnostic, Place
-from tileproof.emulator.array.allocations import on_stack
-from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, constant, vector_type
-from tileproof.emulator.array.arithmetic import compute as compute_lanes
+from tileproof.emulator.array.allocations import of_globals, on_stack
+from tileproof.emulator.array.arithmetic import COMPUTED, Unsupported, Vector, compute, constant, vector_type
 from tileproof.emulator.array.cascade import CASCADE_BYTES
 from tileproof.emulator.array.core_memory import CoreMemory, Reach
-from tileproof.emulator.array.core_rules import rules_of
+from tileproof.emulator.array.core_rules import OPEN, rules_of
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, Work
 from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
@@ -50,6 +49,7 @@ from tileproof.mlir.program import (
     Extent,
     For,
     GetCascade,
+    GetGlobal,
     If,
     IndexSwitch,
     Kept,
@@ -121,12 +121,16 @@ class CoreProgram:
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
     unconfirmed: set[int] = field(default_factory=set)  # rules of emulator/semantics.py that decided a value
     memory: CoreMemory = field(init=False)
-    allocated: Mapping[int, PlacedBuffer] = field(default_factory=dict)  # on the stack, by the numbers of their values
+    allocated: Mapping[int, PlacedBuffer] = field(init=False)  # on the stack, by the numbers of their values
+    globals: Mapping[str, PlacedBuffer] = field(init=False)
     _values: dict[int, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.waits.progress = self._progress
         self.memory = CoreMemory(self.name, self.memories, self.races, self.report)
+        self.allocated = on_stack(self.lowered.core.body, self.stack)
+        self.globals = of_globals(self.lowered.core.body, self.stack)
+        self.memories.fill(self.globals.values())
 
     @property
     def name(self) -> str:
@@ -143,7 +147,6 @@ class CoreProgram:
         self.memory.of_fifos = frozenset(name for end in self.lowered.ends.values() for name in end.buffers)
         self.memory.held = set()
         self._values = {number: self.buffers[name] for number, name in self.lowered.core.buffers.items()}
-        self.allocated = on_stack(self.lowered.core.body, self.stack)
         yield from self._run(self.lowered.core.body)
 
     def _run(self, body: Body) -> Generator[Blocked | Spend, None, list[Value]]:
@@ -168,17 +171,27 @@ class CoreProgram:
 
     def _compute(self, operation: Arithmetic) -> None:
         values = [self._values[operand] for operand in operation.operands]
-        compute = compute_vector if type(operation) in OF_VECTORS else compute_lanes
-        self.unconfirmed |= rules_of(operation)
         try:
             self._values[operation.result] = compute(operation, values, self._rounding)
-        except IndexError as outside:
-            raise self._no_lane(operation, str(outside)) from None
         except ZeroDivisionError:
             problem = Problem(
                 f"{self.name} divides by zero", id="division-by-zero", where=operation.place, fix="guard the division"
             )
             raise problem from None
+        except Unsupported as type_:
+            raise _not_computed(operation, type_) from None
+
+    def _compute_openly(self, operation: Arithmetic) -> None:
+        """By a rule that no source confirms."""
+        self.unconfirmed |= rules_of(operation)
+        (self._compute_vector if type(operation) in OF_VECTORS else self._compute)(operation)
+
+    def _compute_vector(self, operation: Arithmetic) -> None:
+        values = [self._values[operand] for operand in operation.operands]
+        try:
+            self._values[operation.result] = compute_vector(operation, values, self._rounding)
+        except IndexError as outside:
+            raise self._no_lane(operation, str(outside)) from None
         except Unsupported as type_:
             raise _not_computed(operation, type_) from None
 
@@ -540,6 +553,9 @@ class CoreProgram:
         self.memories.known_of(buffer)[:] &= ~np.uint8(FRESH | EVER)
         self._values[operation.result] = buffer
 
+    def _get_global(self, operation: GetGlobal) -> None:
+        self._values[operation.result] = self.globals[operation.symbol]
+
     def _view(self, operation: View) -> None:
         source = self._whole_view(operation.source)
         try:
@@ -646,7 +662,9 @@ def _not_computed(operation: Operation, type_: Unsupported) -> Problem:
 
 
 _SIMPLE: dict[type[Operation], Callable[[CoreProgram, Any], None]] = {
-    **dict.fromkeys((*COMPUTED, *OF_VECTORS), CoreProgram._compute),
+    **dict.fromkeys(COMPUTED, CoreProgram._compute),
+    **dict.fromkeys(OF_VECTORS, CoreProgram._compute_vector),
+    **dict.fromkeys(OPEN, CoreProgram._compute_openly),
     TransferRead: CoreProgram._transfer_read,
     TransferWrite: CoreProgram._transfer_write,
     Constant: CoreProgram._constant,
@@ -655,6 +673,7 @@ _SIMPLE: dict[type[Operation], Callable[[CoreProgram, Any], None]] = {
     Store: CoreProgram._store,
     Copy: CoreProgram._copy,
     Allocate: CoreProgram._allocate,
+    GetGlobal: CoreProgram._get_global,
     Extent: CoreProgram._extent,
     **dict.fromkeys(VIEWS, CoreProgram._view),
     LoadVector: CoreProgram._load_vector,
