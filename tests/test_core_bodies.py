@@ -284,6 +284,10 @@ def test_lanes_behind_the_end_are_padding():
     assert left_in("y", NINES, read_at("%c60", ""), WRITTEN)[:16] == [60, 61, 62, 63] + [9] * 12
 
 
+def test_the_padding_may_be_poison():
+    assert left_in("y", "%nines = ub.poison : i32", read_at("%c4"), WRITTEN)[:16] == list(range(4, 20))
+
+
 def test_lanes_behind_the_end_are_not_written():
     fives = "%v = arith.constant dense<5> : vector<16xi32>"
     write = "vector.transfer_write %v, %x[%c60] : vector<16xi32>, memref<64xi32>"

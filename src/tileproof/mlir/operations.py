@@ -381,6 +381,13 @@ def _constant(dialect: Literal["arith", "index"]) -> _Meaning:
     return _Meaning(Constant, make, operands=0, results=1)
 
 
+def _poison(op: Kept) -> Constant:
+    """Any value; zero is one of them. MLIR pads with it where no lane is left out."""
+    type_ = op.types[0]
+    value = (0,) if extents_of(type_) else 0
+    return Constant(name=op.name, place=op.place, dialect="arith", value=value, result=op.results[0], type=type_)
+
+
 def _arithmetic(kind: type[Arithmetic], operands: int, **own: str) -> _Meaning:
     """`own` are the fields that this class adds."""
     return _Meaning(kind, lambda op: _computed(kind, op, **own), operands, results=1)
@@ -513,6 +520,7 @@ _MEANINGS: dict[str, _Meaning] = {
     "vector.store": _Meaning(StoreVector, _store_vector),
     "arith.constant": _constant("arith"),
     "index.constant": _constant("index"),
+    "ub.poison": _Meaning(Constant, _poison, 0, 1),
     **{f"arith.{name}i": _arithmetic(Binary, 2, function=name) for name in get_args(WholeFunction)},
     **{f"index.{name}": _arithmetic(Binary, 2, function=name) for name in get_args(WholeFunction)},
     **{f"arith.{name}": _arithmetic(Binary, 2, function=name) for name in get_args(FloatFunction)},
