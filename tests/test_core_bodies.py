@@ -14,6 +14,7 @@ from tileproof.check.checked import Checked
 from tileproof.check.stack import allocation_beyond_stack
 from tileproof.dtypes import ELEMENTS
 from tileproof.emulator.array.array import Array
+from tileproof.emulator.cost.cycles import SCALAR_ACCESS_CYCLES
 from tileproof.emulator.semantics import unconfirmed
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
@@ -573,6 +574,35 @@ def test_a_sum_of_bf16_is_rounded_once_and_down():
     )
 
     assert value_of("bf16", *lines) == [258.0]
+
+
+# Cycles
+
+COLUMN = "memref<8xi32, strided<[8], offset: 3>>"
+
+
+@pytest.mark.parametrize(
+    ("lines", "cycles"),
+    [
+        (("%v = vector.load %x[%c0] : memref<64xi32>, vector<16xi32>",), 1),
+        (("%v = vector.load %m[%c0, %c0] : memref<8x8xi32>, vector<4x8xi32>",), 4),
+        ((NINES, read_at("%c4")), 1),
+        (
+            (
+                f"%p = memref.subview %m[0, 3] [8, 1] [1, 1] : memref<8x8xi32> to {COLUMN}",
+                "%nines = ub.poison : i32",
+                f"%v = vector.transfer_read %p[%c0], %nines {{in_bounds = [true]}} : {COLUMN}, vector<8xi32>",
+            ),
+            8 * SCALAR_ACCESS_CYCLES,
+        ),
+        (("memref.copy %m, %m : memref<8x8xi32> to memref<8x8xi32>",), 2 * 64 * SCALAR_ACCESS_CYCLES),
+    ],
+    ids=["vector", "rows", "transfer", "column", "copy"],
+)
+def test_a_row_is_moved_at_once_and_any_other_lane_by_itself(lines, cycles):
+    (core,) = run(*lines).cores
+
+    assert core.own_cycles == cycles
 
 
 # Affine
