@@ -875,6 +875,8 @@ def test_a_global_is_there_and_of_its_type(line, told):
         "vector.store %s, %x[%c0] : memref<64xi32>, vector<2x3xi32>",
         "%p = affine.load %x[%c0, %c1] : memref<64xi32>",
         "affine.if affine_set<(d0) : ()>(%c0) {}",
+        "affine.for %i = max affine_map<(d0) -> ()>(%c0) to 4 {}",
+        "%p = affine.min affine_map<(d0) -> ()>(%c0)",
         "%p = vector.broadcast %b : vector<4xi32> to vector<4x2xi32>",
         "%p = vector.extract_strided_slice %b {offsets = [2], sizes = [4], strides = [1]}"
         " : vector<4xi32> to vector<4xi32>",
@@ -893,7 +895,7 @@ def test_a_global_is_there_and_of_its_type(line, told):
     ],
 )
 def test_parts_that_do_not_fit_each_other_are_refused_by_name(line):
-    name = line.split("=")[0 if line.startswith(("vector.st", "affine.if")) else 1].split()[0]
+    name = line.removeprefix("%p = ").removeprefix("%v = ").split()[0]
     told = refusal(OTHERS, SQUARE, line)
 
     assert told.startswith(f"error: the emulator does not execute {name}")

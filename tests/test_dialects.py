@@ -242,6 +242,12 @@ def test_a_buffer_has_a_place_and_values_only_where_the_design_gives_them():
     )
 
 
+def test_blanks_may_stand_between_the_extents_of_a_type():
+    design = read('%wide = aie.buffer(%next) {sym_name = "wide"} : memref<4 x 8x i32>')
+
+    assert design.buffers[1].type == MemRef((4, 8), DTYPES["i32"])
+
+
 def test_a_float_may_be_written_as_its_bits():
     """MLIR writes infinities in no other way."""
     design = read('%low = aie.buffer(%next) {sym_name = "low"} : memref<2xf32> = dense<0xFF800000>')
@@ -846,6 +852,7 @@ def test_a_design_with_loops_in_a_sequence_is_of_july_2026():
             ("affine.for %i = 0 to affine_map<(d0) -> (8 floordiv d0)>(%c0) {}",),
             "Floor division with non-constant (semi-affine) is not supported yet",
         ),
+        (("affine.for %i = 0 to affine_map<(d0) -> ()>(%c1) {}",), "the map of a bound gives a number at least"),
         (("affine.for %i = 0 to unit {}",), "a bound is a number, a value, or an affine map of values"),
         (
             ("affine.for %i = 0 to affine_map<(d0) -> (d0)>(%c1, %c2) {}",),

@@ -73,6 +73,8 @@ def bound(parser: Parser, word: Literal["max", "min"]) -> tuple[AffineMap, list[
         parser.raise_error("a bound is a number, a value, or an affine map of values", start, parser.pos)
     operands, dimensions = map_operands(parser)
     _check_operands(parser, start, said.data, operands, dimensions)
+    if not said.data.results:
+        parser.raise_error("the map of a bound gives a number at least", start, parser.pos)
     return said.data, operands
 
 
@@ -280,7 +282,7 @@ _PREDICATES: dict[AffineConstraintKind, WholePredicate] = {
 
 def lowered(op: XdslOperation, written: Kept, fresh: Callable[[], int]) -> Iterator[Operation]:
     """An operation of `LOWERED`, which is `written` with its values numbered, as lower-affine leaves it."""
-    if not fits(written) or not _has_its_indices(op, written):
+    if not fits(written) or not _is_whole(op, written):
         yield written
         return
     into = Lowered(written, fresh)
@@ -290,11 +292,13 @@ def lowered(op: XdslOperation, written: Kept, fresh: Callable[[], int]) -> Itera
         yield last
 
 
-def _has_its_indices(op: XdslOperation, written: Kept) -> bool:
-    """As many results of the map as the buffer has dimensions; and a condition that says anything."""
-    if "condition" in op.attributes:
-        said = op.attributes["condition"]
-        return isinstance(said, AffineSetAttr) and bool(said.data.constraints)
+def _is_whole(op: XdslOperation, written: Kept) -> bool:
+    """Each map gives something: an index for each dimension of a buffer; and a condition says something."""
+    said = [
+        one for one in {**op.attributes, **op.properties}.values() if isinstance(one, AffineMapAttr | AffineSetAttr)
+    ]
+    if not all(one.data.results if isinstance(one, AffineMapAttr) else one.data.constraints for one in said):
+        return False
     buffer = _BUFFERS.get(op.name)
     return buffer is None or len(_map_of(op).results) == len(extents_of(written.operand_types[buffer]))
 

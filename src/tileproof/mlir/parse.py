@@ -10,7 +10,7 @@ from typing import NoReturn
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, cf, func, math, scf
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException, MultipleSpansParseError, ParseError
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
@@ -129,6 +129,14 @@ class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
         for number, value in enumerate(values):
             # xDSL keeps a name without its trailing numbers, and %tile_0_2 is no %tile.
             value._name = name if len(values) == 1 else f"{name}_{number}"
+
+    def parse_ranked_shape(self) -> tuple[list[int], Attribute]:
+        """xDSL wants no blank behind the last `x` of `memref<4 x 8 x i32>`."""
+        extents: list[int] = []
+        while self._current_token.kind in (MLIRTokenKind.INTEGER_LIT, MLIRTokenKind.QUESTION):
+            extents.append(self.parse_shape_dimension())
+            self.parse_shape_delimiter()
+        return extents, self.expect(self.parse_optional_type, "Expected shape type.")
 
     def _parse_block(self) -> Block:
         # xDSL breaks on a second label of a block that was named before the first.
