@@ -964,6 +964,8 @@ EVERY = (
     contraction(TRANSPOSED, ("vector<2x3xi32>", "vector<2x3xi32>", "vector<2x2xi32>"))
     .replace("%v =", "%p =")
     .replace("%a, %b, %c", "%s, %s, %sums"),
+    "%word = aie.get_stream(%nines : i32) : i32",
+    "aie.put_stream(%nines : i32, %word : i32)",
     "%space = memref.memory_space_cast %x : memref<64xi32> to memref<64xi32, 2>",
     "%most = affine.max affine_map<(d0)[s0] -> (d0, s0 + 1)>(%c2)[%c8]",
     "%q = affine.if affine_set<(d0)[s0] : (d0 - s0 >= 0)>(%most)[%c2] -> (i32) {",

@@ -5,8 +5,10 @@ Syntax: AIEOps.td of mlir-aie from November 2025 to August 2026, every spelling 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from xdsl.dialects.builtin import StringAttr, UnitAttr
-from xdsl.ir import Attribute, Block, Dialect, Operation, Region
+from xdsl.ir import Attribute, Block, Dialect, Operation, Region, SSAValue
 from xdsl.irdl import irdl_op_definition, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -318,6 +320,57 @@ class PutCascadeOp(LooseOp):
         print_rest(printer, self)
 
 
+class _StreamOp(LooseOp):
+    """Operands: a channel, which AIE2 has one of and does not ask for, and what is put. Each has its type behind."""
+
+    RESULTS: ClassVar[bool]
+
+    @classmethod
+    def parse(cls, parser: Parser) -> _StreamOp:
+        def typed() -> SSAValue:
+            value = parser.parse_unresolved_operand()
+            parser.parse_punctuation(":")
+            return parser.resolve_operand(value, parser.parse_type())
+
+        operands = parser.parse_comma_separated_list(parser.Delimiter.PAREN, typed)
+        attrs, results = attributes(parser), []
+        if cls.RESULTS:
+            parser.parse_punctuation(":")
+            results.append(parser.parse_type())
+        if len(operands) + len(results) != 2:
+            parser.raise_error(f"{cls.name} has a channel and a value")
+        return cls.make(operands, results, attrs)
+
+    def print(self, printer: Printer) -> None:
+        def typed(value: SSAValue) -> None:
+            printer.print_ssa_value(value)
+            printer.print_string(" : ")
+            printer.print_attribute(value.type)
+
+        with printer.in_parens():
+            printer.print_list(self.ins, typed)
+        print_rest(printer, self)
+        if self.outs:
+            printer.print_string(" : ")
+            printer.print_attribute(self.outs[0].type)
+
+
+@irdl_op_definition
+class PutStreamOp(_StreamOp):
+    """`aie.put_stream(%channel : i32, %value : i32)`."""
+
+    name = "aie.put_stream"
+    RESULTS: ClassVar[bool] = False
+
+
+@irdl_op_definition
+class GetStreamOp(_StreamOp):
+    """`aie.get_stream(%channel : i32) : i32`."""
+
+    name = "aie.get_stream"
+    RESULTS: ClassVar[bool] = True
+
+
 # The runtime sequence
 
 
@@ -383,6 +436,8 @@ _OPERATIONS: list[type[Operation]] = [
     EventOp,
     GetCascadeOp,
     PutCascadeOp,
+    PutStreamOp,
+    GetStreamOp,
     MemOp,
     MemTileDmaOp,
     ShimDmaOp,

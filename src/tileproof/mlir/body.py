@@ -13,7 +13,18 @@ from xdsl.ir import Block, OpResult, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
 from tileproof.mlir.affine import LOWERED, lowered
-from tileproof.mlir.aie import Aie, EndOp, EventOp, GetCascadeOp, LogicalTileOp, PutCascadeOp, TileOp, UseLockOp
+from tileproof.mlir.aie import (
+    Aie,
+    EndOp,
+    EventOp,
+    GetCascadeOp,
+    GetStreamOp,
+    LogicalTileOp,
+    PutCascadeOp,
+    PutStreamOp,
+    TileOp,
+    UseLockOp,
+)
 from tileproof.mlir.aie_fifos import AccessOp, AcquireOp, ReleaseOp, SubviewType
 from tileproof.mlir.aiex import Aiex
 from tileproof.mlir.attributes import dense_values, integer, memref, plain, refuse, value_type
@@ -24,7 +35,10 @@ from tileproof.mlir.parse import place_of
 from tileproof.mlir.program import Access, Body, Kept, Label, Operation
 from tileproof.mlir.values import Type
 
-_IN_CORES = (EndOp, UseLockOp, EventOp, GetCascadeOp, PutCascadeOp, AcquireOp, ReleaseOp, AccessOp)
+_IN_CORES = (
+    *(EndOp, UseLockOp, EventOp, GetCascadeOp, PutCascadeOp, GetStreamOp, PutStreamOp),
+    *(AcquireOp, ReleaseOp, AccessOp),
+)
 _NOT_IN_FUNCTIONS = (EndOp, UseLockOp, AcquireOp, ReleaseOp, AccessOp)
 _NOT_IN_CORES: tuple[type[XdslOperation], ...] = (
     *(op for op in Aie.operations if op not in _IN_CORES),

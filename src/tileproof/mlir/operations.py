@@ -45,6 +45,7 @@ from tileproof.mlir.program import (
     For,
     GetCascade,
     GetGlobal,
+    GetStream,
     If,
     IndexSwitch,
     Insert,
@@ -59,6 +60,7 @@ from tileproof.mlir.program import (
     Negate,
     Operation,
     PutCascade,
+    PutStream,
     Reading,
     Rebit,
     Reduce,
@@ -167,6 +169,16 @@ def _put_cascade(op: Kept) -> PutCascade:
 
 def _get_cascade(op: Kept) -> GetCascade:
     return GetCascade(name=op.name, place=op.place, result=op.results[0], type=op.types[0])
+
+
+def _put_stream(op: Kept) -> PutStream | None:
+    """AIE2 has no intrinsic for other than words, and aie-standard-lowering finds none (AIECoreToStandard)."""
+    is_word = op.operand_types[1] == "i32"
+    return PutStream(name=op.name, place=op.place, value=op.operands[1]) if is_word else None
+
+
+def _get_stream(op: Kept) -> GetStream | None:
+    return GetStream(name=op.name, place=op.place, result=op.results[0]) if op.types == ("i32",) else None
 
 
 def _event(op: Kept) -> Event:
@@ -491,6 +503,8 @@ _MEANINGS: dict[str, _Meaning] = {
     "aie.use_lock": _Meaning(UseLock, _use_lock),
     "aie.put_cascade": _Meaning(PutCascade, _put_cascade),
     "aie.get_cascade": _Meaning(GetCascade, _get_cascade),
+    "aie.put_stream": _Meaning(PutStream, _put_stream, 2, 0),
+    "aie.get_stream": _Meaning(GetStream, _get_stream, 1, 1),
     "aie.event": _Meaning(Event, _event),
     "aie.end": _terminator(End),
     "scf.for": _Meaning(For, _for),

@@ -114,6 +114,18 @@ class GetCascade(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutStream(Operation):
+    """A word onto the core's stream."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetStream(Operation):
+    result: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Operation):
     """A user event, for the trace unit."""
 

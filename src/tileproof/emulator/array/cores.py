@@ -50,6 +50,7 @@ from tileproof.mlir.program import (
     For,
     GetCascade,
     GetGlobal,
+    GetStream,
     If,
     IndexSwitch,
     Kept,
@@ -58,6 +59,7 @@ from tileproof.mlir.program import (
     LoadVector,
     Operation,
     PutCascade,
+    PutStream,
     Release,
     Store,
     StoreVector,
@@ -598,6 +600,17 @@ class CoreProgram:
             raise self._no_cascade_vector("gets", "from", operation)
         self._values[operation.result] = value.view(dtype).reshape(shape)
 
+    # The stream
+
+    def _put_stream(self, operation: PutStream) -> Work:
+        yield from self._spend()
+        (value,) = self._numbers([operation.value])
+        yield from self.waits.put_word(value, operation.place)
+
+    def _get_stream(self, operation: GetStream) -> Work:
+        yield from self._spend()
+        self._values[operation.result] = yield from self.waits.get_word(operation.place)
+
     def _no_cascade_vector(self, verb: str, way: str, operation: PutCascade | GetCascade) -> Problem:
         return Problem(
             f"{self.name} {verb} what is not {8 * CASCADE_BYTES} bits {way} the cascade",
@@ -692,6 +705,8 @@ _WAITING: dict[type[Operation], Callable[[CoreProgram, Any], Work]] = {
     UseLock: CoreProgram._use_lock,
     PutCascade: CoreProgram._put_cascade,
     GetCascade: CoreProgram._get_cascade,
+    PutStream: CoreProgram._put_stream,
+    GetStream: CoreProgram._get_stream,
 }
 _ENDS = frozenset({Yield, Condition, End})
 _EXECUTED = frozenset({*_SIMPLE, *_WAITING, *_ENDS, Branch, BranchIf})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from tileproof.device_model import CORE, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.emulator.array.cascade import CASCADE_BYTES, CascadeEnds
 from tileproof.emulator.array.dma import Outlet, receive, send
-from tileproof.emulator.array.engine import Engine, LockState, Spend, StreamEnd, Work
+from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, StreamEnd, Work
 from tileproof.emulator.array.tile_code import Wait
 from tileproof.emulator.cost.cycles import LOCK_CYCLES
 from tileproof.errors import Problem
@@ -126,10 +126,31 @@ class CoreWaits:
 
     # The stream
 
+    def get_word(self, place: Place) -> Generator[Blocked | Spend, None, int]:
+        """A word from the stream, as a signed number."""
+        end, word = self._inlet(place), bytearray(_WORD_BYTES)
+        self._got_on()
+        yield from receive(self.engine, end, memoryview(word), "", place)
+        return int.from_bytes(word, "little", signed=True)
+
+    def put_word(self, value: int, place: Place) -> Work:
+        ends = self._outlets(place)
+        self._got_on()
+        word = np.frombuffer(value.to_bytes(_WORD_BYTES, "little", signed=True), dtype=np.uint8)
+        yield from send(self.engine, ends, word, "", place)
+
+    def _inlet(self, place: Place) -> StreamEnd:
+        if self.ports.inlet is None:
+            raise self._not_connected("gets from", "to", "aie.flow(..., %tile, Core : 0)", place)
+        return self.ports.inlet
+
+    def _outlets(self, place: Place) -> list[StreamEnd]:
+        if not self.ports.outlet.circuits:
+            raise self._not_connected("puts onto", "from", "aie.flow(%tile, Core : 0, ...)", place)
+        return self.ports.outlet.circuits
+
     def _get_stream(self, wait: Wait, inside: str) -> Work:
-        end = self.ports.inlet
-        if end is None:
-            raise self._not_connected("gets from", "to", "aie.flow(..., %tile, Core : 0)", wait)
+        end = self._inlet(wait.place)
         # An adversary's order has no time: what is under way has come.
         if wait.looks and not end.has(_WORD_BYTES, self.engine.now if self.engine.adversary is None else None):
             yield self._in_vain(f"looks {inside}for a word on {end.name} [{wait.line}]")
@@ -140,9 +161,7 @@ class CoreWaits:
         wait.gets(bytes(word))
 
     def _put_stream(self, wait: Wait, inside: str) -> Work:
-        ends = self.ports.outlet.circuits
-        if not ends:
-            raise self._not_connected("puts onto", "from", "aie.flow(%tile, Core : 0, ...)", wait)
+        ends = self._outlets(wait.place)
         if wait.looks and not all(end.has_room(_WORD_BYTES) for end in ends):
             names = " and ".join(end.name for end in ends)
             yield self._in_vain(f"looks {inside}for room on {names} [{wait.line}]")
@@ -162,11 +181,11 @@ class CoreWaits:
         self.looks, self._pause = "", 1
         self.progress()
 
-    def _not_connected(self, verb: str, way: str, flow: str, wait: Wait) -> Problem:
+    def _not_connected(self, verb: str, way: str, flow: str, place: Place) -> Problem:
         return Problem(
             f"{self.core} {verb} its stream, and no flow leads {way} it",
             id="no-stream",
-            where=wait.place,
+            where=place,
             why="a core has one stream port each way, and it would wait there for ever",
             fix=f"write {flow}",
         )
