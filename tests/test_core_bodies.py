@@ -18,6 +18,8 @@ from tileproof.emulator.cost.cycles import SCALAR_ACCESS_CYCLES
 from tileproof.emulator.semantics import unconfirmed
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
+from tileproof.mlir.affine import LOWERED
+from tileproof.mlir.operations import AFFINE
 from tileproof.mlir.printer import respelled
 from tileproof.mlir.program import Operation
 from tileproof.mlir.reader import read_design
@@ -207,6 +209,20 @@ def test_a_column_is_copied_into_a_row():
     )
 
     assert left_in("y", *lines)[8:16] == list(range(2, 64, 8))
+
+
+def test_a_copy_has_as_many_elements_as_its_target():
+    lines = (
+        "%p = memref.subview %x[0] [%c16] [1] : memref<64xi32> to memref<?xi32, strided<[1]>>",
+        "memref.copy %p, %y : memref<?xi32, strided<[1]>> to memref<64xi32>",
+    )
+
+    assert refusal(*lines) == (
+        "error: the core on core (0, 2) copies x into what has another shape\n"
+        f"  where: d.mlir:{FIRST + 1}:1\n"
+        "  why:   from a view of 16 x i32 into a view of 64 x i32\n"
+        "  fix:   copy as many elements as the target has"
+    )
 
 
 def test_a_view_is_no_way_around_what_is_known_of_a_buffer():
@@ -625,6 +641,10 @@ def test_an_affine_map_is_applied(lines, wanted):
     cast = ("%v = arith.index_cast %i : index to i32", "memref.store %v, %y[%c0] : memref<64xi32>")
 
     assert left_in("y", *lines, *cast)[0] == wanted
+
+
+def test_every_affine_operation_that_is_lowered_is_told_as_executed():
+    assert set(LOWERED) == set(AFFINE)
 
 
 def test_affine_loops_load_and_store_where_their_maps_say():

@@ -315,7 +315,7 @@ class Array:
 
     def _unconfirmed(self) -> tuple[int, ...]:
         code = [core.code for core in self.cores if core.code is not None]
-        of_cores = {rule for core in self.cores for rule in core.unconfirmed}
+        of_cores = {rule for core in self.cores for rule in core.take_unconfirmed()}
         return tuple(sorted(of_cores | {rule for one in code for rule in one.take_unconfirmed()}))
 
     def _is_over(self, task: Task) -> bool:

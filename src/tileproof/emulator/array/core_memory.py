@@ -13,7 +13,7 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.memory import EVER, FRESH, TileMemories
 from tileproof.emulator.array.races import Part, Races
-from tileproof.emulator.array.views import BufferView, Flat, Inside, Outside, whole
+from tileproof.emulator.array.views import BufferView, Flat, Inside, Outside
 from tileproof.errors import Problem
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.program import Along
@@ -136,9 +136,11 @@ class CoreMemory:
         self.memories.view(buffer).view(reach.dtype)[elements] = values
         self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
 
-    def copy(self, source: PlacedBuffer | BufferView, target: PlacedBuffer | BufferView, place: Place) -> int:
+    def copy(self, source: BufferView, target: BufferView, place: Place) -> int:
         """All elements, and what is known of them; gives how many bytes they have."""
-        read, write = (self._all(one, place) for one in (source, target))
+        if (source.shape, source.dtype) != (target.shape, target.dtype):
+            raise self._unequal(source, target, place)
+        read, write = (self.lanes(one, one.elements(), place) for one in (source, target))
         width = read.dtype.itemsize
         self.races.reads(read.buffer.name, place, Part(read.elements, width))
         self.races.writes(write.buffer.name, place, Part(write.elements, width))
@@ -148,10 +150,14 @@ class CoreMemory:
         self.memories.known_of(write.buffer).reshape(-1, width)[write.elements] |= known
         return int(values.nbytes)
 
-    def _all(self, view: PlacedBuffer | BufferView, place: Place) -> Reach:
-        if isinstance(view, PlacedBuffer):
-            view = whole(view)
-        return self.lanes(view, view.elements(), place)
+    def _unequal(self, source: BufferView, target: BufferView, place: Place) -> Problem:
+        return Problem(
+            f"{self.core} copies {source.buffer.name} into what has another shape",
+            id="outside-shape",
+            where=place,
+            why=f"from {source} into {target}",
+            fix="copy as many elements as the target has",
+        )
 
     def must_be_held(self, buffer: PlacedBuffer, verb: str, place: Place) -> None:
         if buffer.name in self.of_fifos and buffer.name not in self.held:

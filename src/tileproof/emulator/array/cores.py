@@ -188,6 +188,11 @@ class CoreProgram:
         self.unconfirmed |= rules_of(operation)
         (self._compute_vector if type(operation) in OF_VECTORS else self._compute)(operation)
 
+    def take_unconfirmed(self) -> set[int]:
+        """The rules that decided a value since this was last asked."""
+        taken, self.unconfirmed = self.unconfirmed, set()
+        return taken
+
     def _compute_vector(self, operation: Arithmetic) -> None:
         values = [self._values[operand] for operand in operation.operands]
         try:
@@ -579,7 +584,8 @@ class CoreProgram:
             raise _not_executed(operation, gives) from None
 
     def _copy(self, operation: Copy) -> None:
-        nbytes = self.memory.copy(self._buffer(operation.source), self._buffer(operation.target), operation.place)
+        source, target = self._whole_view(operation.source), self._whole_view(operation.target)
+        nbytes = self.memory.copy(source, target, operation.place)
         self.own_cycles += 2 * SCALAR_ACCESS_CYCLES * -(-nbytes // 4)
 
     # The cascade
