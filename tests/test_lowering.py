@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tileproof.check.checked import Checked
+from tileproof.check.fifos import release_unheld
 from tileproof.errors import Problem
 from tileproof.insts import PatchBd, Push, SetBd, Wait, decode, npu_actions
 from tileproof.lowering.lower import lower_design
@@ -460,6 +462,13 @@ def test_a_core_that_gives_back_more_than_it_holds_and_acquires_again_is_refused
 )
 def test_a_core_that_may_hold_what_it_gives_back_is_taken(uses):
     assert lowered(fifo("in", "shim", "t2"), program(*uses)).cores
+
+
+def test_a_release_in_front_of_the_first_acquire_is_taken_as_mlir_aie_takes_it_and_told_by_check():
+    design = lowered(fifo("in", "shim", "t2"), program("release", "loop {", "acquire", "release", "}"))
+    (found,) = release_unheld(Checked(design=design.design, lowered=design, code=()))
+
+    assert (found.id, found.why) == ("TP405", "it releases 1 and holds 0")
 
 
 @pytest.mark.parametrize(

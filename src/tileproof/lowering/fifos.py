@@ -533,7 +533,8 @@ def _with_layout(bd: Bd, fifo: Fifo, end: int, dimensions: Dimensions, length: i
 
 def _check_cores(lowering: FifoLowering) -> None:
     for core in lowering.design.cores:
-        # mlir-aie notices a release of more than is held when the core acquires again; without that, never.
+        # mlir-aie notices a release of more than is held when the core acquires again; without that, never, and never
+        # in front of the first acquire. check says it of each (TP405).
         _Held(core).run(core.body)
         acquired: dict[int, int] = {}
         for operation in walk(core.body):
@@ -551,6 +552,7 @@ class _Held:
 
     core: Core
     held: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    acquired: set[tuple[str, str]] = field(default_factory=set)
     wrong: dict[tuple[str, str], Release] = field(default_factory=dict)
     steps: Steps = field(default_factory=Steps)
 
@@ -579,12 +581,13 @@ class _Held:
     def _one(self, operation: FifoUse) -> None:
         key, count = operation.end, operation.count
         if isinstance(operation, Release):
-            if count > self.held[key]:
+            if count > self.held[key] and key in self.acquired:
                 self.wrong.setdefault(key, operation)
             self.held[key] = max(0, self.held[key] - count)
         elif key in self.wrong:
             raise self._refusal(key, operation)
         else:
+            self.acquired.add(key)
             self.held[key] = max(self.held[key], count)
 
     def _refusal(self, key: tuple[str, str], again: FifoUse) -> Problem:
