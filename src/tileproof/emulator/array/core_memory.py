@@ -122,19 +122,21 @@ class CoreMemory:
         buffer, elements, width = reach.buffer, reach.elements, reach.dtype.itemsize
         self.races.reads(buffer.name, place, Part(elements, width))
         self.must_be_held(buffer, "reads", place)
-        known = self.memories.known_of(buffer).reshape(-1, width)[elements]
+        content, of_bytes = self.memories.view_and_known(buffer)
+        known = of_bytes.reshape(-1, width)[elements]
         if not (known & FRESH).any():
             ever = bool((known & EVER).any())
             self.report(nothing_new(self.core, f"element {reach.first} of {buffer.name}", place, ever=ever))
-        values: npt.NDArray[Any] = self.memories.view(buffer).view(reach.dtype)[elements]
+        values: npt.NDArray[Any] = content.view(reach.dtype)[elements]
         return values
 
     def write(self, reach: Reach, values: Any, place: Place) -> None:
         buffer, elements, width = reach.buffer, reach.elements, reach.dtype.itemsize
         self.races.writes(buffer.name, place, Part(elements, width))
         self.must_be_held(buffer, "writes", place)
-        self.memories.view(buffer).view(reach.dtype)[elements] = values
-        self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
+        content, of_bytes = self.memories.view_and_known(buffer)
+        content.view(reach.dtype)[elements] = values
+        of_bytes.reshape(-1, width)[elements] |= FRESH | EVER
 
     def copy(self, source: BufferView, target: BufferView, place: Place) -> int:
         """All elements, and what is known of them; gives how many bytes they have."""

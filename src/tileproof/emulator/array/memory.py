@@ -101,6 +101,11 @@ class TileMemories:
         """What is known of the bytes of a buffer: OPEN, FRESH and EVER."""
         return self.known[self._slice(buffer)]
 
+    def view_and_known(self, buffer: PlacedBuffer) -> tuple[Bytes, Bytes]:
+        """Both at once, for who looks at each load and store."""
+        span = self._slice(buffer)
+        return self.bytes[span], self.known[span]
+
     def address_of(self, buffer: PlacedBuffer) -> int:
         at_home = self.windows[buffer.tile.at].address + buffer.address
         return at_home + self._moves.by.get(_key(buffer), 0) if self._moves.by else at_home
