@@ -486,7 +486,9 @@ def test_a_flow_goes_from_a_port_to_a_port():
     assert str(design.flows[0].source) == "shim (0, 0) DMA:1"
 
 
-@pytest.mark.parametrize(("written", "kept"), [("", False), (" {keep_pkt_header = true}", True)])
+@pytest.mark.parametrize(
+    ("written", "kept"), [("", None), (" {keep_pkt_header = true}", True), (" {keep_pkt_header = false}", False)]
+)
 def test_a_packet_flow_goes_from_all_its_sources_to_all_its_destinations(written, kept):
     design = read(
         "aie.packet_flow(31) {",

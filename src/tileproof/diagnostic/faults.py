@@ -135,6 +135,32 @@ FAULTS = (
         ),
     ),
     _fault(
+        "control-packet",
+        sentence="What comes to a tile's control port is no control packet, or not a whole one.",
+        cause="A control packet is the header that leads it to the tile, a control header, and as many words as that "
+        "says; both headers have an odd number of bits set. The port counts what is broken in a register of the tile "
+        "and goes on, so that a lock stays unset, or a word unwritten, and nobody is told.",
+        fix="begin with a packet header, then the control header with its parity in bit 31, then as many words as it "
+        "says",
+        example=_design(
+            right="    aie.runtime_sequence @run(",
+            wrong="""    %told = aie.buffer(%mem) {sym_name = "told"} : memref<2xi32> = dense<[0x80000400, 5]>
+    aie.memtile_dma(%mem) {
+      %0 = aie.dma_start(MM2S, 0, ^words, ^end)
+    ^words:
+      aie.dma_bd(%told : memref<2xi32>, 0, 2) {packet = #aie.packet_info<pkt_type = 0, pkt_id = 1>}
+      aie.next_bd ^end
+    ^end:
+      aie.end
+    }
+    aie.packet_flow(1) {
+      aie.packet_source<%mem, DMA : 0>
+      aie.packet_dest<%core, TileControl : 0>
+    }
+    aie.runtime_sequence @run(""",
+        ),
+    ),
+    _fault(
         "unwritten",
         sentence="Memory is read, or handed on, that nobody has ever written.",
         cause="The memory of a tile is zero after a reset only, and nothing clears it between the runs of a context. "

@@ -214,12 +214,13 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketFlow:
-    """An `aie.packet_flow`: the packets with `id` go from every source to every destination."""
+    """An `aie.packet_flow`: the packets with `id` go from every source to every destination. `keep_header` is whether
+    they come there with their header; None where that is left to the kind of port."""
 
     id: int
     sources: tuple[Port, ...]
     destinations: tuple[Port, ...]
-    keep_header: bool
+    keep_header: bool | None
     place: Place
 
 

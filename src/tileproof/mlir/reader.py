@@ -591,7 +591,7 @@ class _Reader:
         )
 
     def _packet_flow(self, op: XdslOperation) -> None:
-        self._known(op, "ID", "keep_pkt_header", "priority_route")
+        self._known(op, "ID", "keep_pkt_header", "priority_route", "ctrl_pkt_flow")
         ends = [end for block in op.regions[0].blocks for end in block.ops if not isinstance(end, EndOp)]
         for end in ends:
             if not isinstance(end, PacketSourceOp | PacketDestOp):
@@ -607,7 +607,7 @@ class _Reader:
                 id=id_,
                 sources=tuple(self._port(e, e.operands[0], "port") for e in ends if isinstance(e, PacketSourceOp)),
                 destinations=tuple(self._port(e, e.operands[0], "port") for e in ends if isinstance(e, PacketDestOp)),
-                keep_header=flag(op, "keep_pkt_header"),
+                keep_header=flag(op, "keep_pkt_header") if "keep_pkt_header" in op.attributes else None,
                 place=place_of(op),
             )
         )

@@ -20,6 +20,7 @@ from tileproof.emulator.array.races import Races, unguarded
 from tileproof.emulator.array.registers import TileRegisters
 from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.array.tile_code import TileCode
+from tileproof.emulator.array.tile_control import ControlPort, name_of
 from tileproof.emulator.array.tile_dma import CoreSwitch, TileDmas
 from tileproof.emulator.array.timeline import Busy, Timeline
 from tileproof.emulator.array.waiting import CorePorts, CoreWaits, lock_numbers
@@ -30,6 +31,10 @@ from tileproof.lowering.lower import refuse_externals
 from tileproof.lowering.model import MM2S, S2MM, DmaChain, LoweredCore, LoweredDesign, ShimAllocation
 from tileproof.mlir.design import Direction, Tile
 from tileproof.xrt import COMPLETED, ERROR, TIMEOUT
+
+# Ports between which packets are led here; those of traces are not written, and a core's are refused where it waits.
+CONTROL_BUNDLE = "TileControl"
+_PACKET_BUNDLES = ("DMA", CONTROL_BUNDLE)
 
 # More findings of one run than a person reads; the first are the causes.
 MAX_FAULTS = 20
@@ -59,12 +64,13 @@ class Array:
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.races = Races(self.engine, unguarded(design), self._report)
         self.left_over = LeftOver.of_design(design, self._report)
-        self.tiles = TileRegisters(self.engine, self.memories, design, self.locks, self.races)
+        self.tiles = TileRegisters(self.engine, self.memories, design, self.locks, self.races, self._report)
         self.buffers = {buffer.name: buffer for buffer in design.buffers}
         self._inlets: dict[tuple[tuple[int, int], int], StreamEnd] = {}
         self._outlets: dict[tuple[tuple[int, int], int], Outlet] = {}
         self._traced: set[tuple[tuple[int, int], int]] = set()  # inputs of traces, to which nothing comes here
         self._ports = {core.core.tile.at: CorePorts() for core in design.cores}
+        self._controls: dict[tuple[int, int], ControlPort] = {}
         self._connect()
         self.channels = {_key(shim): self._shim_channel(shim) for shim in self._shim_ends()}
         self.chains = [self._chain(*queue) for queue in _queues(design)]
@@ -75,6 +81,9 @@ class Array:
             chain.start()
         for channel in self.channels.values():
             self.engine.start(channel.name, channel.work())
+        self.controls = [port for port in self._controls.values() if port.inlet is not None]
+        for port in self.controls:
+            self.engine.start(port.name, port.work())
         self.tiles.dmas = TileDmas(design, self.engine, self.buffers, self._program_of, cores, self._report)
 
     # Streams
@@ -87,36 +96,44 @@ class Array:
                 end.of_host = SHIM in (flow.source.kind, flow.destination.kind)
                 self._outlet(flow.source, flow.source_channel, flow.source_bundle).circuits.append(end)
         for packets in self.design.design.packet_flows:
-            ends = [port for port in packets.destinations if port.bundle == "DMA"]
-            if packets.keep_header and ends and any(port.bundle == "DMA" for port in packets.sources):
-                raise Problem(
-                    "the emulator does not hand packet headers on",
-                    id="not-executed",
-                    where=packets.place,
-                    why="the header's bits are not in the facts that it is built on",
-                    fix="leave keep_pkt_header away, or run the design on the device",
-                )
+            ends = [port for port in packets.destinations if port.bundle in _PACKET_BUNDLES]
             if all(port.bundle == "Trace" for port in packets.sources):
                 self._traced |= {(port.tile.at, port.channel) for port in ends}
                 for port in ends:
-                    self._inlet(port.tile, port.channel, f"traces to {port}")
-            for source in (port for port in packets.sources if port.bundle == "DMA"):
-                outlet = self._outlet(source.tile, source.channel)
-                reached = [self._inlet(port.tile, port.channel, f"packets to {port}") for port in ends]
+                    self._inlet(port.tile, port.channel, f"traces to {port}", port.bundle)
+            for source in (port for port in packets.sources if port.bundle in _PACKET_BUNDLES):
+                outlet = self._outlet(source.tile, source.channel, source.bundle)
+                reached = [self._inlet(port.tile, port.channel, f"packets to {port}", port.bundle) for port in ends]
                 for end, port in zip(reached, ends, strict=True):
                     end.of_host |= SHIM in (source.tile.kind, port.tile.kind)
-                outlet.packets.setdefault(packets.id, []).extend(reached)
+                    # The switch has one say for each port, and the last flow there has it (AIECreatePathFindFlows.cpp).
+                    said = packets.keep_header
+                    end.keeps_header = port.bundle != "DMA" if said is None else said
+                if reached:
+                    outlet.packets.setdefault(packets.id, []).extend(reached)
+
+    def _control(self, tile: Tile) -> ControlPort:
+        outlet = Outlet(name_of(tile), tile.at)
+        port = ControlPort(tile, outlet, self.engine, self.tiles, self._report)
+        return self._controls.setdefault(tile.at, port)
 
     def _inlet(self, tile: Tile, channel: int, name: str, bundle: str = "DMA") -> StreamEnd:
         if bundle == "DMA":
             return self._inlets.setdefault((tile.at, channel), StreamEnd(name))
+        if bundle == CONTROL_BUNDLE:
+            control = self._control(tile)
+            control.inlet = control.inlet or StreamEnd(name)
+            return control.inlet
         ports = self._ports.setdefault(tile.at, CorePorts())
         ports.inlet = ports.inlet or StreamEnd(name)
         return ports.inlet
 
     def _outlet(self, tile: Tile, channel: int, bundle: str = "DMA") -> Outlet:
         if bundle == "DMA":
-            return self._outlets.setdefault((tile.at, channel), Outlet(f"{MM2S} channel {channel} of {tile}"))
+            name = f"{MM2S} channel {channel} of {tile}"
+            return self._outlets.setdefault((tile.at, channel), Outlet(name, tile.at))
+        if bundle == CONTROL_BUNDLE:
+            return self._control(tile).outlet
         return self._ports.setdefault(tile.at, CorePorts()).outlet
 
     def _cascades(self) -> dict[tuple[int, int], CascadeEnds]:
@@ -335,6 +352,8 @@ class Array:
                 self._report(_no_sync(channel))
             channel.covered = channel.pushed
             channel.tokens.tasks.clear()
+        for broken in filter(None, (port.unfinished() for port in self.controls)):
+            self._report(broken)
         return COMPLETED
 
     def _unfinished(self, channel: ShimChannel, moves: str) -> Diagnostic:

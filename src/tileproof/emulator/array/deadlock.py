@@ -12,6 +12,7 @@ from tileproof.emulator.array.cores import CoreProgram
 from tileproof.emulator.array.dma import ChainProgram, ShimChannel
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, StreamEnd, Task, Tokens
 from tileproof.emulator.array.registers import TileRegisters
+from tileproof.emulator.array.tile_control import ControlPort
 from tileproof.emulator.array.waiting import CorePorts
 from tileproof.insts import Push, SetRegisters
 from tileproof.lowering.model import LoweredDesign
@@ -29,6 +30,7 @@ class Still(Protocol):
     cores: list[CoreProgram]
     chains: list[ChainProgram]
     channels: dict[ChannelKey, ShimChannel]
+    controls: list[ControlPort]
 
     @property
     def dmas(self) -> Sequence[ChainProgram | ShimChannel]: ...
@@ -82,7 +84,9 @@ def _given(array: Still, waiting: Mapping[str, Blocked]) -> list[str]:
 
 
 def _idle(array: Still, task: Task) -> bool:
-    """A shim channel without work waits for nothing that the design owes it."""
+    """A shim channel without work, or a control port between packets, waits for nothing that the design owes it."""
+    if any(task.name == port.name and not port.is_within for port in array.controls):
+        return True
     return any(task.name == channel.name and not channel.unfinished() for channel in array.channels.values())
 
 
@@ -107,6 +111,7 @@ def _helpers(array: Still, controller: Controller, name: str, blocked: Blocked) 
                 bd.release is not None and bd.release[0] == condition.name for bd in chain.chain.bds
             ):
                 yield chain.name
+        yield from (port.name for port in array.controls if array.tiles.reaches(port.tile, condition))
     elif isinstance(condition, Tokens):
         yield condition.name
     elif isinstance(condition, StreamEnd):
@@ -114,7 +119,9 @@ def _helpers(array: Still, controller: Controller, name: str, blocked: Blocked) 
             reached = channel.inlet in (condition, *condition.partners) or condition in channel.outlet.every()
             if channel.name != name and reached:
                 yield channel.name
-        yield from (core.name for core in array.cores if core.name != name and _on_stream(core.waits.ports, condition))
+        ports: list[tuple[str, CorePorts | ControlPort]] = [(core.name, core.waits.ports) for core in array.cores]
+        ports += [(port.name, port) for port in array.controls]
+        yield from (other for other, port in ports if other != name and _on_stream(port, condition))
     elif isinstance(condition, Cascade):
         yield from (core.name for core in array.cores if core.name != name and _on(core.waits.cascade, condition))
 
@@ -123,7 +130,7 @@ def _on(ends: CascadeEnds, cascade: Cascade) -> bool:
     return cascade in (ends.incoming, ends.outgoing)
 
 
-def _on_stream(ports: CorePorts, end: StreamEnd) -> bool:
+def _on_stream(ports: CorePorts | ControlPort, end: StreamEnd) -> bool:
     return ports.inlet in (end, *end.partners) or end in ports.outlet.every()
 
 

@@ -31,6 +31,8 @@ from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.cost.cycles import HOP_CYCLES, STREAM_BYTES_PER_CYCLE
 from tileproof.errors import Problem
+from tileproof.insts.packets import header_of, id_of, is_header
+from tileproof.insts.shim import WORD_BYTES
 from tileproof.lowering.model import MM2S, Bd, DmaChain, PlacedBuffer
 from tileproof.mlir.design import Packet
 
@@ -45,6 +47,7 @@ class Outlet:
     """Where the stream of one MM2S channel leads: to the ends of its circuits, and of the packets with an id."""
 
     name: str
+    tile: tuple[int, int] = (0, 0)  # as the headers of its packets have it
     circuits: list[StreamEnd] = field(default_factory=list)
     packets: dict[int, list[StreamEnd]] = field(default_factory=dict)
     waiters: list[Task] = field(default_factory=list)
@@ -59,35 +62,56 @@ class Outlet:
         """Every end that it reaches in one way or another."""
         return [*self.circuits, *(end for ends in self.packets.values() for end in ends)]
 
-    def ends(self, packet: Packet | None) -> Sequence[StreamEnd]:
-        """The ends that data with this header reach; none if the switches know nothing of it."""
-        return self.packets.get(packet.id, ()) if packet is not None else self.circuits
+    def addressed(self, packet: Packet | None, data: Bytes) -> Parcel:
+        """What `data` becomes here. Without a header of its own, its first word is one where only packets leave."""
+        if packet is not None:
+            header = header_of(packet.id, packet.type, *self.tile)
+            return Parcel(self.packets.get(packet.id, ()), data, header)
+        if self.circuits or not self.packets or len(data) < WORD_BYTES:
+            return Parcel(self.circuits, data)
+        first = int.from_bytes(data[:WORD_BYTES].tobytes(), "little")
+        ends = self.packets.get(id_of(first), ()) if is_header(first) else ()
+        return Parcel(ends, data[WORD_BYTES:], first)
 
-    def lost(self, packet: Packet | None, where: Place) -> Diagnostic:
+    def lost(self, packet: Packet | None, parcel: Parcel, where: Place) -> Diagnostic:
         """The fault of data that no switch leads anywhere."""
         known = ", ".join(map(str, sorted(self.packets))) or "none"
         header = f"a packet header with id {packet.id}" if packet is not None else "no packet header"
         circuit = "there is a circuit" if self.circuits else "there is no circuit"
+        told = ""
+        if packet is None and parcel.header is not None:
+            kind = f"one with id {id_of(parcel.header)}" if is_header(parcel.header) else "none"
+            told = f"; the switches take its first word for a header, and 0x{parcel.header:08x} is {kind}"
         return Diagnostic(
             id="no-route",
             what=f"{self.name} sends data with {header}, and it leads nowhere",
             place=where,
-            why=f"{circuit} from that channel, and the packet flows from it have the ids: {known}",
+            why=f"{circuit} from that channel, and the packet flows from it have the ids: {known}{told}",
             fix="give the BD the header of an aie.packet_flow that begins at this channel",
         )
 
 
-def send(
-    engine: Engine, ends: Sequence[StreamEnd], data: Bytes, label: str, place: Place = NOWHERE, inside: str = ""
-) -> Work:
-    """Put `data` on a stream and wait until all but its slack has reached every receiver. `place` and `inside` (which
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What leaves a channel at once, and the ends that it reaches; `header` is in front of it if it is a packet."""
+
+    ends: Sequence[StreamEnd]
+    data: Bytes
+    header: int | None = None
+
+
+def send(engine: Engine, parcel: Parcel, label: str, place: Place = NOWHERE, inside: str = "") -> Work:
+    """Put data on a stream and wait until all but its slack has reached every receiver. `place` and `inside` (which
     tile function) are where it is said, for who asks while it lasts."""
+    ends, data = parcel.ends, parcel.data
     cycles = -(-len(data) // STREAM_BYTES_PER_CYCLE)
     # A transfer cannot be over sooner, however ready its receivers are.
     earliest = engine.now + cycles
     broadcast = Broadcast(tuple(ends), [0] * len(ends)) if len(ends) > 1 else None
     marks = []
     for index, end in enumerate(ends):
+        if parcel.header is not None and end.keeps_header:
+            end.put(memoryview(parcel.header.to_bytes(WORD_BYTES, "little")), engine.now + HOP_CYCLES)
         mark = end.put(data.data, engine.now + HOP_CYCLES, broadcast, index) - STREAM_SLACK_BYTES
         marks.append((end, mark))
         engine.wake(end)
@@ -244,16 +268,15 @@ class ChainProgram:
         fresh: npt.NDArray[np.bool_] = np.any(known & FRESH, axis=1)
         if not fresh.all() and not _is_filled_up(fresh, width):
             self.report(self._not_written(bd, known, fresh))
-        ends = self.outlet.ends(bd.packet)
-        if not ends:
-            self.report(self.outlet.lost(bd.packet, self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")))
+        # A copy: the words are on their way, whatever happens to the buffer afterwards.
+        moved = self.memories.view(buffer).reshape(-1, width)[elements].copy()
+        data = _padded(bd, moved, self.chain.pad_value) if bd.pads else moved.reshape(-1)
+        parcel = self.outlet.addressed(bd.packet, data)
+        if not parcel.ends:
+            self.report(self.outlet.lost(bd.packet, parcel, self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")))
             yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
         self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"), Part(elements, width))
-        # A copy: the words are on their way, whatever happens to the buffer afterwards.
-        data = self.memories.view(buffer).reshape(-1, width)[elements].copy()
-        yield from send(
-            self.engine, ends, _padded(bd, data, self.chain.pad_value) if bd.pads else data.reshape(-1), bd.buffer
-        )
+        yield from send(self.engine, parcel, bd.buffer)
         if bd.acquire is not None:  # now that somebody has taken it: it may have waited since an earlier run
             at = self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")
             self.left_over.meets(bd.buffer, self.chain.label, f"{self.name} sends", at)
@@ -443,11 +466,11 @@ class ShimChannel:
     def _move(self, task: ShimTask, run: Words) -> Work:
         words = task.words
         if self.direction == MM2S:
-            ends = self.outlet.ends(task.packet)
-            if not ends:
-                self.report(self.outlet.lost(task.packet, task.place))
+            parcel = self.outlet.addressed(task.packet, words[run].copy().view(np.uint8))
+            if not parcel.ends:
+                self.report(self.outlet.lost(task.packet, parcel, task.place))
                 yield Blocked(self.outlet, "waits for ever to send: its header leads nowhere")
-            yield from send(self.engine, ends, words[run].copy().view(np.uint8), task.text)
+            yield from send(self.engine, parcel, task.text)
             return
         arrived = np.empty(word_count(run), dtype=np.uint32)
         if self.inlet is not None:

@@ -347,6 +347,7 @@ class StreamEnd:
 
     name: str
     of_host: bool = False  # whether it begins or ends at a shim tile
+    keeps_header: bool = False  # whether packets come with the header that led them here
     chunks: deque[_Chunk] = field(default_factory=deque)
     sent: int = 0  # bytes since the context began
     moved: int = 0  # bytes taken since then

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE
-from tileproof.diagnostic import Place
+from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.engine import Engine, LockState
+from tileproof.emulator.array.faults import nothing_new
 from tileproof.emulator.array.memory import EVER, FRESH, TileMemories, Window
 from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.array.tile_dma import TileDmas
@@ -16,6 +17,7 @@ from tileproof.errors import Problem
 from tileproof.insts import SetRegisters
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.trace_registers import is_of_event_unit
+from tileproof.mlir.design import Tile
 
 _WORD_BYTES = 4
 _WORD = 0xFFFF_FFFF
@@ -31,17 +33,23 @@ class TileRegisters:
         design: LoweredDesign,
         locks: Mapping[str, LockState],
         races: Races,
+        report: Callable[[Diagnostic], None],
     ) -> None:
         self._engine = engine
         self._memories = memories
         self._buffers = [buffer for buffer in design.buffers if buffer.name in races.watched]
         self._races = races
+        self._report = report
         self._device = design.device
         self.dmas: TileDmas | None = None  # set when their channels are there
         self._locks = {
             (*lock.tile.at, LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id): locks[lock.name]
             for lock in design.locks
         }
+
+    def reaches(self, tile: Tile, lock: LockState) -> bool:
+        """Whether the lock is one of the tile's."""
+        return any(known is lock and at[:2] == tile.at for at, known in self._locks.items())
 
     def sets(self, action: SetRegisters, lock: LockState) -> bool:
         """Whether the write is to that lock."""
@@ -68,6 +76,40 @@ class TileRegisters:
             lock.value = word
             self._engine.wake(lock)
 
+    def read(self, tile: Tile, offset: int, count: int, place: Place) -> tuple[int, ...]:
+        """So many words from there on: of the tile's memory, or the values of its locks."""
+        window = self._memories.windows.get(tile.at)
+        if window is not None and offset % _WORD_BYTES == 0 and offset + _WORD_BYTES * count <= window.nbytes:
+            return self._read_memory(window, offset, count, place)
+        offsets = range(offset, offset + _WORD_BYTES * count, _WORD_BYTES)
+        locks = [self._locks.get((*tile.at, at)) for at in offsets]
+        if None in locks:
+            raise Problem(
+                f"a control packet reads a register that the emulator does not have: 0x{offset:05x} of {tile}",
+                id="no-such-register",
+                where=place,
+                why=f"it reads {count} {'word' if count == 1 else 'words'}, and here are the memories of the design's "
+                "tiles and the values of its locks",
+                fix="read those, or run the design on the device",
+            )
+        return tuple(lock.value for lock in locks if lock is not None)
+
+    def _read_memory(self, window: Window, offset: int, count: int, place: Place) -> tuple[int, ...]:
+        start = window.address - self._memories.base + offset
+        span = slice(start, start + _WORD_BYTES * count)
+        if not (self._memories.known[span] & EVER).all():
+            self._report(nothing_new("a control packet", f"0x{offset:05x} of {window.tile}", place, ever=False))
+        for name, part in self._watched(span):
+            self._races.reads(name, place, Part(part))
+        return tuple(int(word) for word in self._memories.bytes[span].view("<u4"))
+
+    def _watched(self, span: slice) -> Iterator[tuple[str, slice]]:
+        """The buffers that are looked after for races and begin or end there, with what of them that is."""
+        for buffer in self._buffers:
+            first = self._memories.address_of(buffer) - self._memories.base
+            if first < span.stop and span.start < first + buffer.nbytes:
+                yield buffer.name, slice(max(0, span.start - first), span.stop - first)
+
     def _is_of_event_unit(self, at: tuple[int, int], offset: int) -> bool:
         kind = self._device.kind(*at)
         return kind is not None and is_of_event_unit(kind, offset)
@@ -88,11 +130,8 @@ class TileRegisters:
         mask = np.uint32(action.mask)
         words[:] = words & ~mask | new & mask
         self._memories.known[span] |= FRESH | EVER
-        for buffer in self._buffers:
-            first = self._memories.address_of(buffer) - self._memories.base
-            if first < span.stop and span.start < first + buffer.nbytes:
-                part = slice(max(0, span.start - first), span.stop - first)
-                self._races.writes(buffer.name, place, Part(part))
+        for name, part in self._watched(span):
+            self._races.writes(name, place, Part(part))
 
 
 def _unknown_register(action: SetRegisters, place: Place) -> Problem:

@@ -10,7 +10,7 @@ import numpy as np
 from tileproof.device_model import CORE, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.emulator.array.cascade import CASCADE_BYTES, CascadeEnds
-from tileproof.emulator.array.dma import Outlet, receive, send
+from tileproof.emulator.array.dma import Outlet, Parcel, receive, send
 from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, StreamEnd, Work
 from tileproof.emulator.array.tile_code import Wait
 from tileproof.emulator.cost.cycles import LOCK_CYCLES
@@ -137,7 +137,7 @@ class CoreWaits:
         ends = self._outlets(place)
         self._got_on()
         word = np.frombuffer(value.to_bytes(_WORD_BYTES, "little", signed=True), dtype=np.uint8)
-        yield from send(self.engine, ends, word, "", place)
+        yield from send(self.engine, Parcel(ends, word), "", place)
 
     def _inlet(self, place: Place) -> StreamEnd:
         if self.ports.inlet is None:
@@ -168,7 +168,7 @@ class CoreWaits:
             return
         self._got_on()
         word = np.frombuffer(wait.word[:_WORD_BYTES], dtype=np.uint8)
-        yield from send(self.engine, ends, word, "", wait.line, inside)
+        yield from send(self.engine, Parcel(ends, word), "", wait.line, inside)
         wait.gets()
 
     def _in_vain(self, told: str) -> Spend:
