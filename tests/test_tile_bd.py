@@ -9,9 +9,9 @@ from tileproof.insts import BlockWrite, MaskWrite, decode
 from tileproof.insts.tile_bd import (
     DMA_REGISTERS,
     bd_fields,
-    bd_of,
     bd_offset,
     bd_words,
+    bd_words_at,
     channel_of_queue,
     control_offset,
     misfit,
@@ -148,9 +148,13 @@ def test_a_reset_is_bit_1_set_and_cleared(line: str, address: int) -> None:
 
 @pytest.mark.parametrize("kind", ["shim", "mem", "core"])
 def test_a_bd_and_a_queue_are_found_by_where_they_lie(kind: str) -> None:
-    assert bd_of(kind, bd_offset(kind, 7)) == 7
-    assert bd_of(kind, bd_offset(kind, 7) + 4) is None
-    assert bd_of(kind, bd_offset(kind, 48)) is None
+    count = DMA_REGISTERS[kind].words
+    assert bd_words_at(kind, bd_offset(kind, 7), count) == (7, 0)
+    assert bd_words_at(kind, bd_offset(kind, 7) + 4, count - 1) == (7, 1)
+    assert bd_words_at(kind, bd_offset(kind, 7) + 4, count) is None  # one more than it has
+    assert bd_words_at(kind, bd_offset(kind, 7) + 2, 1) is None
+    assert bd_words_at(kind, bd_offset(kind, 48), 1) is None
+    assert bd_words_at(kind, bd_offset(kind, 0) - 4, 1) is None
     assert channel_of_queue(kind, queue_offset(kind, "MM2S", 1)) == ("MM2S", 1)
     assert channel_of_queue(kind, control_offset(kind, "MM2S", 1)) is None
     assert misfit(kind, {"buffer_length": -1}) == ("buffer_length", -1, DMA_REGISTERS[kind].fields["buffer_length"][2])

@@ -41,12 +41,14 @@ ALL_BITS = 0xFFFF_FFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetBd:
-    """BD `bd_id` of the shim tile in `column` becomes `bd`, at once, even if a task with it is under way."""
+    """BD `bd_id` of the shim tile in `column` becomes `bd`, at once, even if a task with it is under way; `words` are
+    what it is decoded from."""
 
     word: int
     column: int
     bd_id: int
     bd: ShimBd
+    words: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +199,11 @@ def _block_write(write: BlockWrite, word: int) -> tuple[Action, ...]:
             word=word,
             column=column,
             bd_id=bd_id + index,
-            bd=shim_bd(BlockWrite(address=write.address, words=write.words[BD_WORDS * index : BD_WORDS * (index + 1)])),
+            bd=shim_bd(BlockWrite(address=write.address, words=words)),
+            words=words,
         )
         for index in range(count)
+        for words in [write.words[BD_WORDS * index : BD_WORDS * (index + 1)]]
     )
 
 

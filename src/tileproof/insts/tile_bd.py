@@ -173,10 +173,12 @@ def bd_fields(kind: str, words: tuple[int, ...]) -> dict[str, int]:
     return values
 
 
-def bd_of(kind: str, offset: int) -> int | None:
-    """The BD whose words begin at that byte of a tile."""
+def bd_words_at(kind: str, offset: int, count: int) -> tuple[int, int] | None:
+    """The BD that so many words from byte `offset` of a tile on are of, and which of its words is the first."""
     number, rest = divmod(offset - DMA_REGISTERS[kind].bds, BD_STRIDE)
-    return number if rest == 0 and 0 <= number < TILE_KINDS[kind].bds else None
+    first, odd = divmod(rest, WORD_BYTES)
+    fits = odd == 0 and first + count <= DMA_REGISTERS[kind].words
+    return (number, first) if fits and 0 <= number < TILE_KINDS[kind].bds else None
 
 
 def channel_of_queue(kind: str, offset: int) -> tuple[Direction, int] | None:

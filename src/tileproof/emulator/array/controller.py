@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tileproof.device_model import TASKS_OUTSTANDING
+from tileproof.device_model import SHIM, TASKS_OUTSTANDING
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.dma import ShimChannel, ShimTask, Words
 from tileproof.emulator.array.engine import Blocked, Engine, Spend, Work
@@ -16,9 +16,27 @@ from tileproof.emulator.array.memory import Bytes
 from tileproof.emulator.array.registers import TileRegisters
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES, INSTRUCTION_CYCLES, PUSH_CYCLES
 from tileproof.errors import Problem
-from tileproof.insts import Action, PatchBd, Push, RouteTokens, SetBd, SetRegisters, ShimBd, Wait, decode, npu_actions
+from tileproof.insts import (
+    Action,
+    BlockWrite,
+    PatchBd,
+    Push,
+    RouteTokens,
+    SetBd,
+    SetRegisters,
+    ShimBd,
+    Wait,
+    decode,
+    npu_actions,
+    shim_bd,
+)
+from tileproof.insts.shim import SHIM_ROW
+from tileproof.insts.tile_bd import bd_words_at
 from tileproof.mlir.design import Packet
 from tileproof.xrt import FIRST_BUFFER
+
+# Word 1 of a BD, and the low bits of the one behind it, are the address of what it moves.
+_ADDRESS_WORD, _ADDRESS_BITS = 1, 0xFFFF
 
 ChannelKey = tuple[int, str, int]  # column, direction, channel
 
@@ -28,6 +46,7 @@ class _Registers:
     """One shim BD as it stands: what was written, and the host buffer that a patch put behind it."""
 
     bd: ShimBd
+    words: tuple[int, ...]
     argument: int | None = None
     byte_offset: int = 0
     runs: int = 0
@@ -68,7 +87,7 @@ class Controller:
         match action:
             case SetBd():
                 self._look_for_users(action.column, action.bd_id, place)
-                self.registers[action.column, action.bd_id] = _Registers(action.bd)
+                self.registers[action.column, action.bd_id] = _Registers(action.bd, action.words)
             case PatchBd():
                 registers = self._registers(action.column, action.bd_id, place)
                 registers.argument, registers.byte_offset = action.argument, action.byte_offset
@@ -79,7 +98,11 @@ class Controller:
             case RouteTokens():
                 pass  # every token goes to the one controller there is
             case SetRegisters():
-                self.tiles.write(action, place)
+                part = bd_words_at(SHIM, action.offset, len(action.words)) if action.row == SHIM_ROW else None
+                if part is None:
+                    self.tiles.write(action, place)
+                else:
+                    self._change_bd(action, *part, place)
             case _:
                 raise Problem(
                     f"the emulator does not execute this instruction: {type(action).__name__}",
@@ -109,6 +132,18 @@ class Controller:
                 fix="use the insts.bin that the build wrote",
             )
         return self.registers[column, bd_id]
+
+    def _change_bd(self, action: SetRegisters, bd_id: int, first: int, place: Place) -> None:
+        """Some words of a BD are written; without its address the argument stays behind it."""
+        self._look_for_users(action.column, bd_id, place)
+        registers = self._registers(action.column, bd_id, place)
+        words = list(registers.words)
+        for number, value in enumerate(action.words, first):
+            words[number] = words[number] & ~action.mask | value & action.mask
+            if number == _ADDRESS_WORD or (number == _ADDRESS_WORD + 1 and action.mask & _ADDRESS_BITS):
+                registers.argument = None
+        registers.words = tuple(words)
+        registers.bd = shim_bd(BlockWrite(address=0, words=registers.words))
 
     def _look_for_users(self, column: int, bd_id: int, place: Place) -> None:
         """A BD is registers: who writes them while a task of it waits or runs changes that task."""

@@ -18,7 +18,7 @@ from tileproof.insts.tile_bd import (
     ENABLE_BIT,
     RESET_BIT,
     bd_fields,
-    bd_of,
+    bd_words_at,
     channel_of_queue,
     control_offset,
 )
@@ -63,7 +63,7 @@ class TileDmas:
     program_of: Callable[[Tile, Direction, int], ChainProgram]
     cores: Mapping[_At, CoreSwitch]
     report: Callable[[Diagnostic], None]
-    _written: dict[tuple[_At, int], dict[str, int]] = field(default_factory=dict)
+    _words: dict[tuple[_At, int], list[int]] = field(default_factory=dict)  # of the BDs that were written
     _programs: dict[_Channel, ChainProgram] = field(default_factory=dict)
 
     def channel(self, at: _At, direction: Direction, channel: int) -> ChainProgram | None:
@@ -76,8 +76,9 @@ class TileDmas:
         tile = next((tile for tile in self.design.design.tiles if tile.at == at), None)
         if tile is None or tile.kind == SHIM:
             return False
-        if bd_of(tile.kind, action.offset) is not None:
-            self._write_bds(tile, action, place)
+        part = bd_words_at(tile.kind, action.offset, len(action.words))
+        if part is not None:
+            self._write_bd(tile, *part, action, place)
             return True
         core = self.cores.get(at)
         if core is not None and action.offset == CORE_CONTROL and len(action.words) == 1:
@@ -89,19 +90,23 @@ class TileDmas:
             return True
         return len(action.words) == 1 and self._control(tile, action)
 
-    def _write_bds(self, tile: Tile, action: SetRegisters, place: Place) -> None:
+    def _write_bd(self, tile: Tile, bd_id: int, first: int, action: SetRegisters, place: Place) -> None:
+        """All words of a BD, or some: of one that nobody has set up, the others are 0."""
         count = DMA_REGISTERS[tile.kind].words
-        bd_id = bd_of(tile.kind, action.offset)
-        assert bd_id is not None
-        if len(action.words) != count or action.mask != _ALL_BITS:
-            raise Problem(
-                f"a part of BD {bd_id} of {tile} is written",
-                id="instruction-not-executed",
-                where=place,
-                why=f"it has {count} words, and {len(action.words)} of them are written",
-                fix="write all words of a BD at once",
-            )
-        self._written[tile.at, bd_id] = bd_fields(tile.kind, action.words)
+        words = self._words.get((tile.at, bd_id))
+        if words is None:
+            is_whole = len(action.words) == count and action.mask == _ALL_BITS
+            if not is_whole and self._in_design(tile, bd_id) is not None:
+                raise Problem(
+                    f"a part of BD {bd_id} of {tile} is written",
+                    id="instruction-not-executed",
+                    where=place,
+                    why=f"it has {count} words, {len(action.words)} of them are written, and the design has set it up",
+                    fix="write all words of a BD at first",
+                )
+            words = self._words[tile.at, bd_id] = [0] * count
+        for number, value in enumerate(action.words, first):
+            words[number] = words[number] & ~action.mask | value & action.mask
 
     def _push(self, tile: Tile, direction: Direction, channel: int, value: int, place: Place) -> None:
         program = self._programs.setdefault((tile.at, direction, channel), self.program_of(tile, direction, channel))
@@ -135,19 +140,23 @@ class TileDmas:
         )
 
     def _bd(self, tile: Tile, number: int, place: Place) -> Bd:
-        values = self._written.get((tile.at, number))
-        if values is not None:
-            return self._of_registers(tile, number, values, place)
-        for chain in self.design.chains:
-            for bd in chain.bds if chain.tile.at == tile.at else ():
-                if bd.bd_id == number:
-                    return bd
+        words = self._words.get((tile.at, number))
+        if words is not None:
+            return self._of_registers(tile, number, bd_fields(tile.kind, tuple(words)), place)
+        found = self._in_design(tile, number)
+        if found is not None:
+            return found
         raise Problem(
             f"BD {number} of {tile} is used before it is written",
             id="foreign-instructions",
             where=place,
             fix="write it before its task is pushed, or use the insts.bin that the build wrote",
         )
+
+    def _in_design(self, tile: Tile, number: int) -> Bd | None:
+        """The BD that the array is set up with."""
+        chains = [chain for chain in self.design.chains if chain.tile.at == tile.at]
+        return next((bd for chain in chains for bd in chain.bds if bd.bd_id == number), None)
 
     def _of_registers(self, tile: Tile, number: int, values: Mapping[str, int], place: Place) -> Bd:
         _refuse_the_rest(tile, number, values, place)
