@@ -198,6 +198,42 @@ def test_an_address_may_reach_to_the_end_of_the_tile(scheme):
     assert addresses([buffer("a", 64, address=65_472)], AUGUST, scheme) == [65_472]
 
 
+@pytest.mark.parametrize("scheme", ["default", "bank-aware"])
+def test_what_is_not_aligned_lies_at_the_next_byte_of_its_bank(scheme):
+    buffers = [buffer("odd", 45, bank=1), replace(buffer("next", 10, bank=1), aligned=False), buffer("far", 8, bank=1)]
+
+    assert addresses(buffers, scheme=scheme) == [BANK, BANK + 45, BANK + 64]
+
+
+def test_what_is_not_aligned_follows_at_the_next_byte_without_banks():
+    buffers = [buffer("odd", 45), replace(buffer("next", 40), aligned=False), buffer("far", 8)]
+
+    assert addresses(buffers, scheme="basic-sequential") == [STACK, STACK + 45, STACK + 96]
+
+
+def test_what_is_not_aligned_begins_right_behind_an_address():
+    buffers = [buffer("fixed", 45, address=STACK + 32), replace(buffer("next", 40), aligned=False)]
+
+    assert addresses(buffers, scheme="basic-sequential") == [STACK + 32, STACK + 77]
+
+
+@every_scheme
+def test_what_is_not_aligned_may_ask_for_any_address_above_the_stack(scheme):
+    assert addresses([replace(buffer("odd", 7, address=STACK + 1), aligned=False)], scheme=scheme) == [STACK + 1]
+
+
+@pytest.mark.parametrize(("written", "aligned"), [("", True), ("aligned = true, ", True), ("aligned = false, ", False)])
+def test_a_buffer_says_in_the_design_that_it_is_not_aligned(written, aligned):
+    text = f"""module {{
+      aie.device(npu1) {{
+        %tile = aie.tile(0, 2)
+        %b = aie.buffer(%tile) {{{written}sym_name = "b"}} : memref<5xi8>
+      }}
+    }}"""
+
+    assert [one.aligned for one in read_design(text, "d.mlir").buffers] == [aligned]
+
+
 @every_scheme
 @pytest.mark.parametrize("asked", [[4096, 4352], [4352, 4096]])
 def test_two_addresses_may_lie_side_by_side(scheme, asked):

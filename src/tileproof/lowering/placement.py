@@ -1,7 +1,8 @@
 """Where buffers lie: mlir-aie's two allocators and its default, which tries the first and falls back to the second.
 
 Facts: AIEAssignBuffers.cpp of March and August 2026. Sizes go from large to small, equal sizes keep their order; a
-core's buffers begin right above the stack. August aligns those of a core tile to 32 bytes, March aligns nothing.
+core's buffers begin right above the stack. August aligns those of a core tile to 32 bytes, but for those that say
+`aligned = false`; March aligns nothing.
 """
 
 from __future__ import annotations
@@ -107,10 +108,6 @@ class _Placement:
         above = [self.stack_size] + ([self.stack_size] * 8 if self.version.aligns_buffers else [0] * (kind.banks - 1))
         self.free = [max(start, stack) for start, stack in zip(starts, above, strict=False)]
 
-    @property
-    def alignment(self) -> int:
-        return BUFFER_ALIGNMENT[self.tile.kind] if self.version.aligns_buffers else 1
-
     def bank_aware(self) -> None:
         kind = TILE_KINDS[self.tile.kind]
         asked = [buffer for buffer in self.buffers if buffer.address is not None or buffer.bank is not None]
@@ -163,7 +160,7 @@ class _Placement:
 
     def _take(self, buffer: Buffer, bank: int) -> bool:
         """Place `buffer` at the end of what `bank` already holds, if it still fits there."""
-        address = self._aligned(self.free[bank])
+        address = self._aligned(buffer, self.free[bank])
         if address + buffer.type.nbytes > (bank + 1) * TILE_KINDS[self.tile.kind].bank_bytes:
             return False
         self.free[bank] = address + buffer.type.nbytes
@@ -180,17 +177,18 @@ class _Placement:
         fixed = sorted((buffer.address, buffer.address + buffer.nbytes) for buffer in self.placed.values())
         address = self.stack_size
         for buffer in _by_size(buffer for buffer in self.buffers if buffer.name not in self.placed):
-            address = self._aligned(address)
+            address = self._aligned(buffer, address)
             for begin, end in fixed:
                 if address < end and begin < address + buffer.type.nbytes:
-                    address = self._aligned(end)
+                    address = self._aligned(buffer, end)
             self._put(buffer, address, None)
             address += buffer.type.nbytes
         if address > TILE_KINDS[self.tile.kind].memory_bytes:
             raise _overflow(self.tile, self.buffers, self.stack_size, address)
 
-    def _aligned(self, address: int) -> int:
-        return -(-address // self.alignment) * self.alignment
+    def _aligned(self, buffer: Buffer, address: int) -> int:
+        alignment = _alignment(self.tile, buffer, self.version)
+        return -(-address // alignment) * alignment
 
     def _put(self, buffer: Buffer, address: int, bank: int | None) -> None:
         self.placed[buffer.name] = PlacedBuffer(
@@ -203,6 +201,10 @@ class _Placement:
             asked_bank=buffer.bank,
             asked_address=buffer.address,
         )
+
+
+def _alignment(tile: Tile, buffer: Buffer, version: Version) -> int:
+    return BUFFER_ALIGNMENT[tile.kind] if version.aligns_buffers and buffer.aligned else 1
 
 
 def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, version: Version) -> None:
@@ -218,7 +220,7 @@ def _check_wish(tile: Tile, buffer: Buffer, stack_size: int, version: Version) -
     if buffer.address is None:
         return
     end = buffer.address + buffer.type.nbytes
-    alignment = BUFFER_ALIGNMENT[tile.kind] if version.aligns_buffers else 1
+    alignment = _alignment(tile, buffer, version)
     if buffer.address < stack_size or end > kind.memory_bytes or buffer.address % alignment:
         raise Problem(
             f"buffer {buffer.name} cannot lie at address {buffer.address}",

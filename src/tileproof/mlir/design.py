@@ -118,7 +118,7 @@ class Allocate:
 class Buffer:
     """An `aie.buffer`; `address` in bytes and `bank` only where the design asks for them.
 
-    `initial` are its values at the start, flat; empty for none.
+    `initial` are its values at the start, flat; empty for none. One that is not `aligned` may lie at any byte.
     """
 
     name: str
@@ -128,6 +128,7 @@ class Buffer:
     bank: int | None
     place: Place
     initial: tuple[int | float, ...] = ()
+    aligned: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

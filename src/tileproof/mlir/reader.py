@@ -348,6 +348,7 @@ class _Reader:
             bank=optional_integer(op, "mem_bank"),
             place=place_of(op),
             initial=dense_values(op.attributes.get("initial_value"), type_),
+            aligned="aligned" not in op.attributes or flag(op, "aligned"),
         )
 
     def _lock(self, op: XdslOperation) -> None:
