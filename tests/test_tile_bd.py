@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tileproof.errors import Problem
-from tileproof.insts import BlockWrite, MaskWrite, decode
+from tileproof.insts import BlockWrite, MaskWrite, Write, decode
 from tileproof.insts.tile_bd import (
     DMA_REGISTERS,
     bd_fields,
@@ -124,6 +124,12 @@ def test_a_written_bd_is_one_block_of_words(
         (write_bd(0, 0, burst_length=100), "error: there is no burst of 100 bytes"),
         ("aiex.core_reset(%mem)", "error: there is no core on mem (0, 1)"),
         ("aiex.dma_channel_reset(%core, MM2S, 2)", "error: there is no MM2S channel 2 on core (0, 2)"),
+        (
+            "aiex.dma_channel_reset(%shim, S2MM, 1)",
+            "error: the channels of shim (0, 0) cannot be reset\n  where: d.mlir:7:1\n"
+            "  why:   the bit that resets a channel of a core or mem tile pauses one of a shim tile\n"
+            "  fix:   name a tile of row 1 to 5",
+        ),
     ],
 )
 def test_what_no_register_holds_is_refused(line: str, words: str) -> None:
@@ -139,11 +145,98 @@ def test_what_no_register_holds_is_refused(line: str, words: str) -> None:
         ("aiex.core_reset(%core)", 0x232000),
         ("aiex.dma_channel_reset(%core, MM2S, 1)", 0x21DE18),
         ("aiex.dma_channel_reset(%mem, S2MM, 5)", 0x1A0628),
-        ("aiex.dma_channel_reset(%shim, S2MM, 1)", 0x01D208),
     ],
 )
 def test_a_reset_is_bit_1_set_and_cleared(line: str, address: int) -> None:
     assert operations(line) == tuple(MaskWrite(address=address, value=value, mask=2) for value in (2, 0))
+
+
+def again(*fifos: str) -> tuple[object, ...]:
+    """What a reset for @of writes in a design with these fifos."""
+    text = "\n".join(
+        [
+            "module {",
+            "  aie.device(npu2) {",
+            "    %shim = aie.tile(0, 0)",
+            "    %mem = aie.tile(0, 1)",
+            "    %core = aie.tile(0, 2)",
+            "    %next = aie.tile(0, 3)",
+            "    %far = aie.tile(0, 5)",
+            *fifos,
+            "    aie.runtime_sequence @run() {",
+            "aiex.dma_channel_reset_for(@of)",
+            "} } }",
+        ]
+    )
+    lowered = lower_design(read_design(text, "d.mlir"))
+    return decode(sequence_words(lowered, main_sequence(lowered)), "words").operations
+
+
+def of(ends: str, depth: str = "2 : i32", attributes: str = "") -> str:
+    return f"aie.objectfifo @of({ends}, {depth}){attributes} : !aie.objectfifo<memref<16xi32>>"
+
+
+CHANNELS = {"core MM2S": 0x21DE10, "core S2MM": 0x21DE00, "far S2MM": 0x51DE00, "mem MM2S": 0x1A0630}
+
+
+def pulse(channel: str) -> tuple[object, ...]:
+    return tuple(MaskWrite(address=CHANNELS[channel], value=value, mask=2) for value in (2, 0))
+
+
+def locks(base: int, *values: int, first: int = 0) -> tuple[object, ...]:
+    return tuple(Write(address=base + 16 * number, value=value) for number, value in enumerate(values, first))
+
+
+def start(channel: str, bd_id: int = 0, runs: int = 1) -> object:
+    return Write(address=CHANNELS[channel] + 4, value=bd_id | runs - 1 << 16)
+
+
+def test_a_reset_for_a_fifo_resets_its_channels_then_its_locks_and_starts_its_bds():
+    assert again(of("%core, {%far}")) == (
+        *pulse("core MM2S"),
+        *pulse("far S2MM"),
+        *locks(0x21F000, 2, 0),
+        *locks(0x51F000, 2, 0),
+        start("core MM2S"),
+        start("far S2MM"),
+    )
+
+
+def test_a_shim_end_is_the_hosts():
+    assert again(of("%shim, {%core}", "3 : i32")) == (*pulse("core S2MM"), *locks(0x21F000, 3, 0), start("core S2MM"))
+
+
+def test_a_shared_fifo_has_locks_only():
+    assert again(of("%core, {%next}")) == locks(0x21F000, 2, 0)
+
+
+def test_a_reset_begins_with_the_first_bd_and_runs_as_often_as_at_the_start():
+    assert again(
+        "aie.objectfifo @other(%mem, {%far}, 2 : i32) : !aie.objectfifo<memref<16xi32>>",
+        of("%mem, {%core}", "1 : i32", " {repeat_count = 4 : i32, prod_dma_channel = 0 : i32}"),
+    )[-2:] == (start("mem MM2S", 0, 4), start("core S2MM"))
+
+
+def test_locks_of_several_consumers_follow_each_other_and_no_other_fifo_is_touched():
+    written = again(
+        of("%core, {%far, %mem}"),
+        "aie.objectfifo @of_more(%core, {%far}, 1 : i32) : !aie.objectfifo<memref<16xi32>>",
+    )
+
+    assert [one.value for one in written if isinstance(one, Write)][:6] == [2, 0, 2, 0, 2, 0]
+    assert len(written) == 6 + 6 + 3
+
+
+def test_a_fifo_without_channels_and_locks_cannot_begin_again():
+    with pytest.raises(Problem) as caught:
+        again(of("%core, {%next}", attributes=" {disable_synchronization = true}"))
+
+    assert str(caught.value) == (
+        "error: @of has no channel and no lock that could begin again\n"
+        "  where: d.mlir:10:1\n"
+        "  why:   a reset is of what it has at cores and mem tiles; a shim end is the host's\n"
+        "  fix:   leave the reset away, or name another fifo"
+    )
 
 
 @pytest.mark.parametrize("kind", ["shim", "mem", "core"])

@@ -32,8 +32,9 @@ from tileproof.insts import (
 from tileproof.insts.shim import AXCACHE, aperture
 from tileproof.insts.tile_bd import CORE_CONTROL, RESET_BIT, bd_offset, bd_words, control_offset, misfit
 from tileproof.lowering.dimensions import check_bd
-from tileproof.lowering.model import LoweredDesign, PlacedBuffer, ShimAllocation
+from tileproof.lowering.model import LoweredDesign, PlacedBuffer, PlacedLock, ShimAllocation
 from tileproof.lowering.programs import LARGEST_REPEAT, repeated_too_often
+from tileproof.lowering.rearm import channels_and_locks
 from tileproof.lowering.resources import bds_of_channel
 from tileproof.lowering.tile_tasks import CONTROLLER_IDS, push_to_tile, tile_bd_values
 from tileproof.mlir.design import (
@@ -355,8 +356,7 @@ class _Writer:
                 id="TP312",
             )
         lock = next(lock for lock in self.design.locks if lock.name == write.lock)
-        offset = LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id
-        return (Write(address=tile_address(lock.tile.column, lock.tile.row, offset), value=write.value % _WORD),)
+        return (Write(address=_lock_address(lock), value=write.value % _WORD),)
 
     def _register_write(self, write: RegisterWrite) -> tuple[Operation, ...]:
         address = write.address
@@ -460,22 +460,37 @@ class _Writer:
                 fix="name a tile of row 2 to 5",
                 id="TP605",
             )
+        if channel is not None and tile.kind == SHIM:
+            raise Problem(
+                f"the channels of {tile} cannot be reset",
+                where=reset.place,
+                why="the bit that resets a channel of a core or mem tile pauses one of a shim tile",
+                fix="name a tile of row 1 to 5",
+                id="TP605",
+            )
         if channel is not None and not 0 <= channel.channel < TILE_KINDS[tile.kind].channels:
             raise _no_channel(channel, reset.place)
-        offset = CORE_CONTROL
-        if channel is not None:
-            offset = control_offset(tile.kind, channel.direction, channel.channel)
-        address = tile_address(tile.column, tile.row, offset)
-        return tuple(MaskWrite(address=address, value=value, mask=RESET_BIT) for value in (RESET_BIT, 0))
+        return _reset_pulse(tile, channel)
 
     def _reset_for(self, reset: ResetFor) -> tuple[Operation, ...]:
-        raise Problem(
-            f"a reset for @{reset.fifo} is not written by this version of tileproof",
-            where=reset.place,
-            why="what starts its channels again is not in the facts that it is built on",
-            fix="write aiex.dma_channel_reset for each channel, aiex.set_lock for each lock, and push their BDs again",
-            id="TP313",
-        )
+        """Every channel is reset, then every lock as at the start, and only then the channels run again."""
+        chains, locks = channels_and_locks(self.design, reset)
+        resets = [
+            pulse
+            for chain in chains
+            for pulse in _reset_pulse(
+                chain.tile, Channel(tile=chain.tile, direction=chain.direction, channel=chain.channel)
+            )
+        ]
+        armed = [Write(address=_lock_address(lock), value=lock.init) for lock in locks]
+        pushes = [
+            push
+            for chain in chains
+            for push in push_to_tile(
+                chain.tile, chain.direction, chain.channel, chain.bds[0].bd_id, (chain.repeat_count or 0) + 1, None
+            )
+        ]
+        return (*resets, *armed, *pushes)
 
     def _reconfigure(self, operation: Reconfigure) -> tuple[Operation, ...]:
         raise Problem(
@@ -625,6 +640,19 @@ def _no_bd_left(task: ConfigureTask, shim: ShimAllocation) -> Problem:
         fix="write aiex.dma_await_task or aiex.dma_free_task for earlier tasks first",
         id="TP312",
     )
+
+
+def _lock_address(lock: PlacedLock) -> int:
+    offset = LOCK_REGISTERS[lock.tile.kind] + LOCK_STRIDE * lock.id
+    return tile_address(lock.tile.column, lock.tile.row, offset)
+
+
+def _reset_pulse(tile: Tile, channel: Channel | None) -> tuple[Operation, ...]:
+    offset = CORE_CONTROL
+    if channel is not None:
+        offset = control_offset(tile.kind, channel.direction, channel.channel)
+    address = tile_address(tile.column, tile.row, offset)
+    return tuple(MaskWrite(address=address, value=value, mask=RESET_BIT) for value in (RESET_BIT, 0))
 
 
 def _packet(header: PacketHeader | None) -> Packet | None:
