@@ -13,7 +13,7 @@ from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import Bd, DmaChain, LoweredDesign
 from tileproof.lowering.sequence import sequence_words
-from tileproof.mlir.design import Design, Port, Reconfigure
+from tileproof.mlir.design import Design, Port
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie_versions import Version
 
@@ -143,9 +143,6 @@ def _sequence(lowered: LoweredDesign, number: int) -> Facts:
     sequence = lowered.sequences[number]
     if sequence.is_open:
         return {"sequence": sequence.name, "insts": None, "why": "it hangs on numbers of the run time"}
-    other = next((found for found in sequence.operations if isinstance(found, Reconfigure)), None)
-    if other is not None:
-        return {"sequence": sequence.name, "insts": None, "why": f"it sets the array up as @{other.device}"}
     words = sequence_words(lowered, sequence, as_silent=True)
     listed = [int.from_bytes(words[at : at + 4], "little") for at in range(0, len(words), 4)]
     return {

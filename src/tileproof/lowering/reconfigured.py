@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.mlir.design import Reconfigure, Sequence, SequenceOperation
@@ -21,10 +22,14 @@ def parts_of(design: LoweredDesign, sequence: Sequence) -> tuple[tuple[LoweredDe
 
 def _cut(design: LoweredDesign, sequence: Sequence) -> Iterator[tuple[LoweredDesign, tuple[SequenceOperation, ...]]]:
     gathered: list[SequenceOperation] = []
+    loaded: Reconfigure | None = None
     for operation in sequence.operations:
         if not isinstance(operation, Reconfigure):
+            if loaded is not None and loaded.design is not None:
+                raise _on_another(design, loaded, operation)
             gathered.append(operation)
             continue
+        loaded = operation
         if gathered:
             yield design, tuple(gathered)
             gathered = []
@@ -32,3 +37,13 @@ def _cut(design: LoweredDesign, sequence: Sequence) -> Iterator[tuple[LoweredDes
             yield lower_design(operation.design), operation.operations
     if gathered:
         yield design, tuple(gathered)
+
+
+def _on_another(design: LoweredDesign, loaded: Reconfigure, operation: SequenceOperation) -> Problem:
+    return Problem(
+        f"what is of @{design.name} runs on the array as @{loaded.device} has set it up",
+        id="TP313",
+        where=operation.place,
+        why=f"@{loaded.device} is loaded at {loaded.place}, and @{design.name} not again behind it",
+        fix=f"load @{design.name} behind it, or let a sequence of @{loaded.device} do it: aiex.configure and aiex.run",
+    )

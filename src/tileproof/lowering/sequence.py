@@ -19,6 +19,7 @@ from tileproof.insts import (
     Packet,
     ShimTransfer,
     Sync,
+    Verbatim,
     Write,
     encode,
     operation_words,
@@ -29,9 +30,11 @@ from tileproof.insts import (
     transfer_operations,
     wait_operation,
 )
+from tileproof.insts.codec import LOAD_PDI
 from tileproof.insts.shim import AXCACHE, aperture
 from tileproof.insts.tile_bd import CORE_CONTROL, RESET_BIT, bd_offset, bd_words, control_offset, misfit
 from tileproof.lowering.dimensions import check_bd
+from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign, PlacedBuffer, PlacedLock, ShimAllocation
 from tileproof.lowering.programs import LARGEST_REPEAT, repeated_too_often
 from tileproof.lowering.rearm import channels_and_locks
@@ -59,6 +62,7 @@ from tileproof.mlir.design import (
     WriteBd,
 )
 from tileproof.mlir.design import Packet as PacketHeader
+from tileproof.mlir_aie_versions import NEWEST
 
 _WORD = 1 << 32
 _WORD_BYTES = 4
@@ -72,9 +76,7 @@ def sequence_words(design: LoweredDesign, sequence: Sequence, *, as_silent: bool
     """
     if sequence.is_open:
         raise _open(sequence)
-    writer = _Writer(design, sequence, as_silent)
-    operations = tuple(operation for written in sequence.operations for operation in writer.operations(written))
-    return encode(_stream(design, operations))
+    return encode(_stream(design, _Writer(design, sequence, as_silent).all()))
 
 
 def main_sequence(design: LoweredDesign) -> Sequence:
@@ -107,6 +109,16 @@ class _Writer:
     _tasks: dict[int, _Task] = field(default_factory=dict)
     # Which task has which BD of which shim tile.
     _owners: dict[tuple[int, int], dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    def all(self) -> tuple[Operation, ...]:
+        """The words of the whole sequence. Of two loads of one PDI that follow each other there is one."""
+        operations = self.sequence.operations
+        needed = [
+            operation
+            for number, operation in enumerate(operations)
+            if not any(_loads_again(operation, following) for following in operations[number + 1 : number + 2])
+        ]
+        return tuple(operation for written in needed for operation in self.operations(written))
 
     def operations(self, operation: SequenceOperation) -> tuple[Operation, ...]:
         written: tuple[Operation, ...] = _WRITE[type(operation)](self, operation)
@@ -493,13 +505,17 @@ class _Writer:
         return (*resets, *armed, *pushes)
 
     def _reconfigure(self, operation: Reconfigure) -> tuple[Operation, ...]:
-        raise Problem(
-            f"the words that set the array up as @{operation.device} are not written by this version of tileproof",
-            where=operation.place,
-            why="they load a PDI, which mlir-aie packs beside them into an ELF, and give its number there",
-            fix="`tileproof emulate` runs the sequence part by part; for an NPU, build the ELF with aiecc",
-            id="TP313",
-        )
+        """The PDI of a device is loaded, by its number; what then runs on it has the BDs that are still free."""
+        low, high = operation.address % _WORD, operation.address >> 32
+        load = Verbatim(words=(LOAD_PDI | operation.number << 16, operation.size, low, high))
+        if operation.design is None or not operation.operations:
+            return (load,)
+        # How it is spelled was looked at when the design was lowered; the newest state takes every spelling.
+        version = None if self.design.version == NEWEST else self.design.version
+        other = lower_design(operation.design, version=version, as_silent=self.as_silent)
+        sequence = replace(self.sequence, operations=operation.operations)
+        writer = _Writer(other, sequence, self.as_silent, _owners=self._owners)
+        return (load, *writer.all())
 
     def _patch(self, patch: AddressPatch) -> tuple[Operation, ...]:
         offset = (patch.byte_offset + aperture(patch.argument, self.design.version)) % _WORD
@@ -522,6 +538,16 @@ _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
     Reset: _Writer._reset,
     ResetFor: _Writer._reset_for,
 }
+
+
+def _loads_again(operation: SequenceOperation, following: SequenceOperation) -> bool:
+    if not (isinstance(operation, Reconfigure) and isinstance(following, Reconfigure)) or operation.operations:
+        return False
+    return _loaded(operation) == _loaded(following)
+
+
+def _loaded(operation: Reconfigure) -> tuple[int, int, int]:
+    return operation.number, operation.size, operation.address
 
 
 def _open(sequence: Sequence) -> Problem:

@@ -588,12 +588,18 @@ class Reconfigure:
 
     `design` is None where that is the device of the sequence itself, whose operations then follow. Otherwise
     `operations` run on it; they name what it has, and the arguments of the sequence around.
+
+    `number` is the device's among those of the file, from 1, by which its PDI is known. `size` and `address` are of
+    the PDI where a load_pdi says them.
     """
 
     device: str
     design: Design | None
     operations: tuple[SequenceOperation, ...]
     place: Place
+    number: int
+    size: int = 0
+    address: int = 0
 
 
 # The last two are gone when traces are lowered.

@@ -117,7 +117,11 @@ def read_design(
             fix="put one `aie.device(npu1) { ... }` into the module",
         )
     chosen = _chosen(devices, device_name, name)
-    reader = _Reader(chosen, others={string(op, "sym_name"): op for op in devices if op is not chosen})
+    reader = _Reader(
+        chosen,
+        others={string(op, "sym_name"): op for op in devices if op is not chosen},
+        numbers={string(op, "sym_name"): number for number, op in enumerate(devices, 1)},
+    )
     if len(devices) > 1 and device_name is None:
         names = [string(op, "sym_name") for op in devices]
         reader.notes.append(spelling.one_of_several(chosen, string(chosen, "sym_name"), names))
@@ -168,6 +172,7 @@ class _Reader:
 
     op: DeviceOp
     others: dict[str, DeviceOp] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
     tiles: dict[SSAValue, Tile] = field(default_factory=dict)
     buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
     locks: dict[SSAValue, Lock] = field(default_factory=dict)
@@ -559,6 +564,7 @@ class _Reader:
             locks=self.locks,
             globals=self.globals,
             device=string(self.op, "sym_name"),
+            numbers=self.numbers,
             other=self._other,
         )
         self.sequences.append(reader.read(op, self._symbol(op, string(op, "sym_name"))))
@@ -569,7 +575,7 @@ class _Reader:
         if name not in self.others:
             listed = ", ".join(f"@{other}" for other in self.others) or "none"
             refuse(op, f"there is no other device @{name}", f"other devices here: {listed}")
-        return _Reader(self.others[name]).read()
+        return _Reader(self.others[name], numbers=self.numbers).read()
 
     # Streams
 

@@ -100,6 +100,7 @@ class SequenceReader:
     locks: Mapping[SSAValue, Lock]
     globals: Mapping[str, tuple[int, ...]]
     device: str
+    numbers: Mapping[str, int]  # of the devices of the file, from 1
     other: Callable[[XdslOperation, str], Design]  # the device of that name, read
     notes: list[Note] = field(default_factory=list)
     _arguments: dict[SSAValue, int] = field(default_factory=dict)
@@ -128,7 +129,8 @@ class SequenceReader:
     def _several(self, children: Iterable[XdslOperation]) -> Iterator[SequenceOperation]:
         for child in children:
             if isinstance(child, ConfigureOp) and symbol(child, "symbol") == self.device:
-                yield Reconfigure(device=self.device, design=None, operations=(), place=place_of(child))
+                number = self.numbers[self.device]
+                yield Reconfigure(device=self.device, design=None, operations=(), place=place_of(child), number=number)
                 yield from self._several(child.regions[0].block.ops)
                 continue
             if isinstance(child, StartChainOp | StartChainForOp):
@@ -145,8 +147,15 @@ class SequenceReader:
         name = symbol(op, "device_ref")
         if name is None:
             refuse(op, "a PDI is loaded that this file does not have", "name its device: `{device_ref = @main}`")
-        design = None if name == self.device else self.other(op, name)
-        return Reconfigure(device=name, design=design, operations=(), place=place_of(op))
+        return Reconfigure(
+            device=name,
+            design=None if name == self.device else self.other(op, name),
+            operations=(),
+            place=place_of(op),
+            number=self.numbers[name],
+            size=optional_integer(op, "size") or 0,
+            address=optional_integer(op, "address") or 0,
+        )
 
     def _configure_device(self, op: XdslOperation) -> Reconfigure:
         self._known(op, "symbol")
@@ -159,7 +168,13 @@ class SequenceReader:
                 operations += self._run(child, design)
             elif not isinstance(child, SubviewOp | ReinterpretCastOp | EndOp):
                 refuse(child, f"{child.name} cannot stand beside what runs on @{name}", "write it into its sequence")
-        return Reconfigure(device=name, design=design, operations=tuple(operations), place=place_of(op))
+        return Reconfigure(
+            device=name,
+            design=design,
+            operations=tuple(operations),
+            place=place_of(op),
+            number=self.numbers[name],
+        )
 
     def _run(self, op: RunOp, design: Design) -> tuple[SequenceOperation, ...]:
         """The operations of a sequence of another device, on what it is given."""
