@@ -178,7 +178,7 @@ sequence @sequence
     37: task 0 for @feed: 2 BDs, 2 runs
     44: start task 0
     45: await task 0
-    46: task 1 for shim (0, 0): 1 BD, 1 run
+    46: task 1 for shim (0, 0) S2MM 1: 1 BD, 1 run
     50: free task 1
 """
 
@@ -197,6 +197,25 @@ DMA chains
 circuits
   shim (0, 0) DMA:0 -> core (0, 2) DMA:1  @feed
   core (0, 2) Trace:0 -> shim (0, 0) DMA:1  @flow of line 29
+
+packets
+  id 7: core (0, 2) DMA:0 -> shim (0, 0) DMA:0
+
+cascades
+  core (0, 2) -> core (1, 2)
+
+channels of the host
+  shim (0, 0) MM2S 0  feed
+
+while a sequence runs
+  @sequence, line 37: task 0 for @feed: 2 BDs, 2 runs
+      64 of argument 0 from 0
+      64 of argument 0 from 64
+  @sequence, line 44: start task 0
+  @sequence, line 45: await task 0
+  @sequence, line 46: task 1 for shim (0, 0) S2MM 1: 1 BD, 1 run
+      64 of argument 0 from 0
+  @sequence, line 50: free task 1
 """
 
 IN_BANKS = """\
@@ -280,6 +299,21 @@ circuits
   shim (0, 0) DMA:0 -> mem (0, 1) DMA:0  @raw
   mem (0, 1) DMA:0 -> core (0, 2) DMA:0  @turned
   core (0, 2) DMA:0 -> shim (0, 0) DMA:0  @out
+
+channels of the host
+  shim (0, 0) MM2S 0  raw_shim_alloc
+  shim (0, 0) S2MM 0  out_shim_alloc
+
+cores
+  core (0, 2): stack 1,024 B, runs scale
+      Consume @turned: turned_cons_buff_0, turned_cons_buff_1
+      Produce @out: out_buff_0, out_buff_1
+
+while a sequence runs
+  @go, line 23: BD 0 moves argument 1 [0, 0, 0, 0][1, 1, 1, 64][0, 0, 0, 1] through @out
+  @go, line 24: BD 1 moves argument 0 [0, 0, 0, 64][1, 1, 1, 64][0, 0, 0, 1] through @raw, with token
+  @go, line 25: wait for @raw
+  @go, line 26: wait for @out
 """
 
 # One object is larger than a bank, and four of them than the tile.
@@ -752,7 +786,9 @@ def test_a_command_line_that_cannot_be_is_refused(run, arguments, what):
 
 def test_what_a_sequence_sets_up_later_is_not_left_out_of_what_is_lowered(run: Run) -> None:
     for name, words in {
-        "tile_tasks": ("line 41: task 1 for mem (0, 1): 1 BD, 1 run\n      64 of held from 0, takes 3 of full\n",),
+        "tile_tasks": (
+            "line 41: task 1 for mem (0, 1) MM2S 0: 1 BD, 1 run\n      64 of held from 0, takes 3 of full\n",
+        ),
         "run_time_numbers": ("  @run: not known, it hangs on numbers of the run time\n",),
         "set_up_anew": ("line 10: the array is set up as @two, which runs 3 operations\n",),
         "written_bds": ("BD 2 of (0, 2) is written\n", "core (0, 2): MM2S 0 is reset\n"),

@@ -784,6 +784,14 @@ def test_inspect_shows_traces_and_where_they_go(tmp_path: Path, capsys: pytest.C
         "  @run, line 5: 1 word written to 0x340e0 of tile (0, 2)\n"
         "  @run, line 11: 1 word written to 0x34000 of tile (0, 2)\n"
         "  @run, line 11: 8 words written to 0x1d1e0\n"
+        "  @run, line 11: address at 0x1d1e4 becomes that of argument 1 + 0\n"
+        "  @run, line 11: 1 word written to 0x1d208 of tile (0, 0)\n"
+        "  @run, line 11: 1 word written to 0x1d20c of tile (0, 0)\n"
+        "  @run, line 11: 1 word written to 0x34000 of tile (0, 0)\n"
+        "  @run, line 11: 1 word written to 0x3404c of tile (0, 0)\n"
+        "  @run, line 11: 1 word written to 0x34008 of tile (0, 0)\n"
+        "  @run, line 11: 1 word written to 0x34048 of tile (0, 0)\n"
+        "  @run, line 11: 1 word written to 0x34008 of tile (0, 0)\n"
     )
     assert main(["inspect", str(file), "--print"]) == 0
     assert "aie.trace.start_config @seen" in capsys.readouterr().out

@@ -15,6 +15,7 @@ module {
     aie.objectfifo.link [@in] -> [@out] ([] [])
     aie.runtime_sequence @run(%a: memref<32xi32>, %b: memref<16xi32>) {
       %zero = arith.constant 0 : i32
+      %one = arith.constant 1 : i32
       %four = arith.constant 4 : i32
       %sixteen = arith.constant 16 : i32
       %eight = arith.constant 8 : i32
@@ -27,7 +28,7 @@ module {
       aiex.npu.dma_wait {symbol = @in}
       aiex.npu.address_patch(%sixteen : i32) {addr = 0x1d004 : ui32, arg_idx = 0 : i32}
       aiex.npu.push_queue(0, 0, MM2S : 0) bd_id %zero repeat %zero {issue_token = true} : i32, i32
-      aiex.npu.dma_wait {symbol = @in}
+      aiex.npu.sync(%zero, %zero, %one, %zero, %one, %one) : i32, i32, i32, i32, i32, i32
       aiex.npu.write32(%length, %eight) {column = 0 : i32, row = 0 : i32} : i32, i32
       aiex.npu.address_patch(%behind : i32) {addr = 0x1d004 : ui32, arg_idx = 0 : i32}
       aiex.npu.push_queue(0, 0, MM2S : 0) bd_id %zero repeat %zero {issue_token = true} : i32, i32

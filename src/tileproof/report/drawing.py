@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tileproof.device_model import CORE, ROWS, SHIM, TILE_KINDS
+from tileproof.lowering.model import Bd as LoweredBd
 from tileproof.lowering.model import DmaChain, LoweredDesign, PlacedBuffer
 from tileproof.mlir.design import (
     AddressPatch,
@@ -13,6 +14,7 @@ from tileproof.mlir.design import (
     Design,
     Fifo,
     Link,
+    Packet,
     PushQueue,
     Reconfigure,
     RegisterWrite,
@@ -51,49 +53,77 @@ def design_text(design: Design, lowered: LoweredDesign | None, name: str) -> str
 
 
 def lowered_text(lowered: LoweredDesign, name: str) -> str:
-    """`tileproof inspect --lowered`: memory maps with their banks, locks, DMA chains and circuits."""
+    """`tileproof inspect --lowered`: memory maps with their banks, locks, chains, streams, and what sequences do."""
     sections = [
         [f"{name}: as mlir-aie of {lowered.version.name} lowers it"],
         *(list(memory_map(lowered, tile)) for tile in _tiles_with_memory(lowered)),
         ["locks", *(f"  {x.tile!s:<14} {x.id:>2}  begins at {x.init:<3} {x.name}" for x in lowered.locks)],
         ["DMA chains", *(line for chain in lowered.chains for line in _chain(chain))],
         ["circuits", *_circuits(lowered)],
+        ["packets", *_packets(lowered)],
+        ["cascades", *(f"  {flow.source} -> {flow.destination}" for flow in lowered.design.cascade_flows)],
+        ["channels of the host", *_shim_channels(lowered)],
+        ["cores", *_cores(lowered)],
         ["traces", *_trace_flows(lowered)],
-        ["while a sequence runs", *_set_up_later(lowered)],
+        ["while a sequence runs", *_in_sequences(lowered)],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if len(lines) > 1 or lines[0].startswith(name)) + "\n"
 
 
-def _set_up_later(lowered: LoweredDesign) -> Iterator[str]:
-    """What sequences change of all that: tasks of core and mem tiles, registers, other devices."""
+def _cores(lowered: LoweredDesign) -> Iterator[str]:
+    for core in lowered.cores:
+        elf = core.core.elf_file
+        runs = ", ".join(callees(core.core.body)) or "its own code" if elf is None else elf
+        yield f"  {core.core.tile}: stack {core.stack_size:,} B, runs {runs}"
+        for end in core.ends.values():
+            yield f"      {end.port} @{end.fifo}: {', '.join(end.buffers) or 'a stream port'}"
+
+
+def _packets(lowered: LoweredDesign) -> Iterator[str]:
+    for flow in lowered.design.packet_flows:
+        ports = (", ".join(map(str, ends)) for ends in (flow.sources, flow.destinations))
+        header = {None: "", True: ", with their header", False: ", without their header"}[flow.keep_header]
+        if flow.sources[0].bundle != "Trace":
+            yield f"  id {flow.id}: {' -> '.join(ports)}{header}"
+
+
+def _shim_channels(lowered: LoweredDesign) -> Iterator[str]:
+    for shim in lowered.shim_allocations:
+        header = "" if shim.packet is None else f", {_header(shim.packet)}"
+        yield f"  {shim.tile} {shim.direction} {shim.channel}  {shim.symbol}{header}"
+
+
+def _in_sequences(lowered: LoweredDesign) -> Iterator[str]:
     for sequence in lowered.sequences:
         if sequence.is_open:
             yield f"  @{sequence.name}: not known, it hangs on numbers of the run time"
         for operation in sequence.operations:
-            if _is_of_tiles(operation):
-                yield f"  @{sequence.name}, line {operation.place.line}: {_operation(operation)}"
-            if isinstance(operation, ConfigureTask) and _is_of_tiles(operation):
-                yield from (f"      {_bd_of_task(bd)}" for bd in operation.bds)
+            yield from _in_sequence(f"  @{sequence.name}, line", operation)
 
 
-def _is_of_tiles(operation: SequenceOperation) -> bool:
-    """Whether it sets up anything but the shim's DMA."""
-    match operation:
-        case ConfigureTask():
-            return not isinstance(operation.channel, str) and operation.channel.tile.kind != SHIM
-        case PushQueue() | WriteBd():
-            return operation.row != 0
-        case RegisterWrite():
-            return operation.tile is None or operation.tile[1] != 0
-        case RtpWrite() | SetLock() | Reset() | ResetFor() | Reconfigure():
-            return True
-    return False
+def _in_sequence(head: str, operation: SequenceOperation) -> Iterator[str]:
+    yield f"{head} {operation.place.line}: {_operation(operation)}"
+    if isinstance(operation, ConfigureTask):
+        yield from (f"      {_bd_of_task(bd)}" for bd in operation.bds)
+    if isinstance(operation, Reconfigure):
+        for inner in operation.operations:
+            yield from _in_sequence("    line", inner)
+
+
+def _header(packet: Packet) -> str:
+    return f"in packets of id {packet.id}, type {packet.type}"
 
 
 def _bd_of_task(bd: Bd) -> str:
-    takes = "" if bd.acquire is None else f", takes {bd.acquire[1]} of {bd.acquire[0]}"
-    gives = "" if bd.release is None else f", gives {bd.release[1]} of {bd.release[0]}"
-    return f"{bd.length:,} of {bd.buffer} from {bd.offset:,}{takes}{gives}"
+    what = f"argument {bd.buffer}" if isinstance(bd.buffer, int) else bd.buffer
+    walk = f" as {list(bd.sizes)} by {list(bd.strides)}" if bd.sizes else ""
+    header = "" if bd.packet is None else f", {_header(bd.packet)}"
+    return ", ".join([f"{bd.length:,} of {what} from {bd.offset:,}{walk}", *_locks_of(bd)]) + header
+
+
+def _locks_of(bd: Bd | LoweredBd) -> list[str]:
+    takes = "takes exactly" if bd.exactly else "takes"
+    return [f"{what} {use[1]} of {use[0]}" for what, use in ((takes, bd.acquire), ("gives", bd.release)) if use]
 
 
 def _counted(number: int, what: str) -> str:
@@ -255,7 +285,8 @@ def _operation(operation: SequenceOperation) -> str:
         case Wait():
             return f"wait for @{operation.shim}"
         case ConfigureTask():
-            where = f"@{operation.channel}" if isinstance(operation.channel, str) else str(operation.channel.tile)
+            of = operation.channel
+            where = f"@{of}" if isinstance(of, str) else f"{of.tile} {of.direction} {of.channel}"
             runs = _counted(operation.repeat_count + 1, "run")
             return f"task {operation.task} for {where}: {_counted(len(operation.bds), 'BD')}, {runs}"
         case UseTask():
@@ -353,7 +384,7 @@ def _chain(chain: DmaChain) -> Iterator[str]:
     repeat = "" if chain.repeat_count is None else f", {_counted(chain.repeat_count + 1, 'run')}"
     yield f"  {chain.tile} {chain.direction} {chain.channel} of {chain.label}{repeat}"
     for bd in chain.bds:
-        locks = [f"{what} {use[1]} of {use[0]}" for what, use in (("takes", bd.acquire), ("gives", bd.release)) if use]
+        header = [] if bd.packet is None else [_header(bd.packet)]
         walk = f" as {list(bd.sizes)} by {list(bd.strides)}" if bd.sizes else ""
         if bd.pads:
             walk += f" with {chain.pad_value or 'zeros'} around: " + ", ".join(
@@ -361,7 +392,7 @@ def _chain(chain: DmaChain) -> Iterator[str]:
             )
         following = "stops" if bd.next is None else f"then BD {bd.next}"
         what = f"{bd.length:,} of {bd.buffer} from {bd.offset:,}{walk}"
-        yield f"      BD {bd.bd_id:>2}: " + ", ".join([what, *locks, following])
+        yield f"      BD {bd.bd_id:>2}: " + ", ".join([what, *_locks_of(bd), *header, following])
 
 
 def _trace_flows(lowered: LoweredDesign) -> Iterator[str]:
