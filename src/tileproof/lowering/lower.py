@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tileproof.device_model import CORE, DEFAULT_STACK_BYTES, SHIM, TILE_KINDS, Scheme
 from tileproof.errors import Problem
+from tileproof.lowering.control_packets import lower_control_packets
 from tileproof.lowering.fifos import lower_fifos, reached_by
 from tileproof.lowering.locks import number_locks
 from tileproof.lowering.model import LoweredCore, LoweredDesign, PlacedBuffer
@@ -36,7 +37,7 @@ def lower_design(
         _check_spelling(design, version)
     _lower_others(design, version, scheme, as_silent=as_silent)
     version = version or NEWEST
-    design = lower_traces(design, version)
+    design = lower_control_packets(lower_traces(design, version))
     resources = Resources()
     claim_channels(design, resources)
     programs = lower_programs(design, resources, as_silent=as_silent)

@@ -612,6 +612,13 @@ class LoadPdiOp(_AttributesOp):
 
 
 @irdl_op_definition
+class ControlPacketOp(_AttributesOp):
+    """`aiex.control_packet {address = 126976 : ui32, data = array<i32: 1>, opcode = 0 : i32, stream_id = 0 : i32}`."""
+
+    name = "aiex.control_packet"
+
+
+@irdl_op_definition
 class ConfigureOp(LooseOp):
     """`aiex.configure @other { ... }`: what stands in it runs on that device."""
 
@@ -673,7 +680,7 @@ Aiex = Dialect(
         *(MemcpyOp, WaitOp, OldSequenceOp),
         *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp, StartChainOp, StartChainForOp),
         *(SetLockOp, Write32Op, MaskWrite32Op, SyncOp, AddressPatchOp, RtpWriteOp, PushQueueOp, BlockWriteOp),
-        *(LoadPdiOp, ConfigureOp, RunOp, WriteBdOp, CoreResetOp, ChannelResetOp, ResetForOp),
+        *(LoadPdiOp, ConfigureOp, RunOp, WriteBdOp, CoreResetOp, ChannelResetOp, ResetForOp, ControlPacketOp),
     ],
     [],
 )

@@ -560,6 +560,19 @@ class AddressPatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPacket:
+    """An `aiex.control_packet`: what the control port of a tile is told at `address` of the whole array. It writes
+    `words`, or reads `length` of them, which come back with the packet id `response`."""
+
+    address: int
+    words: tuple[int, ...]
+    length: int
+    operation: int
+    response: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TraceHostConfig:
     """An `aie.trace.host_config`: a trace buffer of `nbytes`, and the column of the shim tile that fills it.
 
@@ -602,7 +615,7 @@ class Reconfigure:
     address: int = 0
 
 
-# The last two are gone when traces are lowered.
+# The last three are gone when the design is lowered.
 SequenceOperation: TypeAlias = (
     Transfer
     | Wait
@@ -618,6 +631,7 @@ SequenceOperation: TypeAlias = (
     | Reset
     | ResetFor
     | Reconfigure
+    | ControlPacket
     | TraceHostConfig
     | StartTrace
 )
@@ -640,6 +654,8 @@ class Sequence:
 
     `scalars` are the types of the numbers behind its buffers, which the host writes into the words. Where they decide
     what the sequence does, and nobody said what they are, it `is_open`: its operations are not known.
+
+    `control_words` are what the last argument is to hold, where control packets were lowered to it.
     """
 
     name: str
@@ -649,6 +665,7 @@ class Sequence:
     trace: TraceBuffer | None = None
     scalars: tuple[str, ...] = ()
     is_open: bool = False
+    control_words: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

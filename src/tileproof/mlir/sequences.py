@@ -23,6 +23,7 @@ from tileproof.mlir.aiex import (
     ConfigureOp,
     ConfigureTaskForOp,
     ConfigureTaskOp,
+    ControlPacketOp,
     CoreResetOp,
     FreeTaskOp,
     LoadPdiOp,
@@ -59,6 +60,7 @@ from tileproof.mlir.design import (
     Buffer,
     Channel,
     ConfigureTask,
+    ControlPacket,
     Design,
     Lock,
     Note,
@@ -187,6 +189,8 @@ class SequenceReader:
         if given != list(found.arguments):
             why = f"it takes {', '.join(map(str, found.arguments))}, and is given {', '.join(map(str, given))}"
             refuse(op, f"@{name} takes other arguments", "give it what it takes, with memref.reinterpret_cast", why)
+        if any(isinstance(operation, ControlPacket) for operation in found.operations):
+            refuse(op, f"@{name} sends control packets", "let the sequence that is started send them")
         parts = [part_of(value, self._arguments) for value in op.operands]
         if None in parts:
             refuse(op, "a sequence runs on something that is no argument", "name an argument, or a subview of one")
@@ -348,6 +352,17 @@ class SequenceReader:
             refuse(op, f"there is no buffer @{name}", f"buffers here: {', '.join(names) or 'none'}")
         return name
 
+    def _control_packet(self, op: XdslOperation) -> ControlPacket:
+        self._known(op, "address", "data", "length", "opcode", "stream_id")
+        return ControlPacket(
+            address=integer(op, "address"),
+            words=integers(op, "data"),
+            length=optional_integer(op, "length") or 0,
+            operation=integer(op, "opcode"),
+            response=integer(op, "stream_id"),
+            place=place_of(op),
+        )
+
     def _set_lock(self, op: XdslOperation) -> SetLock:
         self._known(op, "value")
         lock = self.locks.get(op.operands[0])
@@ -480,6 +495,7 @@ _READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], Seque
     **dict.fromkeys(_ACTIONS, SequenceReader._use_task),
     RtpWriteOp: SequenceReader._rtp_write,
     SetLockOp: SequenceReader._set_lock,
+    ControlPacketOp: SequenceReader._control_packet,
     Write32Op: SequenceReader._write,
     MaskWrite32Op: SequenceReader._write,
     BlockWriteOp: SequenceReader._block_write,

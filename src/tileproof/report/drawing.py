@@ -11,6 +11,7 @@ from tileproof.mlir.design import (
     AddressPatch,
     Bd,
     ConfigureTask,
+    ControlPacket,
     Design,
     Fifo,
     Link,
@@ -270,7 +271,8 @@ def _sequence(design: Design, lowered: LoweredDesign | None, which: int) -> Iter
     yield f"sequence @{sequence.name}"
     arguments = (lowered.sequences[which] if lowered is not None else sequence).arguments
     for number, type_ in enumerate(arguments):
-        traced = "" if number < len(sequence.arguments) else ", appended for traces"
+        appended = "control packets" if lowered is not None and lowered.sequences[which].control_words else "traces"
+        traced = "" if number < len(sequence.arguments) else f", appended for {appended}"
         yield f"  argument {number} (kernel argument {number + 3}): {type_}, {type_.nbytes:,} B{traced}"
     for operation in sequence.operations:
         yield f"  {operation.place.line:>4}: {_operation(operation)}"
@@ -285,8 +287,8 @@ def _operation(operation: SequenceOperation) -> str:
         case Wait():
             return f"wait for @{operation.shim}"
         case ConfigureTask():
-            of = operation.channel
-            where = f"@{of}" if isinstance(of, str) else f"{of.tile} {of.direction} {of.channel}"
+            end = operation.channel
+            where = f"@{end}" if isinstance(end, str) else f"{end.tile} {end.direction} {end.channel}"
             runs = _counted(operation.repeat_count + 1, "run")
             return f"task {operation.task} for {where}: {_counted(len(operation.bds), 'BD')}, {runs}"
         case UseTask():
@@ -316,6 +318,9 @@ def _operation(operation: SequenceOperation) -> str:
         case Reconfigure():
             runs = f", which runs {_counted(len(operation.operations), 'operation')}" if operation.operations else ""
             return f"the array is set up as @{operation.device}{runs}"
+        case ControlPacket():
+            what = f"write {_counted(len(operation.words), 'word')}" if operation.words else f"read {operation.length}"
+            return f"a control packet: {what} at 0x{operation.address:x}"
         case TraceHostConfig():
             return f"{operation.nbytes:,} B for traces, through shim ({operation.column}, 0)"
         case StartTrace():

@@ -121,7 +121,7 @@ def emulate(
 
     `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
     `random`, the last three with `:4096xi8` to be sure of the type; what mlir-aie appends for traces begins as zeros,
-    and stays so. Raises `Problem` for a design, tile code or
+    and stays so, and for control packets as their words. Raises `Problem` for a design, tile code or
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
     manner = manner or Manner()
@@ -308,6 +308,7 @@ def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]
     appended = _appended(sequence)
     if appended is not None:
         given = {appended: "zeros", **given}
+    made = _made(sequence, given)
     scalars = range(len(types), len(types) + len(sequence.scalars))
     for number in given:
         if number in scalars and number in _numbers(given):
@@ -323,7 +324,7 @@ def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]
     nbytes = sum(type_.nbytes for type_ in types)
     what = f"the arguments of @{sequence.name} have {shown(nbytes)} bytes"
     HOST_BYTES.check(nbytes, what, sequence.place, "make them smaller for the emulator")
-    missing = [number for number in range(len(types)) if number not in given]
+    missing = [number for number in range(len(types)) if number not in given and number not in made]
     if missing:
         raise Problem(
             f"argument {missing[0]} of @{sequence.name} has no value",
@@ -332,7 +333,17 @@ def _initial(sequence: RuntimeSequence, given: Mapping[int, str]) -> list[Array]
             why=f"it is {types[missing[0]]}",
             fix=f"write --arg {missing[0]}=FILE.npy, or --arg {missing[0]}=zeros, ones or random",
         )
-    return [_value(number, type_, given[number]) for number, type_ in enumerate(types)]
+    return [
+        made[number] if number in made else _value(number, type_, given[number]) for number, type_ in enumerate(types)
+    ]
+
+
+def _made(sequence: RuntimeSequence, given: Mapping[int, str]) -> dict[int, Array]:
+    """The argument that mlir-aie appends for control packets, with its words, unless it is given another value."""
+    number = len(sequence.arguments) - 1
+    if not sequence.control_words or number in given:
+        return {}
+    return {number: np.array(sequence.control_words, dtype=np.uint32).view(np.int32)}
 
 
 def _value(number: int, type_: MemRef, text: str) -> Array:
