@@ -39,7 +39,7 @@ _BD_ATTRIBUTES = (
     "pad",
 )
 # Of August 2026; both change the words of a BD.
-NOT_READ = ("iteration", "axcache", "pad_dimensions")
+NOT_READ = ("iteration", "axcache", "pad_dimensions", "offset_parameter", "offset_state_table_idx")
 
 
 def direction_of(op: XdslOperation) -> Direction:
