@@ -59,7 +59,11 @@ class Array:
         self.faults: list[Diagnostic] = []
         self._graph = ""
         self._ended: Diagnostic | None = None
-        self.memories = TileMemories(design.design.tiles, design.buffers)
+        # A mem tile that only takes what another cannot hold is not in the design's text.
+        held = {buffer.tile.at: buffer.tile for buffer in design.buffers}
+        self.memories = TileMemories(
+            {**held, **{tile.at: tile for tile in design.design.tiles}}.values(), design.buffers
+        )
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.races = Races(self.engine, unguarded(design), self._report)
