@@ -320,6 +320,25 @@ def test_neighbours_go_by_dma_if_they_ask_for_it() -> None:
     assert (len(shared.flows), len(by_dma.flows)) == (0, 1)
 
 
+@pytest.mark.parametrize("more", ["{repeat_count = 1 : i32} ", "{repeat_count = 2 : i32} ", "{via_DMA = true} "])
+def test_neighbours_go_by_dma_where_a_repeat_count_is_said_be_it_1(more: str) -> None:
+    lowered = design(fifo("a", "%core", "%next", 16, more=more), {}, "")
+
+    assert [(flow.source.at, flow.destination.at) for flow in lowered.flows] == [((0, 2), (0, 3))]
+
+
+def test_what_is_spilled_to_a_mem_tile_that_the_design_does_not_have_moves_all_the_same() -> None:
+    words = 50_000  # three are more than a mem tile
+    body = fifo("a", "%shim", "%mem", words, "3 : i32") + fifo("b", "%mem", "%shim", words, "3 : i32")
+    sizes = {"b": 4 * words, "a": 4 * words}
+    lowered = design(body + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n", sizes, "b")
+    data = np.arange(4 * words, dtype=np.int32)
+
+    spilled = {buffer.tile.at for buffer in lowered.buffers} - {tile.at for tile in lowered.design.tiles}
+    assert len(spilled) == 1
+    assert (moved(lowered, {1: data}, sizes)[0] == data).all()
+
+
 def test_shared_objects_lie_where_the_design_says() -> None:
     body = fifo("a", "%core", "%next", 16)
     at = design(body + "    aie.objectfifo.allocate @a(%next)\n", {}, "")
@@ -504,6 +523,39 @@ REFUSED_BY_MLIR_AIE = {
         "  where: d.mlir:13:5\n"
         "  why:   the first is at d.mlir:12:5; mlir-aie takes a fifo in one link only, be it at its other end\n"
         "  fix:   put a fifo of its own between the two links",
+    ),
+    "a repeat count of 1 at a shim producer": (
+        fifo("a", "%shim", "%core", 64, more="{repeat_count = 1 : i32} "),
+        "error: @a has a repeat_count at shim (0, 0)\n"
+        "  where: d.mlir:9:5\n"
+        "  why:   that end is a channel which the runtime sequence drives; no object of the fifo lies there\n"
+        "  fix:   give the transfer an outermost size with stride 0",
+    ),
+    **{
+        f"an allocate of a fifo with {reason}": (
+            written + "    aie.objectfifo.allocate @a(%core)\n",
+            "error: the objects of @a cannot be allocated on core (0, 2)\n"
+            "  where: d.mlir:10:5\n"
+            f"  why:   @a, declared at d.mlir:9:5, has {reason}, and so has objects at either end\n"
+            "  fix:   leave one of the two away",
+        )
+        for reason, written in {
+            "via_DMA": fifo("a", "%core", "%next", 64, more="{via_DMA = true} "),
+            "repeat_count": fifo("a", "%core", "%next", 64, more="{repeat_count = 1 : i32} "),
+            "dimensionsToStream": fifo("a", "%core dimensionsToStream [<size = 64, stride = 1>]", "%next", 64),
+            "dimensionsFromStream": fifo("a", "%core", "%next dimensionsFromStream [<size = 64, stride = 1>]", 64),
+            "aie_stream": fifo("a", "%core", "%next", 64, more="{aie_stream = 0 : i32, aie_stream_port = 0 : i32} "),
+        }.items()
+    },
+    "objects handed on that are of another size": (
+        fifo("a", "%shim", "%core", 64)
+        + fifo("b", "%core", "%next", 32)
+        + "    aie.objectfifo.link [@a] -> [@b] ([] [])\n    aie.objectfifo.allocate @b(%core)\n",
+        "error: the objects of @b cannot be those of @a\n"
+        "  where: d.mlir:12:5\n"
+        "  why:   allocate hands the objects of @a on as they lie there, memref<64xi32> each, and @b has "
+        "memref<32xi32>\n"
+        "  fix:   give both the same objects, or leave allocate away, so that a DMA makes the others of them",
     ),
     "two allocates of one fifo": (
         fifo("a", "%core", "%next", 64)

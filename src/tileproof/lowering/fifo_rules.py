@@ -20,6 +20,33 @@ def check_fifos(design: Design) -> None:
             raise problem
     _check_linked_once(design)
     _check_allocated_once(design.allocates)
+    for allocate in design.allocates:
+        _check_needs_no_dma(allocate, next(fifo for fifo in design.fifos if fifo.name == allocate.fifo))
+
+
+def wants_dma(fifo: Fifo) -> str:
+    """What makes a fifo go by DMA, or a stream port, even between neighbours; empty for nothing (requiresDMAs)."""
+    reasons = {
+        "via_DMA": fifo.via_dma,
+        "repeat_count": fifo.says_repeat or fifo.repeat_count > 1,
+        "dimensionsToStream": bool(fifo.to_stream),
+        "dimensionsFromStream": any(fifo.from_stream),
+        "aie_stream": fifo.stream is not None,
+        "consumers with objects of another type": fifo.consumer_element is not None,
+    }
+    return next((name for name, holds in reasons.items() if holds), "")
+
+
+def _check_needs_no_dma(allocate: Allocate, fifo: Fifo) -> None:
+    reason = wants_dma(fifo)
+    if reason:
+        raise Problem(
+            f"the objects of @{fifo.name} cannot be allocated on {allocate.tile}",
+            id="TP606",
+            where=allocate.place,
+            why=f"@{fifo.name}, declared at {fifo.place}, has {reason}, and so has objects at either end",
+            fix="leave one of the two away",
+        )
 
 
 def _at_a_shim_tile(fifo: Fifo) -> Iterator[Problem]:
@@ -39,7 +66,7 @@ def _at_a_shim_tile(fifo: Fifo) -> Iterator[Problem]:
         yield wrong(f"dimensionsToStream at {fifo.producer}", moved)
     if fifo.init:
         yield wrong(f"initial values at {fifo.producer}", "let the host send them first")
-    if fifo.repeat_count > 1:
+    if fifo.says_repeat:
         yield wrong(f"a repeat_count at {fifo.producer}", "give the transfer an outermost size with stride 0")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from tileproof.device_model import CORE, MAX_LOCK_VALUE, MEM, SHIM, TILE_KINDS
 from tileproof.errors import Problem
 from tileproof.lowering.dimensions import WrapsToZeroProblem, check_dimensions, check_pad_value, check_pads
-from tileproof.lowering.fifo_rules import check_fifos
+from tileproof.lowering.fifo_rules import check_fifos, wants_dma
 from tileproof.lowering.links import Linked, linked_fifos
 from tileproof.lowering.locks import FifoLock
 from tileproof.lowering.model import MM2S, S2MM, Bd, DmaChain, FifoEnd, Flow, ShimAllocation
@@ -178,10 +178,8 @@ def _amount(lowering: FifoLowering, fifo: Fifo, end: int) -> int:
 
 def _shares_memory(lowering: FifoLowering, fifo: Fifo) -> bool:
     """Two neighbouring cores need no DMA; with a single consumer the objects lie at one of them."""
-    if len(fifo.consumers) != 1 or fifo.via_dma or fifo.to_stream or any(fifo.from_stream) or fifo.repeat_count > 1:
+    if len(fifo.consumers) != 1 or wants_dma(fifo):
         return False
-    if fifo.consumer_element is not None or fifo.stream is not None:
-        return False  # the stream makes other objects of them, or is what a core reads itself
     if any(key[0] == fifo.name for key in lowering.links):
         return False
     producer, consumer = fifo.producer, fifo.consumers[0]
@@ -205,6 +203,8 @@ def _check_allocate(lowering: FifoLowering, allocate: Allocate) -> None:
     shared = _shares_memory(lowering, fifo) or _is_handed_on(lowering, fifo)
     if (fifo.name, 0) in lowering.links and _is_between_cores(fifo) and not _both_reach(fifo, allocate.tile):
         return  # mlir-aie leaves a link as it is without a word: the objects go by DMA
+    if _is_handed_on(lowering, fifo):
+        _check_same_objects(lowering, fifo, allocate)
     # Between neighbours, mlir-aie prints an error for a tile out of reach, and goes on as if it were not written.
     if shared and (lowering.as_silent or _both_reach(fifo, allocate.tile)):
         return
@@ -215,6 +215,21 @@ def _check_allocate(lowering: FifoLowering, allocate: Allocate) -> None:
         fix="allocate on one of the two, or on a neighbour of both",
         id="TP606",
     )
+
+
+def _check_same_objects(lowering: FifoLowering, fifo: Fifo, allocate: Allocate) -> None:
+    """What is handed on as it lies there has the size that it has there."""
+    name, end = lowering.links[fifo.name, 0].pool
+    holder = lowering.design.fifo(name) or fifo
+    if holder.element_at(end).nbytes != fifo.element.nbytes:
+        raise Problem(
+            f"the objects of @{fifo.name} cannot be those of @{name}",
+            where=allocate.place,
+            why=f"allocate hands the objects of @{name} on as they lie there, {holder.element_at(end)} each, and "
+            f"@{fifo.name} has {fifo.element}",
+            fix="give both the same objects, or leave allocate away, so that a DMA makes the others of them",
+            id="TP606",
+        )
 
 
 def _is_between_cores(fifo: Fifo) -> bool:
@@ -228,6 +243,7 @@ def _is_handed_on(lowering: FifoLowering, fifo: Fifo) -> bool:
         linked is not None
         and len(linked.branches) == 1
         and _is_between_cores(fifo)
+        and not wants_dma(fifo)
         and any(
             allocate.fifo == fifo.name and allocate.tile.at == fifo.producer.at and _both_reach(fifo, allocate.tile)
             for allocate in lowering.design.allocates

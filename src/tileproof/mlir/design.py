@@ -54,6 +54,9 @@ class Fifo:
 
     `plio` says that the shim end is a stream of programmable logic, which no NPU has.
 
+    `repeat_count` is how often an object is sent; `says_repeat` is whether the design says it, be it 1, which is enough
+    to make a fifo between neighbours go by DMA.
+
     `stream` says which ends are a core's stream port and no memory: 0 the producer, 1 the consumers, 2 all of them.
     """
 
@@ -71,6 +74,7 @@ class Fifo:
     via_dma: bool = False
     synchronized: bool = True
     repeat_count: int = 1
+    says_repeat: bool = False
     iter_count: int | None = None
     producer_channel: int = -1
     consumer_channels: tuple[int, ...] = ()

@@ -419,6 +419,7 @@ class _Reader:
             via_dma=flag(op, "via_DMA"),
             synchronized=not flag(op, "disable_synchronization"),
             repeat_count=count(op, "repeat_count", 256) or 1,
+            says_repeat="repeat_count" in op.attributes,
             iter_count=count(op, "iter_count", 256),
             producer_channel=integer(op, "prod_dma_channel") if "prod_dma_channel" in op.attributes else -1,
             consumer_channels=integers(op, "cons_dma_channels"),
