@@ -9,6 +9,10 @@
 //   mutant: @words(%first, {%second}, 2 : i32) {aie_stream = 0 : i32 => @words(%first, {%second}, 2 : i32) {repeat_count = 2 : i32, aie_stream = 0 : i32 finds: repeat_count is of an end that is a stream port
 //   mutant: @in(%shim, {%first}, 2 : i32) => @in(%shim, {%first}, 2 : i32) {aie_stream = 0 : i32} finds: shim (0, 0) has no stream port of a core
 //   mutant: func.call @send_all(%x) : (memref<16xi32>) -> () =>  finds: S2MM channel 0 of shim (0, 0) (@out) was asked for 512 bytes and has moved 0
+//   mutant: aie_stream = 0 : i32, aie_stream_port = 0 : i32 => aie_stream = 0 : i32 finds: the fifo does not say which stream port it has
+//   mutant: aie_stream = 0 : i32, aie_stream_port = 0 : i32 => aie_stream_port = 0 : i32 finds: the fifo names a stream port, and no end that has it
+//   mutant: @words(%first, {%second}, => @words(%first, {%second, %first}, finds: a stream port has several receivers
+//   mutant: @words(%first, {%second}, => @words(%first, {%second dimensionsFromStream [<size = 16, stride = 1>]}, finds: dimensionsFromStream is of an end that is a stream port
 module {
   aie.device(npu1) {
     %shim = aie.tile(0, 0)

@@ -748,6 +748,10 @@ _OF_DMA = ("init_values", "repeat_count", "iter_count")
 def _check_stream(op: XdslOperation, fifo: Fifo) -> None:
     """A stream port is a core's, and moves words as they come: nothing that needs a DMA or memory there."""
     if fifo.stream is None:
+        if "aie_stream_port" in op.attributes:
+            refuse(
+                op, "the fifo names a stream port, and no end that has it", "write aie_stream, or no aie_stream_port"
+            )
         return
     if fifo.stream not in (0, 1, 2):
         refuse(op, f"aie_stream cannot be {fifo.stream}", "write 0 for the producer, 1 for the consumers, 2 for both")
@@ -756,10 +760,14 @@ def _check_stream(op: XdslOperation, fifo: Fifo) -> None:
             refuse(op, f"{tile} has no stream port of a core", "let that end of the fifo be a core", id="TP605")
     written = [key for key in _OF_DMA if fifo.is_stream(0) and key in op.attributes]
     written += ["dimensionsToStream"] if fifo.is_stream(0) and fifo.to_stream else []
-    written += ["dimensionsFromStream"] if fifo.is_stream(1) and any(fifo.from_stream) else []
+    written += ["dimensionsFromStream"] if any(fifo.from_stream) else []
     if written:
         why = "the core's instructions move the words themselves"
         refuse(op, f"{written[0]} is of an end that is a stream port", "remove it, or let a DMA be at that end", why)
+    if len(fifo.consumers) > 1:
+        refuse(op, "a stream port has several receivers", "write a fifo with one consumer", "mlir-aie takes only one")
+    if "aie_stream_port" not in op.attributes:
+        refuse(op, "the fifo does not say which stream port it has", "write aie_stream_port = 0 : i32")
 
 
 def _pads(op: XdslOperation) -> tuple[tuple[int, int], ...]:
