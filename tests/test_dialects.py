@@ -486,6 +486,20 @@ def test_a_flow_goes_from_a_port_to_a_port():
     assert str(design.flows[0].source) == "shim (0, 0) DMA:1"
 
 
+def test_what_nobody_reads_of_an_end_of_a_packet_flow_is_noted():
+    design = read(
+        "aie.packet_flow(31) {",
+        "  aie.packet_source<%tile, DMA : 0>",
+        "  aie.packet_dest<%shim, DMA : 1> {keep_pkt_header = true}",
+        "}",
+    )
+
+    assert [note.said.what for note in design.notes] == [
+        "aie.packet_dest has an attribute 'keep_pkt_header' that tileproof does not know"
+    ]
+    assert design.packet_flows[0].keep_header is None
+
+
 @pytest.mark.parametrize(
     ("written", "kept"), [("", None), (" {keep_pkt_header = true}", True), (" {keep_pkt_header = false}", False)]
 )

@@ -243,7 +243,6 @@ def _is_handed_on(lowering: FifoLowering, fifo: Fifo) -> bool:
         linked is not None
         and len(linked.branches) == 1
         and _is_between_cores(fifo)
-        and not wants_dma(fifo)
         and any(
             allocate.fifo == fifo.name and allocate.tile.at == fifo.producer.at and _both_reach(fifo, allocate.tile)
             for allocate in lowering.design.allocates

@@ -604,6 +604,7 @@ class _Reader:
         for end in ends:
             if not isinstance(end, PacketSourceOp | PacketDestOp):
                 refuse(end, f"{end.name} cannot stand in a packet flow", "it has packet_source and packet_dest")
+            self._known(end, "port_bundle", "port_channel")
         id_ = integer(op, "ID")
         if not 0 <= id_ < 32:
             refuse(op, f"there is no packet id {id_}", "use 0 to 31")
