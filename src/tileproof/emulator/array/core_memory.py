@@ -18,6 +18,8 @@ from tileproof.errors import Problem
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.program import Along
 
+_WORD_BYTES = 4
+
 
 class Reach(NamedTuple):
     """Some elements of a buffer, which are of `dtype`. One is made for each load and store."""
@@ -122,6 +124,8 @@ class CoreMemory:
         buffer, elements, width = reach.buffer, reach.elements, reach.dtype.itemsize
         self.races.reads(buffer.name, place, Part(elements, width))
         self.must_be_held(buffer, "reads", place)
+        if buffer.address & min(width, _WORD_BYTES) - 1:
+            self._misaligned(reach, "reads", place)
         content, of_bytes = self.memories.view_and_known(buffer)
         known = of_bytes.reshape(-1, width)[elements]
         if not (known & FRESH).any():
@@ -134,6 +138,8 @@ class CoreMemory:
         buffer, elements, width = reach.buffer, reach.elements, reach.dtype.itemsize
         self.races.writes(buffer.name, place, Part(elements, width))
         self.must_be_held(buffer, "writes", place)
+        if buffer.address & min(width, _WORD_BYTES) - 1:
+            self._misaligned(reach, "writes", place)
         content, of_bytes = self.memories.view_and_known(buffer)
         content.view(reach.dtype)[elements] = values
         of_bytes.reshape(-1, width)[elements] |= FRESH | EVER
@@ -159,6 +165,20 @@ class CoreMemory:
             where=place,
             why=f"from {source} into {target}",
             fix="copy as many elements as the target has",
+        )
+
+    def _misaligned(self, reach: Reach, verb: str, place: Place) -> None:
+        width, address = reach.dtype.itemsize, reach.buffer.address
+        self.report(
+            Diagnostic(
+                id="misaligned",
+                what=f"{self.core} {verb} {width} bytes of {reach.buffer.name} at an address that is no multiple of "
+                f"{min(width, _WORD_BYTES)}",
+                place=place,
+                why=f"the buffer lies at {address:,}; the device drops the low address bits and moves other bytes, "
+                "without a word",
+                fix="leave aligned = false away, or give the buffer an address for its elements",
+            )
         )
 
     def must_be_held(self, buffer: PlacedBuffer, verb: str, place: Place) -> None:
