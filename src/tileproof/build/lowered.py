@@ -10,9 +10,11 @@ from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.kernel.banks import Banks
 from tileproof.lowering.kept import check_kept
 from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.lowering.stored import store
 from tileproof.mlir.design import Design
+from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
 
 
@@ -27,13 +29,12 @@ def lower_for_host(text: str, name: str, banks: Banks, objects: Sequence[str]) -
     lowered = lower_design(design)
     check_kept(banks, lowered)
     sequence = main_sequence(lowered)
+    return sequence_words(lowered, sequence), interface_of(lowered, sequence), store(lowered, text)
+
+
+def interface_of(lowered: LoweredDesign, sequence: RuntimeSequence) -> Interface:
     device = lowered.device
-    interface = Interface(
-        generation=device.generation,
-        columns=device.columns,
-        buffers=len(sequence.arguments),
-    )
-    return sequence_words(lowered, sequence), interface, store(lowered, text)
+    return Interface(generation=device.generation, columns=device.columns, buffers=len(sequence.arguments))
 
 
 def refuse_other_objects(design: Design, objects: Sequence[str]) -> None:

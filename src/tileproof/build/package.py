@@ -29,6 +29,15 @@ _NO_PDI = b"tileproof: built for the emulator; there is no device image in this 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KernelNames:
+    """What the kernel is called in its xclbin; aiecc's own names where nobody says others."""
+
+    kernel: str = "MLIR_AIE"
+    instance: str = "MLIRAIE"
+    id: int = 0x901
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
     """What a package says about its design: generation, columns of the partition, arguments of the sequence."""
 
@@ -53,8 +62,13 @@ def package_for_emulator(
     variant: str,
     digest: str,
     banks: Banks,
+    *,
+    names: KernelNames | None = None,
+    device_name: str = "",
 ) -> bytes:
-    """The bytes of `*.emu.xclbin`; `banks` names host buffers by the number of their argument."""
+    """The bytes of `*.emu.xclbin`; `banks` names host buffers by the number of their argument, `device_name` which of
+    several devices of the design is meant."""
+    names = names or KernelNames()
     provenance = Provenance(
         tileproof=__version__,
         variant=variant,
@@ -63,8 +77,13 @@ def package_for_emulator(
         digest=digest,
         insts_sha256=hashlib.sha256(insts).hexdigest(),
     )
-    payload = Section(
-        kind=KIND_OF["EMULATION_DATA"], data=pack_payload(Payload(design=design, lowered=lowered, library=library))
+    payload = Payload(
+        design=design,
+        lowered=lowered,
+        library=library,
+        kernel=names.kernel,
+        device_name=device_name,
+        insts_sha256=provenance.insts_sha256,
     )
     request = PackageRequest(
         columns=interface.columns,
@@ -75,7 +94,10 @@ def package_for_emulator(
         pdi_uuid=uuid.uuid5(_UUIDS, f"pdi {digest}").bytes,
         buffers=interface.buffers,
         mode="SW_EMU",
-        extra_sections=(payload,),
+        kernel_name=names.kernel,
+        instance=names.instance,
+        kernel_id=names.id,
+        extra_sections=(Section(kind=KIND_OF["EMULATION_DATA"], data=pack_payload(payload)),),
         platform_vbnv=f"tileproof_emulator_{interface.generation}",
     )
     directives = Directives(arguments=banks.host, memories=banks.memory)

@@ -15,8 +15,8 @@ from tileproof.cli.shared import (
     answer,
     build_request_of,
     common_options,
+    compiler_options,
     emulator_options,
-    folder,
     mlir_aie_version,
     positive,
     say,
@@ -56,7 +56,7 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument(
         "--tile-code", metavar="FILE", type=Path, action="append", default=[], help="C++ of FILE.mlir; may be repeated"
     )
-    _compiler_options(parser)
+    compiler_options(parser)
     common_options(parser)
     device_name_option(parser)
     parser.add_argument("--xclbin", metavar="FILE", type=Path, help="what was built of it; with or without --insts")
@@ -72,26 +72,7 @@ def _add_check(commands: Commands) -> None:
     )
 
 
-def _compiler_options(parser: argparse.ArgumentParser) -> None:
-    """Those that a Makefile gives its compiler."""
-    parser.add_argument(
-        *("-D", "--define"),
-        metavar="NAME[=VALUE]",
-        action="append",
-        default=[],
-        help="a macro that the tile code is compiled with; may be repeated",
-    )
-    parser.add_argument(
-        *("-I", "--include"),
-        metavar="DIR",
-        type=folder,
-        action="append",
-        default=[],
-        help="where the tile code includes from, behind tileproof's own headers; may be repeated",
-    )
-
-
-def _options_of(arguments: argparse.Namespace) -> CodeOptions:
+def options_of(arguments: argparse.Namespace) -> CodeOptions:
     options = CodeOptions(tuple(arguments.define), tuple(arguments.include))
     if options and not arguments.tile_code:
         raise Problem(
@@ -247,13 +228,13 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
         )
     if arguments.subject.endswith(".mlir"):
         path = Path(arguments.subject)
-        code = {str(code): _text_of(code) for code in arguments.tile_code}
+        code = {str(code): text_of(code) for code in arguments.tile_code}
         folders = {str(code): code.parent for code in arguments.tile_code}
-        options = _options_of(arguments)
+        options = options_of(arguments)
         names = {file.name: str(file) for file in arguments.tile_code}
         return _Subject(
             name=str(path),
-            design=_text_of(path),
+            design=text_of(path),
             tile_code=code,
             folders=folders,
             options=options,
@@ -267,7 +248,7 @@ def _subject(arguments: argparse.Namespace) -> _Subject:
             why=f"the kernel {arguments.subject!r} has its own",
             fix="leave it out, or name a FILE.mlir",
         )
-    _options_of(arguments)
+    options_of(arguments)
     from tileproof.build.plan import objects_of
     from tileproof.build.prepare import check_kernel_includes, render_kernel
 
@@ -315,7 +296,7 @@ def _built(path: Path) -> BuiltFile:
     return BuiltFile(path.name, bytes_of(path))
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -443,7 +424,7 @@ def _add_emulate(commands: Commands) -> None:
     parser.add_argument(
         "--tile-code", metavar="FILE.cc", type=Path, action="append", default=[], help="C++ of it; may be repeated"
     )
-    _compiler_options(parser)
+    compiler_options(parser)
     parser.add_argument(
         "--arg",
         metavar="K=VALUE",
@@ -475,7 +456,7 @@ def _add_emulate(commands: Commands) -> None:
     shape.add_argument("--sarif", action="store_true", help="print the faults as SARIF 2.1.0, for editors")
 
 
-def device_name_option(parser: argparse.ArgumentParser) -> None:
+def device_name_option(parser: argparse._ActionsContainer) -> None:
     text = "of several devices in the file, the one that is meant; default: @main, or the first"
     parser.add_argument("--device-name", metavar="NAME", type=lambda name: name.removeprefix("@"), help=text)
 
@@ -493,9 +474,9 @@ def _emulate(arguments: argparse.Namespace) -> int:
     from tileproof.report.sarif import as_sarif
 
     _refuse_overwriting(arguments)
-    options = _options_of(arguments)
+    options = options_of(arguments)
     emulation = emulate(
-        _text_of(arguments.design),
+        text_of(arguments.design),
         str(arguments.design),
         arguments.tile_code,
         _once(arguments.arg, "--arg"),

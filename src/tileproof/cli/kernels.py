@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tileproof import library
+from tileproof.cli.design_pair import build_design, design_options, refuse_options_of_designs
 from tileproof.cli.shared import (
     add_command,
     answer,
@@ -104,9 +105,13 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _add_build(commands: Commands) -> None:
     parser = add_command(
-        commands, "build", _build, "make the xclbin and insts.bin of kernels; runs their constants.py and a compiler"
+        commands,
+        "build",
+        _build,
+        "make the xclbin and insts.bin of kernels, or of any design for the emulator; runs their constants.py and a "
+        "compiler",
     )
-    parser.add_argument("kernel", nargs="+")
+    parser.add_argument("kernel", nargs="+", metavar="KERNEL|FILE.mlir")
     common_options(parser)
     building_options(parser)
     parser.add_argument("--plan", action="store_true", help="print the commands of the build, and run none of them")
@@ -116,11 +121,15 @@ def _add_build(commands: Commands) -> None:
         help="plan for this aiecc, which need not be here: A is v1.1.x, B March to July 2026, C1 and C2 since",
     )
     parser.add_argument("--json", action="store_true")
+    design_options(parser)
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    if arguments.kernel[0].endswith(".mlir"):
+        return build_design(arguments)
     from tileproof.build.prepare import build_kernel, render_kernel
 
+    refuse_options_of_designs(arguments)
     request = build_request_of(arguments)
     _refuse_odd_aiecc(arguments)
     if arguments.plan:

@@ -122,6 +122,25 @@ def building_options(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def compiler_options(parser: argparse._ActionsContainer) -> None:
+    """Those that a Makefile gives its compiler."""
+    parser.add_argument(
+        *("-D", "--define"),
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="a macro that C++ is compiled with; may be repeated",
+    )
+    parser.add_argument(
+        *("-I", "--include"),
+        metavar="DIR",
+        type=folder,
+        action="append",
+        default=[],
+        help="where C++ includes from, behind tileproof's own headers; may be repeated",
+    )
+
+
 def untrusted_option(parser: argparse._ActionsContainer) -> None:
     """Of commands that run what somebody else may have written."""
     parser.add_argument(

@@ -82,6 +82,19 @@ REFUSALS = (
         _design(f"{_EMULATE} --sequence run --arg 0=ones --arg 1=zeros", ("@run(", "@first(")),
     ),
     _refusal(
+        "full-elf-only",
+        "A runtime sequence sets the array up anew under way, and a pair was to be built of it.",
+        "`tileproof emulate` runs it; or build each device by itself with --device-name",
+        "An xclbin has one configuration for each of its kernels, and the instructions beside it change none. For an "
+        "NPU such a design is packed as a full ELF.",
+    ),
+    _refusal(
+        "same-kernel",
+        "Two kernels of one xclbin would have the same name or the same id.",
+        "give the second others: --xclbin-kernel-name NAME --xclbin-kernel-id 0x902",
+        "A host opens a kernel by its name, and the firmware finds its configuration by its id.",
+    ),
+    _refusal(
         "unknown-device-name",
         "A file has no device of that name.",
         "name one that is listed; without --device-name @main is taken, or the first",

@@ -15,18 +15,26 @@ from tileproof.errors import Problem
 FORMAT = 3
 # A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
 _MAX_MEMBER_BYTES = 64 * 1024 * 1024
+_WHOSE = ("kernel", "device_name", "insts_sha256")
 _DATE = (1980, 1, 1, 0, 0, 0)  # zip's first; equal input gives equal bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """`design` is the text of design.mlir, `lowered` what it was lowered to (lowering/stored.py); `library` the
-    compiled tile code with its checks, for `machine`."""
+    compiled tile code with its checks, for `machine`.
+
+    `kernel` is the kernel of the xclbin that it is run for, `device_name` the device of the text, and `insts_sha256`
+    that of the instructions built with it; each empty where there is but one.
+    """
 
     design: str = field(repr=False)
     lowered: bytes = field(repr=False, default=b"")
     library: Library
     machine: str = field(default_factory=platform.machine)
+    kernel: str = ""
+    device_name: str = ""
+    insts_sha256: str = ""
 
 
 def pack_payload(payload: Payload) -> bytes:
@@ -48,7 +56,8 @@ def _manifest(payload: Payload) -> dict[str, object]:
     stacks = {name: asdict(need) for name, need in payload.library.stacks.items()}
     library = payload.library
     known = {"stacks": stacks, "kept": dict(library.kept), "unbounded": dict(library.unbounded)}
-    return {"format": FORMAT, "machine": payload.machine, **known}
+    whose = {name: getattr(payload, name) for name in _WHOSE}
+    return {"format": FORMAT, "machine": payload.machine, **known, **whose}
 
 
 def _library(code: bytes, manifest: dict[str, dict[str, dict[str, object]]]) -> Library:
@@ -77,6 +86,7 @@ def unpack_payload(data: bytes, name: str) -> Payload:
                 lowered=_member(archive, "design.lowered"),
                 library=_library(_member(archive, "tile.so"), manifest),
                 machine=machine,
+                **{name: str(manifest.get(name, "")) for name in _WHOSE},
             )
     except _UNREADABLE as error:
         raise Problem(

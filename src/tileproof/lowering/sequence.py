@@ -92,6 +92,21 @@ def main_sequence(design: LoweredDesign) -> Sequence:
     return design.sequences[0]
 
 
+def sequence_named(design: LoweredDesign, name: str | None) -> Sequence:
+    """That of the name, or the main one; a `Problem` if there is none."""
+    if name is None:
+        return main_sequence(design)
+    for sequence in design.sequences:
+        if sequence.name == name:
+            return sequence
+    raise Problem(
+        f"there is no runtime sequence @{name}",
+        id="unknown-sequence",
+        where=design.place,
+        fix="sequences here: " + (", ".join(f"@{sequence.name}" for sequence in design.sequences) or "none"),
+    )
+
+
 @dataclass
 class _Task:
     """A task that is configured: where it runs, and the BDs it has."""

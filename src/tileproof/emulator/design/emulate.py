@@ -28,7 +28,7 @@ from tileproof.errors import Problem, unreadable
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.reconfigured import parts_of
-from tileproof.lowering.sequence import main_sequence, sequence_words
+from tileproof.lowering.sequence import sequence_named, sequence_words
 from tileproof.mlir.budget import HOST_BYTES, shown
 from tileproof.mlir.design import Design
 from tileproof.mlir.design import Sequence as RuntimeSequence
@@ -128,7 +128,7 @@ def emulate(
     numbers = _numbers(arguments or {})
     written = _for(target, read_design(text, name, device_name, numbers))
     design = lower_design(written)
-    chosen = _sequence(design, sequence)
+    chosen = sequence_named(design, sequence)
     parts = [(on, sequence_words(on, part)) for on, part in parts_of(design, chosen)]
     before = _initial(chosen, arguments or {})
     room = _room_for_traces(chosen)
@@ -205,20 +205,6 @@ def _order(after: Sequence[Array], expected: Sequence[Array], seed: int) -> tupl
         )
         for number, (one, other) in enumerate(zip(after, expected, strict=True))
         if (changed := _differing(one, other))
-    )
-
-
-def _sequence(design: LoweredDesign, name: str | None) -> RuntimeSequence:
-    if name is None:
-        return main_sequence(design)
-    for sequence in design.sequences:
-        if sequence.name == name:
-            return sequence
-    raise Problem(
-        f"there is no runtime sequence @{name}",
-        id="unknown-sequence",
-        where=design.place,
-        fix="sequences here: " + (", ".join(f"@{sequence.name}" for sequence in design.sequences) or "none"),
     )
 
 

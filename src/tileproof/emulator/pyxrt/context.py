@@ -6,6 +6,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
+from tileproof.emulator.library import Library
 from tileproof.emulator.payload import Payload, unpack_payload
 from tileproof.emulator.process.parent import Child
 from tileproof.emulator.pyxrt.device import device
@@ -38,8 +39,8 @@ class hw_context:
         if uuid not in device._registered:
             raise raised(RuntimeError(f"No xclbin with uuid '{uuid.to_string()}': Invalid argument"))
         file = device._registered[uuid]
-        section = file._xclbin.section("EMULATION_DATA")
-        if section is None:
+        sections = [one for one in file._xclbin.sections if one.kind_name == "EMULATION_DATA"]
+        if not sections:
             raise Problem(
                 f"{file._name} has nothing that the emulator can run",
                 id="other-device",
@@ -50,7 +51,7 @@ class hw_context:
         # Started first: the process comes up while the design is read here.
         self._child = Child()
         try:
-            self._set_up(device, file, unpack_payload(section.data, file._name))
+            self._set_up(device, file, [unpack_payload(one.data, file._name) for one in sections])
         except BaseException:  # whatever it was, no process is left behind
             self._child.close()
             raise
@@ -58,22 +59,36 @@ class hw_context:
     if not TYPE_CHECKING:
         __getattr__ = unset
 
-    def _set_up(self, device: device, file: xclbin, payload: Payload) -> None:
-        # What somebody else has packed may show one design, and hold another lowered.
-        known = stored(payload.lowered, payload.design) if current() is None else None
-        design = known or _lowered(payload.design)
+    def _set_up(self, device: device, file: xclbin, payloads: list[Payload]) -> None:
+        self._payloads = {payload.kernel: payload for payload in payloads}
+        self._loaded = payloads[0].kernel
+        design = _design_of(payloads[0])
         if len(device._contexts) >= design.device.model.hw_contexts:
             raise raised(
                 RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
             )
-        self._device, self._file, self._design, self._library = device, file, design, payload.library
+        self._device, self._file, self._design = device, file, design
         self._slot = device._free_slot()
         self._running: Running | None = None
         self._lock = RLock()  # the real thing may be used by several threads
         provenance = read_provenance(file._xclbin)
-        self._insts_sha256 = provenance.insts_sha256 if provenance else None
-        self._child.set_up(design, payload.library, settings.manner)
+        self._insts_sha256 = payloads[0].insts_sha256 or (provenance.insts_sha256 if provenance else None)
+        self._child.set_up(design, self._library, settings.manner)
         device._contexts.add(self)
+
+    @property
+    def _library(self) -> Library | None:
+        """The tile code that is loaded; None for a design that calls none."""
+        library = self._payloads[self._loaded].library
+        return library if library.code else None
+
+    def _load(self, kernel: str) -> None:
+        """The array as the kernel's PDI sets it up, where another kernel of the same xclbin has run last."""
+        if kernel == self._loaded or kernel not in self._payloads:
+            return
+        self._loaded, payload = kernel, self._payloads[kernel]
+        self._design, self._insts_sha256 = _design_of(payload), payload.insts_sha256 or None
+        self._child.set_up(self._design, self._library, settings.manner)
 
     def _begin_again(self, seed: int | None) -> None:
         """An array as it is at first, in the legal order of a seed, or in the cycle model's. XRT has no word for it."""
@@ -85,12 +100,18 @@ class hw_context:
         return self._child.death is not None
 
 
-def _lowered(text: str) -> LoweredDesign:
+def _design_of(payload: Payload) -> LoweredDesign:
+    # What somebody else has packed may show one design, and hold another lowered.
+    known = stored(payload.lowered, payload.design) if current() is None else None
+    return known or _lowered(payload.design, payload.device_name or None)
+
+
+def _lowered(text: str, device_name: str | None) -> LoweredDesign:
     """Of a file that another tileproof has packed. Late: xDSL takes longer to import than a design takes to run."""
     from tileproof.lowering.lower import lower_design
     from tileproof.mlir.reader import read_design
 
-    return lower_design(read_design(text, "design.mlir"))
+    return lower_design(read_design(text, "design.mlir", device_name))
 
 
 class ComputeUnit:

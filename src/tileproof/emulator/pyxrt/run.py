@@ -123,6 +123,7 @@ class run:
         context = self._kernel._context
         if context._running is not None:
             context._running._waited()
+        context._load(self._kernel._name)
         self._state = ert_cmd_state.ERT_CMD_STATE_SUBMITTED
         self._watch.starts()
         note_before(self)

@@ -1,0 +1,119 @@
+"""From any design to a pair that the emulator runs, without a kernel folder: what aiecc makes for an NPU."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tileproof.build.lowered import interface_of
+from tileproof.build.package import KernelNames, package_for_emulator
+from tileproof.code_options import NO_OPTIONS, CodeOptions
+from tileproof.device_model import Scheme
+from tileproof.diagnostic import Diagnostic
+from tileproof.emulator.design.given_code import given_code
+from tileproof.emulator.library import Library
+from tileproof.errors import Problem, bytes_of
+from tileproof.files import write_output
+from tileproof.kernel.banks import Banks
+from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import LoweredDesign
+from tileproof.lowering.reconfigured import parts_of
+from tileproof.lowering.sequence import sequence_named, sequence_words
+from tileproof.lowering.stored import store
+from tileproof.mlir.design import Sequence as RuntimeSequence
+from tileproof.mlir.reader import read_design
+from tileproof.xclbin import read_xclbin, write_xclbin
+from tileproof.xclbin.merge import with_kernel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRequest:
+    """`device_name` and `sequence` choose among several in the text; `names` are those of the kernel in the xclbin,
+    and `beside` is an xclbin whose kernels it is to lie beside."""
+
+    tile_code: tuple[Path, ...] = ()
+    options: CodeOptions = NO_OPTIONS
+    device_name: str | None = None
+    sequence: str | None = None
+    scheme: Scheme = "default"
+    names: KernelNames = field(default_factory=KernelNames)
+    beside: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The bytes of both files; `warnings` are of the tile code, which runs all the same."""
+
+    xclbin: bytes = field(repr=False)
+    insts: bytes = field(repr=False)
+    digest: str
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def build_pair(text: str, name: str, request: PairRequest) -> Pair:
+    """The pair of the design in `text`; a `Problem`, as of `emulate`, for what cannot be read, lowered or compiled."""
+    design = lower_design(read_design(text, name, request.device_name), scheme=request.scheme)
+    sequence = sequence_named(design, request.sequence)
+    _refuse_what_a_pair_cannot_hold(design, sequence)
+    insts = sequence_words(design, sequence)
+    code = given_code(request.tile_code, design, request.options)
+    digest = _digest(text, insts, request, code.library)
+    xclbin = package_for_emulator(
+        text,
+        store(design, text),
+        interface_of(design, sequence),
+        insts,
+        code.library or Library(code=b""),
+        Path(name).stem,
+        digest,
+        Banks(),
+        names=request.names,
+        device_name=request.device_name or "",
+    )
+    if request.beside is not None:
+        xclbin = _beside(request.beside, xclbin)
+    return Pair(xclbin=xclbin, insts=insts, digest=digest, warnings=(*code.faults, *code.warnings))
+
+
+def _refuse_what_a_pair_cannot_hold(design: LoweredDesign, sequence: RuntimeSequence) -> None:
+    parts = parts_of(design, sequence)
+    if len(parts) != 1 or parts[0][0] is not design:
+        raise Problem(
+            f"@{sequence.name} sets the array up anew under way, which one xclbin and its instructions do not hold",
+            id="full-elf-only",
+            where=sequence.place,
+            why="for an NPU it is packed as a full ELF, with a PDI for each device of the file",
+            fix="`tileproof emulate` runs it; or build each device by itself with --device-name",
+        )
+
+
+def _digest(text: str, insts: bytes, request: PairRequest, library: Library | None) -> str:
+    told = (text, request.device_name, request.scheme, asdict(request.names), hashlib.sha256(insts).hexdigest())
+    code = b"" if library is None else library.code
+    return hashlib.sha256(json.dumps(told).encode() + code).hexdigest()
+
+
+def _beside(path: Path, added: bytes) -> bytes:
+    """Both xclbins' kernels in one, as aiecc's --xclbin-input."""
+    return write_xclbin(with_kernel(read_xclbin(bytes_of(path), path.name), read_xclbin(added, "the new xclbin")))
+
+
+def write_pair(pair: Pair, folder: Path, xclbin: str, insts: str) -> Sequence[Path]:
+    """The two files in `folder`, made where it is not there."""
+    paths = (folder / xclbin, folder / insts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(
+            f"the folder {folder} cannot be made",
+            id="output-not-written",
+            where=f"-o {folder}",
+            why=error.strerror or str(error),
+            fix="choose another folder with -o",
+        ) from None
+    for path, data in zip(paths, (pair.xclbin, pair.insts), strict=True):
+        write_output(path, data, what=path.suffix.removeprefix("."), where=f"-o {folder}")
+    return paths
