@@ -212,7 +212,10 @@ def test_no_module_is_named_after_nothing() -> None:
 
 
 # They start what is ours or this machine's: the driver of an NPU, tools that are only asked, and addr2line.
-TRUSTED_STARTERS = {"device/guarded.py", "toolchain/tool.py", "emulator/array/source_lines.py"}
+# A C++ host is a program of the user's own: --untrusted refuses it.
+TRUSTED_STARTERS = {"device/guarded.py", "toolchain/tool.py", "emulator/array/source_lines.py"} | {
+    *("device/host_program.py", "device/host_lines.py"),
+}
 
 
 def test_who_starts_a_process_of_foreign_code_asks_for_its_bounds() -> None:

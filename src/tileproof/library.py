@@ -29,6 +29,16 @@ def include_dir() -> Path:
     return package_dir() / "emulator" / "include"
 
 
+def host_include_dir() -> Path:
+    """The folder that holds `xrt/xrt_kernel.h` and its like: XRT's C++ API, for hosts that run on the emulator."""
+    return package_dir() / "emulator" / "include_host"
+
+
+def host_runtime() -> Path:
+    """What is compiled with every C++ host."""
+    return package_dir() / "emulator" / "host_runtime" / "tileproof_host.cc"
+
+
 def runtime_texts() -> dict[str, str]:
     """What is compiled and linked to every tile code for the emulator, by file name."""
     files = sorted((package_dir() / "emulator" / "runtime").glob("tileproof_checks.*"))

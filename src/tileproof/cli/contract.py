@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tileproof.cli.shared import add_command, answer, say, told_apart, untrusted_option
+from tileproof.cli.shared import Parser, add_command, answer, compiler_options, say, told_apart, untrusted_option
+from tileproof.code_options import CodeOptions, check_defines, check_includes
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of
 
 if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
+    from tileproof.diagnostic import Diagnostic
     from tileproof.diagnostic.entry import Entry
 
 
@@ -229,21 +231,83 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _add_run(commands: Commands) -> None:
-    text = "run a Python program that imports pyxrt, unmodified, and say what it did wrong; options before its name"
+    text = (
+        "run a host program, unmodified, and say what it did wrong: Python that imports pyxrt, or C++ for XRT's own "
+        "API; options before its name"
+    )
     parser = add_command(commands, "run", _run, text)
     parser.add_argument(
         "--device", choices=("auto", "npu", "emulator"), default="emulator", help="default: %(default)s"
     )
     parser.add_argument("--strict", action="store_true", help="a mistake is an error at the call that makes it")
     untrusted_option(parser)
-    parser.add_argument("script", metavar="SCRIPT.py", type=Path)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS", help="the program's own")
+    compiler_options(parser)
+    # One list, since argparse takes a -- between two for its own.
+    parser.add_argument(
+        "program",
+        nargs=argparse.REMAINDER,
+        metavar="SCRIPT.py|HOST.cpp ...",
+        help="and the program's own arguments; of C++: more files, -I and -D, then -- and the program's own",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from tileproof.device.script import run_script
+    if not arguments.program:
+        raise Problem(
+            "there is no program to run",
+            id="wrong-usage",
+            where="tileproof run",
+            fix="name a SCRIPT.py, or a HOST.cpp",
+        )
+    script, *words = arguments.program
+    if Path(script).suffix in _CPP:
+        code, mistakes = _run_cpp(arguments, Path(script), words)
+    else:
+        _refuse_compiler_options(arguments)
+        from tileproof.device.script import run_script
 
-    code, mistakes = run_script(arguments.script, arguments.arguments, arguments.device, strict=arguments.strict)
+        code, mistakes = run_script(Path(script), words, arguments.device, strict=arguments.strict)
     for number, mistake in enumerate(mistakes, 1):
         say(f"\nmistake {number} of {len(mistakes)}: {mistake.paragraph}")
     return code or (EXIT_KERNEL_WRONG if any(mistake.severity != "note" for mistake in mistakes) else 0)
+
+
+_CPP = (".cpp", ".cc", ".cxx", ".C")
+
+
+def _run_cpp(arguments: argparse.Namespace, host: Path, given: list[str]) -> tuple[int, list[Diagnostic]]:
+    from tileproof.device.host_program import run_host
+    from tileproof.toolchain.host_library import OBJECTS
+
+    cut = given.index("--") if "--" in given else len(given)
+    more = Parser(
+        prog="tileproof run HOST.cpp", usage="tileproof run HOST.cpp [MORE.cpp ...] [-I DIR] [-D NAME] -- ARGUMENTS"
+    )
+    compiler_options(more)
+    more.add_argument("sources", nargs="*", type=Path)
+    found = more.parse_args(given[:cut])
+    for source in found.sources:
+        if source.suffix not in (*_CPP, *OBJECTS):
+            raise Problem(
+                f"{source} is no C++ file",
+                id="wrong-usage",
+                where=f"tileproof run {host} {source}",
+                why="what stands before -- is compiled",
+                fix=f"put the program's own arguments behind --: tileproof run {host} -- {source}",
+            )
+    options = CodeOptions((*arguments.define, *found.define), (*arguments.include, *found.include))
+    check_defines(options.defines)
+    check_includes(options.includes)
+    sources = (host, *found.sources)
+    return run_host(sources, options, given[cut + 1 :], arguments.device, strict=arguments.strict)
+
+
+def _refuse_compiler_options(arguments: argparse.Namespace) -> None:
+    if arguments.define or arguments.include:
+        raise Problem(
+            "-D and -I are for a C++ host",
+            id="option-of-others",
+            where=f"tileproof run {arguments.program[0]}",
+            why="Python is not compiled",
+            fix="leave them out, or name a HOST.cpp",
+        )

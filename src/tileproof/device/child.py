@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def main(socket: int, parent: int) -> None:
     """Answer messages until the other side hangs up."""
-    _die_with(parent)
+    die_with(parent)
     connection = Connection(socket)
     loaded: LoadedKernel | None = None
     while True:
@@ -52,7 +52,7 @@ def _loaded(load: Load) -> LoadedKernel | None:
     return LoadedKernel(device, load.xclbin, load.insts, load.sizes, load.timeout_s, load.counted)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """A wait in XRT has no end of its own, and may let no other thread run: so the kernel ends this process."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before

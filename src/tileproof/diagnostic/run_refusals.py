@@ -206,8 +206,15 @@ RUN_REFUSALS = (
         _changed("host.py", ("words), x, y)", "words), x, y, x, y, x, y)"), command=_RUN),
     ),
     _ending(
+        "host-crashed",
+        "A C++ host died of a signal.",
+        "look at the line that is named; `-fsanitize=address` finds what a debugger does not",
+        "A null or old pointer, an index beyond an array, an assertion, a division by zero. It is the program's own "
+        "doing: what it did wrong with XRT until then is told beside it.",
+    ),
+    _ending(
         "not-emulated",
-        "The emulator has no answer to a call of pyxrt.",
+        "The emulator has no answer to a call of XRT.",
         "make that call on an NPU only",
         "It has no clocks, no sensors and no bus, and runs neither ELF files nor what they hold.",
         _changed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Protocol
@@ -23,11 +24,26 @@ class Open(Protocol):
     def told(self) -> None: ...
 
 
+class Foreign(Protocol):
+    """A program that is not Python's, whose calls have no frames here."""
+
+    def place(self) -> Place:
+        """The line of it that is calling."""
+
+    def drops_result(self) -> bool:
+        """Whether that line throws away what the call returns."""
+
+    def spelled(self, mistake: Diagnostic) -> Diagnostic:
+        """The mistake in the words of its language."""
+
+
 @dataclass
 class Journal:
-    """The mistakes of one process, each line's once. `strict` raises them where they are made."""
+    """The mistakes of one process, each line's once. `strict` raises them where they are made; `foreign` is whose they
+    are, where it is no Python."""
 
     strict: bool = False
+    foreign: Foreign | None = None
     mistakes: list[Diagnostic] = field(default_factory=list)
     open: set[Open] = field(default_factory=set)
 
@@ -36,6 +52,7 @@ class Journal:
         self.write(Diagnostic(id=id_, what=what, place=caller(), why=why, fix=fix))
 
     def write(self, mistake: Diagnostic, *, may_raise: bool = True) -> None:
+        mistake = self.foreign.spelled(mistake) if self.foreign is not None else mistake
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
         if self.strict and may_raise:
@@ -46,11 +63,17 @@ class Journal:
         was made."""
         for one in list(self.open):
             one.told()
-        return sorted(self.mistakes, key=lambda mistake: _WEIGHTS.index(mistake.severity))
+        return by_weight(self.mistakes)
+
+
+def by_weight(mistakes: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return sorted(mistakes, key=lambda mistake: _WEIGHTS.index(mistake.severity))
 
 
 def caller() -> Place:
     """The nearest line that is not tileproof's."""
+    if journal.foreign is not None:
+        return journal.foreign.place()
     frame = sys._getframe(1)
     while is_ours(frame):
         if frame.f_back is None:

@@ -6,7 +6,7 @@ import dis
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FrameType
 
 from tileproof.diagnostic import NOWHERE, Diagnostic, Place
 from tileproof.emulator.pyxrt.journal import caller, is_ours, journal
@@ -32,8 +32,7 @@ class Watch:
             return
         self.started = NOWHERE
         # Only where the program itself asked; what a library between makes of a state is its own affair.
-        frame = sys._getframe(2)
-        if is_ours(frame) or not _drops_what_returns(frame.f_code, frame.f_lasti):
+        if not _is_dropped(sys._getframe(2)):
             self.unseen = NOWHERE
             return
         self.unseen, self.state = caller(), state
@@ -72,6 +71,12 @@ class Watch:
                 fix=fix,
             )
         return None
+
+
+def _is_dropped(frame: FrameType) -> bool:
+    if journal.foreign is not None:
+        return journal.foreign.drops_result()
+    return not is_ours(frame) and _drops_what_returns(frame.f_code, frame.f_lasti)
 
 
 @lru_cache

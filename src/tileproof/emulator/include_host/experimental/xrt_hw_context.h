@@ -1,0 +1,4 @@
+// Where older hosts look for it.
+#pragma once
+
+#include "xrt/experimental/xrt_hw_context.h"
