@@ -386,3 +386,10 @@ def test_a_program_that_is_not_there_is_named(pair: Pair, tmp_path: Path) -> Non
 
     assert done.returncode == 2
     assert done.stderr.startswith("error: there is no program missing.py\n")
+
+
+def test_a_run_that_a_list_starts_once_more_is_waited_for_with_the_list(pair: Pair, tmp_path: Path) -> None:
+    listed = "runs = pyxrt.runlist(context)\nruns.add(run)\nruns.execute()\nruns.wait()"
+    code, out, err = run(pair, tmp_path, BY_THE_BOOK.replace("print(run.wait().name)", listed))
+
+    assert (code, out, err) == (0, "[1, 3, 5, 7]\n", "")

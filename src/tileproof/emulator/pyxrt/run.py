@@ -282,6 +282,7 @@ class runlist:
             self._state = "running"
         for entry in self._runs:
             with self._context._lock:
+                entry._watch.listed()
                 entry._start()
 
     def wait(self) -> None:

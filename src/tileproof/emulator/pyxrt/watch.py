@@ -26,6 +26,11 @@ class Watch:
         self.started = caller()
         journal.open.add(self)
 
+    def listed(self) -> None:
+        """A list starts it once more, and waits for it: XRT executes the commands of a context in their order, so that
+        an earlier start of the same run has ended by then."""
+        self.started = NOWHERE
+
     def returned(self, state: int, *, has_ended: bool) -> None:
         """wait gives a state back: does the line of the program use it?"""
         if not has_ended:
