@@ -49,6 +49,7 @@ class Array:
         library: Library | None,
         breadcrumb: Callable[[str], None],
         manner: Manner | None = None,
+        before: TileMemories | None = None,
     ) -> None:
         refuse_externals(design)
         for lowered in design.cores:
@@ -64,6 +65,8 @@ class Array:
         self.memories = TileMemories(
             {**held, **{tile.at: tile for tile in design.design.tiles}}.values(), design.buffers
         )
+        if before is not None:
+            self.memories.keep(before)
         self.memories.fill(design.buffers)
         self.locks = {lock.name: LockState(lock.name, lock.init) for lock in design.locks}
         self.races = Races(self.engine, unguarded(design), self._report)

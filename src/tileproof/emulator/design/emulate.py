@@ -253,7 +253,7 @@ class _Session:
         reports: list[RunReport] = []
         for number, (design, words) in enumerate(self.parts * self.runs):
             if number == 0 or len(self.parts) > 1:
-                self.child.set_up(design, self.library, manner)
+                self.child.set_up(design, self.library, manner, goes_on=number > 0)
             self.child.send(Run(words, buffers))
             finished = self.child.receive(self.timeout_s) or self.child.give_up(self.timeout_s)
             reports.append(finished.report)

@@ -40,7 +40,8 @@ def main(socket: int, breadcrumb: int, shared: int, parent: int, bounds: Bounds 
             return
         try:
             if isinstance(message, Setup):
-                array = Array(message.design, message.library, lambda text: _leave(trail, text), message.manner)
+                before = array.memories if array is not None and message.goes_on else None
+                array = Array(message.design, message.library, lambda text: _leave(trail, text), message.manner, before)
                 found: Ready | Ended | Failed = Ready()
             else:
                 assert array is not None

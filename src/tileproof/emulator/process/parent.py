@@ -61,14 +61,17 @@ class Child:
         self.death: Diagnostic | None = None
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._shared, self._untrusted)
 
-    def set_up(self, design: LoweredDesign, library: Library | None, manner: Manner | None = None) -> None:
-        """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`."""
+    def set_up(
+        self, design: LoweredDesign, library: Library | None, manner: Manner | None = None, *, goes_on: bool = False
+    ) -> None:
+        """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`. `goes_on`
+        where it was set up before, and its mem tiles keep what they held."""
         if library is not None:
             from tileproof.emulator.symbols import refuse_symbols  # late, while the child starts
 
             refuse_symbols(library.code, "the compiled tile code")
         with suppress(OSError):  # a child that is already gone says so below
-            ask(self._connection, Setup(design, library, manner or Manner()))
+            ask(self._connection, Setup(design, library, manner or Manner(), goes_on))
         answer = self._receive(_SETUP_TIMEOUT_S)
         if isinstance(answer, Failed):
             self.close()
