@@ -93,7 +93,7 @@ int main(int argc, char *argv[]) {
     if (is("empty"))
         xrt::bo().sync(XCL_BO_SYNC_BO_TO_DEVICE);
     if (is("an elf"))
-        xrt::elf(std::string("insts.elf"));
+        xrt::elf(std::string(argv[1]));
     auto run = kernel(is("other opcode") ? 0 : 3, instr, words, x, y);
     if (is("never waits"))
         return 0;

@@ -10,6 +10,7 @@ import pytest
 
 from tileproof.cli import main
 from tileproof.emulator import pyxrt
+from tileproof.emulator.elf_file import read_elf
 from tileproof.xclbin import read_kernels, read_xclbin
 
 TO, FROM = pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE, pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE
@@ -138,6 +139,21 @@ def test_the_same_design_gives_the_same_files(folder: Path) -> None:
     assert (folder / "a" / "one.xclbin").read_bytes() == (folder / "b" / "one.xclbin").read_bytes()
 
 
+def test_instructions_are_written_as_an_elf_too_and_a_full_elf_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "one.mlir", "-o", "pair", "--elf-name", "insts.elf"]) == 0
+    assert main(["build", "one.mlir", "-o", "full", "--full-elf-name", "aie.elf", "--json"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("one.mlir: built: pair/one.xclbin + insts.bin + insts.elf (")
+    assert '"elf": "full/aie.elf"' in "".join(out)
+
+    names = [sorted(path.name for path in (folder / out).iterdir()) for out in ("pair", "full")]
+    assert names == [["insts.bin", "insts.elf", "one.xclbin"], ["aie.elf"]]
+    (found,) = read_elf((folder / "pair" / "insts.elf").read_bytes(), "insts.elf").values()
+    assert found == (folder / "pair" / "insts.bin").read_bytes()
+
+
 def test_one_of_several_devices_is_built(folder: Path) -> None:
     assert main(["build", "two.mlir", "-o", ".", "--device-name", "@second"]) == 0
 
@@ -245,7 +261,7 @@ REFUSED = [
         "error: @sequence sets the array up anew under way, which one xclbin and its instructions do not hold\n"
         "  where: anew.mlir:4:5\n"
         "  why:   for an NPU it is packed as a full ELF, with a PDI for each device of the file\n"
-        "  fix:   `tileproof emulate` runs it; or build each device by itself with --device-name\n"
+        "  fix:   build that: --full-elf-name aie.elf; or each device by itself, with --device-name\n"
         "  more:  tileproof explain full-elf-only\n",
     ),
     (

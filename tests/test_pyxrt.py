@@ -12,6 +12,7 @@ import pytest
 from small_kernel import DOUBLE, build_small
 
 from tileproof.emulator import pyxrt as pyxrt
+from tileproof.emulator.elf_file import INSTRUCTIONS, write_elf
 from tileproof.emulator.pyxrt import bo, ert_cmd_state, xclBOSyncDirection
 from tileproof.errors import Problem
 from tileproof.xclbin import read_xclbin, write_xclbin
@@ -703,18 +704,52 @@ def test_buffers_of_ext_are_host_memory_in_bank_0(host):
     assert isinstance(host.x, bo)
 
 
-@pytest.mark.parametrize("name", ["elf", "module", "program"])
-def test_the_elf_flow_is_refused_by_name(name):
+def test_what_no_elf_of_the_emulator_has_is_refused_by_name():
     with pytest.raises(Problem) as refused:
-        getattr(pyxrt, name)("design.elf")
+        pyxrt.program("design.elf")
     assert str(refused.value) == (
-        f"error: the emulator runs no {name}\n"
-        f"  where: pyxrt.{name}\n"
+        "error: the emulator runs no program\n"
+        "  where: pyxrt.program\n"
         "  why:   in the ELF flow the file holds AIE machine code and control code, which tileproof does not execute\n"
         "  fix:   use an xclbin and insts.bin (`tileproof build KERNEL`), or --device npu"
     )
-    with pytest.raises(Problem, match=r"runs no ext\.kernel"):
+    with pytest.raises(TypeError, match=r"incompatible constructor arguments"):
         pyxrt.ext.kernel(None, "main:sequence")
+
+
+def test_an_elf_that_is_not_there_is_what_xrt_says():
+    with pytest.raises(RuntimeError, match=r"^Failed to open file 'design\.elf' for reading$"):
+        pyxrt.elf("design.elf")
+
+
+def test_an_elf_for_the_npu_says_that_the_emulator_cannot_run_it(tmp_path):
+    (tmp_path / "npu.elf").write_bytes(write_elf(".ctrltext", b"words"))
+    with pytest.raises(Problem) as refused:
+        pyxrt.elf(str(tmp_path / "npu.elf"))
+    assert str(refused.value) == (
+        "error: npu.elf has nothing that the emulator can run\n"
+        "  where: npu.elf\n"
+        "  why:   it was built for the NPU: it holds machine code and control code, which tileproof does not execute\n"
+        "  fix:   build it for the emulator: `tileproof build DESIGN.mlir --elf-name` or `--full-elf-name`"
+    )
+
+
+def test_instructions_of_an_elf_run_on_the_xclbin_that_they_were_built_with(host, pair, tmp_path):
+    (tmp_path / "insts.elf").write_bytes(write_elf(INSTRUCTIONS, pair.insts))
+    module = pyxrt.module(pyxrt.elf(str(tmp_path / "insts.elf")))
+    host.kernel = pyxrt.ext.kernel(host.context, module, KERNEL)
+    values = host.give(5)
+    run = host.kernel(3, 0, 0, host.x, host.y)
+    assert run.wait() == ert_cmd_state.ERT_CMD_STATE_COMPLETED
+    assert host.result() == (2 * values + 1).tolist()
+    with pytest.raises(Problem) as refused:
+        pyxrt.ext.elf_context(host.device, pyxrt.elf(str(tmp_path / "insts.elf")))
+    assert str(refused.value) == (
+        "error: insts.elf holds instructions only\n"
+        "  where: pyxrt.hw_context(device, insts.elf)\n"
+        "  why:   what it runs on is in the xclbin that was built with it\n"
+        "  fix:   hw_context(device, xclbin.get_uuid()), then ext.kernel(context, module(elf), name)"
+    )
 
 
 def test_get_axlf_says_that_it_has_none(pair):

@@ -266,10 +266,10 @@ ENDED = {
         "  fix:   xrt::bo(device, size, flags, kernel.group_id(3))"
     ),
     "an elf": (
-        "error: the emulator runs no elf\n"
+        "error: double_i32_64__npu1.emu.xclbin is no ELF\n"
         f"  where: {at('xrt::elf(')}\n"
-        "  why:   in the ELF flow the file holds AIE machine code and control code, which tileproof does not execute\n"
-        "  fix:   use an xclbin and insts.bin (`tileproof build KERNEL`), or --device npu"
+        "  why:   Magic number does not match\n"
+        "  fix:   name what --elf-name has written"
     ),
 }
 
@@ -393,4 +393,80 @@ def test_a_host_for_the_npu_is_compiled_with_xrt(tmp_path: Path) -> None:
         "  why:   tileproof's own XRT headers are the emulator's\n"
         "  fix:   g++ -std=c++20 host.cpp -I /opt/xilinx/xrt/include -L /opt/xilinx/xrt/lib -lxrt_coreutil -luuid\n"
         "  more:  tileproof explain option-conflict\n",
+    )
+
+
+# Full ELFs
+
+FULL_ELF = """\
+#include <iostream>
+#include <string>
+#include "xrt/experimental/xrt_elf.h"
+#include "xrt/experimental/xrt_ext.h"
+#include "xrt/xrt_device.h"
+#include "xrt/xrt_kernel.h"
+int main(int, char **argv) {
+    auto device = xrt::device(0);
+    xrt::elf file{"design.elf"};
+    xrt::hw_context context(device, file);
+    auto kernel = xrt::ext::kernel(context, std::string(argv[1]));
+    xrt::bo all = xrt::ext::bo{device, 64 * sizeof(int)};
+    for (int k = 0; k < 64; ++k) all.map<int *>()[k] = k;
+    all.sync(XCL_BO_SYNC_BO_TO_DEVICE);
+    for (int turn = 0; turn < 2; ++turn) {
+        auto run = xrt::run(kernel);
+        run.set_arg(0, all);
+        run.start();
+        run.wait2();
+    }
+    all.sync(XCL_BO_SYNC_BO_FROM_DEVICE);
+    const int *out = all.map<const int *>();
+    std::cout << out[0] << " " << out[16] << " " << out[32] << "\\n";
+    if (argv[2] == std::string("group")) kernel.group_id(0);
+}
+"""
+ANEW = Path(__file__).parent / "designs" / "set_up_anew.mlir"
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a host, and a full ELF of a design whose sequence sets the array up twice."""
+    folder = tmp_path_factory.mktemp("full")
+    (folder / "host.cpp").write_text(FULL_ELF)
+    command = [
+        sys.executable,
+        "-m",
+        "tileproof",
+        "build",
+        str(ANEW),
+        "--full-elf-name",
+        "design.elf",
+        "-o",
+        str(folder),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"set_up_anew.mlir: built: {folder / 'design.elf'} ("), done
+    return folder
+
+
+def test_a_full_elf_runs_every_part_of_its_sequence_each_time(full: Path) -> None:
+    assert typed(full, "host.cpp", "--", "main:run", "") == (0, "4 22 32\n", "")
+
+
+def test_a_kernel_that_a_full_elf_does_not_have_is_thrown_as_xrt_does(full: Path) -> None:
+    code, _, err = typed(full, "host.cpp", "--", "main:other", "")
+
+    assert code == 134
+    assert err.startswith(said("No such kernel 'main:other': Invalid argument", "std::system_error", "host.cpp:11"))
+
+
+def test_a_kernel_of_a_full_elf_has_no_groups(full: Path) -> None:
+    assert typed(full, "host.cpp", "--", "main:run", "group") == (
+        2,
+        "4 22 32\n",
+        "error: a kernel of a full ELF has no groups\n"
+        "  where: host.cpp:24\n"
+        "  why:   XRT looks beyond the end of an empty table there, and the real process dies of a segmentation fault\n"
+        "  fix:   allocate with xrt::ext::bo(device, size)\n"
+        "  more:  tileproof explain other-elf\n",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.device_model import Scheme
 from tileproof.diagnostic import Diagnostic
 from tileproof.emulator.design.given_code import given_code
+from tileproof.emulator.elf_file import DESIGN, write_elf
 from tileproof.emulator.library import Library
+from tileproof.emulator.payload import Payload, pack_payload
 from tileproof.errors import Problem, bytes_of
 from tileproof.files import write_output
 from tileproof.kernel.banks import Banks
@@ -45,10 +47,11 @@ class PairRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """The bytes of both files; `warnings` are of the tile code, which runs all the same."""
+    """The bytes of both files, and of a full ELF instead; `warnings` are of the tile code, which runs all the same."""
 
-    xclbin: bytes = field(repr=False)
-    insts: bytes = field(repr=False)
+    xclbin: bytes = field(repr=False, default=b"")
+    insts: bytes = field(repr=False, default=b"")
+    full_elf: bytes = field(repr=False, default=b"")
     digest: str
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -78,6 +81,20 @@ def build_pair(text: str, name: str, request: PairRequest) -> Pair:
     return Pair(xclbin=xclbin, insts=insts, digest=digest, warnings=(*code.faults, *code.warnings))
 
 
+def build_full_elf(text: str, name: str, request: PairRequest) -> Pair:
+    """The ELF that holds all devices of the text, for sequences that set the array up themselves."""
+    design = lower_design(read_design(text, name, request.device_name), scheme=request.scheme)
+    streams = [sequence_words(on, part) for one in design.sequences for on, part in parts_of(design, one)]
+    code = given_code(request.tile_code, design, request.options)
+    library = code.library or Library(code=b"")
+    payload = Payload(design=text, library=library, device_name=request.device_name or "")
+    return Pair(
+        full_elf=write_elf(DESIGN, pack_payload(payload)),
+        digest=_digest(text, b"".join(streams), request, code.library),
+        warnings=(*code.faults, *code.warnings),
+    )
+
+
 def _refuse_what_a_pair_cannot_hold(design: LoweredDesign, sequence: RuntimeSequence) -> None:
     parts = parts_of(design, sequence)
     if len(parts) != 1 or parts[0][0] is not design:
@@ -86,7 +103,7 @@ def _refuse_what_a_pair_cannot_hold(design: LoweredDesign, sequence: RuntimeSequ
             id="full-elf-only",
             where=sequence.place,
             why="for an NPU it is packed as a full ELF, with a PDI for each device of the file",
-            fix="`tileproof emulate` runs it; or build each device by itself with --device-name",
+            fix="build that: --full-elf-name aie.elf; or each device by itself, with --device-name",
         )
 
 
@@ -101,9 +118,8 @@ def _beside(path: Path, added: bytes) -> bytes:
     return write_xclbin(with_kernel(read_xclbin(bytes_of(path), path.name), read_xclbin(added, "the new xclbin")))
 
 
-def write_pair(pair: Pair, folder: Path, xclbin: str, insts: str) -> Sequence[Path]:
-    """The two files in `folder`, made where it is not there."""
-    paths = (folder / xclbin, folder / insts)
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Files by their names in `folder`, made where it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -114,6 +130,5 @@ def write_pair(pair: Pair, folder: Path, xclbin: str, insts: str) -> Sequence[Pa
             why=error.strerror or str(error),
             fix="choose another folder with -o",
         ) from None
-    for path, data in zip(paths, (pair.xclbin, pair.insts), strict=True):
-        write_output(path, data, what=path.suffix.removeprefix("."), where=f"-o {folder}")
-    return paths
+    for name, data in files.items():
+        write_output(folder / name, data, what=Path(name).suffix.removeprefix("."), where=f"-o {folder}")

@@ -13,7 +13,7 @@ from tileproof.device_model import SCHEMES
 from tileproof.errors import Problem
 
 if TYPE_CHECKING:
-    from tileproof.build.design_pair import PairRequest
+    from tileproof.build.design_pair import Pair, PairRequest
 
 # What only a FILE.mlir takes, by the name of its value: the option as it is written.
 _OF_DESIGNS = {
@@ -30,6 +30,8 @@ _OF_DESIGNS = {
     "kernel_id": "--xclbin-kernel-id",
     "instance_name": "--xclbin-instance-name",
     "xclbin_input": "--xclbin-input",
+    "elf_name": "--elf-name",
+    "full_elf_name": "--full-elf-name",
 }
 _OF_KERNELS = {"set": "--set", "kernels": "--kernels", "plan": "--plan", "aiecc": "--aiecc"}
 
@@ -51,6 +53,8 @@ def design_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--xclbin-kernel-id", dest="kernel_id", metavar="ID", type=_number, help="default: 0x901")
     group.add_argument("--xclbin-instance-name", dest="instance_name", metavar="NAME", help="default: MLIRAIE")
     group.add_argument("--xclbin-input", metavar="FILE", type=Path, help="an xclbin beside whose kernels this one lies")
+    group.add_argument("--elf-name", metavar="NAME", help="write the instructions as an ELF, too")
+    group.add_argument("--full-elf-name", metavar="NAME", help="write one ELF instead, with all devices of the file")
 
 
 def _number(text: str) -> int:
@@ -74,23 +78,40 @@ def refuse_options_of_designs(arguments: argparse.Namespace) -> None:
 
 
 def build_design(arguments: argparse.Namespace) -> int:
-    """Write both files, and say where."""
-    from tileproof.build.design_pair import build_pair, write_pair
+    """Write what was asked for, and say where."""
+    from tileproof.build.design_pair import build_full_elf, build_pair, write_files
 
     _refuse_options_of_kernels(arguments)
     design = Path(arguments.kernel[0])
-    request = _request(arguments)
-    pair = build_pair(text_of(design), str(design), request)
+    build = build_full_elf if arguments.full_elf_name else build_pair
+    pair = build(text_of(design), str(design), _request(arguments))
     for warning in pair.warnings:
         say(f"warning: {warning.paragraph}")
     folder = arguments.output or arguments.build_dir / design.stem
-    names = arguments.xclbin_name or f"{design.stem}.xclbin", arguments.insts_name or "insts.bin"
-    xclbin, insts = write_pair(pair, folder, *names)
+    named = _files(arguments, design.stem, pair)
+    write_files(dict(named.values()), folder)
     if arguments.json:
-        answer(json.dumps([{"design": str(design), "xclbin": str(xclbin), "insts": str(insts), "digest": pair.digest}]))
+        paths = {kind: str(folder / name) for kind, (name, _) in named.items()}
+        answer(json.dumps([{"design": str(design), **paths, "digest": pair.digest}]))
     else:
-        answer(f"{design.name}: built: {xclbin} + {insts.name} ({pair.digest[:12]})")
+        first, *others = (name for name, _ in named.values())
+        answer(f"{design.name}: built: {' + '.join((str(folder / first), *others))} ({pair.digest[:12]})")
     return 0
+
+
+def _files(arguments: argparse.Namespace, stem: str, pair: Pair) -> dict[str, tuple[str, bytes]]:
+    """By kind: what each file is called, and its bytes."""
+    from tileproof.emulator.elf_file import INSTRUCTIONS, write_elf
+
+    if arguments.full_elf_name:
+        return {"elf": (arguments.full_elf_name, pair.full_elf)}
+    named = {
+        "xclbin": (arguments.xclbin_name or f"{stem}.xclbin", pair.xclbin),
+        "insts": (arguments.insts_name or "insts.bin", pair.insts),
+    }
+    if arguments.elf_name:
+        named["elf"] = (arguments.elf_name, write_elf(INSTRUCTIONS, pair.insts))
+    return named
 
 
 def _request(arguments: argparse.Namespace) -> PairRequest:

@@ -16,6 +16,7 @@ _SPELLINGS = (
     ),
     (re.compile(r"pyxrt\.ert_cmd_state\."), ""),
     (re.compile(r"pyxrt\.bo\.(\w+)"), r"xrt::bo::flags::\1"),
+    (re.compile(r"pyxrt\.ext\."), "xrt::ext::"),
     (re.compile(r"pyxrt\."), "xrt::"),
     (re.compile(r"\braises nothing\b"), "throws nothing"),
 )

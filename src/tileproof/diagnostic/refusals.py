@@ -84,7 +84,7 @@ REFUSALS = (
     _refusal(
         "full-elf-only",
         "A runtime sequence sets the array up anew under way, and a pair was to be built of it.",
-        "`tileproof emulate` runs it; or build each device by itself with --device-name",
+        "build a full ELF: --full-elf-name aie.elf; or each device by itself, with --device-name",
         "An xclbin has one configuration for each of its kernels, and the instructions beside it change none. For an "
         "NPU such a design is packed as a full ELF.",
     ),

@@ -206,6 +206,14 @@ RUN_REFUSALS = (
         _changed("host.py", ("words), x, y)", "words), x, y, x, y, x, y)"), command=_RUN),
     ),
     _ending(
+        "other-elf",
+        "An ELF was opened as what it is not.",
+        "of a full ELF: hw_context(device, elf) and ext.kernel(context, name); of instructions: module(elf) and "
+        "ext.kernel(context, module, name)",
+        "There are two kinds: instructions to go with an xclbin (`--elf-name`), and a full ELF, which brings its own "
+        "design (`--full-elf-name`), and whose kernels have no groups and no opcode.",
+    ),
+    _ending(
         "host-crashed",
         "A C++ host died of a signal.",
         "look at the line that is named; `-fsanitize=address` finds what a debugger does not",

@@ -13,7 +13,7 @@ from tileproof.emulator.pyxrt.device import device
 from tileproof.emulator.pyxrt.empty import unset
 from tileproof.emulator.pyxrt.raises import raised
 from tileproof.emulator.pyxrt.settings import settings
-from tileproof.emulator.pyxrt.xclbin import uuid, xclbin
+from tileproof.emulator.pyxrt.xclbin import uuid
 from tileproof.errors import Problem
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.stored import stored
@@ -51,7 +51,10 @@ class hw_context:
         # Started first: the process comes up while the design is read here.
         self._child = Child()
         try:
-            self._set_up(device, file, [unpack_payload(one.data, file._name) for one in sections])
+            self._file = file
+            provenance = read_provenance(file._xclbin)
+            self._insts_sha256 = provenance.insts_sha256 if provenance else None
+            self._set_up(device, [unpack_payload(one.data, file._name) for one in sections])
         except BaseException:  # whatever it was, no process is left behind
             self._child.close()
             raise
@@ -59,7 +62,7 @@ class hw_context:
     if not TYPE_CHECKING:
         __getattr__ = unset
 
-    def _set_up(self, device: device, file: xclbin, payloads: list[Payload]) -> None:
+    def _set_up(self, device: device, payloads: list[Payload]) -> None:
         self._payloads = {payload.kernel: payload for payload in payloads}
         self._loaded = payloads[0].kernel
         design = _design_of(payloads[0])
@@ -67,12 +70,11 @@ class hw_context:
             raise raised(
                 RuntimeError("DRM_IOCTL_AMDXDNA_CREATE_HWCTX IOCTL failed (err=-2): No such file or directory")
             )
-        self._device, self._file, self._design = device, file, design
+        self._device, self._design = device, design
         self._slot = device._free_slot()
         self._running: Running | None = None
         self._lock = RLock()  # the real thing may be used by several threads
-        provenance = read_provenance(file._xclbin)
-        self._insts_sha256 = payloads[0].insts_sha256 or (provenance.insts_sha256 if provenance else None)
+        self._insts_sha256 = payloads[0].insts_sha256 or self._insts_sha256
         self._child.set_up(design, self._library, settings.manner)
         device._contexts.add(self)
 
@@ -103,10 +105,10 @@ class hw_context:
 def _design_of(payload: Payload) -> LoweredDesign:
     # What somebody else has packed may show one design, and hold another lowered.
     known = stored(payload.lowered, payload.design) if current() is None else None
-    return known or _lowered(payload.design, payload.device_name or None)
+    return known or lowered_of(payload.design, payload.device_name or None)
 
 
-def _lowered(text: str, device_name: str | None) -> LoweredDesign:
+def lowered_of(text: str, device_name: str | None) -> LoweredDesign:
     """Of a file that another tileproof has packed. Late: xDSL takes longer to import than a design takes to run."""
     from tileproof.lowering.lower import lower_design
     from tileproof.mlir.reader import read_design
@@ -115,8 +117,16 @@ def _lowered(text: str, device_name: str | None) -> LoweredDesign:
 
 
 class ComputeUnit:
-    """What `kernel` is to a run: its context, its name and its arguments."""
+    """What `kernel` is to a run: its context, its name and its arguments.
 
+    Of an ELF it has the instructions with it: `_streams`. A full ELF has no opcode and no instructions among its
+    arguments, which are those of the sequence: `_shift` is how many are missing. `_parts` are the designs that its
+    streams run on, where the sequence sets the array up itself.
+    """
+
+    _shift: int = 0
+    _streams: tuple[bytes, ...] = ()
+    _parts: tuple[LoweredDesign, ...] = ()
     _context: hw_context
     _name: str
     _arguments: tuple[Argument, ...]

@@ -39,6 +39,11 @@ def moved_by(instructions: bytes) -> tuple[Moved, ...] | None:
 
 def note_before(starting: Starting) -> None:
     """All that is wrong as the run starts."""
+    if starting._kernel._streams:  # which come with the kernel, and are nobody's to forget
+        moved_by_all = tuple(one for stream in starting._kernel._streams for one in moved_by(stream) or ())
+        _note_unsynced(starting, moved_by_all)
+        _note_left_over(starting, moved_by_all)
+        return
     instructions = starting._instructions()
     moved = None if instructions is None else moved_by(instructions)
     _note_unsynced(starting, moved or ())
@@ -49,14 +54,15 @@ def note_before(starting: Starting) -> None:
 
 
 def _named(of: Starting, index: int) -> str:
-    return f"argument {index} ({of._kernel._arguments[index].name})"
+    return f"argument {index - of._kernel._shift} ({of._kernel._arguments[index].name})"
 
 
 def _note_unsynced(starting: Starting, moved: tuple[Moved, ...]) -> None:
     """Bytes that the device will read, and does not have."""
     read = {one.argument: (one.begin, one.end) for one in moved if one.direction == "MM2S"}
     for index, value in starting._values.items():
-        begin, end = (0, None) if index == _INSTR else read.get(index, (0, 0))
+        is_stream = index == _INSTR and not starting._kernel._streams
+        begin, end = (0, None) if is_stream else read.get(index, (0, 0))
         if isinstance(value, bo) and index in starting._own and value._is_unsynced(begin, end):
             journal.note(
                 "written-not-synced",
@@ -68,7 +74,7 @@ def _note_unsynced(starting: Starting, moved: tuple[Moved, ...]) -> None:
 
 def _note_left_over(starting: Starting, moved: tuple[Moved, ...]) -> None:
     """An argument that this run has not set keeps what an earlier run left in its register."""
-    used = {0, _INSTR} | {one.argument for one in moved}
+    used = {one.argument for one in moved} | (set() if starting._kernel._streams else {0, _INSTR})
     for index in sorted((starting._values.keys() - starting._own) & used):
         journal.note(
             "argument-left-over",

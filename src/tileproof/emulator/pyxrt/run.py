@@ -6,6 +6,7 @@ import operator
 import sys
 import time
 import weakref
+from dataclasses import replace
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Never
 
@@ -61,6 +62,9 @@ class run:
         self._listed = False  # whether a runlist starts it
         self._bound: dict[int, bo] = {}
         self._sent_words = b""
+        self._contents: dict[int, bytes] = {}  # of the buffers, as the part that is under way was sent them
+        self._faults: tuple[Diagnostic, ...] = ()  # of the parts before it
+        self._under_way = 0
         self._watch = Watch()
         weakref.finalize(self, self._watch.told)
         self.report: RunReport | None = None
@@ -79,11 +83,15 @@ class run:
             raise
 
     def _set(self, index: int, value: bo | int) -> None:
-        arguments = self._kernel._arguments
+        arguments = self._kernel._arguments[self._kernel._shift :]
         if not 0 <= index < len(arguments):
             if isinstance(value, bo):
                 raise _crash(index, len(arguments))
             raise IndexError(range_check(index, len(arguments)))
+        self._set_known(index + self._kernel._shift, value)
+
+    def _set_known(self, index: int, value: bo | int) -> None:
+        arguments = self._kernel._arguments
         if isinstance(value, bo):
             self._check_bank(arguments[index], value)
             self._values[index] = value
@@ -94,6 +102,8 @@ class run:
         self._own.add(index)
 
     def _check_bank(self, argument: Argument, value: bo) -> None:
+        if self._kernel._shift:  # a full ELF has no banks
+            return
         banks = self._kernel._context._file.get_mems()
         if value._bank >= len(banks):
             raise IndexError(range_check(value._bank, len(banks)))
@@ -125,6 +135,7 @@ class run:
             context._running._waited()
         context._load(self._kernel._name)
         self._state = ert_cmd_state.ERT_CMD_STATE_SUBMITTED
+        self._contents, self._faults, self._under_way = {}, (), 0
         self._watch.starts()
         note_before(self)
         problem = self._unable()
@@ -135,13 +146,18 @@ class run:
             if isinstance(value, bo):
                 value._in_use_by = weakref.ref(self)
         self._bound, self._sent_words = self._bind(), self._instructions() or b""
+        if self._kernel._parts:
+            context._child.set_up(self._kernel._parts[0], context._library, settings.manner, goes_on=True)
         # By identity: a buffer that is bound twice is one memory.
         copies = {id(buffer): buffer._device_copy.tobytes() for buffer in self._bound.values()}
-        context._child.send(Run(self._sent_words, {k: copies[id(b)] for k, b in self._bound.items()}))
+        self._contents = {k: copies[id(b)] for k, b in self._bound.items()}
+        context._child.send(Run(self._sent_words, self._contents))
         context._running, self._sent = self, time.monotonic()
 
     def _unable(self) -> Diagnostic | None:
         """Why the command cannot even begin, as the firmware would find it."""
+        if self._kernel._streams:
+            return self._kernel._context._child.death
         instructions = self._values.get(1)
         if self._values.get(0) != OPCODE_TRANSACTION:
             return Diagnostic(
@@ -168,6 +184,8 @@ class run:
 
     def _instructions(self) -> bytes | None:
         """What the device has of them. The stream says its own length in word 3; what lies behind is not executed."""
+        if self._kernel._streams:
+            return self._kernel._streams[0]
         buffer = self._values.get(1)
         if not isinstance(buffer, bo):
             return None
@@ -204,6 +222,26 @@ class run:
 
     def _answer(self, asked: float | None) -> Finished | None:
         """The end of the command; None if it has not come after `asked` seconds."""
+        answer = self._answer_of_part(asked)
+        while answer is not None and answer.report.state == COMPLETED and self._goes_on():
+            self._go_on(answer)
+            answer = self._answer_of_part(asked)
+        return answer
+
+    def _goes_on(self) -> bool:
+        return self._under_way + 1 < len(self._kernel._streams)
+
+    def _go_on(self, before: Finished) -> None:
+        """With the next part of a sequence, on an array that is new."""
+        self._under_way += 1
+        context, buffers = self._kernel._context, {**self._contents, **before.buffers}
+        on = self._kernel._parts[self._under_way]
+        context._child.set_up(on, context._library, settings.manner, goes_on=True)
+        context._child.send(Run(self._kernel._streams[self._under_way], buffers))
+        self._contents, self._sent = buffers, time.monotonic()
+        self._faults += before.report.faults
+
+    def _answer_of_part(self, asked: float | None) -> Finished | None:
         child = self._kernel._context._child
         left = settings.watchdog_s - (time.monotonic() - self._sent)
         try:
@@ -218,9 +256,13 @@ class run:
         return answer
 
     def _finish(self, report: RunReport, buffers: dict[int, bytes]) -> None:
-        moved = moved_by(self._sent_words) if report.state == COMPLETED else None
+        report = replace(report, faults=(*self._faults, *report.faults))
+        buffers = {**self._contents, **buffers} if self._under_way else buffers
+        streams = self._kernel._streams or (self._sent_words,)
+        found = [moved_by(stream) or () for stream in streams] if report.state == COMPLETED else []
+        moved = [one for each in found for one in each]
         for number, data in buffers.items():
-            written = [m for m in moved or () if m.argument == FIRST_BUFFER + number and m.direction == "S2MM"]
+            written = [m for m in moved if m.argument == FIRST_BUFFER + number and m.direction == "S2MM"]
             self._bound[number]._from_run(data, [(one.begin, one.end) for one in written])
         self.report = report
         self._state = ert_cmd_state(report.state)

@@ -249,7 +249,7 @@ _ANSWERS: dict[str, Callable[..., Answer]] = {
     "elf": lambda table, text: ext.elf(text),
     "elf.of_data": lambda table, _, address, size: ext.elf(address, size),
     "module": lambda table, _, of: ext.module(table.of(ext.elf, of)),
-    "hw_context.of_elf": lambda table, _, on, of: ext.module(of),
-    "ext.kernel": lambda table, text, on, of: ext.kernel(table.of(hw_context, on), of, text),
+    "hw_context.of_elf": lambda table, _, on, of: ext.elf_context(table.of(device, on), table.of(ext.elf, of)),
+    "ext.kernel": lambda table, text, on, of: ext.kernel(table.of(hw_context, on), table.of(ext.module, of), text),
     "ext.kernel.of_context": lambda table, text, on: ext.kernel(table.of(hw_context, on), text),
 }
