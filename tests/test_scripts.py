@@ -78,3 +78,73 @@ def test_accept_says_of_each_kind_of_file_what_is_taken_and_why_the_rest_is_not(
     assert "    wrong: 1 of 5 wrong, the first [4]: 13 for 14" in lines
     assert any("lib/aie_kernels/aie2p/bad.cc: " in line and "nobody" in line for line in lines)
     assert "    threads.log: no such message" in lines
+
+
+RUN_LINES = """\
+// RUN: cp %S/aie.mlir aie_arch.mlir
+// RUN: %run_on_npu1% sed 's/NPUDEVICE/npu1/g' -i aie_arch.mlir
+// RUN: %run_on_npu2% sed 's/NPUDEVICE/npu2/g' -i aie_arch.mlir
+// RUN: %PEANO_INSTALL_DIR/bin/clang++ --target=aie2-none-unknown-elf -DFOUR=4 \\
+// RUN:   -c %S/tile.cc -o ./tile.o
+// RUN: %aiecc --get-xclbin --get-npu-insts --xclbin-name=a.xclbin --npu-insts-name=i.bin ./aie_arch.mlir
+// RUN: %host_clang %S/test.cpp -o test.exe -std=c++17 %xrt_flags %host_link_flags %test_utils_flags
+// RUN: %run_on_npu1% ./test.exe a.xclbin i.bin | FileCheck %s
+// RUN: %run_on_npu2% ./no_such_test.exe
+"""
+HOST = """\
+#include <cstring>
+#include "test_utils.h"
+#include "xrt/xrt_bo.h"
+#include "xrt/xrt_kernel.h"
+int main(int, char **argv) {
+    auto device = xrt::device(0);
+    auto xclbin = xrt::xclbin(std::string(argv[1]));
+    device.register_xclbin(xclbin);
+    auto kernel = xrt::kernel(xrt::hw_context(device, xclbin.get_uuid()), "MLIR_AIE");
+    const auto words = load(argv[2]);
+    auto instr = xrt::bo(device, 4 * words.size(), XCL_BO_FLAGS_CACHEABLE, kernel.group_id(1));
+    instr.write(words.data());
+    instr.sync(XCL_BO_SYNC_BO_TO_DEVICE);
+    auto x = xrt::bo(device, 1024, XRT_BO_FLAGS_HOST_ONLY, kernel.group_id(3));
+    auto y = xrt::bo(device, 1024, XRT_BO_FLAGS_HOST_ONLY, kernel.group_id(4));
+    x.map<int *>()[9] = 5;
+    x.sync(XCL_BO_SYNC_BO_TO_DEVICE);
+    kernel(3, instr, words.size(), x, y).wait2();
+    y.sync(XCL_BO_SYNC_BO_FROM_DEVICE);
+    return y.map<int *>()[9] != EXPECTED;
+}
+"""
+UTILS = """\
+#include <fstream>
+#include "test_utils.h"
+std::vector<unsigned> load(const char *path) {
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    std::vector<unsigned> words(file.tellg() / 4);
+    file.seekg(0).read(reinterpret_cast<char *>(words.data()), 4 * words.size());
+    return words;
+}
+"""
+
+
+def test_accept_runs_the_hosts_of_device_tests_as_their_lines_say(tmp_path: Path) -> None:
+    design = (ROOT / "examples/design.mlir").read_text().replace("npu1", "NPUDEVICE")
+    code = (ROOT / "examples/tile.cc").read_text().replace("2 * x[i]", "FOUR / 2 * x[i]")
+    files = {"lib/test_utils.cpp": UTILS, "lib/cxxopts.hpp": ""}
+    files["lib/test_utils.h"] = "#include <string>\n#include <vector>\nstd::vector<unsigned> load(const char *path);\n"
+    for name, expected in (("right", 20), ("wrong", 21)):
+        test = {"aie.mlir": design, "tile.cc": code, "run.lit": RUN_LINES}
+        files |= {f"npu-xrt/{name}/{file}": text for file, text in test.items()}
+        files[f"npu-xrt/{name}/test.cpp"] = HOST.replace("EXPECTED", str(expected))
+    files["npu-xrt/tool/aie.mlir"] = design
+    files["npu-xrt/tool/run.lit"] = "// RUN: aie-opt %S/aie.mlir -o lowered.mlir\n"
+    for file, text in files.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    lines = printed("scripts/bench", "accept", str(tmp_path)).splitlines()
+
+    at = next(number for number, line in enumerate(lines) if line.startswith("device tests of mlir-aie: right output"))
+    assert lines[at][58:71].split() == ["1", "of", "3"]
+    assert lines[at + 1 : at + 3] == [
+        "    npu-xrt/tool/aie.mlir: needs aie-opt",
+        "    npu-xrt/wrong/aie.mlir: run: exit 1",
+    ]

@@ -43,9 +43,8 @@ def compile_host(sources: Sequence[Path], cxx: CxxCompiler, options: CodeOptions
     made = [path for path in sources if path.suffix in OBJECTS]
     inputs = [path for path in sources if path not in made] + [library.host_runtime()]
     objects = [folder / f"{number}.o" for number in range(len(inputs))]
-    flags = (*_COMPILE, "-I", str(library.host_include_dir()), *options.flags)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        said = list(pool.map(lambda pair: _compile((*cxx.command, *flags), *pair), zip(inputs, objects, strict=True)))
+        said = list(pool.map(lambda source, object_: compile_object(source, object_, cxx, options), inputs, objects))
     path = folder / "host.so"
     _run(
         (*cxx.command, *_LINK, *map(str, (*objects, *made)), "-o", str(path)),
@@ -56,8 +55,11 @@ def compile_host(sources: Sequence[Path], cxx: CxxCompiler, options: CodeOptions
     return HostLibrary(path, frozenset((str(Path(one["file"]).resolve()), int(one["line"])) for one in lines))
 
 
-def _compile(command: Sequence[str], source: Path, made: Path) -> str:
-    return _run((*command, "-c", str(source), "-o", str(made)), "compile-failed", f"{source} does not compile")
+def compile_object(source: Path, made: Path, cxx: CxxCompiler, options: CodeOptions) -> str:
+    """One file of a host; gives what the compiler says."""
+    flags = (*_COMPILE, "-I", str(library.host_include_dir()), *options.flags)
+    command = (*cxx.command, *flags, "-c", str(source), "-o", str(made))
+    return _run(command, "compile-failed", f"{source} does not compile")
 
 
 def _run(command: Sequence[str], id: str, what: str) -> str:
