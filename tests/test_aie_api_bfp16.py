@@ -36,17 +36,14 @@ static_assert(blocks64::mantissa_bits() == 8 && blocks64::exponent_bits() == 8);
 static_assert(sizeof(v64bfp16ebs8) == 72 && sizeof(v128bfp16ebs8) == 144 && sizeof(bfp16ebs8) == 1);
 
 template <typename Tile, typename A, typename B>
-int twice(const A &a0, const A &a1, const B &b0, const B &b1, float *c) {
+void twice(const A &a0, const A &a1, const B &b0, const B &b1, float *c) {
     Tile first_mac_is_a_mul, from_accum(aie::zeros<accfloat, Tile::size_C>());
-    tileproof_issue = {0, 0};
     first_mac_is_a_mul.mac(a0, aie::op_transpose(b0));
-    const int slots = int(tileproof_issue.vector);
     first_mac_is_a_mul.mac(a1, aie::op_transpose(b1));
     from_accum.mul(a0, aie::op_transpose(b0));
     from_accum.mac(a1, aie::op_transpose(b1));
     const typename Tile::accum_type x = first_mac_is_a_mul.to_accum(), y = from_accum;
     for (unsigned i = 0; i < Tile::size_C; ++i) c[i] = x.lane[i] == y.lane[i] ? x.lane[i] : __builtin_nanf("");
-    return slots;
 }
 
 extern "C" {
@@ -81,22 +78,22 @@ void of_bfloat16_times_one(const bfloat16 *from, bfp16ebs8 *to) {
     output(to).push(acc.to_vector<bfp16ebs8>());
 }
 
-int mmul_8x8x8(const bfp16ebs8 *a, const bfp16ebs8 *b, float *c) {
+void mmul_8x8x8(const bfp16ebs8 *a, const bfp16ebs8 *b, float *c) {
     input as(a), bs(b);
     const auto a0 = as.pop(), a1 = as.pop(), b0 = bs.pop(), b1 = bs.pop();
-    return twice<aie::mmul<8, 8, 8, bfp16ebs8, bfp16ebs8>>(a0, a1, b0, b1, c);
+    twice<aie::mmul<8, 8, 8, bfp16ebs8, bfp16ebs8>>(a0, a1, b0, b1, c);
 }
-int mmul_8x8x16(const bfp16ebs8 *a, const bfp16ebs8 *b, float *c) {
+void mmul_8x8x16(const bfp16ebs8 *a, const bfp16ebs8 *b, float *c) {
     input as(a);
     aie::block_vector_restrict_input_buffer_stream<bfp16ebs8, 128, aie_dm_resource::b> bs(b);
     const auto a0 = as.pop(), a1 = as.pop();
     const auto b0 = bs.pop(), b1 = bs.pop();
-    return twice<aie::mmul<8, 8, 16, bfp16ebs8, bfp16ebs8, accfloat>>(a0, a1, b0, b1, c);
+    twice<aie::mmul<8, 8, 16, bfp16ebs8, bfp16ebs8, accfloat>>(a0, a1, b0, b1, c);
 }
-int mmul_of_bfloat16(const bfloat16 *a, const bfp16ebs8 *b, float *c) {
+void mmul_of_bfloat16(const bfloat16 *a, const bfp16ebs8 *b, float *c) {
     input bs(b);
     const auto b0 = bs.pop(), b1 = bs.pop();
-    return twice<aie::mmul<8, 8, 8, bfloat16, bfp16ebs8>>(aie::load_v<64>(a), aie::load_v<64>(a + 64), b0, b1, c);
+    twice<aie::mmul<8, 8, 8, bfloat16, bfp16ebs8>>(aie::load_v<64>(a), aie::load_v<64>(a + 64), b0, b1, c);
 }
 void macs(const bfp16ebs8 *a, const bfp16ebs8 *b, const float *acc, float *c, int n) {
     input as(a), bs(b);
@@ -174,21 +171,18 @@ EMULATED = r"""
 #include <aie_api/aie.hpp>
 
 template <unsigned M, unsigned N>
-int multiply(const bfloat16 *a, const bfloat16 *b, float *c) {
-    tileproof_issue = {0, 0};
+void multiply(const bfloat16 *a, const bfloat16 *b, float *c) {
     aie::mmul<M, 8, N, bfloat16, bfloat16> tile;
     tile.mac(aie::load_unaligned_v<M * 8>(a), aie::load_unaligned_v<8 * N>(b));
-    const int slots = int(tileproof_issue.vector);
     tile.mac(aie::load_unaligned_v<M * 8>(a + M * 8), aie::load_unaligned_v<8 * N>(b + 8 * N));
     aie::store_unaligned_v(c, tile.template to_vector<float>());
-    return slots;
 }
 
 extern "C" {
 void set_rounding(unsigned mode) { aie::set_rounding(aie::rounding_mode(mode)); }
-int multiply_8_8(const bfloat16 *a, const bfloat16 *b, float *c) { return multiply<8, 8>(a, b, c); }
-int multiply_4_8(const bfloat16 *a, const bfloat16 *b, float *c) { return multiply<4, 8>(a, b, c); }
-int multiply_8_4(const bfloat16 *a, const bfloat16 *b, float *c) { return multiply<8, 4>(a, b, c); }
+void multiply_8_8(const bfloat16 *a, const bfloat16 *b, float *c) { multiply<8, 8>(a, b, c); }
+void multiply_4_8(const bfloat16 *a, const bfloat16 *b, float *c) { multiply<4, 8>(a, b, c); }
+void multiply_8_4(const bfloat16 *a, const bfloat16 *b, float *c) { multiply<8, 4>(a, b, c); }
 }
 """
 
@@ -408,7 +402,7 @@ def test_a_product_of_blocks_is_that_of_what_they_hold(library: ctypes.CDLL, fun
     for _ in range(50):
         a, b = random_blocks(rng, 16), random_blocks(rng, 2 * columns)
         actual = np.zeros((8, columns), np.float32)
-        assert getattr(library, function)(address(a), address(b), address(actual)) == columns // 8
+        getattr(library, function)(address(a), address(b), address(actual))
 
         expected = np.zeros((8, columns), np.float32)
         for k in (0, 1):
@@ -432,7 +426,7 @@ def test_a_left_operand_of_bfloat16_is_converted_first(library: ctypes.CDLL) -> 
         library.set_rounding(MODES[mode])
         a, b = aligned(rng.normal(size=128), BF16), random_blocks(rng, 16)
         actual = np.zeros((8, 8), np.float32)
-        assert library.mmul_of_bfloat16(address(a), address(b), address(actual)) == 1
+        library.mmul_of_bfloat16(address(a), address(b), address(actual))
 
         blocks = encoded(a.astype(np.float32), mode)
         expected = multiplied(np.zeros((8, 8)), blocks[:8], b[:8])
@@ -498,16 +492,16 @@ def test_a_kernel_multiplies_matrices_of_blocks_bit_for_bit(library: ctypes.CDLL
 
 
 @pytest.mark.parametrize("mode", ["floor", "conv_even"])
-@pytest.mark.parametrize(("rows", "slots"), [(8, 2), (4, 1)])
+@pytest.mark.parametrize("rows", [8, 4])
 def test_bfloat16_is_multiplied_by_way_of_blocks_where_the_build_says_so(
-    emulating: dict[str, ctypes.CDLL], rows: int, slots: int, mode: str
+    emulating: dict[str, ctypes.CDLL], rows: int, mode: str
 ) -> None:
     library = emulating["npu2"]
     library.set_rounding(MODES[mode])
     rng = np.random.default_rng(rows)
     a, b = aligned(rng.normal(size=2 * rows * 8), BF16), aligned(rng.normal(size=128), BF16)
     actual = np.zeros((rows, 8), np.float32)
-    assert getattr(library, f"multiply_{rows}_8")(address(a), address(b), address(actual)) == slots
+    getattr(library, f"multiply_{rows}_8")(address(a), address(b), address(actual))
 
     expected = np.zeros((rows, 8), np.float32)
     for x, y in zip(a.astype(np.float32).reshape(2, rows, 8), b.astype(np.float32).reshape(2, 8, 8), strict=True):

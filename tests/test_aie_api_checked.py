@@ -66,6 +66,7 @@ RECORDER = r"""
 #include <cstddef>
 #include <cstdint>
 extern "C" {
+void __sanitizer_cov_trace_pc() {}  // nobody counts
 struct access { uint64_t address, nbytes, is_store; };
 access recorded[4096];
 uint64_t count;
@@ -207,51 +208,8 @@ void iterate(const int8 *from, int8 *to) {
     *out++ = *in++;
     *out = *in;
 }
-
-#define COUNTED(NAME, ...)                                                                  \
-    void NAME(uint64_t *vector, uint64_t *move) {                                           \
-        const auto x = aie::zeros<int8, 64>(), y = x;                                       \
-        const auto w = aie::zeros<int16, 32>();                                             \
-        const auto f = aie::zeros<bfloat16, 32>();                                          \
-        const auto r = aie::zeros<float, 16>();                                             \
-        const auto i = aie::zeros<int32, 16>();                                             \
-        const auto a = aie::zeros<acc32, 32>();                                             \
-        (void)x, (void)y, (void)w, (void)f, (void)r, (void)i, (void)a;                      \
-        tileproof_issue = {0, 0};                                                           \
-        __VA_ARGS__;                                                                        \
-        *vector = tileproof_issue.vector, *move = tileproof_issue.move;                     \
-    }
-// COUNTED LINES
 }
 """
-
-# Slots of the vector unit on npu1 and npu2, and of the move unit.
-COUNTED = {
-    "nothing": ("", (0, 0), 0),
-    "add of 512 bits": ("(void)aie::add(x, y)", (1, 1), 0),
-    "add of 1024 bits": ("(void)aie::add(aie::concat(x, x), aie::concat(x, x))", (2, 2), 0),
-    "comparison": ("(void)aie::lt(w, int16(3))", (1, 1), 0),
-    "select": ("(void)aie::select(w, w, aie::mask<32>::from_uint32(1))", (1, 1), 0),
-    "int8 product": ("(void)aie::mul(x, y)", (2, 1), 0),
-    "int16 product": ("(void)aie::mul(w, w)", (1, 1), 0),
-    "bfloat16 product": ("(void)aie::mul(f, f)", (2, 1), 0),
-    "int32 x int16 product": ("(void)aie::mul(i, w.extract<16>(0))", (1, 1), 0),
-    "srs": ("(void)a.to_vector<int16>(3)", (1, 1), 0),
-    "srs to bytes": ("(void)a.to_vector<int8>(3)", (1, 1), 0),
-    "srs to 32 bits": ("(void)a.to_vector<int32>(3)", (2, 2), 0),
-    "ups": ("(void)aie::accum<acc32, 32>(w)", (2, 2), 0),
-    "zip": ("(void)aie::interleave_zip(x, y, 8)", (0, 0), 2),
-    "transpose": ("(void)aie::transpose(x, 8, 8)", (0, 0), 1),
-    "filter": ("(void)aie::filter_even(x)", (0, 0), 1),
-    "shuffle": ("(void)aie::shuffle_up(x, 3)", (0, 0), 1),
-    "half a register": ("(void)x.extract<32>(1)", (0, 0), 0),
-    "less than half a register": ("(void)x.extract<16>(1)", (0, 0), 1),
-    "reduction": ("(void)aie::reduce_add(x)", (6, 6), 6),
-    "reduction of 1024 bits": ("(void)aie::reduce_max(aie::concat(w, w))", (7, 7), 7),
-    "sliding product": ("(void)aie::sliding_mul<32, 8>(x.extract<32>(0), 0, x, 0)", (1, 1), 0),
-    "int8 mmul": ("aie::mmul<4, 8, 8, int8, int8> t; t.mac(x.extract<32>(0), x)", (1, 1), 0),
-    "bfloat16 mmul": ("aie::mmul<4, 8, 8, bfloat16, bfloat16> t; t.mac(f, aie::concat(f, f))", (2, 4), 0),
-}
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -262,8 +220,7 @@ def target(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def compiled(target: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp(target)
-    lines = "\n".join(f"COUNTED(count_{i}, {work})" for i, (work, _, _) in enumerate(COUNTED.values()))
-    (folder / "hooks.cc").write_text(SOURCE.replace("// COUNTED LINES", lines))
+    (folder / "hooks.cc").write_text(SOURCE)
     result = compile_for(target, folder / "hooks.cc", folder / "hooks.so")
     assert result.returncode == 0, result.stderr
     return folder / "hooks.so"
@@ -277,21 +234,11 @@ def library(compiled: Path) -> ctypes.CDLL:
     return loaded
 
 
-@pytest.mark.parametrize("what", COUNTED)
-def test_issue_slots_are_counted_by_unit(library: ctypes.CDLL, target: str, what: str) -> None:
-    vector, move = ctypes.c_uint64(), ctypes.c_uint64()
-    library[f"count_{list(COUNTED).index(what)}"](ctypes.byref(vector), ctypes.byref(move))
-
-    _, vectors, moves = COUNTED[what]
-    assert (vector.value, move.value) == (vectors[target == "npu2"], moves)
-
-
-def test_the_counters_are_there_by_name_and_start_at_zero(compiled: Path, tmp_path: Path) -> None:
+def test_the_state_is_there_by_name_and_starts_at_zero(compiled: Path, tmp_path: Path) -> None:
     fresh = tmp_path / "fresh.so"
     fresh.write_bytes(compiled.read_bytes())
     loaded = ctypes.CDLL(str(fresh))
 
-    assert list((ctypes.c_uint64 * 2).in_dll(loaded, "tileproof_issue")) == [0, 0]
     assert list((ctypes.c_uint32 * 3).in_dll(loaded, "tileproof_core_state")) == [0, 0, 0]
 
 

@@ -144,7 +144,7 @@ void takes_large(int32 *y, int32 *) {
 // Of whose stack nobody can say before what it takes.
 static int32 deep(int32 *y, int n) {
     aie::store_v(y + 16 * n, got());
-    int32 own[8] = {};
+    int32 own[64] = {};
     own[n] = n + 1 == four ? 0 : deep(y, n + 1);
     return own[y[16 * n] & 7];
 }

@@ -173,6 +173,11 @@ GENERATIONS: Mapping[str, Generation] = {
 TARGETS = tuple(GENERATIONS)
 
 
+def generation_of(aie_arch: int) -> Generation:
+    """The one that tile code is compiled for, by `__AIE_ARCH__`."""
+    return next(one for one in GENERATIONS.values() if one.macro == aie_arch)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """A device as `aie.device` names it: a generation and a number of columns."""

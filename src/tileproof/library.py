@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -41,8 +42,9 @@ def host_runtime() -> Path:
 
 def runtime_texts() -> dict[str, str]:
     """What is compiled and linked to every tile code for the emulator, by file name."""
-    files = sorted((package_dir() / "emulator" / "runtime").glob("tileproof_checks.*"))
-    return {path.name: path.read_text(encoding="utf-8") for path in files}
+    folder = package_dir() / "emulator" / "runtime"
+    files = (*sorted(folder.glob("tileproof_checks.*")), folder / f"count_blocks.{platform.machine()}.s")
+    return {path.name: path.read_text(encoding="utf-8") for path in files if path.is_file()}
 
 
 def python_environment() -> dict[str, str]:

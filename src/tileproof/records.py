@@ -50,6 +50,9 @@ def is_of(value: object, kind: Any) -> bool:
             return False
         each = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
         return len(each) == len(value) and all(map(is_of, value, each))
+    if origin is dict:
+        keys, values = arguments
+        return isinstance(value, dict) and all(is_of(key, keys) and is_of(one, values) for key, one in value.items())
     if kind is int or kind is float:
         return type(value) is kind
     if not isinstance(value, kind):

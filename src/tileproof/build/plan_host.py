@@ -22,6 +22,7 @@ from tileproof.build.plan import (
 from tileproof.code_options import CodeOptions
 from tileproof.device_model import device_named
 from tileproof.kernel.spec import KernelSpec
+from tileproof.toolchain.counted import counting_command, macro_file
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 from tileproof.toolchain.noted import note_flags
 from tileproof.toolchain.preprocessed import preprocess_flags
@@ -55,7 +56,7 @@ def plan_host_build(spec: KernelSpec, target: str, texts: Mapping[str, str], cxx
             _link(sources, cxx),
             _lower(insts, tuple(banks), objects_of(sources)),
             _warn(code),
-            _package(variant, xclbin, insts, code, tuple(banks)),
+            _package(variant, xclbin, insts, code, tuple(banks), compiling.arch),
         ),
         variables={
             "cxx": shlex.join(cxx.command),
@@ -157,7 +158,7 @@ def _options(named: Mapping[str, Sequence[str]]) -> str:
     return " ".join(f"{option} {name}" for option, names in named.items() for name in names)
 
 
-def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[str, ...]) -> Step:
+def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[str, ...], arch: int) -> Step:
     """The last step. `$digest` is the plan's own, which therefore is no part of what is digested."""
     named = {
         "--tile-code": code.sources,
@@ -170,7 +171,7 @@ def _package(variant: str, xclbin: str, insts: str, code: _Code, banks: tuple[st
         name="package",
         command="$python -P -m tileproof package --design design.mlir --interface interface.json --library tile.so"
         f" --lowered design.lowered {_options(named)} --insts {insts} --xclbin {xclbin}"
-        f" --variant {variant} --digest $digest" + "".join(f" --banks {name}" for name in banks),
+        f" --variant {variant} --aie-arch {arch} --digest $digest" + "".join(f" --banks {name}" for name in banks),
         inputs=(
             "design.mlir",
             "interface.json",
@@ -193,8 +194,9 @@ def _compile(source: str, compiling: _Compiling) -> Step:
     flags += f" {compiling.prefixes} -MD -MF {stem}.o.d -MT {stem}.o"
     return Step(
         name=f"compile_{stem}",
-        command=_settling(f"{flags} -S", source, _listing(source)) + f" && $cxx -c {_listing(source)} -o {stem}.o",
-        inputs=(source, "cxx.txt"),
+        command=f"{_settling(f'{flags} -S', source, _listing(source))}"
+        f" && {counting_command(_listing(source), f'{stem}.counted.s')} && $cxx -c {stem}.counted.s -o {stem}.o",
+        inputs=(source, macro_file(), "cxx.txt"),
         outputs=(f"{stem}.o", _listing(source), *(() if cxx.is_clang else (_graph(source),))),
         depfile=f"{stem}.o.d",
         text=f"compile {source}",

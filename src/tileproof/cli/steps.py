@@ -186,6 +186,7 @@ def _add_package(commands: Commands) -> None:
         parser.add_argument(option, type=Path, action="append", default=[])
     parser.add_argument("--variant", required=True)
     parser.add_argument("--digest", required=True)
+    parser.add_argument("--aie-arch", type=int, required=True)
 
 
 def _package(arguments: argparse.Namespace) -> None:
@@ -197,7 +198,7 @@ def _package(arguments: argparse.Namespace) -> None:
     texts, headers = _texts(arguments.tile_code), _texts(arguments.header)
     listings = zip(texts, _texts(arguments.listing).values(), strict=True)
     graphs = _texts(arguments.graph).values()
-    compiled = CompiledTileCode(arguments.library.read_bytes(), dict(listings), tuple(graphs))
+    compiled = CompiledTileCode(arguments.library.read_bytes(), dict(listings), tuple(graphs), arguments.aie_arch)
     library = described_library(compiled, texts, headers, _left(arguments, texts))
     xclbin = package_for_emulator(
         arguments.design.read_text(),

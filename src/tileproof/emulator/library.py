@@ -25,13 +25,15 @@ class StackNeed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
     """Compiled tile code, and what the emulator must know of it: `stacks` by tile function; `kept`, the locals that lie
-    in memory on the device, too (check/kept.py); and `unbounded`, the tile functions of whose stack nobody can say
-    before what they take, and why."""
+    in memory on the device, too (check/kept.py); `unbounded`, the tile functions of whose stack nobody can say
+    before what they take, and why; and `cost`, what its blocks
+    take of a core (cost/stored.py)."""
 
     code: bytes = field(repr=False)
     stacks: Mapping[str, StackNeed] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
     unbounded: Mapping[str, str] = field(default_factory=dict)
+    cost: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

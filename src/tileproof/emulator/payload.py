@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import Problem
 
-FORMAT = 3
+FORMAT = 4
 # A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
 _MAX_MEMBER_BYTES = 64 * 1024 * 1024
 _WHOSE = ("kernel", "device_name", "insts_sha256")
@@ -44,6 +44,7 @@ def pack_payload(payload: Payload) -> bytes:
         "design.mlir": payload.design.encode(),
         "design.lowered": payload.lowered,
         "tile.so": payload.library.code,
+        "tile.cost": payload.library.cost,
     }
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -60,12 +61,13 @@ def _manifest(payload: Payload) -> dict[str, object]:
     return {"format": FORMAT, "machine": payload.machine, **known, **whose}
 
 
-def _library(code: bytes, manifest: dict[str, dict[str, dict[str, object]]]) -> Library:
+def _library(code: bytes, cost: bytes, manifest: dict[str, dict[str, dict[str, object]]]) -> Library:
     return Library(
         code=code,
         stacks={str(function): _need(need) for function, need in manifest["stacks"].items()},
         kept={str(local): str(braces) for local, braces in manifest["kept"].items()},
         unbounded={str(function): str(why) for function, why in manifest["unbounded"].items()},
+        cost=cost,
     )
 
 
@@ -84,7 +86,7 @@ def unpack_payload(data: bytes, name: str) -> Payload:
             return Payload(
                 design=_member(archive, "design.mlir").decode(),
                 lowered=_member(archive, "design.lowered"),
-                library=_library(_member(archive, "tile.so"), manifest),
+                library=_library(_member(archive, "tile.so"), _member(archive, "tile.cost"), manifest),
                 machine=machine,
                 **{name: str(manifest.get(name, "")) for name in _WHOSE},
             )

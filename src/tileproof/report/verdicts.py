@@ -168,7 +168,8 @@ def _summary(verdicts: Sequence[Verdict], problem: Problem | None) -> str:
     lines += [f"  {tried}" for tried in dict.fromkeys(v.orders for v in verdicts if v.orders)]
     if len(verdicts) == 1:
         lines += [_db_line(comparison) for comparison in first.outputs if comparison.db_error]
-    slowest = max((v for v in verdicts if v.cycles is not None), key=lambda v: v.cycles or 0, default=None)
+    modelled = [v for v in verdicts if v.cycles is not None]
+    slowest = max(modelled, key=lambda v: (v.cycles or {}).get("run", 0), default=None)
     if slowest is not None:
         lines.append(f"  {slowest.modelled}" + (f" (case {slowest.case})" if len(verdicts) > 1 else ""))
     lines += _npu_lines(verdicts)

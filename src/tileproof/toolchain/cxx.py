@@ -17,6 +17,7 @@ from pathlib import Path
 from tileproof.errors import EXIT_NOT_HERE, Problem
 from tileproof.sandbox.programs import run_program
 from tileproof.shadow import SHADOW_OFFSET
+from tileproof.toolchain.counted import COUNT_FLAGS_CLANG, COUNT_FLAGS_GCC
 
 _TIMEOUT_S = 20.0
 
@@ -45,6 +46,9 @@ _GCC_CHECKS = (
     "-fno-builtin-memset",
     "-Wno-error=maybe-uninitialized",
     "-fno-gnu-unique",  # statics of inline and template functions are each core's own, as all others
+    # as readily as compilers for AIE do, which do not unroll recursion either
+    "--param=max-inline-insns-auto=100",
+    "--param=max-inline-insns-recursive-auto=0",
     "-fcallgraph-info=su",  # the frames of what is run, in a .ci file beside the object
 )
 _CLANG_CHECKS = (
@@ -76,10 +80,11 @@ class CxxCompiler:
 
     @property
     def check_flags(self) -> tuple[str, ...]:
-        """Flags that make the compiler report every load and store of the tile code."""
+        """Flags that make the compiler report every load and store of the tile code, and mark its blocks."""
         if self.is_clang:
-            return (*_CLANG_CHECKS, _PATTERN_INIT)
-        return (*_GCC_CHECKS, _PATTERN_INIT) if self.major >= _PATTERN_INIT_SINCE else _GCC_CHECKS
+            return (*_CLANG_CHECKS, _PATTERN_INIT, *COUNT_FLAGS_CLANG)
+        checks = (*_GCC_CHECKS, *COUNT_FLAGS_GCC)
+        return (*checks, _PATTERN_INIT) if self.major >= _PATTERN_INIT_SINCE else checks
 
     @property
     def major(self) -> int:

@@ -13,6 +13,7 @@ from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.sandbox.programs import run_program
 from tileproof.toolchain.choices import may_settle, settled
+from tileproof.toolchain.counted import counted, macro_file
 from tileproof.toolchain.cxx import RUNTIME_FLAGS, TILE_CODE_FLAGS, CxxCompiler
 from tileproof.toolchain.meaning import Meaning, endless, killed, of_machine
 
@@ -23,11 +24,12 @@ _TIMEOUT_S = 300.0
 @dataclass(frozen=True)
 class CompiledTileCode:
     """A shared library; the assembly of each file, by its name; and the call graphs with frames that GCC wrote with
-    it: clang writes none."""
+    it: clang writes none. `aie_arch` is the target's `__AIE_ARCH__`."""
 
     code: bytes
     listings: Mapping[str, str]
     graphs: tuple[str, ...]
+    aie_arch: int
 
 
 def compile_tile_code(
@@ -42,10 +44,12 @@ def compile_tile_code(
         flags = (*flags, "-I", str(library.include_dir()), *options.flags)
         objects = [f"{number}.o" for number in range(len(files))]
         for file, made in zip(files, objects, strict=True):
-            listing = f"{made.removesuffix('.o')}.s"
+            listing, to_assemble = f"{made.removesuffix('.o')}.s", f"{made.removesuffix('.o')}.counted.s"
             _compile(cxx, flags, file, folder, listing, options.includes)
+            macros, text = (folder / macro_file()).read_text(), (folder / listing).read_text(errors="surrogateescape")
+            (folder / to_assemble).write_text(counted(text, macros), errors="surrogateescape")
             what = f"{file} does not compile"
-            _run((*cxx.command, "-c", listing, "-o", made), folder, "compile-failed", what)
+            _run((*cxx.command, "-c", to_assemble, "-o", made), folder, "compile-failed", what)
         checks = ("tileproof_checks.cc", "-o", "tileproof_checks.o")
         _run(
             (*cxx.command, *RUNTIME_FLAGS, "-c", *checks),
@@ -70,7 +74,7 @@ def compile_tile_code(
             file.name: (folder / f"{number}.s").read_text(errors="replace") for number, file in enumerate(files)
         }
         graphs = tuple(path.read_text(errors="replace") for path in sorted(folder.glob("[0-9]*.ci")))
-        return CompiledTileCode((folder / "tile.so").read_bytes(), listings, graphs)
+        return CompiledTileCode((folder / "tile.so").read_bytes(), listings, graphs, aie_arch)
 
 
 def _compile(

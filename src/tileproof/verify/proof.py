@@ -250,7 +250,7 @@ class Proof:
             warnings=self.source.warnings,
             seconds={"build": self.source.build_s, "load": self.load_s, **result.seconds},
             faults=faults,
-            cycles=result.timeline.cycles if result.timeline is not None else None,
+            cycles=result.timeline.figures() if result.timeline is not None else None,
             modelled=str(result.timeline or ""),
             unconfirmed=unconfirmed(result.unconfirmed),
             machine=self.source.machine,

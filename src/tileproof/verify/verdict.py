@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tileproof.device.times import RunTime
 from tileproof.diagnostic import Diagnostic
@@ -39,7 +40,7 @@ class Verdict:
     warnings: tuple[str, ...] = ()  # of the checks that the build made
     unconfirmed: tuple[str, ...] = ()  # rules of the emulator's that decided results, and that no source confirms
     orders: str = ""  # of the emulator: the other legal orders that were tried
-    cycles: int | None = None  # as the emulator's model counts them
+    cycles: Mapping[str, Any] | None = None  # as the emulator's model has them (Timeline.figures)
     modelled: str = ""
     runs: tuple[RunTime, ...] = ()  # of every run of the case
     blame: str = ""  # of a failure on an NPU, whose it is: KERNEL, DEVICE or UNKNOWN

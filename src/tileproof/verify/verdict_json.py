@@ -62,7 +62,7 @@ _VERDICT = {
     "faults": list,
     "warnings": list,
     "unconfirmed": list,
-    "cycles": (int, type(None)),
+    "cycles": (dict, type(None)),
     "runs": list,
     "times": dict,
     "machine": dict,

@@ -10,6 +10,7 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.cascade import Cascade, CascadeEnds
 from tileproof.emulator.array.controller import ChannelKey, Controller
 from tileproof.emulator.array.cores import CoreProgram, refuse_what_is_not_executed
+from tileproof.emulator.array.critical_path import critical_path
 from tileproof.emulator.array.deadlock import CONTROLLER, deadlock
 from tileproof.emulator.array.dma import ChainProgram, Outlet, ShimChannel
 from tileproof.emulator.array.engine import Adversary, Engine, LockState, StreamEnd, Task, Tokens
@@ -300,7 +301,8 @@ class Array:
         self.left_over.begin(instructions)
         calls = sum(core.calls for core in self.cores)
         begun = _Begun(self)
-        self.engine.spans = [] if self.manner.trace else None
+        self.engine.spans = [] if self.manner.seed is None else None
+        self.engine.tells = self.manner.trace
         controller = Controller(
             words=instructions,
             buffers=buffers,
@@ -402,6 +404,8 @@ class _Begun:
         self.busy = {task: task.busy for task in array.engine.tasks}
         for core in array.cores:
             core.spent = {}
+            if core.code is not None:
+                core.code.uses.begin()
 
     def timeline(self, array: Array, controller: Task) -> Timeline:
         cores = {core.name: core for core in array.cores}
@@ -417,7 +421,9 @@ class _Begun:
             cycles=array.engine.now - self.now,
             dispatch=DISPATCH_CYCLES,
             busy=tuple(busy),
-            spans=tuple(array.engine.spans or ()),
+            path=critical_path(array.engine.spans or (), self.now, array.engine.now, controller.name),
+            code=tuple(core.code.uses.of(core.name) for core in array.cores if core.code is not None),
+            spans=tuple(array.engine.spans or ()) if array.manner.trace else (),
         )
 
 

@@ -74,18 +74,21 @@ class Task:
     busy: int = 0
     since: int = 0  # when it was blocked
     told: str = ""  # what it waited for then, for the timeline
+    woken_by: str = ""  # the task that has brought about what it waits for
     priority: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of the timeline: a task at something from a cycle on, for so many cycles."""
+    """A stretch of the timeline: a task at something from a cycle on, for so many cycles. One that waits has been woken
+    by another."""
 
     task: str
     label: str
     start: int
     cycles: int
     waits: bool = False
+    by: str = ""
 
 
 class Adversary:
@@ -162,7 +165,8 @@ class Engine:
     running: Task | None = None
     tasks: list[Task] = field(default_factory=list)
     now: int = 0
-    spans: list[Span] | None = None  # the timeline, if anybody asked for it
+    spans: list[Span] | None = None  # the timeline, where the cycle model orders events
+    tells: bool = False  # whether somebody reads there what is waited for
     _queue: list[tuple[float, int, Task]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
     _steps: int = 0
@@ -218,7 +222,7 @@ class Engine:
                 self._spent(task, wanted)
             else:
                 task.blocked, task.since = wanted, self.now
-                task.told = wanted.text if self.spans is not None else ""
+                task.told, task.woken_by = (wanted.text if self.tells else ""), ""
                 wanted.condition.waiters.append(task)
         return True
 
@@ -249,7 +253,7 @@ class Engine:
             work = min(blocked.cycles, self.now - task.since)
             wait = self.now - task.since - work
             if wait:
-                self.spans.append(Span(task.name, task.told, task.since, wait, waits=True))
+                self.spans.append(Span(task.name, task.told, task.since, wait, waits=True, by=task.woken_by))
             if work:
                 self.spans.append(Span(task.name, blocked.label, task.since + wait, work))
         task.blocked = None
@@ -267,7 +271,9 @@ class Engine:
         if self.clocks is not None and self.running is not None:
             self.clocks.gives(self.running.name, condition)
         if condition.waiters:
+            waker = self.running.name if self.running is not None else ""
             for task in condition.waiters:
+                task.woken_by = waker
                 self._enqueue(task, self.now)
             condition.waiters = []
 

@@ -47,25 +47,19 @@ class FrameNotes(ctypes.Structure):
 class Accesses(ctypes.Structure):
     """`tileproof_access_counts` of tileproof_checks.hpp."""
 
-    _fields_ = (
-        ("scalar_loads", ctypes.c_uint64),
-        ("scalar_stores", ctypes.c_uint64),
-        ("vector_loads", ctypes.c_uint64),
-        ("vector_stores", ctypes.c_uint64),
-        ("conflicts", ctypes.c_uint64),
-    )
+    _fields_ = (("conflicts", ctypes.c_uint64),)
+
+
+class BlockCounts(ctypes.Structure):
+    """`tileproof_block_counts` of tileproof_checks.hpp."""
+
+    _fields_ = (("first", ctypes.c_size_t), ("count", ctypes.c_size_t))
 
 
 class Unconfirmed(ctypes.Structure):
     """`tileproof_unconfirmed` of aie_api/core_state.hpp: a byte for each rule, and for rules to come."""
 
     _fields_ = (("used", ctypes.c_uint8 * 64),)
-
-
-class Issue(ctypes.Structure):
-    """`tileproof_issue_type` of aie_api/core_state.hpp."""
-
-    _fields_ = (("vector", ctypes.c_uint64), ("move", ctypes.c_uint64))
 
 
 class ApiFault(ctypes.Structure):

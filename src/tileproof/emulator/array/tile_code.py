@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tileproof.device_model import Generation
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.dtypes import DTYPES
 from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
@@ -29,8 +29,8 @@ from tileproof.emulator.array.records import (
     Accesses,
     ApiFault,
     BadAccess,
+    BlockCounts,
     CoreState,
-    Issue,
     StackWindow,
     Unconfirmed,
     WaitRecord,
@@ -39,7 +39,10 @@ from tileproof.emulator.array.records import (
 from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.source_lines import source_line
 from tileproof.emulator.array.stack import CoreStack
+from tileproof.emulator.cost.code import Meter
 from tileproof.emulator.cost.cycles import CallCycles
+from tileproof.emulator.cost.profile import Uses
+from tileproof.emulator.cost.stored import cost_read
 from tileproof.emulator.library import Library
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 from tileproof.lowering.model import PlacedBuffer
@@ -136,7 +139,9 @@ class TileCode:
         self._bad_access = BadAccess.in_dll(self._library, "tileproof_bad_access")
         self._accesses = Accesses.in_dll(self._library, "tileproof_accesses")
         self._api_fault = ApiFault.in_dll(self._library, "tileproof_fault")
-        self._issue = _of_the_api(self._library, "tileproof_issue", Issue)
+        self._cost = cost_read(library.cost)
+        self._meter, self.uses = Meter(self._cost), Uses(self._cost)
+        self._blocks = _counts_of(BlockCounts.in_dll(self._library, "tileproof_counts"), self._cost.counters)
         self._state = _of_the_api(self._library, "tileproof_core_state", CoreState)
         self._unconfirmed = _of_the_api(self._library, "tileproof_unconfirmed", Unconfirmed)
         self._as_hardware = as_hardware
@@ -144,7 +149,7 @@ class TileCode:
         # Only what may wait has this function; for all others a call is one stretch.
         self.may_wait = hasattr(self._library, "tileproof_wait")
         ctypes.c_uint32.in_dll(self._library, "tileproof_keeps_seen").value = keeps_seen
-        self._tell(memories, stack.generation, as_hardware)
+        self._tell(memories, as_hardware)
 
     @property
     def rounding(self) -> int:
@@ -159,12 +164,11 @@ class TileCode:
         ctypes.memset(ctypes.addressof(self._unconfirmed), 0, ctypes.sizeof(self._unconfirmed))
         return used
 
-    def _tell(self, memories: TileMemories, generation: Generation, as_hardware: bool) -> None:
+    def _tell(self, memories: TileMemories, as_hardware: bool) -> None:
         """Set what the library must know of this process."""
         window = Window.in_dll(self._library, "tileproof_memory")
         window.base, window.size = memories.base, len(memories.bytes)
         window.bytes = memories.known.ctypes.data
-        ctypes.c_uint32.in_dll(self._library, "tileproof_port_bytes").value = generation.vector_bytes
         if self._state is not None and as_hardware:
             self._state.as_hardware = 1
 
@@ -208,7 +212,7 @@ class TileCode:
                 found += self._faults(function.declared, buffers, who)
             wait = Wait(waits, self._line(waits.pc), who) if waits is not None else None
             result = _result(function.declared, self._native.returned) if wait is None else None
-            yield Stretch(result, self._cycles(), found, wait)
+            yield Stretch(result, self._cycles(ends=wait is None), found, wait)
             if wait is None:
                 return
 
@@ -249,20 +253,15 @@ class TileCode:
             self._lines[pc] = source_line(self._handle, pc)
         return self._lines[pc]
 
-    def _cycles(self) -> CallCycles:
+    def _cycles(self, *, ends: bool) -> CallCycles:
         """What the call took of the core, by resource; the counters begin anew."""
-        accesses, issue = self._accesses, self._issue
-        counted = CallCycles(
-            vector=issue.vector if issue is not None else 0,
-            move=issue.move if issue is not None else 0,
-            load=accesses.vector_loads,
-            store=accesses.vector_stores,
-            conflict=accesses.conflicts,
-            scalar=accesses.scalar_loads + accesses.scalar_stores,
-        )
-        for record in filter(None, (accesses, issue)):
-            ctypes.memset(ctypes.byref(record), 0, ctypes.sizeof(record))
-        return counted
+        counts = self._blocks.astype(np.int64)
+        counted = self._meter.cycles(counts)
+        conflicts, self._accesses.conflicts = self._accesses.conflicts, 0
+        self._blocks.fill(0)
+        cycles = CallCycles(slots=counted.slots, schedule=counted.expected, conflicts=conflicts)
+        self.uses.add(counts, cycles, ends=ends)
+        return cycles
 
     def _faults(self, function: Function, buffers: Sequence[PlacedBuffer], who: Place) -> list[Diagnostic]:
         """What the call left in the fault records; both are cleared, so that the next call starts clean."""
@@ -277,6 +276,13 @@ class TileCode:
             found.append(API_FAULTS[api.kind](function, _at(line, who), api, self._memories))
             ctypes.memset(ctypes.byref(api), 0, ctypes.sizeof(api))
         return found
+
+
+def _counts_of(blocks: BlockCounts, counters: int) -> NDArray[np.uint64]:
+    """The counters of its blocks; zeros where this machine's compiler counts none."""
+    if blocks.count != counters or not counters:
+        return np.zeros(counters, dtype=np.uint64)
+    return np.ctypeslib.as_array((ctypes.c_uint64 * counters).from_address(blocks.first))
 
 
 def _next(call: _OnStack) -> tuple[WaitRecord | None, list[Diagnostic]]:

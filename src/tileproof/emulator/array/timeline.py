@@ -6,7 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tileproof.emulator.array.critical_path import Leg, shares
 from tileproof.emulator.array.engine import Span
+from tileproof.emulator.cost.advice import Advice
+from tileproof.emulator.cost.profile import CodeUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +24,42 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """One run by the cycle model. `cycles` are those after `dispatch`, which passes before anything begins."""
+    """One run by the cycle model. `cycles` are those after `dispatch`, which passes before anything begins; `path` is
+    the chain of events that they are made of, `code` what each core's tile functions took."""
 
     cycles: int
     dispatch: int
     busy: tuple[Busy, ...]
+    path: tuple[Leg, ...] = field(default=(), repr=False)
+    code: tuple[CodeUse, ...] = field(default=(), repr=False)
     spans: tuple[Span, ...] = field(default=(), repr=False)
 
     @property
     def binding(self) -> Busy | None:
         return max(self.busy, key=lambda busy: busy.cycles, default=None)
+
+    @property
+    def busiest(self) -> CodeUse | None:
+        """The core whose tile functions take most."""
+        return max(self.code, key=lambda use: use.expected, default=None)
+
+    def figures(self) -> dict[str, object]:
+        """For programs. `slot_bound` and `expected` are of the tile functions of the busiest core; `listing`, which the
+        NPU's own compiler would have to give, is null here."""
+        use, binding = self.busiest, self.binding
+        return {
+            "run": self.cycles,
+            "dispatch": self.dispatch,
+            "slot_bound": use.slot_bound if use is not None else 0,
+            "expected": use.expected if use is not None else 0,
+            "listing": None,
+            "binding": f"{binding.kind}: {binding.name}" if binding is not None else "",
+            "resources": {busy.name: busy.cycles for busy in self.busy},
+            "critical_path": [
+                {"task": task, "label": label, "cycles": cycles, "share": round(cycles / max(self.cycles, 1), 4)}
+                for task, label, cycles in shares(self.path)
+            ],
+        }
 
     def __str__(self) -> str:
         bound = self.binding
@@ -39,6 +68,30 @@ class Timeline:
             return took
         detail = f", there {bound.detail}" if bound.detail else ""
         return f"{took}; {bound.kind}-bound: {bound.cycles:,} of {self.cycles:,} cycles on {bound.name}{detail}"
+
+
+# Objects that are moved by one launch instead of one, for what that would save.
+_OBJECTS = 8
+
+
+def launch_advice(timeline: Timeline) -> list[Advice]:
+    """What sharing a launch among several objects would save of each, if the host's part is a tenth of it or more."""
+    controlled = sum(busy.cycles for busy in timeline.busy if busy.kind == "dispatch")
+    on_path = sum(
+        leg.cycles for leg in timeline.path if any(b.kind == "dispatch" and b.name == leg.task for b in timeline.busy)
+    )
+    host = timeline.dispatch + on_path
+    if not controlled or host < (timeline.dispatch + timeline.cycles) / 10:
+        return []
+    return [
+        Advice(
+            what=f"move more objects in one launch, such as {_OBJECTS}",
+            where="the runtime sequence",
+            why=f"dispatch takes {timeline.dispatch:,} cycles, and what is waited for of its instructions {on_path:,}, "
+            "however much is moved",
+            gain=host - host // _OBJECTS,
+        )
+    ]
 
 
 def trace_json(timelines: Sequence[Timeline], design: str) -> str:

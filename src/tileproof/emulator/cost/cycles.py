@@ -6,18 +6,14 @@ Phoenix die; XE the findings of xdna-emu; section-4 is mlir-aie's programming gu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Loads and stores of one cycle (AM020 chapter 4).
-LOADS_PER_CYCLE = 2
-STORES_PER_CYCLE = 1
+from tileproof.emulator.cost.machine import CALL_CYCLES, WIDTH, Slot
 
 # A scalar loop is bound by latencies that the compiler cannot hide: 12,297 cycles for 1,024 loads and 1,024 stores of
 # the scalar vector_scalar_mul (section-4).
 SCALAR_ACCESS_CYCLES = 6
-
-# Start and end of a call with its loops: 72 to 78 cycles measured where the ports allow 64 (section-4, int16).
-CALL_CYCLES = 10
 
 # A turn of a core's own loop: its branch with the delay slots, if nothing else is in it (HX: jumps take 6).
 TURN_CYCLES = 6
@@ -35,37 +31,35 @@ PUSH_CYCLES = 2_500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCycles:
-    """Issue slots that one call of a tile function took: of the vector unit, moves, loads, stores and scalar accesses.
+    """What one call of a tile function took: `slots` are instructions by slot, `schedule` the cycles of a compiler's
+    schedule without the call itself, and `conflicts` pairs of loads from one bank, which cost one cycle more (SIL)."""
 
-    `conflict` counts pairs of loads from one bank, which cost one cycle more (SIL).
-    """
-
-    vector: int = 0
-    move: int = 0
-    load: int = 0
-    store: int = 0
-    conflict: int = 0
-    scalar: int = 0
+    slots: Mapping[Slot, int]
+    schedule: int = 0
+    conflicts: int = 0
 
     @property
     def terms(self) -> dict[str, int]:
-        """Cycles by what they are spent on, if nothing else were there."""
-        return {
-            "vector unit": self.vector,
-            "moves": self.move,
-            "loads": -(-self.load // LOADS_PER_CYCLE) + self.conflict,
-            "stores": -(-self.store // STORES_PER_CYCLE),
-            "scalar accesses": self.scalar * SCALAR_ACCESS_CYCLES,
-        }
+        """The least cycles by slot, if nothing else were there."""
+        return {f"slot {slot}": -(-count // WIDTH[slot]) for slot, count in self.slots.items()}
+
+    @property
+    def slot_bound(self) -> int:
+        """The best that any schedule can do."""
+        return max(self.terms.values(), default=0)
+
+    @property
+    def stalls(self) -> int:
+        """Cycles that conflicts cost: only loads that have to go two at a time meet one another."""
+        pairs = self.slots.get(Slot.LD, 0) - max(self.schedule, self.slot_bound)
+        return min(self.conflicts, max(pairs, 0))
 
     @property
     def within(self) -> int:
-        """Everything overlaps but the scalar part, which is a loop of its own."""
-        terms = self.terms
-        scalar = terms.pop("scalar accesses")
-        return max(terms.values()) + scalar
+        """Expected, without the call itself."""
+        return max(self.schedule, self.slot_bound) + self.stalls
 
     @property
     def total(self) -> int:
-        """With the call itself."""
+        """Expected, with the call itself."""
         return self.within + CALL_CYCLES

@@ -8,8 +8,11 @@ from types import MappingProxyType
 from tileproof.check.kept import kept_locals
 from tileproof.check.stack import worst_arrays
 from tileproof.check.tile_code import TileCode
+from tileproof.device_model import generation_of
 from tileproof.diagnostic import Place
 from tileproof.emulator.assembly import refuse_assembly, refuse_unchecked
+from tileproof.emulator.cost.code import cost_of
+from tileproof.emulator.cost.stored import cost_bytes
 from tileproof.emulator.library import Library, StackNeed
 from tileproof.emulator.symbols import refuse_symbols
 from tileproof.toolchain.frames import Frames, read_frames
@@ -39,6 +42,7 @@ def described_library(
         stacks=dict(_needs(files, frames)),
         kept={key: braces for file in files for key, braces in kept_locals(file).items()},
         unbounded={name: why for name in _entries(files) if (why := frames.unbounded(name))},
+        cost=cost_bytes(cost_of(compiled.listings, generation_of(compiled.aie_arch).vector_bytes)),
     )
 
 

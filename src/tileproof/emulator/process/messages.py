@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from tileproof.diagnostic import Diagnostic, Place
+from tileproof.emulator.array.critical_path import Leg
 from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.faults import RunReport
 from tileproof.emulator.array.timeline import Busy, Timeline
+from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse
 from tileproof.emulator.library import Library, Manner, StackNeed
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG
 from tileproof.lowering import stored
@@ -83,7 +85,7 @@ class Failed:
 
 
 _ASKED = (Setup, Start, Library, StackNeed, Manner, *stored.CLASSES)
-_ANSWERS = (Ended, Ready, Failed, RunReport, Timeline, Busy, Span, Diagnostic, Place)
+_ANSWERS = (Ended, Ready, Failed, RunReport, Timeline, Busy, Leg, CodeUse, LineUse, LoopUse, Span, Diagnostic, Place)
 
 
 def ask(connection: Connection, message: Setup | Start) -> None:

@@ -10,7 +10,6 @@ tileproof_access_fault tileproof_bad_access = {};
 tileproof_access_counts tileproof_accesses = {};
 tileproof_stack_window tileproof_stack = {};
 tileproof_frame_notes tileproof_frames = {};
-uint32_t tileproof_port_bytes = 32;
 uint32_t tileproof_keeps_seen = 0;
 void *tileproof_waits_for = nullptr;
 uintptr_t tileproof_fault_pc = 0;
@@ -26,6 +25,11 @@ void *__real_memcpy(void *, const void *, size_t);
 void *__real_memmove(void *, const void *, size_t);
 void *__real_memset(void *, int, size_t);
 #endif
+// The section of the counters, if any code has some, as the linker has it.
+extern uint64_t __start_tileproof_blocks[] __attribute__((visibility("hidden"), weak));
+extern uint64_t __stop_tileproof_blocks[] __attribute__((visibility("hidden"), weak));
+tileproof_block_counts tileproof_counts = {
+    __start_tileproof_blocks, size_t(__stop_tileproof_blocks - __start_tileproof_blocks)};
 // Where the library begins and ends in memory: the linker's.
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
@@ -77,22 +81,11 @@ uint8_t any_of(const uint8_t *bytes, size_t n) {
 }
 
 void count_load(uintptr_t offset, size_t nbytes) {
-    if (nbytes < vector_bytes) {
-        ++tileproof_accesses.scalar_loads;
-        return;
-    }
+    if (nbytes < vector_bytes) return;
     const uintptr_t bank = offset / bank_bytes + 1;
     tileproof_accesses.conflicts += bank == last_bank;
     // A pair of loads goes at once, so the next one begins another pair.
     last_bank = bank == last_bank ? 0 : bank;
-    tileproof_accesses.vector_loads += (nbytes + tileproof_port_bytes - 1) / tileproof_port_bytes;
-}
-
-void count_store(size_t nbytes) {
-    if (nbytes < vector_bytes)
-        ++tileproof_accesses.scalar_stores;
-    else
-        tileproof_accesses.vector_stores += (nbytes + tileproof_port_bytes - 1) / tileproof_port_bytes;
 }
 
 // Shadow: a byte for each granule of 8 bytes, as the compilers write it for frames. 0 is open, 1 to 7 are that many
@@ -267,7 +260,6 @@ void on_load(uintptr_t address, size_t nbytes, void *pc) {
 void on_store(uintptr_t address, size_t nbytes, void *pc) {
     uintptr_t offset;
     if (!in_tiles(address, offset, nbytes)) return outside_tiles(address, nbytes, pc, true);
-    count_store(nbytes);
     uint8_t *bytes = tileproof_memory.bytes + offset;
     const size_t closed = first_closed(bytes, nbytes);
     if (closed < nbytes) record(tileproof_access_outside, true, address + closed, nbytes, pc);

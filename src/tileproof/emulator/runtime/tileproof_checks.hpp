@@ -65,21 +65,23 @@ struct tileproof_frame_notes {
     const char *descriptions[64];
 };
 
-// Accesses of tile memory since the emulator last cleared this. Vector accesses (16 bytes and more) are counted in
-// slots of the target's port; `conflicts` are loads from the bank that the load before came from.
+// Since the emulator last cleared it: vector loads (16 bytes and more) from the bank that the load before came from.
 struct tileproof_access_counts {
-    uint64_t scalar_loads, scalar_stores;
-    uint64_t vector_loads, vector_stores;
     uint64_t conflicts;
+};
+
+// How often each block of the tile code has run, in the order of the listings (count_blocks.*.s).
+struct tileproof_block_counts {
+    uint64_t *first;
+    size_t count;
 };
 
 extern tileproof_window tileproof_memory;
 extern tileproof_access_fault tileproof_bad_access;
 extern tileproof_access_counts tileproof_accesses;
+extern tileproof_block_counts tileproof_counts;
 extern tileproof_stack_window tileproof_stack;
 extern tileproof_frame_notes tileproof_frames;
-// Bytes of one vector access of the target: the emulator sets it.
-extern uint32_t tileproof_port_bytes;
 // 1 where a call may wait: what it reads before and after is not the same then, and others want to know.
 extern uint32_t tileproof_keeps_seen;
 // Where the first fault of aie_api was recorded.

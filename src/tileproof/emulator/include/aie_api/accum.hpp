@@ -142,20 +142,19 @@ public:
     TILEPROOF_INLINE void from_vector(const vector<T, Elems> &v, int shift = 0) {
         static_assert(detail::is_floating<T> == detail::is_float_tag<Tag> || holds_bits_of<T>,
                       "from_vector: accfloat takes bfloat16 and float, the other accumulators take integers");
-        constexpr unsigned slots = detail::slots_of<element>(Elems);
+        constexpr unsigned count = detail::in_accumulators<element>(Elems);
         if constexpr (holds_bits_of<T>) {
             detail::check_no_shift(shift);
-            detail::issue_vector(slots);
             detail::copy_register<sizeof(lane)>(lane, v.lane);
         } else if constexpr (detail::is_float_tag<Tag>) {
             detail::check_no_shift(shift);
-            detail::each<detail::widened, Elems, slots>(lane, detail::lanes<T>{v.lane});
+            detail::each<detail::widened, Elems, detail::instruction::vconv_up, count>(lane, detail::lanes<T>{v.lane});
         } else {
             detail::check_shift(shift, 0);
             constexpr unsigned most = sizeof(element) * 8 - 1;
             const unsigned left = unsigned(shift) < most ? unsigned(shift) : most;
-            detail::each<detail::upshifted<element>, Elems, slots>(lane, detail::lanes<T>{v.lane},
-                                                                   detail::same<unsigned>{left});
+            detail::each<detail::upshifted<element>, Elems, detail::instruction::vups, count>(
+                lane, detail::lanes<T>{v.lane}, detail::same<unsigned>{left});
         }
     }
 
@@ -186,7 +185,6 @@ public:
         vector<T, Elems> out(detail::unset);
         if constexpr (std::is_same_v<T, float>) {
             detail::check_no_shift(shift);
-            detail::issue_vector(detail::slots_of<float>(Elems));
             detail::copy_register<sizeof(lane)>(out.lane, lane);
         } else if constexpr (std::is_same_v<T, bfloat16>) {
             detail::check_no_shift(shift);

@@ -13,14 +13,14 @@ namespace detail {
 template <typename F, typename T, unsigned Elems, typename A, typename B>
 TILEPROOF_INLINE vector<T, Elems> combine(const A &a, const B &b) {
     vector<T, Elems> out(detail::unset);
-    each<F, Elems, slots_of<T>(Elems)>(out.lane, lanes_as<T>(a), lanes_as<T>(b));
+    each<F, Elems, instruction::vadd, in_vectors<T>(Elems)>(out.lane, lanes_as<T>(a), lanes_as<T>(b));
     return out;
 }
 
 template <typename F, typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> transform(const vector<T, Elems> &v) {
     vector<T, Elems> out(detail::unset);
-    each<F, Elems, slots_of<T>(Elems)>(out.lane, lanes<T>{v.lane});
+    each<F, Elems, instruction::vadd, in_vectors<T>(Elems)>(out.lane, lanes<T>{v.lane});
     return out;
 }
 
@@ -36,7 +36,8 @@ TILEPROOF_INLINE auto sum_or_difference(const A &a, const B &b) {
     using T = typename V::value_type;
     if constexpr (std::is_same_v<T, bfloat16>) {
         accum<accfloat, V::size()> wide(detail::unset);
-        each<in_float<F>, V::size(), slots_of<float>(V::size())>(wide.lane, lanes_as<T>(a), lanes_as<T>(b));
+        each<in_float<F>, V::size(), instruction::vacc_f, in_accumulators<float>(V::size())>(wide.lane, lanes_as<T>(a),
+                                                                                             lanes_as<T>(b));
         return wide.template to_vector<T>();
     } else {
         return combine<F, T, V::size()>(a, b);
@@ -103,9 +104,17 @@ struct shifted_down {
     }
 };
 
+// Through an accumulator: UPS, then SRS.
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE void issue_shift() {
+    constexpr unsigned count = in_accumulators<std::conditional_t<sizeof(T) == 4, int64_t, int32_t>>(Elems);
+    issue<instruction::vups, count, Elems * sizeof(T), 0, argument(0)>();
+    issue<instruction::vsrs, count, Elems * sizeof(T), argument(1), 0>();
+}
+
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void upshift_lanes(const T *from, T *__restrict to, unsigned shift) {
-    issue_vector(slots_of<T>(Elems));
+    issue_shift<T, Elems>();
     for (unsigned i = 0; i < Elems; ++i)
         to[i] = shift_left_saturate<T>(from[i], shift, tileproof_core_state.saturation);
 }
@@ -114,12 +123,15 @@ TILEPROOF_UNWATCHED void upshift_lanes(const T *from, T *__restrict to, unsigned
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void downshift_lanes(const T *from, T *__restrict to, unsigned shift) {
     using wide = std::conditional_t<sizeof(T) == 4, int64_t, int32_t>;
-    issue_vector(slots_of<T>(Elems));
+    issue_shift<T, Elems>();
     if (shift < sizeof(wide) * 8 - 1)
         shift_right_saturate<wide, Elems>(from, to, int(shift));
     else
         shift_right_saturate<int64_t, Elems>(from, to, shift < 62 ? int(shift) : 62);
 }
+
+template <typename Tag>
+inline constexpr instruction sum_of = is_float_tag<Tag> ? instruction::vacc_f : instruction::vacc;
 
 }  // namespace detail
 
@@ -130,8 +142,8 @@ template <typename E, unsigned Elems = native_vector_length_v<detail::scalar_of_
 TILEPROOF_INLINE auto broadcast(E value) {
     using T = detail::scalar_of_t<E>;
     vector<T, Elems> out(detail::unset);
-    detail::issue_move(detail::slots_of<T>(Elems));
-    detail::each<detail::identity, Elems, 0>(out.lane, detail::lanes_as<T>(value));
+    detail::each<detail::identity, Elems, detail::instruction::vbcst, detail::in_vectors<T>(Elems)>(
+        out.lane, detail::lanes_as<T>(value));
     return out;
 }
 
@@ -142,7 +154,8 @@ TILEPROOF_INLINE auto zeros() {
     } else {
         accum<T, Elems> out(detail::unset);
         using element = typename accum<T, Elems>::element;
-        detail::each<detail::identity, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::same<element>{0});
+        // A product takes its place, where one follows: nothing is issued.
+        detail::each<detail::identity, Elems, detail::instruction::copy, 0>(out.lane, detail::same<element>{0});
         return out;
     }
 }
@@ -221,16 +234,16 @@ template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> logical_upshift(const vector<T, Elems> &v, unsigned shift) {
     (void)detail::integers_only<T>{};
     vector<T, Elems> out(detail::unset);
-    detail::each<detail::shifted_up, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes<T>{v.lane},
-                                                                        detail::same<unsigned>{shift});
+    detail::each<detail::shifted_up, Elems, detail::instruction::vadd, 2 * detail::in_vectors<T>(Elems)>(
+        out.lane, detail::lanes<T>{v.lane}, detail::same<unsigned>{shift});
     return out;
 }
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, unsigned shift) {
     (void)detail::integers_only<T>{};
     vector<T, Elems> out(detail::unset);
-    detail::each<detail::shifted_down, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes<T>{v.lane},
-                                                                          detail::same<unsigned>{shift});
+    detail::each<detail::shifted_down, Elems, detail::instruction::vadd, 2 * detail::in_vectors<T>(Elems)>(
+        out.lane, detail::lanes<T>{v.lane}, detail::same<unsigned>{shift});
     return out;
 }
 
@@ -241,8 +254,8 @@ TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, u
     TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &a, const accum<Tag, Elems> &b) {              \
         using element = typename accum<Tag, Elems>::element;                                                       \
         accum<Tag, Elems> out(detail::unset);                                                                                     \
-        detail::each<F, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane},         \
-                                                                 detail::lanes<element>{b.lane});                  \
+        detail::each<F, Elems, detail::sum_of<Tag>, detail::in_accumulators<element>(Elems)>(                      \
+            out.lane, detail::lanes<element>{a.lane}, detail::lanes<element>{b.lane});                             \
         return out;                                                                                                \
     }                                                                                                              \
     template <typename Tag, typename T, unsigned Elems>                                                            \
@@ -254,8 +267,8 @@ TILEPROOF_INLINE vector<T, Elems> logical_downshift(const vector<T, Elems> &v, u
     TILEPROOF_INLINE accum<Tag, Elems> NAME(const accum<Tag, Elems> &a, const E &value) {                          \
         using element = typename accum<Tag, Elems>::element;                                                       \
         accum<Tag, Elems> out(detail::unset);                                                                                     \
-        detail::each<F, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane},         \
-                                                                 detail::lanes_as<element>(value));                \
+        detail::each<F, Elems, detail::sum_of<Tag>, detail::in_accumulators<element>(Elems)>(                      \
+            out.lane, detail::lanes<element>{a.lane}, detail::lanes_as<element>(value));                           \
         return out;                                                                                                \
     }
 TILEPROOF_ACCUMULATORS(add, detail::wrapping_add)
@@ -266,7 +279,8 @@ template <typename Tag, unsigned Elems>
 TILEPROOF_INLINE accum<Tag, Elems> neg(const accum<Tag, Elems> &a) {
     using element = typename accum<Tag, Elems>::element;
     accum<Tag, Elems> out(detail::unset);
-    detail::each<detail::wrapping_neg, Elems, detail::slots_of<element>(Elems)>(out.lane, detail::lanes<element>{a.lane});
+    detail::each<detail::wrapping_neg, Elems, detail::sum_of<Tag>, detail::in_accumulators<element>(Elems)>(
+        out.lane, detail::lanes<element>{a.lane});
     return out;
 }
 

@@ -26,7 +26,6 @@ TILEPROOF_INLINE float block_mac(float acc, int32_t dot, int exponents) {
 template <unsigned Rows, unsigned Columns>
 TILEPROOF_UNWATCHED void multiply_blocks(const int8_t *a, const uint8_t *a_exponent, const int8_t *b,
                                          const uint8_t *b_exponent, float *c, mac_signs signs) {
-    issue_vector(Columns / 8);
     int16_t bt[block_elems * Columns];
     for (unsigned j = 0; j < Columns; ++j)
         for (unsigned k = 0; k < block_elems; ++k) bt[k * Columns + j] = b[j * block_elems + k];
@@ -47,6 +46,7 @@ TILEPROOF_UNWATCHED void multiply_blocks(const int8_t *a, const uint8_t *a_expon
 template <unsigned Columns, typename T>
 TILEPROOF_UNWATCHED void mac_blocks(const block_vector<T, 64> &a, const block_vector<T, Columns * 8> &b, float *c,
                                     mac_signs signs) {
+    issue<instruction::vmac_f, Columns / 8, 64, argument(2), argument(0) | argument(1) | argument(2)>();
     check_set<a.bytes()>(&a, __builtin_return_address(0));
     check_set<b.bytes()>(&b, __builtin_return_address(0));
     if (!signs.zero_acc) check_set<8 * Columns * sizeof(float)>(c, __builtin_return_address(0));
@@ -55,11 +55,13 @@ TILEPROOF_UNWATCHED void mac_blocks(const block_vector<T, 64> &a, const block_ve
 
 // bfloat16 by way of blocks, as the real API does it with AIE_API_EMULATE_BFLOAT16_MMUL_WITH_BFP16: both converted in the
 // core's rounding mode, B transposed first. For 8x8x8 the real API multiplies B by one on the way, which takes an
-// instruction and changes nothing. (Conversions are the store unit's, which has no counter here.)
+// instruction and changes nothing.
 template <unsigned M>
 TILEPROOF_UNWATCHED void multiply_as_blocks(const bfloat16 *a, const bfloat16 *b, float *c, bool zero) {
-    issue_move(slots_of<bfloat16>(64));
-    issue_vector(M == 8);
+    // B is transposed, both are converted (64 values in two instructions of the store slot), and A is multiplied by one.
+    issue<instruction::vshuffle, in_vectors<bfloat16>(64), 64, 0, argument(1)>();
+    issue<instruction::vconv, 2 + M / 4>();
+    issue<instruction::vmac_f, 1 + (M == 8), 64, argument(2), argument(0) | argument(2)>();
     bfloat16 columns[64];
     for (unsigned k = 0; k < 8; ++k)
         for (unsigned n = 0; n < 8; ++n) columns[n * 8 + k] = b[k * 8 + n];

@@ -79,7 +79,7 @@ public:
     TILEPROOF_INLINE block_vector<T, Larger> grow(unsigned i = 0) const {
         static_assert(Larger >= Elems, "grow cannot make a block vector smaller: use extract");
         block_vector<T, Larger> out(detail::unset);
-        detail::each<detail::identity, out.bytes(), 0>(reinterpret_cast<uint8_t *>(&out), detail::same<uint8_t>{0xA5});
+        detail::each<detail::identity, out.bytes(), detail::instruction::copy, 0>(reinterpret_cast<uint8_t *>(&out), detail::same<uint8_t>{0xA5});
         out.insert(i, *this);
         return out;
     }
@@ -131,9 +131,10 @@ TILEPROOF_INLINE bool block_mantissas(const float *from, int shared, int shift, 
 // The shared exponent is the largest of the block, and the mantissas are rounded by the core's mode: to the floor after
 // a reset (found_later.md 2). Where one is rounded up to 128, the block takes the next exponent and is rounded again.
 // (Modes other than floor: measured on AIE2P by others; what the last exponent does then is unconfirmed.)
-// The store unit does it (found_later.md 3), for which there is no counter.
+// The store slot does it, 32 values an instruction (found_later.md 3).
 template <unsigned Elems>
 TILEPROOF_UNWATCHED void to_blocks(const float *from, int8_t *__restrict mantissa, uint8_t *__restrict exponent) {
+    issue<instruction::vconv, divided_up(Elems, 32), Elems, argument(1), argument(0)>();
     check_set<Elems * sizeof(float)>(from, __builtin_return_address(0));
     const rounding_bias<int64_t> rounded(tileproof_core_state.rounding, block_shift);
     const rounding_bias<int64_t> once_more(tileproof_core_state.rounding, block_shift + 1);
@@ -162,7 +163,7 @@ TILEPROOF_INLINE double two_to_the(int power) { return __builtin_bit_cast(double
 // The device multiplies by the unit matrix, which is exact: one instruction for 64 values.
 template <unsigned Elems>
 TILEPROOF_UNWATCHED void from_blocks(const int8_t *mantissa, const uint8_t *exponent, float *__restrict to) {
-    issue_vector(Elems / 64);
+    issue<instruction::vmul_f, divided_up(Elems, 64), Elems, argument(2), argument(0)>();
     check_set<Elems / block_elems * block_bytes>(mantissa, __builtin_return_address(0));
     for (unsigned i = 0; i < Elems; ++i)
         to[i] = renormalised(mantissa[i] * two_to_the(exponent[i / block_elems] - block_bias));

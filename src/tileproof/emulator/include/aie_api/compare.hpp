@@ -28,18 +28,22 @@ struct chosen {
     TILEPROOF_INLINE static T of(T if_clear, T if_set, uint8_t lane) { return lane ? if_set : if_clear; }
 };
 
-// A reduction folds a vector onto itself: a shuffle and an operation for each halving.
-template <typename T>
-TILEPROOF_INLINE void issue_reduction(unsigned lanes) {
-    for (; lanes > 1; lanes /= 2) {
-        issue_vector(slots_of<T>(lanes));
-        issue_move(slots_of<T>(lanes));
+// A reduction folds a vector onto itself: an operation, and below a register's size a shuffle before it, for each halving.
+template <instruction I, typename T, unsigned Lanes, unsigned Reads = argument(0)>
+TILEPROOF_INLINE void issue_reduction() {
+    if constexpr (Lanes == 1) {
+        issue<instruction::vextract, 1>();
+    } else {
+        constexpr bool is_several = Lanes * sizeof(T) > 64;
+        if constexpr (!is_several) issue<instruction::vshuffle, 1, Lanes * sizeof(T), 0, Reads>();
+        issue<I, in_vectors<T>(Lanes / 2), Lanes * sizeof(T), 0, is_several ? Reads : 0>();
+        issue_reduction<I, T, Lanes / 2, 0>();
     }
 }
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED T sum_of_lanes(const T *lane) {
-    issue_reduction<T>(Elems);
+    issue_reduction<instruction::vadd, T, Elems>();
     check_set<Elems * sizeof(T)>(lane, __builtin_return_address(0));
     wrapping<T> sum = lane[0];
     for (unsigned i = 1; i < Elems; ++i) sum = wrapping<T>(sum + wrapping<T>(lane[i]));
@@ -52,7 +56,7 @@ template <unsigned Elems>
 TILEPROOF_UNWATCHED float sum_of_lanes(const float *lane) {
     constexpr unsigned native = __AIE_ARCH__ == 21 ? 32 : 16, width = Elems < native ? Elems : native;
     constexpr unsigned run = __AIE_ARCH__ == 21 || Elems < 2 * width ? Elems : Elems / 2;
-    issue_reduction<float>(Elems);
+    issue_reduction<instruction::vacc_f, float, Elems>();
     check_set<Elems * sizeof(float)>(lane, __builtin_return_address(0));
     float part[width];
     for (unsigned i = 0; i < width; ++i) {
@@ -72,7 +76,8 @@ TILEPROOF_UNWATCHED float sum_of_lanes(const float *lane) {
 // and to each other at the end.
 template <unsigned Elems>
 TILEPROOF_UNWATCHED float sum_of_rows(const bfloat16 *lane) {
-    issue_reduction<float>(Elems);
+    issue<instruction::vmac_f, divided_up(Elems, 32), Elems * sizeof(bfloat16), 0, argument(0)>();
+    issue_reduction<instruction::vacc_f, float, 4, 0>();
     check_set<Elems * sizeof(bfloat16)>(lane, __builtin_return_address(0));
     constexpr unsigned rows = Elems < 32 ? Elems / 8 : 4;
     const bfloat16 one = bfloat16::from_bits(0x3f80);
@@ -86,7 +91,7 @@ TILEPROOF_UNWATCHED float sum_of_rows(const bfloat16 *lane) {
 
 template <typename F, unsigned Elems, typename T>
 TILEPROOF_UNWATCHED T best_of_lanes(const T *lane) {
-    issue_reduction<T>(Elems);
+    issue_reduction<instruction::vadd, T, Elems>();
     check_set<Elems * sizeof(T)>(lane, __builtin_return_address(0));
     T best = lane[0];
     for (unsigned i = 1; i < Elems; ++i) best = F::of(best, lane[i]);
@@ -95,7 +100,7 @@ TILEPROOF_UNWATCHED T best_of_lanes(const T *lane) {
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED T product_of_lanes(const T *lane) {
-    issue_reduction<T>(Elems);
+    issue_reduction<instruction::vmul, T, Elems>();
     check_set<Elems * sizeof(T)>(lane, __builtin_return_address(0));
     wrapping<T> product = lane[0];
     for (unsigned i = 1; i < Elems; ++i) product = wrapping<T>(product * wrapping<T>(lane[i]));
@@ -111,8 +116,8 @@ TILEPROOF_UNWATCHED T product_of_lanes(const T *lane) {
         using V = detail::either_vector<A, B>;                                                               \
         using T = typename V::value_type;                                                                    \
         mask<V::size()> out;                                                                                 \
-        detail::each<F, V::size(), detail::slots_of<T>(V::size())>(out.lane, detail::lanes_as<T>(a),         \
-                                                                   detail::lanes_as<T>(b));                  \
+        detail::each<F, V::size(), detail::instruction::vcmp, detail::in_vectors<T>(V::size())>(             \
+            out.lane, detail::lanes_as<T>(a), detail::lanes_as<T>(b));                                       \
         return out;                                                                                          \
     }                                                                                                        \
     template <typename A, typename B>                                                                        \
@@ -142,9 +147,8 @@ TILEPROOF_INLINE auto select(const A &a, const B &b, const mask<Elems> &m) {
     using T = typename V::value_type;
     static_assert(V::size() == Elems, "select: the mask and the vectors have different sizes");
     V out;
-    detail::each<detail::chosen, Elems, detail::slots_of<T>(Elems)>(out.lane, detail::lanes_as<T>(a),
-                                                                    detail::lanes_as<T>(b),
-                                                                    detail::lanes<uint8_t>{m.lane});
+    detail::each<detail::chosen, Elems, detail::instruction::vsel, detail::in_vectors<T>(Elems)>(
+        out.lane, detail::lanes_as<T>(a), detail::lanes_as<T>(b), detail::lanes<uint8_t>{m.lane});
     return out;
 }
 
@@ -166,7 +170,7 @@ TILEPROOF_INLINE T reduce_add(const vector<T, Elems> &v) {
         else
             total = detail::sum_of_lanes<Elems>(accum<accfloat, Elems>(v).lane);
         accum<accfloat, 16> sum(detail::unset);
-        detail::each<detail::identity, 16, 0>(sum.lane, detail::same<float>{total});
+        detail::each<detail::identity, 16, detail::instruction::copy, 0>(sum.lane, detail::same<float>{total});
         return sum.template to_vector<T>().get(0);
     } else {
         return detail::sum_of_lanes<Elems>(v.lane);
@@ -179,7 +183,7 @@ vector<T, Elems> reduce_add_v(const vector<T, Elems> &first, const Rest &...rest
     static_assert((std::is_same_v<Rest, vector<T, Elems>> && ...), "reduce_add_v takes vectors of one type and size");
     static_assert(sizeof...(Rest) < Elems, "reduce_add_v: more vectors than lanes");
     vector<T, Elems> out(detail::unset);
-    detail::each<detail::identity, Elems, 0>(out.lane, detail::same<T>{T(0)});
+    detail::each<detail::identity, Elems, detail::instruction::copy, 0>(out.lane, detail::same<T>{T(0)});
     unsigned i = 0;
     out.set(reduce_add(first), i++);
     (out.set(reduce_add(rest), i++), ...);

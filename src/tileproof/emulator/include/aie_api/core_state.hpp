@@ -11,6 +11,7 @@
 #endif
 
 #define TILEPROOF_WEAK __attribute__((weak, visibility("default")))
+#define TILEPROOF_NOTHROW __attribute__((nothrow))
 
 extern "C" {
 
@@ -25,13 +26,6 @@ struct tileproof_core_state_type {
     uint32_t as_hardware;  // no register: 1 makes a misaligned access wrong in silence, as the device does
 };
 TILEPROOF_WEAK tileproof_core_state_type tileproof_core_state = {0, 0, 0};
-
-// Issue slots that a kernel's vector work takes, for the cycle model: of the vector unit, and of the move unit. Loads and
-// stores are not in it; a checked build sees each of them itself.
-struct tileproof_issue_type {
-    uint64_t vector, move;
-};
-TILEPROOF_WEAK tileproof_issue_type tileproof_issue = {0, 0};
 
 // Rules of these headers that no source confirms. Where one decided a result its byte is 1, and a verdict says so: the
 // words, in this order, are in emulator/semantics.py.
@@ -67,19 +61,19 @@ struct tileproof_fault_type {
 };
 TILEPROOF_WEAK tileproof_fault_type tileproof_fault = {0, 0, 0, nullptr};
 
-TILEPROOF_WEAK void tileproof_record_fault(uint32_t kind, const void *address, unsigned needed, unsigned bytes) {
+TILEPROOF_WEAK TILEPROOF_NOTHROW void tileproof_record_fault(uint32_t kind, const void *address, unsigned needed, unsigned bytes) {
     if (tileproof_fault.kind == tileproof_fault_none) tileproof_fault = {kind, needed, bytes, address};
 }
 
 // Hardware drops the low address bits and goes on with wrong data. We note it and access the address that was asked
 // for, unless `as_hardware` asks for the device's silence. A program that links its own `tileproof_misaligned` replaces
 // this one.
-TILEPROOF_WEAK void tileproof_misaligned(const void *address, unsigned needed, unsigned bytes) {
+TILEPROOF_WEAK TILEPROOF_NOTHROW void tileproof_misaligned(const void *address, unsigned needed, unsigned bytes) {
     tileproof_record_fault(tileproof_fault_misaligned, address, needed, bytes);
 }
 
 // An operand of the code at `pc` that nothing was put into. As above, a checked build has its own.
-TILEPROOF_WEAK void tileproof_unset(const void *pc, unsigned bytes) {
+TILEPROOF_WEAK TILEPROOF_NOTHROW void tileproof_unset(const void *pc, unsigned bytes) {
     tileproof_record_fault(tileproof_fault_unset, pc, 0, bytes);
 }
 

@@ -9,7 +9,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "core_state.hpp"
+#include "issue.hpp"
 
 using int8 = int8_t;
 using int16 = int16_t;
@@ -19,17 +19,6 @@ using uint16 = uint16_t;
 using uint32 = uint32_t;
 
 #define TILEPROOF_INLINE [[gnu::always_inline]] inline
-// For functions that are called and see vectors only, never tile memory: a checked build need not watch them. Their
-// locals are not charged to the tile function's own frame either. No loop in them may become a call of memcpy or memset,
-// which a checked build does watch.
-#ifdef __clang__
-#define TILEPROOF_UNWATCHED \
-    __attribute__((noinline, no_sanitize("kernel-address"), no_builtin("memcpy", "memmove", "memset")))
-#else
-#define TILEPROOF_UNWATCHED \
-    __attribute__((noinline, no_sanitize("kernel-address"), optimize("no-tree-loop-distribute-patterns")))
-#endif
-
 // The bfloat16 for a float's bits, by the core's rounding mode: the compiler has the vector unit convert scalars, too
 // (llvm-aie, AIELegalizerHelper).
 template <typename Bits>
@@ -153,17 +142,6 @@ constexpr bool is_vector_bits(unsigned bits) {
     return bits == 128 || bits == 256 || bits == 512 || bits == 1024 || bits == 2048;
 }
 
-TILEPROOF_INLINE constexpr unsigned divided_up(unsigned a, unsigned b) { return (a + b - 1) / b; }
-
-// Issue slots of work that moves or computes `bits` bits: adds, comparisons, SRS, shuffles all do 512 a cycle (facts on
-// the hardware, section 6: 64 lanes of int8, 32 of int16 and bf16).
-TILEPROOF_INLINE constexpr unsigned slots_of_bits(unsigned bits) { return divided_up(bits, 512); }
-template <typename T>
-TILEPROOF_INLINE constexpr unsigned slots_of(unsigned lanes) { return slots_of_bits(lanes * sizeof(T) * 8); }
-
-TILEPROOF_INLINE void issue_vector(unsigned slots) { tileproof_issue.vector += slots; }
-TILEPROOF_INLINE void issue_move(unsigned slots) { tileproof_issue.move += slots; }
-
 // AIE2 does a 512-bit access as two of 256 bits; AIE2P has 512-bit ports.
 TILEPROOF_INLINE constexpr unsigned load_alignment(unsigned bytes) {
     if (bytes >= 64) return __AIE_ARCH__ == 21 ? 64 : 32;
@@ -212,6 +190,13 @@ struct raw_bytes {
     struct __attribute__((may_alias, packed)) type { unsigned char byte[Bytes]; };
 #endif
 };
+#ifndef __clang__
+// Of this size GCC would copy a struct lane by lane.
+template <>
+struct raw_bytes<16> {
+    typedef unsigned char type __attribute__((vector_size(16), may_alias, aligned(1)));
+};
+#endif
 
 template <unsigned Bytes>
 TILEPROOF_INLINE void copy_whole(void *to, const void *from) {
@@ -222,6 +207,7 @@ TILEPROOF_INLINE void copy_whole(void *to, const void *from) {
 // The same from register to register, where a checked build sees a pointer and cannot know that it is no tile memory.
 template <unsigned Bytes>
 TILEPROOF_UNWATCHED void copy_register(void *__restrict to, const void *__restrict from) {
+    issue<instruction::copy, 0, Bytes, argument(0), argument(1)>();
     copy_whole<Bytes>(to, from);
 }
 
@@ -289,11 +275,29 @@ TILEPROOF_INLINE void unconfirmed() {
     if constexpr (Rule != tileproof_rule_none) tileproof_unconfirmed[Rule] = 1;
 }
 
+// Which of its arguments `each` reads as registers: a float comes in a register of its own kind, and counts for none.
+template <typename... From>
+constexpr unsigned registers_among() {
+    unsigned found = 0, at = 1;
+    const auto note = [&](bool is_register, bool is_number) {
+        if (is_register) found |= argument(at);
+        at += is_register || is_number;
+    };
+    (note(requires(From f) { f.first; }, !std::is_floating_point_v<std::remove_cvref_t<decltype(From{}[0])>>), ...);
+    return found;
+}
+template <unsigned Elems, typename R, typename... From>
+constexpr unsigned narrowest_bytes() {
+    unsigned bytes = Elems * sizeof(R);
+    ((bytes = Elems * sizeof(From{}[0]) < bytes ? unsigned(Elems * sizeof(From{}[0])) : bytes), ...);
+    return bytes;
+}
+
 // to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
 // compiler may vectorise; so what F makes of operands that are no numbers, and of denormals, waits for a lane that has them.
-template <typename F, unsigned Elems, unsigned VectorSlots, typename R, typename... From>
+template <typename F, unsigned Elems, instruction I, unsigned Count, typename R, typename... From>
 TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
-    issue_vector(VectorSlots);
+    issue<I, Count, narrowest_bytes<Elems, R, From...>(), argument(0), registers_among<From...>()>();
     (check_operand<Elems>(from, __builtin_return_address(0)), ...);
     if constexpr (requires { F::template rule<decltype(from[0])...>; })
         unconfirmed<F::template rule<decltype(from[0])...>>();

@@ -62,8 +62,8 @@ TILEPROOF_INLINE vector<TR, Elems> to_fixed(const vector<T, Elems> &v, int shift
     constexpr bool native = std::is_same_v<T, bfloat16> && sizeof(TR) > 1;
     using F = std::conditional_t<native, detail::floor_to<TR>, detail::nearest_to<TR>>;
     vector<TR, Elems> out(detail::unset);
-    detail::each<F, Elems, detail::emulated_slots(Elems, native ? 1 : 6)>(out.lane, detail::lanes<T>{v.lane},
-                                                                         detail::same<int>{shift});
+    detail::each<F, Elems, detail::instruction::vconv, detail::emulated_slots(Elems, native ? 1 : 6)>(
+        out.lane, detail::lanes<T>{v.lane}, detail::same<int>{shift});
     return out;
 }
 
@@ -80,8 +80,8 @@ template <typename TR = float, typename T, unsigned Elems>
 TILEPROOF_INLINE vector<TR, Elems> to_float(const vector<T, Elems> &v, int shift = 0) {
     static_assert(detail::is_floating<TR>, "aie::to_float gives float and bfloat16");
     accum<accfloat, Elems> wide(detail::unset);
-    detail::each<detail::from_integer, Elems, detail::emulated_slots(Elems, 4)>(wide.lane, detail::lanes<T>{v.lane},
-                                                                               detail::same<int>{shift});
+    detail::each<detail::from_integer, Elems, detail::instruction::vacc_f, detail::emulated_slots(Elems, 4)>(
+        wide.lane, detail::lanes<T>{v.lane}, detail::same<int>{shift});
     return wide.template to_vector<TR>();
 }
 
@@ -151,7 +151,7 @@ template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> inv(const vector<T, Elems> &v) {
     if constexpr (detail::has_native_inverse<T>) {
         vector<T, Elems> out(detail::unset);
-        detail::each<detail::inverse, Elems, 0>(out.lane, detail::lanes<T>{v.lane});
+        detail::each<detail::inverse, Elems, detail::instruction::vextract, 2 * Elems>(out.lane, detail::lanes<T>{v.lane});
         return out;
     } else if constexpr (Elems * sizeof(T) > 64) {  // the steps in float would not fit a register
         constexpr unsigned half = Elems / 2;
@@ -168,7 +168,7 @@ template <typename T, unsigned Elems>
 TILEPROOF_INLINE vector<T, Elems> invsqrt(const vector<T, Elems> &v) {
     if constexpr (detail::has_native_inverse<T>) {
         vector<T, Elems> out(detail::unset);
-        detail::each<detail::inverse_root, Elems, 0>(out.lane, detail::lanes<T>{v.lane});
+        detail::each<detail::inverse_root, Elems, detail::instruction::vextract, 2 * Elems>(out.lane, detail::lanes<T>{v.lane});
         return out;
     } else if constexpr (Elems * sizeof(float) > 64 || Elems * sizeof(T) > 64) {
         constexpr unsigned half = Elems / 2;
@@ -248,7 +248,7 @@ struct hyperbolic_tangent {
 template <typename F, unsigned Elems>
 TILEPROOF_UNWATCHED vector<bfloat16, Elems> native_function(const float *from) {
     accum<accfloat, Elems> wide(detail::unset);
-    each<F, Elems, divided_up(Elems, 16)>(wide.lane, lanes<float>{from});
+    each<F, Elems, instruction::vfunction, divided_up(Elems, 16)>(wide.lane, lanes<float>{from});
     if constexpr (std::is_same_v<F, hyperbolic_tangent>)
         for (unsigned i = 0; i < Elems; ++i)
             if (__builtin_fabsf(from[i]) > 0.5f) unconfirmed<tileproof_rule_tanh_beyond_half>();

@@ -43,6 +43,7 @@ template <typename T, unsigned Elems>
 TILEPROOF_UNWATCHED native_vector<T, Elems> shuffle_registers(const native_vector<T, Elems> &a,
                                                               const native_vector<T, Elems> &b, unsigned mode) {
     static_assert(sizeof a == 64, "shuffle works on registers of 512 bits");
+    issue<instruction::vshuffle, 1, 64, argument(0), argument(1) | argument(2)>();
     const unsigned bits = mode >> 20, rows = mode >> 12 & 255, columns = mode >> 4 & 255;
     const unsigned first = mode & 1 ? 512 / bits : 0;
     native_vector<T, Elems> out = undefined<native_vector<T, Elems>>();
@@ -50,7 +51,6 @@ TILEPROOF_UNWATCHED native_vector<T, Elems> shuffle_registers(const native_vecto
     copy_whole<64>(from_a, a.lane);
     copy_whole<64>(from_b, b.lane);
     copy_whole<64>(to, out.lane);
-    issue_move(1);
     struct bytes16 { uint64_t half[2]; };
     struct bytes32 { uint64_t quarter[4]; };
     struct bytes64 { uint64_t eighth[8]; };
@@ -70,10 +70,10 @@ template <typename T, unsigned Elems>
 TILEPROOF_UNWATCHED native_vector<T, Elems> shifted_registers(const native_vector<T, Elems> &a,
                                                               const native_vector<T, Elems> &b, unsigned by) {
     static_assert(sizeof a == 64, "shift_bytes works on registers of 512 bits");
+    issue<instruction::vshuffle, 1, 64, argument(0), argument(1) | argument(2)>();
     uint8_t both[128];
     copy_whole<64>(both, a.lane);
     copy_whole<64>(both + 64, b.lane);
-    issue_move(1);
     native_vector<T, Elems> out(unset);
     copy_whole<64>(out.lane, both + by % 64);
     return out;
@@ -81,7 +81,6 @@ TILEPROOF_UNWATCHED native_vector<T, Elems> shifted_registers(const native_vecto
 
 template <typename T, unsigned Elems>
 TILEPROOF_INLINE native_vector<T, Elems> with_lane(native_vector<T, Elems> v, unsigned i, T value) {
-    issue_move(1);
     set_lane(v.lane, checked_index(i, Elems), value);
     return v;
 }
@@ -277,7 +276,7 @@ namespace aie::detail {
 
 // Two products a lane and the accumulator are one sum of bfloat16.
 TILEPROOF_UNWATCHED inline void sum_pairs(const bfloat16 *a, const bfloat16 *b, float *__restrict acc) {
-    issue_vector(1);
+    issue<instruction::vmac_f, 1, 64, argument(2), argument(0) | argument(1) | argument(2)>();
     unconfirmed<rules_of_products::rule<bfloat16>>();
     for (unsigned i = 0; i < 16; ++i) {
         const bfloat16 x[] = {a[i], a[i + 16]}, y[] = {b[i], b[i + 16]};

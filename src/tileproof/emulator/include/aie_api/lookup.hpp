@@ -38,12 +38,22 @@ TILEPROOF_INLINE const char *entry_address(const void *ab, const void *cd, unsig
 // The bits that address an entry in a copy, and the two that the copies add: indices are counted in these.
 constexpr int entry_shift(unsigned entry_bytes) { return entry_bytes <= 2 ? 2 : entry_bytes == 4 ? 3 : 4; }
 
+// Inputs become addresses (a shift and a sum, of 16 lanes at a time), and each instruction of a load unit fetches four
+// lanes: both units, a quarter of 16 lanes each (llvm-aie: vldb.4x).
+template <typename T, unsigned Elems>
+TILEPROOF_INLINE void issue_indices() {
+    issue<instruction::vups, divided_up(Elems, 16), Elems * sizeof(T), 0, argument(0)>();
+    issue<instruction::vsrs, divided_up(Elems, 16)>();
+    issue<instruction::vadd, divided_up(Elems, 16)>();
+    issue<instruction::table, divided_up(Elems, 4), Elems * sizeof(int), argument(1), 0>();
+}
+
 // index[i] := the entry for input i. The shift is an SRS: under a rounding mode other than floor, an input close below a
 // step finds the next entry.
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void lookup_indices(const T *input, int *__restrict index, int step_bits, int bias, int elems,
                                         int entry, lut_oor_policy policy) {
-    issue_vector(2 * divided_up(Elems, 16));
+    issue_indices<T, Elems>();
     const int shift = step_bits - entry;
     const rounding_bias<int64_t> rounded(tileproof_core_state.rounding, shift);
     const int64_t last = (int64_t(elems) << entry) - 1, offset = int64_t(bias) << entry;
@@ -85,7 +95,6 @@ public:
         detail::lookup_indices<Elems>(input.lane, index, step_bits_, bias_, int(table_.LUT_elems_),
                                       detail::entry_shift(bytes), oor_policy);
         vector<value, Elems> out(detail::unset);
-        detail::issue_move(detail::slots_of<value>(Elems));
         for (unsigned i = 0; i < Elems; ++i) {
             const int entry = detail::get_lane(index, i);
             value read;
@@ -138,7 +147,7 @@ struct approximation<bfloat16, float, bfloat16> {
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void approximation_indices(const T *input, int *__restrict index, int step_bits, int bias,
                                                int elems) {
-    issue_vector(2 * divided_up(Elems, 16));
+    issue_indices<T, Elems>();
     for (unsigned i = 0; i < Elems; ++i) {
         const int64_t at = (int64_t(input[i]) >> step_bits) + bias;
         const bool wraps = tileproof_core_state.saturation == uint32_t(saturation_mode::none);
@@ -148,7 +157,7 @@ TILEPROOF_UNWATCHED void approximation_indices(const T *input, int *__restrict i
 template <unsigned Elems>
 TILEPROOF_UNWATCHED void approximation_indices(const bfloat16 *input, int *__restrict index, int step_bits, int bias,
                                                int elems) {
-    issue_vector(2 * divided_up(Elems, 16));
+    issue_indices<bfloat16, Elems>();
     const double steps = __builtin_bit_cast(double, uint64_t(1023 - step_bits) << 52);
     for (unsigned i = 0; i < Elems; ++i) {
         const double at = __builtin_floor(double(float(input[i])) * steps);
@@ -205,7 +214,6 @@ public:
         int index[Elems];
         word slope[Elems], offset[Elems];
         detail::approximation_indices<Elems>(input.lane, index, step_bits_, bias_, int(table_.LUT_elems_));
-        detail::issue_move(2 * detail::slots_of<word>(Elems));
         for (unsigned i = 0; i < Elems; ++i) {
             const int entry = detail::get_lane(index, i);
             word read[2];
@@ -214,7 +222,7 @@ public:
             detail::set_lane(offset, i, read[1]);
         }
         result out;
-        detail::each<detail::approximate, Elems, detail::multiply_slots<T, T>(Elems)>(
+        detail::each<detail::approximate, Elems, detail::product_of<T, true>, detail::multiply_slots<T, T>(Elems)>(
             out.lane, detail::same<typename result::element>{}, detail::lanes<T>{input.lane}, detail::lanes<word>{slope},
             detail::lanes<word>{offset}, detail::same<unsigned>{unsigned(step_bits_)},
             detail::same<unsigned>{shift_offset_});

@@ -93,12 +93,12 @@ private:
     template <typename F, typename... M>
     TILEPROOF_INLINE static mask combine(const M &...m) {
         mask out;
-        detail::each<F, Elems, 0>(out.lane, detail::lanes<uint8_t>{m.lane}...);
+        detail::each<F, Elems, detail::instruction::copy, 0>(out.lane, detail::lanes<uint8_t>{m.lane}...);
         return out;
     }
     static mask constant(uint8_t value) {
         mask out;
-        detail::each<detail::identity, Elems, 0>(out.lane, detail::same<uint8_t>{value});
+        detail::each<detail::identity, Elems, detail::instruction::copy, 0>(out.lane, detail::same<uint8_t>{value});
         return out;
     }
 };

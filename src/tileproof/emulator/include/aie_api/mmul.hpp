@@ -10,11 +10,10 @@ namespace detail {
 
 // c := a b, or c + a b. Not inlined: the locals would otherwise be charged to the stack frame of the tile function, once
 // per tile. Narrow operands are widened to 16 bits first: 16 x 16 -> 32 is what compilers vectorise on every host.
-template <unsigned M, unsigned K, unsigned N, unsigned Slots, typename A, typename B, typename Element>
+template <unsigned M, unsigned K, unsigned N, typename A, typename B, typename Element>
 TILEPROOF_UNWATCHED void multiply_tiles(const A *a, const B *b, Element *c, bool zero) {
     using wide_a = std::conditional_t<sizeof(A) == 1, int16_t, A>;
     using wide_b = std::conditional_t<sizeof(B) == 1, int16_t, B>;
-    issue_vector(Slots);
     if constexpr (is_floating<A>)
         unconfirmed<__AIE_ARCH__ == 21 ? tileproof_rule_float_mac : tileproof_rule_float_products>();
     wide_b bw[K * N];
@@ -37,9 +36,8 @@ TILEPROOF_UNWATCHED void multiply_tiles(const A *a, const B *b, Element *c, bool
 
 // bfloat16: the K products of a lane (8, or 1) are one sum, see float.hpp. Its power is found in 16-bit integers, which
 // are few; the sum is in double.
-template <unsigned M, unsigned K, unsigned N, unsigned Slots>
+template <unsigned M, unsigned K, unsigned N>
 TILEPROOF_UNWATCHED void multiply_tiles(const bfloat16 *a, const bfloat16 *b, float *c, bool zero) {
-    issue_vector(Slots);
     unconfirmed<rules_of_products::rule<bfloat16>>();
     double bw[K * N];
     int16_t power_of_a[M * K], power_of_b[K * N];
@@ -123,13 +121,16 @@ private:
 
     // Called, so that a checked build need not watch `tile`, which may be one of an array.
     TILEPROOF_UNWATCHED static void mac(mmul &tile, const TypeA *a, const TypeB *b) {
+        if constexpr (!detail::is_emulated_with_blocks<M, K, N, TypeA>)
+            detail::issue<detail::product_of<TypeA, true>, detail::mmul_slots<M, K, N, TypeA, TypeB>(), 16,
+                          detail::argument(0), detail::argument(0) | detail::argument(1) | detail::argument(2)>();
         detail::check_set<sizeof(TypeA) * size_A>(a, __builtin_return_address(0));
         detail::check_set<sizeof(TypeB) * size_B>(b, __builtin_return_address(0));
         if (!tile.zero_) detail::check_set<sizeof(tile.c_.lane)>(tile.c_.lane, __builtin_return_address(0));
         if constexpr (detail::is_emulated_with_blocks<M, K, N, TypeA>)
             detail::multiply_as_blocks<M>(a, b, tile.c_.lane, tile.zero_);
         else
-            detail::multiply_tiles<M, K, N, detail::mmul_slots<M, K, N, TypeA, TypeB>()>(a, b, tile.c_.lane, tile.zero_);
+            detail::multiply_tiles<M, K, N>(a, b, tile.c_.lane, tile.zero_);
         tile.zero_ = false;
     }
 };

@@ -43,15 +43,22 @@ TILEPROOF_INLINE Element product(A a, B b) {
 }
 
 // Lanes that one instruction multiplies (section 6, elementwise mul lanes: 32 of 8 and 16 bits, 16 of bfloat16 on AIE2;
-// twice that, and 64 of bfloat16, on AIE2P). Unconfirmed: 32 bits, for which 16x32 is taken as half of 16x16 and 32x32
-// as half of that; and float, emulated in 3 to 9 products of bfloat16, for which 9 are taken.
+// twice that, and 64 of bfloat16, on AIE2P). 32x32 is emulated: four products for 16 lanes, which leaves its published
+// loops (339 and 343 cycles for 1,024) their bound. Unconfirmed: 16x32, taken as half of 16x16; and float, emulated in 3
+// to 9 products of bfloat16, for which 9 are taken.
 template <typename A, typename B>
 constexpr unsigned multiply_slots(unsigned n) {
     constexpr bool aie2p = __AIE_ARCH__ == 21;
     if (is_floating<A>) return divided_up(n, aie2p ? 64 : 16) * (sizeof(A) == 4 ? 9 : 1);
-    const unsigned wide = (sizeof(A) == 4) + (sizeof(B) == 4);
-    return divided_up(n, (aie2p ? 64u : 32u) >> wide);
+    if (sizeof(A) == 4 && sizeof(B) == 4) return divided_up(n, 16) * 4;
+    const bool is_wide = sizeof(A) == 4 || sizeof(B) == 4;
+    return divided_up(n, (aie2p ? 64u : 32u) >> is_wide);
 }
+
+template <typename A, bool Accumulates>
+inline constexpr instruction product_of =
+    is_floating<A> ? (Accumulates ? instruction::vmac_f : instruction::vmul_f)
+                   : (Accumulates ? instruction::vmac : instruction::vmul);
 
 template <typename Element>
 struct integer_mul {
@@ -86,9 +93,10 @@ TILEPROOF_INLINE auto multiplied(const A &a, const B &b, const Acc &...acc) {
     accum<Tag, Elems> out(detail::unset);
     if constexpr (__AIE_ARCH__ == 21 && std::is_same_v<X, float> && sizeof...(Acc) == 1) {
         const accum<Tag, Elems> products = multiplied<Integer, float_mul, Tag>(a, b);
-        each<joined_to_product<typename Float::joined>, Elems, 0>(out.lane, lanes<element>{acc.lane}..., lanes<element>{products.lane});
+        each<joined_to_product<typename Float::joined>, Elems, instruction::copy, 0>(out.lane, lanes<element>{acc.lane}..., lanes<element>{products.lane});
     } else {
-        each<F, Elems, multiply_slots<X, Y>(Elems)>(out.lane, lanes<element>{acc.lane}..., lanes_of(a), lanes_of(b));
+        each<F, Elems, product_of<X, sizeof...(Acc) == 1>, multiply_slots<X, Y>(Elems)>(
+            out.lane, lanes<element>{acc.lane}..., lanes_of(a), lanes_of(b));
     }
     return out;
 }

@@ -31,7 +31,8 @@ TILEPROOF_INLINE T *lane_of_two(T *first, T *second, unsigned at) {
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void zip_lanes(const T *v, const T *w, T *first, T *second, unsigned chunk) {
-    issue_move(2 * slots_of<T>(Elems));
+    issue<instruction::vshuffle, 2 * in_vectors<T>(Elems), Elems * sizeof(T), argument(2) | argument(3),
+          argument(0) | argument(1)>();
     for (unsigned i = 0; i < Elems; i += chunk) {
         copy_chunk(lane_of_two<Elems>(first, second, 2 * i), v + i, chunk * sizeof(T));
         copy_chunk(lane_of_two<Elems>(first, second, 2 * i + chunk), w + i, chunk * sizeof(T));
@@ -40,7 +41,8 @@ TILEPROOF_UNWATCHED void zip_lanes(const T *v, const T *w, T *first, T *second, 
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void unzip_lanes(const T *v, const T *w, T *first, T *second, unsigned chunk) {
-    issue_move(2 * slots_of<T>(Elems));
+    issue<instruction::vshuffle, 2 * in_vectors<T>(Elems), Elems * sizeof(T), argument(2) | argument(3),
+          argument(0) | argument(1)>();
     for (unsigned i = 0; i < Elems; i += chunk) {
         copy_chunk(first + i, lane_of_two<Elems>(v, w, 2 * i), chunk * sizeof(T));
         copy_chunk(second + i, lane_of_two<Elems>(v, w, 2 * i + chunk), chunk * sizeof(T));
@@ -49,34 +51,34 @@ TILEPROOF_UNWATCHED void unzip_lanes(const T *v, const T *w, T *first, T *second
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void filter_lanes(const T *v, T *to, unsigned chunk, unsigned first) {
-    issue_move(slots_of<T>(Elems));
+    issue<instruction::vshuffle, in_vectors<T>(Elems / 2), Elems / 2 * sizeof(T), argument(1), argument(0)>();
     for (unsigned i = 0; i < Elems / 2; i += chunk) copy_chunk(to + i, v + 2 * i + first * chunk, chunk * sizeof(T));
 }
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void transpose_lanes(const T *v, T *__restrict to, unsigned rows, unsigned cols) {
-    issue_move(slots_of<T>(Elems));
+    issue<instruction::vshuffle, in_vectors<T>(Elems), Elems * sizeof(T), argument(1), argument(0)>();
     for (unsigned r = 0; r < rows; ++r)
         for (unsigned c = 0; c < cols; ++c) to[c * rows + r] = v[r * cols + c];
 }
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void reverse_lanes(const T *v, T *__restrict to) {
-    issue_move(slots_of<T>(Elems));
+    issue<instruction::vshuffle, in_vectors<T>(Elems), Elems * sizeof(T), argument(1), argument(0)>();
     for (unsigned i = 0; i < Elems; ++i) to[i] = v[Elems - 1 - i];
 }
 
 // Lanes n, n+1, ... of v; where v ends, those of fill from its beginning. Or downwards from Elems - n with fill first.
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void shift_lanes(const T *v, const T *fill, T *__restrict to, unsigned n) {
-    issue_move(slots_of<T>(Elems));
+    issue<instruction::vshuffle, in_vectors<T>(Elems), Elems * sizeof(T), argument(2), argument(0) | argument(1)>();
     for (unsigned i = 0; i + n < Elems; ++i) to[i] = v[i + n];
     for (unsigned i = Elems - n; i < Elems; ++i) to[i] = fill[i + n - Elems];
 }
 
 template <unsigned Elems, typename T>
 TILEPROOF_UNWATCHED void replicate_lanes(const T *v, T *__restrict to, int n) {
-    issue_move(slots_of<T>(Elems));
+    issue<instruction::vshuffle, in_vectors<T>(Elems), Elems * sizeof(T), argument(1), argument(0)>();
     for (int i = 0; i < int(Elems); ++i) {
         const int from = i + n;
         to[i] = v[from < 0 ? 0 : from < int(Elems) ? from : int(Elems) - 1];

@@ -100,7 +100,7 @@ TILEPROOF_INLINE void shift_right_saturate(const From *from, T *__restrict to, i
 
 template <unsigned Elems, typename T, typename Wide>
 TILEPROOF_UNWATCHED void shift_round_saturate(const Wide *from, T *__restrict to, int shift) {
-    issue_vector(slots_of<T>(Elems));
+    issue<instruction::vsrs, in_accumulators<Wide>(Elems), Elems * sizeof(T), argument(1), argument(0)>();
     check_set<Elems * sizeof(Wide)>(from, __builtin_return_address(0));
     if (shift < 0) {
         for (unsigned i = 0; i < Elems; ++i)
@@ -139,7 +139,8 @@ namespace aie::detail {
 
 template <unsigned Elems>
 TILEPROOF_UNWATCHED void to_bfloat16(const float *from, bfloat16 *__restrict to) {
-    issue_vector(slots_of<bfloat16>(Elems));
+    issue<instruction::vconv, divided_up(Elems, __AIE_ARCH__ == 21 ? 32 : 16), Elems * sizeof(bfloat16), argument(1),
+          argument(0)>();
     check_set<Elems * sizeof(float)>(from, __builtin_return_address(0));
     const rounding_bias<int32_t> rounded(tileproof_core_state.rounding, 16);
     for (unsigned i = 0; i < Elems; ++i) to[i].bits = bfloat16_bits(from[i], rounded);

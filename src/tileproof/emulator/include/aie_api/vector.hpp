@@ -9,9 +9,15 @@ namespace aie {
 namespace detail {
 
 template <typename T>
-TILEPROOF_UNWATCHED T get_lane(const T *lane, unsigned i) { return lane[i]; }
+TILEPROOF_UNWATCHED T get_lane(const T *lane, unsigned i) {
+    issue<instruction::vextract, 1, 16, 0, argument(0)>();
+    return lane[i];
+}
 template <typename T>
-TILEPROOF_UNWATCHED void set_lane(T *lane, unsigned i, T value) { lane[i] = value; }
+TILEPROOF_UNWATCHED void set_lane(T *lane, unsigned i, T value) {
+    issue<instruction::vinsert, 1, 16, argument(0), argument(0)>();
+    lane[i] = value;
+}
 
 template <typename T>
 struct twice_as_wide { using type = void; };
@@ -36,7 +42,7 @@ struct convert_to {
 template <unsigned Elems, typename T, typename U>
 TILEPROOF_UNWATCHED void pack_lanes(const T *from, U *__restrict to) {
     using wide = std::conditional_t<sizeof(T) == 4 && std::is_unsigned_v<T>, int64_t, int32_t>;
-    issue_vector(slots_of<U>(Elems));
+    issue<instruction::vpack, in_vectors<U>(Elems), Elems * sizeof(U), argument(1), argument(0)>();
     check_set<Elems * sizeof(T)>(from, __builtin_return_address(0));
     const clamp_range<wide, U> clamped(tileproof_core_state.saturation);
     for (unsigned i = 0; i < Elems; ++i) to[i] = clamped(wide(from[i]));
@@ -44,7 +50,7 @@ TILEPROOF_UNWATCHED void pack_lanes(const T *from, U *__restrict to) {
 
 template <typename T, unsigned Elems>
 TILEPROOF_UNWATCHED void push_lane(T *lane, T value) {
-    issue_move(slots_of<T>(Elems));
+    issue<instruction::vinsert, in_vectors<T>(Elems), Elems * sizeof(T), argument(0), argument(0)>();
     for (unsigned i = Elems - 1; i > 0; --i) lane[i] = lane[i - 1];
     lane[0] = value;
 }
@@ -128,7 +134,7 @@ public:
         static_assert(Part <= Elems, "extract cannot make a vector larger: use grow");
         vector<T, Part> out(detail::unset);
         // A register of 512 bits is two of 256 bits: only smaller parts have to be moved.
-        if constexpr (Part < Elems && Part * sizeof(T) < 32) detail::issue_move(1);
+        if constexpr (Part < Elems && Part * sizeof(T) < 32) detail::issue<detail::instruction::vshuffle, 1>();
         detail::copy_register<sizeof(out.lane)>(out.lane, lane + detail::checked_index(i, Elems / Part) * Part);
         return out;
     }
@@ -136,7 +142,7 @@ public:
     template <unsigned Part>
     TILEPROOF_INLINE vector &insert(unsigned i, const vector<T, Part> &part) {
         static_assert(Part <= Elems, "insert: the part is larger than the vector");
-        if constexpr (Part < Elems && Part * sizeof(T) < 32) detail::issue_move(1);
+        if constexpr (Part < Elems && Part * sizeof(T) < 32) detail::issue<detail::instruction::vshuffle, 1>();
         detail::copy_register<sizeof(part.lane)>(lane + detail::checked_index(i, Elems / Part) * Part, part.lane);
         return *this;
     }
@@ -183,7 +189,8 @@ public:
         static_assert(detail::is_integer<T> && detail::is_integer<U> && sizeof(U) > sizeof(T),
                       "unpack is for integers and needs a wider element type");
         vector<U, Elems> out(detail::unset);
-        detail::each<detail::convert_to<U>, Elems, detail::slots_of<U>(Elems)>(out.lane, detail::lanes<T>{lane});
+        detail::each<detail::convert_to<U>, Elems, detail::instruction::vunpack, detail::in_vectors<U>(Elems)>(
+            out.lane, detail::lanes<T>{lane});
         return out;
     }
 

@@ -1,0 +1,75 @@
+"""How long operations take: the least that slots allow, one after the other, and turn after turn of a loop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tileproof.emulator.cost.machine import WIDTH, Slot
+from tileproof.emulator.cost.operations import Operation
+
+
+def slots_taken(operations: Sequence[Operation]) -> dict[Slot, int]:
+    """Instructions by slot."""
+    taken: Counter[Slot] = Counter()
+    for operation in operations:
+        if operation.instruction.slot is not None:
+            taken[operation.instruction.slot] += operation.count
+    return {slot: taken[slot] for slot in Slot if taken[slot]}
+
+
+def resource_bound(taken: dict[Slot, int]) -> int:
+    """Cycles that the fullest slot needs."""
+    return max((-(-count // WIDTH[slot]) for slot, count in taken.items()), default=0)
+
+
+def length_of(operations: Sequence[Operation]) -> int:
+    """Bundles of one run: each operation as early as its operands and a free slot allow, in the order of the text."""
+    issued = zip(_issued(operations), operations, strict=True)
+    return max((at + operation.result_after for at, operation in issued), default=-1) + 1
+
+
+def _issued(operations: Sequence[Operation]) -> list[int]:
+    used: dict[tuple[Slot, int], int] = {}
+    at: list[int] = []
+    for operation in operations:
+        earliest = max(
+            (at[wait.on] + wait.cycles for wait in operation.waits if not wait.turns and wait.on < len(at)), default=0
+        )
+        slot = operation.instruction.slot
+        for _ in range(operation.count if slot is not None else 0):
+            assert slot is not None
+            while used.get((slot, earliest), 0) >= WIDTH[slot]:
+                earliest += 1
+            used[slot, earliest] = used.get((slot, earliest), 0) + 1
+        at.append(earliest - operation.result_after)
+    return at
+
+
+def recurrence_bound(operations: Sequence[Operation]) -> int:
+    """Cycles between two turns that a value needs which goes from one to the next, the longest way round."""
+    users: list[list[tuple[int, int]]] = [[] for _ in operations]
+    back: list[tuple[int, int, int]] = []
+    for number, operation in enumerate(operations):
+        for wait in operation.waits:
+            if wait.turns:
+                back.append((wait.on, number, wait.cycles))
+            elif wait.on < number:
+                users[wait.on].append((number, wait.cycles))
+    ways: dict[int, list[int | None]] = {}
+    for _, to, _ in back:
+        if to not in ways:
+            ways[to] = _longest_from(to, users)
+    return max((way + cycles for on, to, cycles in back if (way := ways[to][on]) is not None), default=0)
+
+
+def _longest_from(begin: int, users: Sequence[Sequence[tuple[int, int]]]) -> list[int | None]:
+    longest: list[int | None] = [None] * len(users)
+    longest[begin] = 0
+    for number in range(begin, len(users)):
+        here = longest[number]
+        if here is None:
+            continue
+        for user, cycles in users[number]:
+            longest[user] = max(longest[user] or 0, here + cycles)
+    return longest

@@ -1,0 +1,18 @@
+// A block's counter: the next eight bytes of the section that tileproof_checks.cc knows the begin and the end of. It stands
+// where the compiler calls __sanitizer_cov_trace_pc, so that x16 and x17 are free.
+.macro tileproof_count
+.pushsection tileproof_blocks, "aw", %nobits
+.balign 8
+.Ltileproof_block_\@:
+.skip 8
+.popsection
+adrp x16, .Ltileproof_block_\@
+ldr x17, [x16, :lo12:.Ltileproof_block_\@]
+add x17, x17, 1
+str x17, [x16, :lo12:.Ltileproof_block_\@]
+.endm
+// The same where the compiler jumps there, as the last thing of a function.
+.macro tileproof_count_last
+tileproof_count
+ret
+.endm

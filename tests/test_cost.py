@@ -1,0 +1,308 @@
+"""The cycle model: what tile code issues, by slot, and how long its loops and calls are expected to take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_aie_api import ARCHITECTURES
+
+from tileproof import library
+from tileproof.emulator.cost import machine
+from tileproof.emulator.cost.code import CodeCost, LoopCost, Meter, cost_of
+from tileproof.emulator.cost.flow import flow_of
+from tileproof.emulator.cost.listing import read_listing
+from tileproof.emulator.cost.machine import INSTRUCTIONS, Slot
+from tileproof.emulator.cost.stored import cost_bytes, cost_read
+from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.tile_library import compile_tile_code
+
+PORT_BYTES = {"npu1": 32, "npu2": 64}
+VEC, MV, ST, LD, SCALAR = Slot.VEC, Slot.MV, Slot.ST, Slot.LD, Slot.SCALAR
+
+
+def listing_of(text: str, folder: Path, target: str = "npu1") -> str:
+    source = folder / "tile.cc"
+    source.write_text(f'#include <aie_api/aie.hpp>\nextern "C" {{\n{text}\n}}\n')
+    return compile_tile_code([source], ARCHITECTURES[target], find_cxx()).listings["tile.cc"]
+
+
+def cost(text: str, folder: Path, target: str = "npu1") -> CodeCost:
+    return cost_of({"tile.cc": listing_of(text, folder, target)}, PORT_BYTES[target])
+
+
+def the_loop(text: str, folder: Path, target: str = "npu1") -> LoopCost:
+    (loop,) = cost(text, folder, target).loops
+    return loop
+
+
+# --- slots
+
+# What is done with registers, and what a core issues for it on npu1 and on npu2, without loads and stores.
+ISSUED: dict[str, tuple[str, dict[Slot, int], dict[Slot, int]]] = {
+    "nothing": ("", {}, {}),
+    "add of 512 bits": ("aie::add(x, y)", {MV: 1}, {MV: 1}),
+    "add of 1024 bits": ("aie::add(aie::concat(x, x), aie::concat(x, x))", {MV: 2}, {MV: 2}),
+    "maximum": ("aie::max(x, y)", {MV: 1}, {MV: 1}),
+    "comparison": ("aie::lt(w, int16(3))", {MV: 1}, {MV: 1}),
+    "select": ("aie::select(w, w, aie::mask<32>::from_uint32(1))", {MV: 1}, {MV: 1}),
+    "int8 product": ("aie::mul(x, y)", {VEC: 2}, {VEC: 1}),
+    "int16 product": ("aie::mul(w, w)", {VEC: 1}, {VEC: 1}),
+    "bfloat16 product": ("aie::mul(f, f)", {VEC: 2}, {VEC: 1}),
+    "int32 x int16 product": ("aie::mul(i, w.extract<16>(0))", {VEC: 1}, {VEC: 1}),
+    "sum of accumulators": ("aie::add(a, a)", {VEC: 1}, {VEC: 1}),
+    "srs": ("a.to_vector<int16>(3)", {ST: 1}, {ST: 1}),
+    "srs of a wide accumulator": ("aie::accum<acc64, 32>(w).to_vector<int16>(3)", {ST: 2, MV: 2}, {ST: 1, MV: 1}),
+    "accfloat to bfloat16": ("aie::mul(f, f).to_vector<bfloat16>()", {VEC: 2, ST: 2}, {VEC: 1, ST: 1}),
+    "ups": ("a.from_vector(w)", {MV: 1}, {MV: 1}),
+    "zip": ("aie::interleave_zip(x, y, 8)", {MV: 2}, {MV: 2}),
+    "transpose": ("aie::transpose(x, 8, 8)", {MV: 1}, {MV: 1}),
+    "filter": ("aie::filter_even(x)", {MV: 1}, {MV: 1}),
+    "shuffle": ("aie::shuffle_up(x, 3)", {MV: 1}, {MV: 1}),
+    "half a register": ("x.extract<32>(1)", {}, {}),
+    "less than half a register": ("x.extract<16>(1)", {MV: 1}, {MV: 1}),
+    "a lane": ("x.get(3)", {MV: 1}, {MV: 1}),
+    "reduction": ("aie::reduce_max(x)", {MV: 13}, {MV: 13}),
+    "reduction of 1024 bits": ("aie::reduce_max(aie::concat(w, w))", {MV: 12}, {MV: 12}),
+    "broadcast": ("aie::broadcast<int16, 32>(n)", {MV: 1}, {MV: 1}),
+    "sliding product": ("aie::sliding_mul<32, 8>(x.extract<32>(0), 0, x, 0)", {VEC: 1}, {VEC: 1}),
+    "int8 mmul": ("aie::mmul<4, 8, 8, int8, int8> t; t.mac(x.extract<32>(0), x)", {VEC: 1}, {VEC: 1}),
+    "int32 x int16 mmul": (
+        "aie::mmul<4, 4, 8, int32, int16> t; t.mac(i, w)",
+        {VEC: 4},
+        {VEC: 2},
+    ),
+    "bfloat16 mmul": ("aie::mmul<4, 8, 8, bfloat16, bfloat16> t; t.mac(f, aie::concat(f, f))", {VEC: 2}, {VEC: 4}),
+}
+
+
+def operand_function(name: str, work: str) -> str:
+    """Its operands are made by a function that issues nothing."""
+    return f"""void {name}(int16_t n) {{
+    aie::vector<int8, 64> x(aie::detail::unset), y(aie::detail::unset);
+    aie::vector<int16, 32> w(aie::detail::unset);
+    aie::vector<bfloat16, 32> f(aie::detail::unset);
+    aie::vector<int32, 16> i(aie::detail::unset);
+    aie::accum<acc32, 32> a(aie::detail::unset);
+    fill(&x, &y, &w, &f, &i, &a);
+    (void)n;
+    {work};
+}}"""
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def issued(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[Slot, int]]:
+    """Slots of each of ISSUED; the function that fills the operands is declared only, so nothing is linked."""
+    target = str(request.param)
+    functions = [operand_function(f"f{n}", work) for n, (work, _, _) in enumerate(ISSUED.values())]
+    fill = '__attribute__((noinline)) void fill(void *x, ...) { asm volatile("" : : "r"(x)); }\n'
+    found = cost(fill + "\n".join(functions), tmp_path_factory.mktemp(target), target)
+    by_function: dict[str, dict[Slot, int]] = {what: {} for what in ISSUED}
+    names = {f"f{n}": what for n, what in enumerate(ISSUED)}
+    for region in (region for region in found.regions if region.function in names):
+        slots = by_function[names[region.function]]
+        for slot, count in region.slots.items():
+            slots[slot] = slots.get(slot, 0) + count
+    expected = {what: each[1 + (target == "npu2")] for what, each in ISSUED.items()}
+    return {what: (by_function[what], expected[what]) for what in ISSUED}  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("what", ISSUED)
+def test_an_operation_issues_what_the_machine_would(issued: dict[str, tuple[object, object]], what: str) -> None:
+    found, expected = issued[what]
+
+    assert found == expected
+
+
+def test_the_headers_and_the_machine_number_the_instructions_alike() -> None:
+    text = (library.include_dir() / "aie_api" / "issue.hpp").read_text()
+    enumerators = re.search(r"enum class instruction : unsigned \{(.*?)\};", text, re.DOTALL)
+    assert enumerators is not None
+    names = re.findall(r"^\s*(\w+),", enumerators[1], re.MULTILINE)
+
+    assert len(names) == len(INSTRUCTIONS)
+    spelled = {name: one.name for name, one in zip(names, INSTRUCTIONS, strict=True)}
+    alike = {"vmac", "vmul", "vadd", "vcmp", "vsel", "vbcst", "vshuffle", "vpack", "vunpack", "vups", "vsrs", "vconv"}
+    assert all(spelled[name] == name for name in alike | {"copy", "vextract", "vinsert"})
+    assert [spelled[name] for name in ("vmac_f", "vmul_f", "vacc", "vacc_f", "vconv_up", "vfunction", "table")] == [
+        *("vmac.f", "vmul.f", "vadd of accumulators", "vadd.f", "vconv.fp32", "exp2, tanh", "table load")
+    ]
+
+
+# --- latencies: llvm-aie's AIE2Schedule.td
+
+
+def named(name: str) -> machine.Instruction:
+    return next(one for one in (*INSTRUCTIONS, machine.LOAD, machine.STORE) if one.name == name)
+
+
+@pytest.mark.parametrize(
+    ("producer", "consumer", "cycles"),
+    [("load", "vmac", 7), ("vmac", "vsrs", 5), ("vsrs", "store", 4), ("vmac.f", "vconv", 6), ("vconv", "store", 2)],
+)
+def test_a_result_is_there_after_its_latency(producer: str, consumer: str, cycles: int) -> None:
+    assert named(consumer).after(named(producer)) == cycles
+
+
+def test_sums_go_round_faster_than_their_latency() -> None:
+    integer, floating, move = named("vmac"), named("vmac.f"), named("vadd")
+
+    assert integer.after(integer, as_accumulator=True) == 2  # 5 - 3 + 1, less one for the bypass
+    assert floating.after(floating, as_accumulator=True) == 4  # 6 - 3 + 1: no bypass
+    assert move.after(move) == 1
+
+
+# --- loops
+
+SCALE = """void scale(const int16 *in, int16 *out, int n) {
+    for (int i = 0; i < n; i += 32)
+        aie::store_v(out + i, aie::mul(aie::load_v<32>(in + i), int16(3)).to_vector<int16>(2));
+}"""
+MATMUL = """void matmul(const int8 *a, const int8 *b, int32 *c, int n) {
+    aie::mmul<4, 8, 4, int8, int8> sum;
+    for (int i = 0; i < n; ++i) sum.mac(aie::load_v<32>(a + 32 * i), aie::load_v<32>(b + 32 * i));
+    aie::store_v(c, sum.to_vector<int32>());
+}"""
+FLOAT_SUM = """void sum(const bfloat16 *a, float *c, int n) {
+    auto sum = aie::zeros<accfloat, 16>();
+    for (int i = 0; i < n; ++i) sum = aie::mac(sum, aie::load_v<16>(a + 16 * i), bfloat16(2.0f));
+    aie::store_v(c, sum.to_vector<float>());
+}"""
+
+
+def test_a_loop_is_bound_by_its_fullest_slot(tmp_path: Path) -> None:
+    loop = the_loop(SCALE, tmp_path)
+
+    # 64 bytes are two loads of 256 bits and two stores; SRS comes with the store.
+    assert dict(loop.region.slots) == {VEC: 1, ST: 2, LD: 2}
+    assert (loop.resource, loop.recurrence, loop.interval, loop.binding) == (2, 0, 2, "ST")
+
+
+def test_npu2_loads_and_stores_512_bits_at_once(tmp_path: Path) -> None:
+    loop = the_loop(SCALE, tmp_path, "npu2")
+
+    assert dict(loop.region.slots) == {VEC: 1, ST: 1, LD: 1}
+    assert loop.interval == 1
+
+
+def test_a_run_of_a_loop_is_as_long_as_its_chain(tmp_path: Path) -> None:
+    loop = the_loop(SCALE, tmp_path)
+
+    # Two loads go at once: 7 until the product, 5 until SRS, 4 until the first of two stores.
+    assert loop.length == 7 + 5 + 4 + 2
+
+
+@pytest.mark.parametrize(("text", "interval"), [(MATMUL, 2), (FLOAT_SUM, 4)])
+def test_a_sum_is_bound_by_its_own_chain(text: str, interval: int, tmp_path: Path) -> None:
+    loop = the_loop(text, tmp_path)
+
+    assert loop.resource < interval
+    assert (loop.recurrence, loop.interval, loop.binding) == (interval, interval, "recurrence")
+
+
+def test_independent_sums_are_not(tmp_path: Path) -> None:
+    four = MATMUL.replace("sum;", "sum, two, three, four;").replace(
+        "sum.mac(aie::load_v<32>(a + 32 * i), aie::load_v<32>(b + 32 * i));",
+        "{ const auto x = aie::load_v<32>(a + 32 * i); const auto y = aie::load_v<32>(b + 32 * i);"
+        " sum.mac(x, y); two.mac(x, y); three.mac(x, y); four.mac(x, y); }",
+    )
+    loop = the_loop(four, tmp_path)
+
+    assert (loop.resource, loop.recurrence, loop.binding) == (4, 2, "VEC")
+
+
+def test_a_maximum_of_16_bytes_is_loaded_at_once(tmp_path: Path) -> None:
+    text = """int largest(const int32 *from, int n) {
+        auto most = aie::load_v<4>(from);
+        for (int i = 4; i < n; i += 4) most = aie::max(most, aie::load_v<4>(from + i));
+        return aie::reduce_max(most);
+    }"""
+    loop = the_loop(text, tmp_path)
+
+    assert dict(loop.region.slots) == {MV: 1, LD: 1}
+    assert loop.recurrence == 1
+
+
+def test_a_scalar_loop_waits_for_its_loads(tmp_path: Path) -> None:
+    text = "void scale(const int32 *in, int32 *out, int n) { for (int i = 0; i < n; ++i) out[i] = in[i] * 3 ^ 5; }"
+    found = cost(text, tmp_path)
+    (turn,) = [region for region in found.regions if LD in region.slots]
+
+    assert found.loops == ()
+    assert (turn.slots[LD], turn.slots[ST]) == (1, 1)
+    assert turn.cycles >= 7 + 2 + 1 + machine.SCALAR_TURN_CYCLES
+
+
+def test_a_loop_of_few_turns_is_written_out(tmp_path: Path) -> None:
+    text = """void copy(const int8 *in, int8 *out, int n) {
+        for (int i = 0; i < n; ++i)
+            for (int part = 0; part < 4; ++part)
+                aie::store_v(out + 128 * i + 32 * part, aie::neg(aie::load_v<32>(in + 128 * i + 32 * part)));
+    }"""
+    loop = the_loop(text, tmp_path)
+
+    assert dict(loop.region.slots) == {MV: 4, LD: 4, ST: 4}
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8])
+def test_the_turns_of_a_loop_are_read_off_its_text(turns: int, tmp_path: Path) -> None:
+    text = f"""void copy(const int8 *in, int8 *out) {{
+        for (int i = 0; i < {turns}; ++i) aie::store_v(out + 32 * i, aie::neg(aie::load_v<32>(in + 32 * i)));
+    }}"""
+    functions, _, _ = read_listing(listing_of(text, tmp_path), "tile.cc", 0)
+    (function,) = [function for function in functions if function.name == "copy"]
+
+    assert flow_of(function).loops == ()
+    assert cost(text, tmp_path).regions[0].slots[ST] == turns
+
+
+def test_a_loop_of_many_turns_stays_one(tmp_path: Path) -> None:
+    text = """void copy(const int8 *in, int8 *out) {
+        for (int i = 0; i < 40; ++i) aie::store_v(out + 32 * i, aie::neg(aie::load_v<32>(in + 32 * i)));
+    }"""
+
+    assert the_loop(text, tmp_path).region.slots[ST] == 1
+
+
+# --- calls
+
+
+def test_a_call_that_is_not_inlined_costs_twenty_cycles(tmp_path: Path) -> None:
+    text = """__attribute__((noinline)) static void one(int8 *at) { aie::store_v(at, aie::zeros<int8, 32>()); }
+    void two(int8 *at) { one(at); one(at + 32); }"""
+    found = cost(text, tmp_path)
+    (caller,) = [region for region in found.regions if region.function == "two"]
+
+    assert caller.cycles - 2 * machine.CALL_CYCLES in range(7)
+
+
+def test_a_division_calls_the_library(tmp_path: Path) -> None:
+    found = cost("int quotient(int a, int b) { return a / b; }", tmp_path)
+
+    assert sum(region.cycles for region in found.regions) >= machine.DIVIDE.cycles
+
+
+# --- what was counted
+
+
+def test_cycles_follow_from_the_counts_of_blocks(tmp_path: Path) -> None:
+    found = cost(SCALE, tmp_path)
+    (loop,) = found.loops
+    counts = [0] * found.counters
+    counts[loop.region.counter] = 32
+    for entry in loop.entries:
+        counts[entry] = 1
+
+    cycles = Meter(found).cycles(np.array(counts))
+    assert cycles.slots == {VEC: 32, ST: 64, LD: 64}
+    others = sum(region.cycles * counts[region.counter] for region in found.regions)
+    assert cycles.expected == others + loop.once + 31 * 2
+
+
+def test_costs_survive_being_stored(tmp_path: Path) -> None:
+    found = cost(SCALE + MATMUL, tmp_path)
+
+    assert cost_read(cost_bytes(found)) == found
+    assert cost_read(b"") == CodeCost()
