@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from tileproof import __version__
-from tileproof.cli import contract, designs, kernels, npu_steps, rebank, steps, verify
+from tileproof.cli import contract, designs, kernels, npu_steps, profile, rebank, steps, verify
 from tileproof.cli.bug import bug, kept
 from tileproof.cli.shared import Parser, say
 from tileproof.cli.shortage import refuse_little_memory, shortage
@@ -62,6 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="in front of a command: show where a bug of ours came from"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for room in (kernels, verify, designs, contract, rebank, steps, npu_steps):
+    for room in (kernels, verify, profile, designs, contract, rebank, steps, npu_steps):
         room.add_commands(commands)
     return parser

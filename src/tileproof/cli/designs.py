@@ -421,18 +421,9 @@ def _add_emulate(commands: Commands) -> None:
     text = "run any design on the emulator: a FILE.mlir, its tile code, and the arguments of its runtime sequence"
     parser = add_command(commands, "emulate", _emulate, text)
     parser.add_argument("design", metavar="FILE.mlir", type=Path)
-    parser.add_argument(
-        "--tile-code", metavar="FILE.cc", type=Path, action="append", default=[], help="C++ of it; may be repeated"
-    )
+    tile_code_option(parser)
     compiler_options(parser)
-    parser.add_argument(
-        "--arg",
-        metavar="K=VALUE",
-        type=_numbered,
-        action="append",
-        default=[],
-        help="what argument K of the sequence holds: FILE.npy, zeros, ones, random, or zeros:4096xi8",
-    )
+    argument_option(parser)
     parser.add_argument(
         "--save", metavar="K=FILE.npy", type=_numbered, action="append", default=[], help="write argument K afterwards"
     )
@@ -454,6 +445,28 @@ def _add_emulate(commands: Commands) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true")
     shape.add_argument("--sarif", action="store_true", help="print the faults as SARIF 2.1.0, for editors")
+
+
+def tile_code_option(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--tile-code", metavar="FILE.cc", type=Path, action="append", default=[], help="C++ of it; may be repeated"
+    )
+
+
+def argument_option(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--arg",
+        metavar="K=VALUE",
+        type=_numbered,
+        action="append",
+        default=[],
+        help="what argument K of the sequence holds: FILE.npy, zeros, ones, random, or zeros:4096xi8",
+    )
+
+
+def given_arguments(pairs: list[tuple[int, str]]) -> dict[int, str]:
+    """By number, each once."""
+    return _once(pairs, "--arg")
 
 
 def device_name_option(parser: argparse._ActionsContainer) -> None:

@@ -169,6 +169,13 @@ TOOLS = (
         "The emulator runs tile code as native code of this machine, and takes its compiler for that.",
     ),
     _tool(
+        "not-profiled",
+        "What does not run to its end, or fails its case, is not profiled.",
+        "mend it first: `tileproof verify` or `tileproof emulate` says what is wrong",
+        "The cycle model counts what has run. Of a run that was given up, or that computed something else, its figures "
+        "would be those of another program.",
+    ),
+    _tool(
         "no-ninja",
         "There is no ninja.",
         "reinstall tileproof's dependencies: pip install ninja",

@@ -1,0 +1,128 @@
+"""Where the cycles of a run go, as text and as JSON: resources, critical path, lines, loops, and what would help."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from tileproof.emulator.array.critical_path import shares
+from tileproof.emulator.array.timeline import Timeline, launch_advice
+from tileproof.emulator.cost.advice import Advice, advice_of
+from tileproof.emulator.cost.machine import WIDTH, Slot
+from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse
+from tileproof.printable import printable
+
+_LINES, _LOOPS, _LEGS = 12, 10, 12
+
+
+def as_text(name: str, timeline: Timeline, sources: Mapping[str, Sequence[str]]) -> str:
+    """`sources` are the lines of the tile code, by file name, to show what stands there."""
+    parts = [
+        [f"{name}: {timeline}", "  modelled: expected cycles, from schedules that a compiler may beat or miss"],
+        _resources(timeline),
+        _path(timeline),
+        _advice(launch_advice(timeline), timeline.cycles + timeline.dispatch),
+        *(part for use in timeline.code if use.calls for part in _code(use, sources)),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def as_json(name: str, timeline: Timeline) -> str:
+    """One object: the figures of a verdict's `cycles`, and of each core its lines, loops and advice."""
+    cores = [
+        {**asdict(use), "binding": use.binding, "advice": [asdict(one) for one in advice_of(use)]}
+        for use in timeline.code
+    ]
+    advice = [asdict(one) for one in launch_advice(timeline)]
+    return json.dumps({"profiled": name, "cycles": timeline.figures(), "advice": advice, "cores": cores}, indent=1)
+
+
+def _resources(timeline: Timeline) -> list[str]:
+    rows = [("resource", "busy", "of the run")]
+    for busy in sorted(timeline.busy, key=lambda busy: -busy.cycles):
+        rows.append((busy.name, f"{busy.cycles:,}", _percent(busy.cycles, timeline.cycles)))
+    return ["Resources", *_columns(rows)]
+
+
+def _path(timeline: Timeline) -> list[str]:
+    """What made the run as long as it is. The shares add up to the whole."""
+    legs = shares(timeline.path)
+    shown, rest = legs[:_LEGS], legs[_LEGS:]
+    rows = [("share", "cycles", "critical path")]
+    rows += [(_percent(n, timeline.cycles), f"{n:,}", f"{task}: {printable(label)}") for task, label, n in shown]
+    if rest:
+        left = sum(n for _, _, n in rest)
+        rows.append((_percent(left, timeline.cycles), f"{left:,}", f"{len(rest)} others"))
+    return ["Critical path: what the run could not end without", *_columns(rows)]
+
+
+def _code(use: CodeUse, sources: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    bound = ", ".join(f"{name} {-(-count // WIDTH[Slot(name)]):,}" for name, count in _most(use.slots))
+    yield [
+        f"{use.core}: {use.calls:,} {'call' if use.calls == 1 else 'calls'} of tile functions",
+        f"  slot bound {use.slot_bound:,} ({use.binding}), expected {use.expected:,}, from a listing: not run",
+        f"  cycles by slot: {bound}" + (f"; {use.conflicts:,} conflicts of banks" if use.conflicts else ""),
+    ]
+    yield _lines(use, sources)
+    yield _loops(use)
+    yield _advice(advice_of(use), use.expected) or ["What would help: nothing that the model knows"]
+
+
+def _lines(use: CodeUse, sources: Mapping[str, Sequence[str]]) -> list[str]:
+    rows = [("line", "cycles", "share", "slots", "")]
+    for line in use.lines[:_LINES]:
+        slots = " ".join(f"{name} {count:,}" for name, count in _most(line.slots))
+        shown = (f"{line.file}:{line.line}", f"{line.cycles:,}", _percent(line.cycles, use.expected), slots)
+        rows.append((*shown, _source(line, sources)))
+    return ["Lines that take most", *_columns(rows)]
+
+
+def _source(line: LineUse, sources: Mapping[str, Sequence[str]]) -> str:
+    text = sources.get(line.file, ())
+    shown = text[line.line - 1].strip() if 0 < line.line <= len(text) else ""
+    return printable(shown[:60])
+
+
+def _loops(use: CodeUse) -> list[str]:
+    if not use.loops:
+        return []
+    head = ("loop", "cycles", "turns", "entries", "a turn", "slots need", "chain needs", "bound by")
+    return ["Loops whose turns overlap", *_columns([head, *(_loop(loop) for loop in use.loops[:_LOOPS])])]
+
+
+def _loop(loop: LoopUse) -> tuple[str, ...]:
+    figures = (loop.cycles, loop.turns, loop.entries, loop.interval, loop.resource, loop.recurrence)
+    return (f"{loop.file}:{loop.line}", *(f"{figure:,}" for figure in figures), loop.binding)
+
+
+def _advice(found: Sequence[Advice], whole: int) -> list[str]:
+    if not found:
+        return []
+    told = ["What would help, by the model"]
+    for one in found:
+        told.append(f"  -{one.gain:,} cycles ({_percent(one.gain, whole)})  {one.where}: {one.what}")
+        told.append(f"      {one.why}")
+    return told
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: -item[1])
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / max(whole, 1):.1f} %"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Figures to the right, words to the left."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    is_figure = [all(row[at][:1].isdigit() for row in rows[1:]) for at in range(len(rows[0]))]
+    return [
+        "  "
+        + "  ".join(
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(row, widths, is_figure, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
