@@ -27,8 +27,8 @@ module {
     } {stack_size = 1024 : i32}
 
     aie.runtime_sequence @run(%a: memref<256xi32>, %b: memref<256xi32>) {
-      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 0 : i64, metadata = @y} : memref<256xi32>
-      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 1 : i64, metadata = @x} : memref<256xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 0 : i64, metadata = @x} : memref<256xi32>
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 1 : i64, metadata = @y} : memref<256xi32>
       aiex.npu.dma_wait {symbol = @y}
     }
   }

@@ -45,7 +45,7 @@ BUILT = (
         fix="build both of the same design; `tileproof build KERNEL` makes a pair",
         example=Example(
             command=f"{_BUILD} && tileproof check design.mlir --insts {_FOLDER}/insts.bin",
-            changes=(Change("design.mlir", FROM_A_WHOLE, FROM_A_WHOLE.replace("id = 1", "id = 2")),),
+            changes=(Change("design.mlir", FROM_A_WHOLE, FROM_A_WHOLE.replace("id = 0", "id = 2")),),
         ),
     ),
     Entry(
@@ -70,7 +70,7 @@ BUILT = (
         cause="An xclbin of tileproof holds the SHA-256 of its instructions. XRT compares nothing: instructions of an "
         "older or of another build run, and move what that design would have moved.",
         fix="take both files from one build; `tileproof build KERNEL` makes a pair",
-        example=_pair_of_both((FROM_A_WHOLE, FROM_A_WHOLE.replace("id = 1", "id = 2"))),
+        example=_pair_of_both((FROM_A_WHOLE, FROM_A_WHOLE.replace("id = 0", "id = 2"))),
     ),
     Entry(
         id="TP704",

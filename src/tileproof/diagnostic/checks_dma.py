@@ -33,14 +33,14 @@ def _with_program(bd: str, type_: str = "64xi32", repeat: str = "") -> Example:
 
 def _from_a(pattern: str, type_: str) -> Example:
     """Another transfer of @x, from an argument of another type."""
-    wrong = f"      aiex.npu.dma_memcpy_nd(%a{pattern})\n        {{id = 1 : i64, metadata = @x}} : {type_}"
+    wrong = f"      aiex.npu.dma_memcpy_nd(%a{pattern})\n        {{id = 0 : i64, metadata = @x}} : {type_}"
     return in_design(
         (SEQUENCE, SEQUENCE.replace("memref<256xi32>", type_, 1)),
         (f"      {FROM_A_WHOLE}", wrong),
     )
 
 
-_TO_B = FROM_A_WHOLE.replace("%a", "%b").replace("id = 1", "id = 0").replace("@x", "@y")
+_TO_B = FROM_A_WHOLE.replace("%a", "%b").replace("id = 0", "id = 1").replace("@x", "@y")
 _WAIT = "      aiex.npu.dma_wait {symbol = @y}\n"
 
 
@@ -60,7 +60,7 @@ DMA = (
         cause="A shim tile has BDs 0 to 15, and mlir-aie does not look at the id. Behind the last BD lie the control "
         "registers of the tile's DMA channels, and BD 16 is written over them.",
         fix="use 0 to 15",
-        example=in_design((FROM_A_WHOLE, FROM_A_WHOLE.replace("id = 1", "id = 16"))),
+        example=in_design((FROM_A_WHOLE, FROM_A_WHOLE.replace("id = 0", "id = 16"))),
     ),
     Entry(
         id="TP302",
@@ -118,7 +118,7 @@ DMA = (
             (
                 f"      {FROM_A_WHOLE}",
                 "      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 2048][2048, 2048, 2048, 1])\n"
-                "        {id = 1 : i64, metadata = @x} : memref<2048xi32>",
+                "        {id = 0 : i64, metadata = @x} : memref<2048xi32>",
             ),
         ),
     ),
@@ -171,7 +171,7 @@ DMA = (
         cause="A BD is a set of registers, which the sequence writes as soon as it comes to them. The queue holds ids "
         "and no copies: the transfer that waits or runs with the old contents goes on with the new ones.",
         fix="take another id, or wait for the earlier transfer first",
-        example=in_design((FROM_A_WHOLE, FROM_A_WHOLE.replace("id = 1", "id = 0"))),
+        example=in_design((_TO_B, _TO_B.replace("id = 1", "id = 0"))),
     ),
     Entry(
         id="TP311",
@@ -207,7 +207,7 @@ DMA = (
         example=in_design(
             (
                 f"      {FROM_A_WHOLE}",
-                f"      {FROM_A}\n        {{id = 1 : i64, metadata = @x, burst_length = 32 : i64}} : memref<256xi32>",
+                f"      {FROM_A}\n        {{id = 0 : i64, metadata = @x, burst_length = 32 : i64}} : memref<256xi32>",
             )
         ),
     ),

@@ -14,7 +14,7 @@ PROGRAM = "    %program = aie.core(%core) {"
 ACQUIRE_X = "%xv = aie.objectfifo.acquire @x(Consume, 1) : !aie.objectfifosubview<memref<64xi32>>"
 SEQUENCE = "    aie.runtime_sequence @run(%a: memref<256xi32>, %b: memref<256xi32>) {"
 FROM_A = "aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1])"
-FROM_A_WHOLE = FROM_A + " {id = 1 : i64, metadata = @x} : memref<256xi32>"
+FROM_A_WHOLE = FROM_A + " {id = 0 : i64, metadata = @x} : memref<256xi32>"
 
 # The tile code of the kernel among the examples, whole.
 KERNEL_CODE = """#include <aie_api/aie.hpp>

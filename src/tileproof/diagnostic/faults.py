@@ -102,15 +102,17 @@ FAULTS = (
         fix="wait for an earlier transfer of the channel before starting another",
         example=_design(
             right="""\
-      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 0 : i64, metadata = @y} : memref<256xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 0 : i64, metadata = @x} : memref<256xi32>
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 1 : i64, metadata = @y} : memref<256xi32>
 """,
             wrong="""\
-      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 32][0, 0, 0, 1]) {id = 0 : i64, metadata = @y} : memref<256xi32>
+      aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 0][1, 1, 1, 32][0, 0, 0, 1]) {id = 1 : i64, metadata = @y} : memref<256xi32>
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 32][1, 1, 1, 32][0, 0, 0, 1]) {id = 2 : i64, metadata = @y} : memref<256xi32>
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 64][1, 1, 1, 32][0, 0, 0, 1]) {id = 3 : i64, metadata = @y} : memref<256xi32>
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 96][1, 1, 1, 32][0, 0, 0, 1]) {id = 4 : i64, metadata = @y} : memref<256xi32>
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 128][1, 1, 1, 32][0, 0, 0, 1]) {id = 5 : i64, metadata = @y} : memref<256xi32>
       aiex.npu.dma_memcpy_nd(%b[0, 0, 0, 160][1, 1, 1, 96][0, 0, 0, 1]) {id = 6 : i64, metadata = @y} : memref<256xi32>
+      aiex.npu.dma_memcpy_nd(%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]) {id = 0 : i64, metadata = @x} : memref<256xi32>
 """,
         ),
     ),
@@ -120,7 +122,7 @@ FAULTS = (
         cause="`id` names a BD of the shim tile, which is a set of registers, and the instruction writes them at once. "
         "A task that is queued or running with that id goes on with what stands there now, and moves other bytes.",
         fix="wait for the transfer before its id is used again, or use another id",
-        example=_design(right="{id = 1 : i64, metadata = @x}", wrong="{id = 0 : i64, metadata = @x}"),
+        example=_design(right="{id = 1 : i64, metadata = @y}", wrong="{id = 0 : i64, metadata = @y}"),
     ),
     _fault(
         "no-route",
@@ -130,8 +132,8 @@ FAULTS = (
         "waits for ever.",
         fix="give the BD the header of an aie.packet_flow that begins at this channel",
         example=_design(
-            right="{id = 1 : i64, metadata = @x}",
-            wrong="{id = 1 : i64, metadata = @x, packet = #aie.packet_info<pkt_type = 0, pkt_id = 3>}",
+            right="{id = 0 : i64, metadata = @x}",
+            wrong="{id = 0 : i64, metadata = @x, packet = #aie.packet_info<pkt_type = 0, pkt_id = 3>}",
         ),
     ),
     _fault(

@@ -7,7 +7,7 @@ from tileproof.diagnostic.entry import Change, Entry, Example
 _EMULATE = "tileproof emulate design.mlir --tile-code tile.cc --arg 0=ones --arg 1=zeros"
 _RUN = "tileproof build double --kernels kernels && tileproof run host.py"
 _CALL = "        func.call @step("
-_FIRST_TRANSFER = "      aiex.npu.dma_memcpy_nd(%b"
+_FIRST_TRANSFER = "      aiex.npu.dma_memcpy_nd(%a"
 
 
 def _ending(id_: str, sentence: str, fix: str, cause: str, example: Example | None = None) -> Entry:

@@ -160,7 +160,7 @@ def template_context(spec: KernelSpec, target: str, constants: Mapping[str, Any]
         ],
         "transfers": [
             {**values, "id": number, "token": ", issue_token = true" if values in outputs else ""}
-            for number, values in enumerate((*outputs, *inputs))
+            for number, values in enumerate((*inputs, *outputs))
         ],
         "numbers": list(_numbers({**spec.sizes, **constants})),
         "tables": list(_tables(spec, constants)),
