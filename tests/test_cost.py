@@ -16,6 +16,7 @@ from tileproof.emulator.cost.flow import flow_of
 from tileproof.emulator.cost.listing import read_listing
 from tileproof.emulator.cost.machine import INSTRUCTIONS, Slot
 from tileproof.emulator.cost.stored import cost_bytes, cost_read
+from tileproof.toolchain.counted import counted
 from tileproof.toolchain.cxx import find_cxx
 from tileproof.toolchain.tile_library import compile_tile_code
 
@@ -306,3 +307,52 @@ def test_costs_survive_being_stored(tmp_path: Path) -> None:
 
     assert cost_read(cost_bytes(found)) == found
     assert cost_read(b"") == CodeCost()
+
+
+# --- what compilers write, where they differ
+
+CLANG = """\
+\t.file\t1 "/headers" "aie_api/element.hpp"
+\t.file\t2 "/tile" "tile.cc"
+\t.type\tf,@function
+f:
+\t.loc\t2 3 0
+\tpushq\t%rbp
+\tmovq\t%rsp, %rbp
+\tandq\t$-32, %rsp
+\tsubq\t$64, %rsp
+\tcallq\t__sanitizer_cov_trace_pc@PLT
+\tmovq\t%rsp, %rdi
+\tcallq\t__asan_store16_noabort@PLT
+.LBB0_1:                                # =>This Inner Loop Header: Depth=1
+\t.loc\t2 4 0
+\tcallq\t__sanitizer_cov_trace_pc@PLT
+\tmovq\t%rbx, %rdi
+\tcallq\t__asan_load16_noabort@PLT
+\taddq\t$16, %rbx
+\tcmpq\t%r12, %rbx
+\tjne\t.LBB0_1
+\tcallq\t__sanitizer_cov_trace_pc@PLT
+\tretq
+\t.size\tf, .-f
+\t.addrsig_sym __sanitizer_cov_trace_pc
+"""
+
+
+def test_a_listing_of_clang_has_its_loops_and_no_accesses_of_registers() -> None:
+    found = cost_of({"tile.cc": CLANG}, 32)
+    (loop,) = found.loops
+
+    assert (dict(loop.region.slots), loop.region.place.line) == ({LD: 1}, 4)
+    assert found.counters == 3
+    assert not any(region.slots for region in found.regions)
+
+
+def test_each_mark_becomes_a_counter_and_a_jump_there_an_end() -> None:
+    listing = CLANG.replace("\tretq\n", "\tjmp\t__sanitizer_cov_trace_pc@PLT\n")
+    lines = counted(listing, "macros\n").splitlines()
+
+    assert lines[0] == "macros"
+    assert lines.count("tileproof_count") == 3
+    assert lines.count("tileproof_count_last") == 1
+    assert lines[-1] == "\t.addrsig_sym __sanitizer_cov_trace_pc"

@@ -191,16 +191,18 @@ def _compile(source: str, compiling: _Compiling) -> Step:
     stem, cxx = source.removesuffix(".cc"), compiling.cxx
     checks = " ".join(cxx.check_flags)
     flags = f"{shlex.join(TILE_CODE_FLAGS)} {checks} -D__AIE_ARCH__={compiling.arch} {compiling.includes}"
-    flags += f" {compiling.prefixes} -MD -MF {stem}.o.d -MT {stem}.o"
+    flags += f" {compiling.prefixes}"
+    # zig 0.17 writes no assembly beside a list of what was included: what the preprocessor leaves has that list, too.
+    listed, left = ("", (_left(source),)) if cxx.is_clang else (f" -MD -MF {stem}.o.d -MT {stem}.o", ())
     return Step(
         name=f"compile_{stem}",
-        command=f"{_settling(f'{flags} -S', source, _listing(source))}"
+        command=f"{_settling(f'{flags}{listed} -S', source, _listing(source))}"
         f" && {counting_command(_listing(source), f'{stem}.counted.s')} && $cxx -c {stem}.counted.s -o {stem}.o",
-        inputs=(source, macro_file(), "cxx.txt"),
+        inputs=(source, macro_file(), "cxx.txt", *left),
         outputs=(f"{stem}.o", _listing(source), *(() if cxx.is_clang else (_graph(source),))),
-        depfile=f"{stem}.o.d",
+        depfile=None if cxx.is_clang else f"{stem}.o.d",
         text=f"compile {source}",
-        call=f"$cxx {flags} -c {source} -o {stem}.o",
+        call=f"$cxx {flags}{listed} -c {source} -o {stem}.o",
     )
 
 

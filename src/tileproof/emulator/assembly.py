@@ -11,7 +11,7 @@ from tileproof.diagnostic import Place
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 
 # GCC and clang write these alike: `.file 1 "tile.cc"` (with its folder before it or not), `.loc 1 12 5`.
-_FILE = re.compile(r'\s*\.file\s+(\d+)(?:\s+"[^"]*")?\s+"([^"]*)"')
+_FILE = re.compile(r'\s*\.file\s+(\d+)(?:\s+"([^"]*)")?\s+"([^"]*)"')
 _LOC = re.compile(r"\s*\.loc\s+(\d+)\s+(\d+)")
 # Arithmetic, comparisons and conversions with 64-bit floats, one or several; not what only moves them.
 _DOUBLE = re.compile(
@@ -87,6 +87,6 @@ def _lines(listing: str, source: str) -> Iterator[_Line]:
             is_own = _OWN in path.parts
             place = Place(source, int(at[2])) if path.name == source else place
         elif named := _FILE.match(text):
-            files[named[1]] = named[2]
+            files[named[1]] = f"{named[2]}/{named[3]}" if named[2] else named[3]
         elif not is_own:
             yield _Line(text, place)

@@ -13,7 +13,7 @@ COUNT_FLAGS_GCC = ("-fsanitize-coverage=trace-pc",)
 COUNT_FLAGS_CLANG = ("-fsanitize-coverage=bb,no-prune,trace-pc",)
 # A call, or at the end of a function a jump.
 _LAST = re.compile(r"^[ \t]+(?:jmp|b)[ \t].*__sanitizer_cov_trace_pc.*$", re.MULTILINE)
-_MARK = re.compile(r"^.*__sanitizer_cov_trace_pc.*$", re.MULTILINE)
+_MARK = re.compile(r"^[ \t]+(?:callq?|bl)[ \t].*__sanitizer_cov_trace_pc.*$", re.MULTILINE)
 _COUNT = "tileproof_count"
 _COUNT_LAST = "tileproof_count_last"
 
@@ -31,9 +31,6 @@ def counted(listing: str, macros: str) -> str:
 def counting_command(listing: str, made: str) -> str:
     """The same for a shell, in a step of ninja."""
     mark = "__sanitizer_cov_trace_pc.*$$"
-    edits = (
-        rf"s/^[ \t]*jmp[ \t].*{mark}/{_COUNT_LAST}/",
-        rf"s/^[ \t]*b[ \t].*{mark}/{_COUNT_LAST}/",
-        f"s/^.*{mark}/{_COUNT}/",
-    )
+    made_of = {"jmp": _COUNT_LAST, "b": _COUNT_LAST, "callq*": _COUNT, "bl": _COUNT}
+    edits = (rf"s/^[ \t]*{mnemonic}[ \t].*{mark}/{macro}/" for mnemonic, macro in made_of.items())
     return f"{{ cat {macro_file()} && sed '{';'.join(edits)}' {listing}; }} > {made}"

@@ -18,6 +18,8 @@ _STATE = "tileproof_core_state"
 # symbol, or the instruction or the join that made it.
 Address = tuple[object, int]
 STACK, NUMBER = "stack", "number"
+# Where a frame begins that the compiler aligns: apart from what lies above it, at a distance that nobody knows.
+_ALIGNED = -(1 << 24)
 
 
 @dataclass(slots=True)
@@ -318,6 +320,8 @@ def step(line: Line, name: object, state: dict[object, Address]) -> None:
         return
     elif mnemonic.startswith("xor") and len(operands) == 2 and operands[0] == operands[1]:
         _set(operands[1], (NUMBER, 0), state)
+    elif mnemonic.startswith("and") and operands[-1] == "%rsp":
+        state["rsp"] = (STACK, _ALIGNED)
     elif mnemonic.startswith("lea"):
         _set(operands[1], address(operands[0], state) or ((name,), 0), state)
     elif mnemonic in ("mov", "movq", "movl", "movabsq") and len(operands) == 2:

@@ -12,8 +12,9 @@ from tileproof.diagnostic import Place
 
 COUNTER = "__sanitizer_cov_trace_pc"
 
-_FILE = re.compile(r'\s*\.file\s+(\d+)(?:\s+"[^"]*")?\s+"([^"]*)"')
+_FILE = re.compile(r'\s*\.file\s+(\d+)(?:\s+"([^"]*)")?\s+"([^"]*)"')
 _LOC = re.compile(r"\s*\.loc\s+(\d+)\s+(\d+)")
+_JUMP = re.compile(r"^\s+j\w+\s+([.\w$]+)", re.MULTILINE)
 _LABEL = re.compile(r"([.\w$]+):")
 _TYPE = re.compile(r"\s*\.type\s+([\w.$]+),\s*@function")
 _ALIAS = re.compile(r"\s*\.set\s+([\w.$]+)\s*,\s*([\w.$]+)")
@@ -75,18 +76,18 @@ class Function:
 
 def read_listing(listing: str, source: str, first_counter: int) -> tuple[list[Function], dict[str, str], int]:
     """Its functions, other names of them, and the number of the counter after its last."""
-    reader = _Reader(source, first_counter)
+    reader = _Reader(source, first_counter, frozenset(_JUMP.findall(listing)))
     for text in listing.splitlines():
         reader.take(text)
     return reader.functions, reader.aliases, reader.counters
 
 
 class _Reader:
-    def __init__(self, source: str, first_counter: int) -> None:
+    def __init__(self, source: str, first_counter: int, targets: frozenset[str]) -> None:
         self.functions: list[Function] = []
         self.aliases: dict[str, str] = {}
         self.counters = first_counter
-        self._source = source
+        self._source, self._targets = source, targets
         self._files: dict[str, str] = {}
         self._place = Place(source)
         self._is_own = False
@@ -99,7 +100,7 @@ class _Reader:
         if at := _LOC.match(text):
             self._at(at[1], int(at[2]))
         elif named := _FILE.match(text):
-            self._files[named[1]] = named[2]
+            self._files[named[1]] = f"{named[2]}/{named[3]}" if named[2] else named[3]
         elif typed := _TYPE.match(text):
             self._names.add(typed[1])
         elif alias := _ALIAS.match(text):
@@ -126,7 +127,7 @@ class _Reader:
         if name in self._names and self._function is None:
             self._function = Function(name, False, [Block(name)])
             self._begins, self._labels = True, {}
-        elif self._function is not None and not name.startswith((".LB", ".LF", ".LV", ".LASANPC", ".LCF")):
+        elif self._function is not None and name in self._targets:
             self._next(name)
 
     def _next(self, label: str) -> None:

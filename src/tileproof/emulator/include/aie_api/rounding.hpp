@@ -130,7 +130,10 @@ TILEPROOF_INLINE uint16_t bfloat16_bits(float value, const rounding_bias<int32_t
 }  // namespace aie::detail
 
 template <typename Bits>
-uint16_t tileproof_narrow_scalar(Bits bits) {
+TILEPROOF_UNWATCHED uint16_t tileproof_narrow_scalar(Bits bits) {
+    using namespace aie::detail;
+    issue<instruction::vconv, 1>();
+    issue<instruction::vextract, 1>();
     const aie::detail::rounding_bias<int32_t> rounded(tileproof_core_state.rounding, 16);
     return aie::detail::bfloat16_bits(__builtin_bit_cast(float, bits), rounded);
 }
