@@ -317,7 +317,7 @@ def test_an_unknown_kernel_is_refused_with_its_neighbour(run: Run) -> None:
         (["verify", "attention", "--target", "npu9"], "invalid choice: 'npu9'"),
         (["verify", "attention", "--timeout", "soon"], "'soon' is not a number of seconds above 0"),
         (["verify", "attention", "--seed", "-1"], "'-1' is not a whole number from 0 up"),
-        (["build"], "the following arguments are required: kernel"),
+        (["build"], "the following arguments are required: KERNEL|FILE.mlir"),
         (["list", "--kernels", "nowhere"], "there is no folder of kernels at nowhere"),
         (["nonsense"], "invalid choice: 'nonsense'"),
     ],
