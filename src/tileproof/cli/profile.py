@@ -67,7 +67,9 @@ def _of_kernel(arguments: argparse.Namespace) -> Profiled:
 
     names = (arguments.names,) if arguments.names else ()
     request = VerifyRequest(
-        build=build_request_of(arguments), run=RunRequest(device="emulator"), cases=CaseRequest(names=names)
+        build=build_request_of(arguments),
+        run=RunRequest(device="emulator", profile=True),
+        cases=CaseRequest(names=names),
     )
     with progress() as now:
         return profile_kernel(arguments.what, request, now)
@@ -75,6 +77,7 @@ def _of_kernel(arguments: argparse.Namespace) -> Profiled:
 
 def _of_design(arguments: argparse.Namespace) -> Profiled:
     from tileproof.emulator.design.emulate import emulate
+    from tileproof.emulator.library import Manner
     from tileproof.verify.profiled import Profiled
 
     path = Path(arguments.what)
@@ -86,6 +89,7 @@ def _of_design(arguments: argparse.Namespace) -> Profiled:
         options=options_of(arguments),
         sequence=arguments.sequence.removeprefix("@") if arguments.sequence else None,
         device_name=arguments.device_name,
+        manner=Manner(profile=True),
         orders=0,
     )
     timeline = emulation.reports[-1].timeline if emulation.reports else None

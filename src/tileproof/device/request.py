@@ -20,5 +20,6 @@ class RunRequest:
     as_hardware: bool = False  # on the emulator: silent where the device is
     orders: int = ORDERS  # on the emulator: the other legal orders that a case which passes is tried in
     trace: Path | None = None  # where the emulator's timelines go
+    profile: bool = False  # on the emulator: where the cycles of tile code go
     counted: Literal["auto", "words", "bytes"] = "auto"  # what ninstr counts on this NPU
     canary: tuple[Path, Path] | None = None  # xclbin and instructions of the canary kernel, where they are not built

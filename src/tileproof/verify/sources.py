@@ -205,7 +205,8 @@ def _loaded(
 
     opened = open_device(EMULATOR)
     opened.xrt.settings.watchdog_s = request.run.timeout_s
-    opened.xrt.settings.manner = Manner(as_hardware=request.run.as_hardware, trace=request.run.trace is not None)
+    run = request.run
+    opened.xrt.settings.manner = Manner(as_hardware=run.as_hardware, trace=run.trace is not None, profile=run.profile)
     return LoadedKernel(opened, *pair, sizes, request.run.timeout_s, counted)
 
 

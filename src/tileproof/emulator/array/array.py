@@ -422,7 +422,11 @@ class _Begun:
             dispatch=DISPATCH_CYCLES,
             busy=tuple(busy),
             path=critical_path(array.engine.spans or (), self.now, array.engine.now, controller.name),
-            code=tuple(core.code.uses.of(core.name) for core in array.cores if core.code is not None),
+            code=tuple(
+                core.code.uses.of(core.name, by_line=array.manner.profile)
+                for core in array.cores
+                if core.code is not None
+            ),
             spans=tuple(array.engine.spans or ()) if array.manner.trace else (),
         )
 

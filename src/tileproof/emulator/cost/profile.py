@@ -85,9 +85,9 @@ class Uses:
         self._conflicts += cycles.stalls
         self._slots.update({slot.value: count for slot, count in cycles.slots.items()})
 
-    def of(self, core: str) -> CodeUse:
-        """All that was added since the begin."""
-        counts: list[int] = self._counts.tolist()
+    def of(self, core: str, *, by_line: bool) -> CodeUse:
+        """All that was added since the begin; lines and loops only if they are asked for, as they take a while."""
+        counts: list[int] = self._counts.tolist() if by_line else []
         return CodeUse(
             core=core,
             calls=self._calls,
@@ -95,8 +95,8 @@ class Uses:
             expected=self._expected,
             conflicts=self._conflicts,
             slots={name: count for name, count in self._slots.items() if count},
-            lines=lines_of(self._cost, counts),
-            loops=loops_of(self._cost, counts),
+            lines=lines_of(self._cost, counts) if by_line else (),
+            loops=loops_of(self._cost, counts) if by_line else (),
         )
 
 
