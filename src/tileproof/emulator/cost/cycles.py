@@ -7,7 +7,7 @@ Phoenix die; XE the findings of xdna-emu; section-4 is mlir-aie's programming gu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tileproof.emulator.cost.machine import CALL_CYCLES, WIDTH, Slot
 
@@ -29,24 +29,27 @@ INSTRUCTION_CYCLES = 112
 PUSH_CYCLES = 2_500
 
 
+_TOLD = {slot: f"slot {slot}" for slot in Slot}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCycles:
     """What one call of a tile function took: `slots` are instructions by slot, `schedule` the cycles of a compiler's
-    schedule without the call itself, and `conflicts` pairs of loads from one bank, which cost one cycle more (SIL)."""
+    schedule without the call itself, `conflicts` pairs of loads from one bank, which cost one cycle more (SIL), and
+    `slot_bound` the best that any schedule can do."""
 
     slots: Mapping[Slot, int]
     schedule: int = 0
     conflicts: int = 0
+    slot_bound: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slot_bound", max(self.terms.values(), default=0))
 
     @property
     def terms(self) -> dict[str, int]:
         """The least cycles by slot, if nothing else were there."""
-        return {f"slot {slot}": -(-count // WIDTH[slot]) for slot, count in self.slots.items()}
-
-    @property
-    def slot_bound(self) -> int:
-        """The best that any schedule can do."""
-        return max(self.terms.values(), default=0)
+        return {_TOLD[slot]: -(-count // WIDTH[slot]) for slot, count in self.slots.items()}
 
     @property
     def stalls(self) -> int:

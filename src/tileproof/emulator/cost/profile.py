@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tileproof.emulator.cost.code import CodeCost, LoopCost, RegionCost, entries_of
+from tileproof.emulator.cost.code import CodeCost, LoopCost, Meter, RegionCost, entries_of
 from tileproof.emulator.cost.cycles import CallCycles
 from tileproof.emulator.cost.machine import WIDTH, Slot
 
@@ -67,14 +67,13 @@ class Uses:
     """Adds up the calls of one core's tile functions. `counts` are those of the calls, by counter."""
 
     def __init__(self, cost: CodeCost) -> None:
-        self._cost = cost
+        self._cost, self._meter = cost, Meter(cost)
         self.begin()
 
     def begin(self) -> None:
         """From here on: what was before is forgotten."""
         self._counts = np.zeros(self._cost.counters, np.int64)
         self._calls = self._slot_bound = self._expected = self._conflicts = 0
-        self._slots: Counter[str] = Counter()
 
     def add(self, counts: NDArray[np.int64], cycles: CallCycles, *, ends: bool) -> None:
         """A stretch of a call, the last one if it `ends`."""
@@ -83,7 +82,6 @@ class Uses:
         self._slot_bound += cycles.slot_bound
         self._expected += cycles.total if ends else cycles.within
         self._conflicts += cycles.stalls
-        self._slots.update({slot.value: count for slot, count in cycles.slots.items()})
 
     def of(self, core: str, *, by_line: bool) -> CodeUse:
         """All that was added since the begin; lines and loops only if they are asked for, as they take a while."""
@@ -94,7 +92,7 @@ class Uses:
             slot_bound=self._slot_bound,
             expected=self._expected,
             conflicts=self._conflicts,
-            slots={name: count for name, count in self._slots.items() if count},
+            slots={slot.value: count for slot, count in self._meter.cycles(self._counts).slots.items()},
             lines=lines_of(self._cost, counts) if by_line else (),
             loops=loops_of(self._cost, counts) if by_line else (),
         )
