@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tileproof.emulator.array.timeline import Timeline, trace_json
+from tileproof.emulator.array.timeline import Timeline
+from tileproof.emulator.array.trace import trace_json
 from tileproof.emulator.design.emulate import Argument, Array, Emulation
 from tileproof.errors import Problem
 from tileproof.files import write_output

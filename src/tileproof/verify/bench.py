@@ -193,10 +193,12 @@ class Bench:
 
     def _write_trace(self) -> None:
         if self.request.run.trace is not None:
-            from tileproof.emulator.array.timeline import trace_json
+            from tileproof.emulator.array.trace import trace_json
 
-            path, name = self.request.run.trace, self.rendered.spec.variant(self.request.build.target)
-            write_output(path, trace_json(self.timelines, name).encode(), what="trace", where=f"--trace {path}")
+            spec, path = self.rendered.spec, self.request.run.trace
+            names = {number: buffer.name for number, buffer in enumerate(spec.buffers)}
+            text = trace_json(self.timelines, spec.variant(self.request.build.target), names)
+            write_output(path, text.encode(), what="trace", where=f"--trace {path}")
 
     def _record(self, answers: Sequence[Answer]) -> None:
         """Add them to the file, case after case: nothing that an NPU has answered waits for the end of a session."""

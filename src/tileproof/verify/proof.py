@@ -137,19 +137,19 @@ class Proof:
     def _once(self, case: Case, number: int, *, is_kept: bool = True) -> Verdict:
         expected = self.expectations.of(case, number)
         case = replace(case, seed=case.seed + number * NEXT_SEED)
-        result = self._run(expected.inputs)
+        result = self._run(expected.inputs, case.name)
         if self.request.cases.record and is_kept and number < LEAST_RUNS and not self.dead:
             self._keep(case, expected.inputs, result)
         # What lies in the outputs of a run that was not completed is no answer.
         comparisons = self._compare(expected, result, case.correlation) if result.state == COMPLETED else ()
         return self._verdict(case, result, comparisons)
 
-    def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> RunResult:
+    def _run(self, inputs: Mapping[str, npt.NDArray[Any]], name: str) -> RunResult:
         result = self.kernel.run(self._joined(inputs))
         # Whatever went wrong, what it left behind is not to disturb the next case.
         self.dead = result.state != COMPLETED or bool(result.faults)
         if result.timeline is not None:
-            self.timelines.append(result.timeline)
+            self.timelines.append(replace(result.timeline, name=name))
         if set(PHASES) <= result.seconds.keys():
             self.times.append(RunTime(self._next, result.seconds))
             self._next = "steady"
@@ -265,7 +265,7 @@ class Proof:
         self.times = []
         for number, frame in enumerate(frames):
             say(f"{spec.name}: frame {number + 1} of {len(frames)}")
-            result = self._run(frame.inputs)
+            result = self._run(frame.inputs, f"frame {number + 1} of {len(frames)}")
             seconds = {key: seconds.get(key, 0.0) + value for key, value in result.seconds.items()}
             if self.dead:
                 return replace(self._verdict(case, result, ()), runs=tuple(self.times))

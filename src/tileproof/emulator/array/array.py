@@ -327,9 +327,9 @@ class Array:
                 self.faults.append(problem.diagnostic)
                 state = ERROR
         finally:
+            self.engine.show_waits(in_vain=not task.finished)
             if task in self.engine.tasks:
                 self.engine.remove(task)
-        self.engine.show_waits()
         return RunReport(
             state=state,
             faults=tuple(self.faults),
@@ -396,6 +396,7 @@ class _Begun:
 
     def __init__(self, array: Array) -> None:
         self.moved = {key: array.moved(key) for key in array.channels}
+        self.begin = array.engine.now
         self.again(array)
 
     def again(self, array: Array) -> None:
@@ -418,6 +419,7 @@ class _Begun:
             cycles = min(task.busy - before, array.engine.now - self.now)
             busy.append(Busy(kind=kind, name=task.name, cycles=cycles, detail=detail))
         return Timeline(
+            begin=self.begin,
             cycles=array.engine.now - self.now,
             dispatch=DISPATCH_CYCLES,
             busy=tuple(busy),

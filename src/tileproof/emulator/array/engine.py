@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Protocol
@@ -49,6 +49,11 @@ class Blocked:
     @property
     def text(self) -> str:
         return self.told if isinstance(self.told, str) else self.told()
+
+    @property
+    def wanted(self) -> str:
+        """What is waited for, without how it stands: a wait that ends is no finding, and is not worded like one."""
+        return self.text.partition(": ")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,8 @@ class Engine:
         self.tasks.remove(task)
         self._queue[:] = [entry for entry in self._queue if entry[2] is not task]  # which a run goes through
         heapify(self._queue)
+        self._show_to_now(task, task.told)
+        self._cut(task.name)
         if task.blocked is not None and task in task.blocked.condition.waiters:
             task.blocked.condition.waiters.remove(task)
         task.work.close()
@@ -222,15 +229,28 @@ class Engine:
                 self._spent(task, wanted)
             else:
                 task.blocked, task.since = wanted, self.now
-                task.told, task.woken_by = (wanted.text if self.tells else ""), ""
+                task.told, task.woken_by = (wanted.wanted if self.tells else ""), ""
                 wanted.condition.waiters.append(task)
         return True
 
-    def show_waits(self) -> None:
-        """Put those who still wait on the timeline, as far as it goes."""
-        for task in self.tasks if self.spans is not None else ():
-            if task.blocked is not None and self.spans is not None:
-                self.spans.append(Span(task.name, task.told, task.since, max(1, self.now - task.since), waits=True))
+    def show_waits(self, *, in_vain: bool) -> None:
+        """Put those who still wait on the timeline, as far as it goes: the next run shows the rest. What is waited for
+        `in_vain` is told with how it stands."""
+        for task in self.tasks:
+            if task.blocked is not None:
+                self._show_to_now(task, task.blocked.text if in_vain and self.tells else task.told)
+
+    def _show_to_now(self, task: Task, label: str) -> None:
+        if self.spans is not None and task.blocked is not None and self.now > task.since:
+            self.spans.append(Span(task.name, label, task.since, self.now - task.since, waits=True))
+            task.since = self.now
+
+    def _cut(self, name: str) -> None:
+        """Who is reset does not go on with what it has begun."""
+        spans = self.spans or []
+        last = next((number for number in reversed(range(len(spans))) if spans[number].task == name), None)
+        if last is not None:
+            spans[last] = replace(spans[last], cycles=min(spans[last].cycles, self.now - spans[last].start))
 
     def progress(self) -> None:
         """Something has come about that a run is for: a transfer with the host, or an instruction."""
@@ -262,7 +282,7 @@ class Engine:
         task.busy += spend.busy
         if self._is_over:  # what is long is not waited for
             self._steps += spend.cycles // _CYCLES_OF_A_STEP
-        if self.spans is not None and spend.label:
+        if self.spans is not None and spend.label and spend.cycles:
             self.spans.append(Span(task.name, spend.label, self.now, spend.cycles))
         self._enqueue(task, self.now + spend.cycles)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tileproof.emulator.array.critical_path import Leg, shares
@@ -25,7 +23,8 @@ class Busy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """One run by the cycle model. `cycles` are those after `dispatch`, which passes before anything begins; `path` is
-    the chain of events that they are made of, `code` what each core's tile functions took."""
+    the chain of events that they are made of, `code` what each core's tile functions took. `begin` is the cycle of its
+    context, from 0, and `name` whatever the one who asked calls the run."""
 
     cycles: int
     dispatch: int
@@ -33,6 +32,8 @@ class Timeline:
     path: tuple[Leg, ...] = field(default=(), repr=False)
     code: tuple[CodeUse, ...] = field(default=(), repr=False)
     spans: tuple[Span, ...] = field(default=(), repr=False)
+    begin: int = 0
+    name: str = ""
 
     @property
     def binding(self) -> Busy | None:
@@ -92,29 +93,3 @@ def launch_advice(timeline: Timeline) -> list[Advice]:
             gain=host - host // _OBJECTS,
         )
     ]
-
-
-def trace_json(timelines: Sequence[Timeline], design: str) -> str:
-    """The runs one after the other as Chrome's trace format, which Perfetto shows; a microsecond there is a cycle."""
-    tasks = list(dict.fromkeys(span.task for timeline in timelines for span in timeline.spans))
-    events: list[dict[str, object]] = [
-        {"name": "process_name", "ph": "M", "pid": 0, "args": {"name": f"{design} (modelled; 1 us is 1 cycle)"}}
-    ]
-    for number, task in enumerate(tasks):
-        events.append({"name": "thread_name", "ph": "M", "pid": 0, "tid": number, "args": {"name": task}})
-        events.append({"name": "thread_sort_index", "ph": "M", "pid": 0, "tid": number, "args": {"sort_index": number}})
-    rows = {task: number for number, task in enumerate(tasks)}
-    for timeline in timelines:
-        events += [
-            {
-                "name": span.label,
-                "cat": "waits" if span.waits else "works",
-                "ph": "X",
-                "pid": 0,
-                "tid": rows[span.task],
-                "ts": span.start,
-                "dur": span.cycles,
-            }
-            for span in timeline.spans
-        ]
-    return json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
