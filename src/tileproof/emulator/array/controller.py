@@ -12,6 +12,7 @@ from tileproof.device_model import SHIM, TASKS_OUTSTANDING
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.dma import ShimChannel, ShimTask, Words
 from tileproof.emulator.array.engine import Blocked, Engine, Spend, Work
+from tileproof.emulator.array.labels import instruction_label, transfer_label
 from tileproof.emulator.array.memory import Bytes
 from tileproof.emulator.array.registers import TileRegisters
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES, INSTRUCTION_CYCLES, PUSH_CYCLES
@@ -81,7 +82,7 @@ class Controller:
     def _one(self, action: Action) -> Work:
         place = Place.told(f"insts word {action.word}", Place(instruction=action.word))
         cycles = PUSH_CYCLES if isinstance(action, Push) else INSTRUCTION_CYCLES
-        yield Spend(cycles, f"{type(action).__name__}, {place}", cycles)
+        yield Spend(cycles, instruction_label(action), cycles)
         if self.is_patient and isinstance(action, SetBd | Push):
             yield from self._until_free(action, place)
         match action:
@@ -224,6 +225,7 @@ class Controller:
             runs=runs,
             issue_token=action.issue_token,
             text=text,
+            label=transfer_label(registers.argument, runs),
             place=place,
             bd_id=bd_id,
             number=channel.pushed + 1,

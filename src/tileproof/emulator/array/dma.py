@@ -384,12 +384,14 @@ def word_count(words: Words) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShimTask:
-    """One queued task: `runs` are the host words it moves, run by run, as word indices into `memory`."""
+    """One queued task: `runs` are the host words it moves, run by run, as word indices into `memory`. `label` names it
+    on the timeline."""
 
     memory: Bytes
     runs: tuple[Words, ...]
     issue_token: bool
     text: str
+    label: str
     place: Place
     bd_id: int
     number: int  # of the channel's tasks, from 1
@@ -470,11 +472,11 @@ class ShimChannel:
             if not parcel.ends:
                 self.report(self.outlet.lost(task.packet, parcel, task.place))
                 yield Blocked(self.outlet, "waits for ever to send: its header leads nowhere")
-            yield from send(self.engine, parcel, task.text)
+            yield from send(self.engine, parcel, task.label)
             return
         arrived = np.empty(word_count(run), dtype=np.uint32)
         if self.inlet is not None:
-            yield from receive(self.engine, self.inlet, arrived.view(np.uint8).data, task.text)
+            yield from receive(self.engine, self.inlet, arrived.view(np.uint8).data, task.label)
             words[run] = arrived
         else:
             while True:
