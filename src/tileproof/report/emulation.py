@@ -60,13 +60,15 @@ def as_text(emulation: Emulation, name: str, saved: Mapping[int, Path]) -> str:
     calls = sum(report.calls for report in emulation.reports)
     runs = len(emulation.reports)
     ended = "ran to the end" if emulation.state == COMPLETED else f"ended in {state_name(emulation.state)}"
+    last = [report.timeline for report in emulation.reports[-1:] if report.timeline is not None]
     times = f"{runs} runs, " if runs > 1 else ""
     lines = [
         *(f"fault: {fault.paragraph}" for fault in emulation.faults),
         *(warning.paragraph for warning in emulation.warnings),
         f"{name}: @{emulation.sequence} {ended} on the emulated {emulation.device}"
         f" ({times}{calls:,} {'call' if calls == 1 else 'calls'} of tile functions)",
-        *(f"  {timeline}" for timeline in [emulation.reports[-1].timeline] if timeline is not None),
+        *(f"  {timeline}" for timeline in last),
+        *(f"  region: {region}" for timeline in last for region in timeline.regions),
         *(f"  {orders}" for orders in [emulation.orders] if orders is not None),
         *(f"  unconfirmed: {rule}" for rule in emulation.unconfirmed),
         *(_line(argument, saved) for argument in emulation.arguments),
@@ -87,6 +89,7 @@ def _modelled(timeline: Timeline) -> dict[str, object]:
         "cycles": timeline.cycles,
         "dispatch": timeline.dispatch,
         "busy": [asdict(busy) for busy in sorted(timeline.busy, key=lambda busy: -busy.cycles)],
+        "regions": [region.as_json() for region in timeline.regions],
     }
 
 

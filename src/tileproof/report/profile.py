@@ -22,6 +22,7 @@ def as_text(name: str, timeline: Timeline, sources: Mapping[str, Sequence[str]])
         [f"{name}: {timeline}", "  modelled: expected cycles, from schedules that a compiler may beat or miss"],
         _resources(timeline),
         _path(timeline),
+        _regions(timeline),
         _advice(launch_advice(timeline), timeline.cycles + timeline.dispatch),
         *(part for use in timeline.code if use.calls for part in _code(use, sources)),
     ]
@@ -55,6 +56,14 @@ def _path(timeline: Timeline) -> list[str]:
         left = sum(n for _, _, n in rest)
         rows.append((_percent(left, timeline.cycles), f"{left:,}", f"{len(rest)} others"))
     return ["Critical path: what the run could not end without", *_columns(rows)]
+
+
+def _regions(timeline: Timeline) -> list[str]:
+    rows = [("times", "least", "median", "most", "region")]
+    for use in timeline.regions:
+        name = f"{use.core}, {printable(use.name)}"
+        rows.append((f"{use.calls:,}", f"{use.least:,}", f"{use.median:,}", f"{use.most:,}", name))
+    return ["Regions, in cycles", *_columns(rows)] if len(rows) > 1 else []
 
 
 def _code(use: CodeUse, sources: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:

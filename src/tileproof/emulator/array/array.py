@@ -13,7 +13,7 @@ from tileproof.emulator.array.cores import CoreProgram, refuse_what_is_not_execu
 from tileproof.emulator.array.critical_path import critical_path
 from tileproof.emulator.array.deadlock import CONTROLLER, deadlock
 from tileproof.emulator.array.dma import ChainProgram, Outlet, ShimChannel
-from tileproof.emulator.array.engine import Adversary, Engine, LockState, StreamEnd, Task, Tokens
+from tileproof.emulator.array.engine import Adversary, Engine, LockState, Span, StreamEnd, Task, Tokens
 from tileproof.emulator.array.faults import SILENT, RunReport, sort_of
 from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import Bytes, TileMemories
@@ -226,6 +226,7 @@ class Array:
             ),
             races=self.races,
             left_over=self.left_over,
+            keeps_spans=self.manner.trace,
             breadcrumb=breadcrumb,
             report=self._report,
         )
@@ -405,6 +406,7 @@ class _Begun:
         self.busy = {task: task.busy for task in array.engine.tasks}
         for core in array.cores:
             core.spent = {}
+            core.regions.forget()
             if core.code is not None:
                 core.code.uses.begin()
 
@@ -429,8 +431,14 @@ class _Begun:
                 for core in array.cores
                 if core.code is not None
             ),
-            spans=tuple(array.engine.spans or ()) if array.manner.trace else (),
+            regions=tuple(use for core in array.cores for use in core.regions.uses()),
+            spans=_spans(array) if array.manner.trace else (),
         )
+
+
+def _spans(array: Array) -> tuple[Span, ...]:
+    """What tasks did, and in which regions of their code cores were."""
+    return (*(array.engine.spans or ()), *(span for core in array.cores for span in core.regions.spans))
 
 
 def _ended(problem: Problem) -> Diagnostic:

@@ -21,6 +21,7 @@ from tileproof.emulator.array.engine import Blocked, Engine, LockState, Spend, W
 from tileproof.emulator.array.left_over import LeftOver
 from tileproof.emulator.array.memory import EVER, FRESH, Bytes, TileMemories
 from tileproof.emulator.array.races import Part, Races
+from tileproof.emulator.array.regions import Regions
 from tileproof.emulator.array.rounding import FLOOR
 from tileproof.emulator.array.stack import CoreStack
 from tileproof.emulator.array.tile_code import TileCode
@@ -114,6 +115,7 @@ class CoreProgram:
     left_over: LeftOver
     breadcrumb: Callable[[str], None]
     report: Callable[[Diagnostic], None]
+    keeps_spans: bool = True  # of the regions of its tile code
     calls: int = 0
     calls_since_progress: int = 0
     steps_since_progress: int = 0
@@ -123,12 +125,14 @@ class CoreProgram:
     objects: dict[tuple[str, str], HeldObjects] = field(default_factory=dict)
     unconfirmed: set[int] = field(default_factory=set)  # rules of emulator/semantics.py that decided a value
     memory: CoreMemory = field(init=False)
+    regions: Regions = field(init=False)
     allocated: Mapping[int, PlacedBuffer] = field(init=False)  # on the stack, by the numbers of their values
     globals: Mapping[str, PlacedBuffer] = field(init=False)
     _values: dict[int, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.waits.progress = self._progress
+        self.regions = Regions(self.name, keeps_spans=self.keeps_spans)
         self.memory = CoreMemory(self.name, self.memories, self.races, self.report)
         self.allocated = on_stack(self.lowered.core.body, self.stack)
         self.globals = of_globals(self.lowered.core.body, self.stack)
@@ -417,6 +421,7 @@ class CoreProgram:
         name, buffers = call.callee, [argument for argument in arguments if isinstance(argument, PlacedBuffer)]
         watched = [buffer for buffer in buffers if buffer.name in self.races.watched]
         self.breadcrumb(who)
+        self.regions.begin_call()
         before = [self.memories.view(buffer).copy() for buffer in watched]
         for stretch in self.code.call(self.code.functions[name], arguments, at):
             self.breadcrumb("")
@@ -430,6 +435,7 @@ class CoreProgram:
             for term, cycles in stretch.cycles.terms.items():
                 self.spent[term] = self.spent.get(term, 0) + cycles
             cycles = stretch.cycles.total if stretch.wait is None else stretch.cycles.within
+            self.regions.add(stretch.marks, name, self.calls, self.engine.now, stretch.cycles.within)
             if cycles:
                 yield Spend(cycles, name, cycles)
             if stretch.wait is not None:

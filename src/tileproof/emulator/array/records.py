@@ -56,6 +56,12 @@ class BlockCounts(ctypes.Structure):
     _fields_ = (("first", ctypes.c_size_t), ("count", ctypes.c_size_t))
 
 
+class EventNotes(ctypes.Structure):
+    """`tileproof_event_notes` of tileproof_checks.hpp."""
+
+    _fields_ = (("rows", ctypes.c_size_t), ("room", ctypes.c_size_t), ("count", ctypes.c_size_t))
+
+
 class Unconfirmed(ctypes.Structure):
     """`tileproof_unconfirmed` of aie_api/core_state.hpp: a byte for each rule, and for rules to come."""
 

@@ -23,6 +23,7 @@ from tileproof.dtypes import DTYPES
 from tileproof.emulator.array.call_faults import API_FAULTS, bad_access
 from tileproof.emulator.array.host_stack import map_shadow_of_main_stack
 from tileproof.emulator.array.locals import Local, kept_locals
+from tileproof.emulator.array.marks import Mark, Marks
 from tileproof.emulator.array.memory import BELOW_STACK, TileMemories
 from tileproof.emulator.array.native_calls import NativeCalls, Values
 from tileproof.emulator.array.records import (
@@ -97,12 +98,14 @@ class Wait:
 
 
 class Stretch(NamedTuple):
-    """What came of a call up to where it waits, or to its end. `result` is None of a function that returns nothing."""
+    """What came of a call up to where it waits, or to its end, and the marks on the way. `result` is None of a function
+    that returns nothing."""
 
     result: int | float | None
     cycles: CallCycles
     faults: Sequence[Diagnostic]
     wait: Wait | None
+    marks: Sequence[Mark]
 
 
 # A call on a stack: what it waits for, and in the end what is wrong with its stack.
@@ -142,6 +145,7 @@ class TileCode:
         self._cost = cost_read(library.cost)
         self._meter, self.uses = Meter(self._cost), Uses(self._cost)
         self._blocks = _counts_of(BlockCounts.in_dll(self._library, "tileproof_counts"), self._cost.counters)
+        self._marks = Marks(self._library, self._cost.counters, self._meter, self._line)
         self._state = _of_the_api(self._library, "tileproof_core_state", CoreState)
         self._unconfirmed = _of_the_api(self._library, "tileproof_unconfirmed", Unconfirmed)
         self._as_hardware = as_hardware
@@ -209,10 +213,12 @@ class TileCode:
             with self._memories.apart(apart):
                 with self._memories.open_to(buffers), self._memories.noticing_writes(buffers):
                     waits, found = _next(call)
+                    while self._marks.must_be_read(waits):
+                        waits, found = _next(call)
                 found += self._faults(function.declared, buffers, who)
             wait = Wait(waits, self._line(waits.pc), who) if waits is not None else None
             result = _result(function.declared, self._native.returned) if wait is None else None
-            yield Stretch(result, self._cycles(ends=wait is None), found, wait)
+            yield Stretch(result, self._cycles(ends=wait is None), found, wait, self._marks.take())
             if wait is None:
                 return
 
@@ -286,7 +292,7 @@ def _counts_of(blocks: BlockCounts, counters: int) -> NDArray[np.uint64]:
 
 
 def _next(call: _OnStack) -> tuple[WaitRecord | None, list[Diagnostic]]:
-    """What the call waits for next; nothing, and what is wrong with its stack, if it is over."""
+    """What the call stops for next; nothing, and what is wrong with its stack, if it is over."""
     try:
         return next(call), []
     except StopIteration as end:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tileproof.emulator.array.critical_path import Leg, shares
 from tileproof.emulator.array.engine import Span
+from tileproof.emulator.array.regions import RegionUse
 from tileproof.emulator.cost.advice import Advice
 from tileproof.emulator.cost.profile import CodeUse
 
@@ -23,14 +24,16 @@ class Busy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """One run by the cycle model. `cycles` are those after `dispatch`, which passes before anything begins; `path` is
-    the chain of events that they are made of, `code` what each core's tile functions took. `begin` is the cycle of its
-    context, from 0, and `name` whatever the one who asked calls the run."""
+    the chain of events that they are made of, `code` what each core's tile functions took, `regions` what they took
+    from event0 to event1. `begin` is the cycle of its context, from 0, and `name` whatever the one who asked calls the
+    run."""
 
     cycles: int
     dispatch: int
     busy: tuple[Busy, ...]
     path: tuple[Leg, ...] = field(default=(), repr=False)
     code: tuple[CodeUse, ...] = field(default=(), repr=False)
+    regions: tuple[RegionUse, ...] = field(default=(), repr=False)
     spans: tuple[Span, ...] = field(default=(), repr=False)
     begin: int = 0
     name: str = ""
@@ -60,6 +63,7 @@ class Timeline:
                 {"task": task, "label": label, "cycles": cycles, "share": round(cycles / max(self.cycles, 1), 4)}
                 for task, label, cycles in shares(self.path)
             ],
+            "regions": [region.as_json() for region in self.regions],
         }
 
     def __str__(self) -> str:

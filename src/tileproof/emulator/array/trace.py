@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from tileproof.emulator.array.regions import OF_REGIONS
 from tileproof.emulator.array.timeline import Timeline
 
 _Event = dict[str, object]
@@ -16,7 +17,7 @@ _ARGUMENT = re.compile(r"\bargument (\d+)\b")
 
 def trace_json(timelines: Sequence[Timeline], design: str, names: Mapping[int, str] | None = None) -> str:
     """The runs one after the other; a microsecond there is a cycle. `names` are of arguments, by number."""
-    tasks = dict.fromkeys(span.task for timeline in timelines for span in timeline.spans)
+    tasks = _tasks(timelines)
     rows = {task: number for number, task in enumerate(tasks, _RUNS + 1)}
     events = [_named("process_name", _RUNS, name=f"{design} (modelled; 1 us is 1 cycle)")]
     for task, row in {"runs": _RUNS, **rows}.items():
@@ -29,6 +30,13 @@ def trace_json(timelines: Sequence[Timeline], design: str, names: Mapping[int, s
         after = max([after, *(end for end, _ in mine)])
         events += [event for _, event in mine]
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
+
+
+def _tasks(timelines: Sequence[Timeline]) -> list[str]:
+    """In the order in which they first did something; regions behind their core."""
+    tasks = dict.fromkeys(span.task for timeline in timelines for span in timeline.spans)
+    place = {task: number for number, task in enumerate(tasks)}
+    return sorted(tasks, key=lambda task: (place.get(task.removesuffix(OF_REGIONS), place[task]), place[task]))
 
 
 def _run(

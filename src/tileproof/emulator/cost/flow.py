@@ -13,6 +13,8 @@ from tileproof.emulator.cost.listing import Function, Line
 # Calls of the checks for what went wrong: blocks that make them are not the tile code's.
 _FAULTS = frozenset({"tileproof_misaligned", "tileproof_record_fault", "tileproof_unset"})
 _STATE = "tileproof_core_state"
+# What event0 and event1 call: what comes behind it is counted apart (aie_api/events.hpp).
+_MARK = "tileproof_event"
 
 # An address: where it counts from, and bytes from there. What it counts from is a name: the stack, an argument, a
 # symbol, or the instruction or the join that made it.
@@ -99,7 +101,10 @@ def _joined(regions: Sequence[Region]) -> list[Region]:
 
     def goes_on(index: int) -> bool:
         """Whether it only ever runs after one other that only ever goes there."""
-        return index != 0 and len(before[index]) == 1 and len(regions[before[index][0]].to) == 1
+        if index == 0 or len(before[index]) != 1:
+            return False
+        only = regions[before[index][0]]
+        return len(only.to) == 1 and all(line.target != _MARK for line in only.lines)
 
     heads = [region.index for region in regions if not goes_on(region.index)]
     number = {head: index for index, head in enumerate(heads)}

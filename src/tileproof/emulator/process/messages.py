@@ -12,6 +12,7 @@ from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.critical_path import Leg
 from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.faults import RunReport
+from tileproof.emulator.array.regions import RegionUse
 from tileproof.emulator.array.timeline import Busy, Timeline
 from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse
 from tileproof.emulator.library import Library, Manner, StackNeed
@@ -85,7 +86,22 @@ class Failed:
 
 
 _ASKED = (Setup, Start, Library, StackNeed, Manner, *stored.CLASSES)
-_ANSWERS = (Ended, Ready, Failed, RunReport, Timeline, Busy, Leg, CodeUse, LineUse, LoopUse, Span, Diagnostic, Place)
+_ANSWERS = (
+    Ended,
+    Ready,
+    Failed,
+    RunReport,
+    Timeline,
+    Busy,
+    Leg,
+    CodeUse,
+    LineUse,
+    LoopUse,
+    RegionUse,
+    Span,
+    Diagnostic,
+    Place,
+)
 
 
 def ask(connection: Connection, message: Setup | Start) -> None:

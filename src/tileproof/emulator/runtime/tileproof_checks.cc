@@ -9,6 +9,7 @@ tileproof_window tileproof_memory = {0, 0, nullptr};
 tileproof_access_fault tileproof_bad_access = {};
 tileproof_access_counts tileproof_accesses = {};
 tileproof_stack_window tileproof_stack = {};
+tileproof_event_notes tileproof_events = {};
 tileproof_frame_notes tileproof_frames = {};
 uint32_t tileproof_keeps_seen = 0;
 void *tileproof_waits_for = nullptr;
@@ -537,5 +538,16 @@ void tileproof_hand_over(void *wait) {
     tileproof_waits_for = wait;
     tileproof_leave();
     tileproof_waits_for = nullptr;
+}
+
+void tileproof_note_event(uint32_t which, uintptr_t pc) {
+    tileproof_event_notes &notes = tileproof_events;
+    if (!notes.rows || !tileproof_stack.size) return;
+    if (notes.count == notes.room) tileproof_hand_over(&notes);
+    const size_t blocks = tileproof_counts.count;
+    uint64_t *row = notes.rows + (2 + blocks) * notes.count++;
+    row[0] = which;
+    row[1] = pc;
+    for (size_t i = 0; i < blocks; ++i) row[2 + i] = tileproof_counts.first[i];
 }
 }

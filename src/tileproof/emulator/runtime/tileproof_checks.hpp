@@ -76,6 +76,15 @@ struct tileproof_block_counts {
     size_t count;
 };
 
+// Marks that tile code has reached since the emulator last took them: a row for each, of which (event0, event1), the code
+// that it stands in, and the counts of all blocks until then. Without rows where nobody asks.
+struct tileproof_event_notes {
+    uint64_t *rows;
+    size_t room;
+    size_t count;
+};
+
+extern tileproof_event_notes tileproof_events;
 extern tileproof_window tileproof_memory;
 extern tileproof_access_fault tileproof_bad_access;
 extern tileproof_access_counts tileproof_accesses;
@@ -99,4 +108,6 @@ void tileproof_go_on();
 // From within the call: back to the emulator, until it lets the call go on.
 void tileproof_leave();
 void tileproof_hand_over(void *wait);
+// Of aie_api/events.hpp. Where there is no more room it hands over `tileproof_events`.
+void tileproof_note_event(uint32_t which, uintptr_t pc);
 }

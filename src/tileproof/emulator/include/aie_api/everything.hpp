@@ -20,6 +20,7 @@
 #include "core_state.hpp"
 #include "element.hpp"
 #include "elementary.hpp"
+#include "events.hpp"
 #include "float.hpp"
 #include "intrinsics.hpp"
 #include "iterator.hpp"

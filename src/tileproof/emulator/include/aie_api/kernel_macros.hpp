@@ -81,12 +81,6 @@
 #define chess_separator_scheduler(...)
 #define chess_separator_scheduler_local(...)
 
-// Marks for the trace unit.
-inline void event0() {}
-inline void event1() {}
-inline void event2() {}
-inline void event3() {}
-
 // The compilers' own names for the modes, older than the API's.
 inline void set_sat() { aie::set_saturation(aie::saturation_mode::saturate); }
 inline void clr_sat() { aie::set_saturation(aie::saturation_mode::none); }
