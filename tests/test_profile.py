@@ -219,6 +219,7 @@ def test_a_profile_for_programs_has_the_figures_of_a_verdict() -> None:
             {"task": "the core on core (0, 2)", "label": "f", "cycles": 441, "share": 0.882},
             {"task": "the instruction stream", "label": "Push", "cycles": 59, "share": 0.118},
         ],
+        "regions": [],
     }
     assert [one["gain"] for one in found["cores"][0]["advice"]] == [198]
     assert found["cores"][0]["loops"][0]["binding"] == "recurrence"

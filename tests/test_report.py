@@ -273,7 +273,7 @@ def whole() -> Verdict:
         FAIL,
         outputs=(out, far),
         faults=(Diagnostic(id="out-of-bounds", what="f reads outside its buffers", place=Place("tile.cc", 7)),),
-        cycles=1234,
+        cycles={"run": 1234},
         runs=(RunTime("first", times), RunTime("steady", {**times, "build": 1})),
         machine={"device": "npu", "ninstr": "words"},
         blame="kernel",

@@ -145,8 +145,9 @@ class _Reader:
         if self._function is None:
             return
         if operands and COUNTER in operands[0]:
-            if self._function.blocks[-1].counter is None:
-                self._function.blocks[-1].counter = self.counters
+            if self._function.blocks[-1].counter is not None:
+                self._next("")  # a mark is where a block begins, whether or not anything jumps there
+            self._function.blocks[-1].counter = self.counters
             self.counters += 1
             if mnemonic.startswith("call"):
                 return
