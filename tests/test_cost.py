@@ -259,6 +259,24 @@ def test_the_turns_of_a_loop_are_read_off_its_text(turns: int, tmp_path: Path) -
     assert cost(text, tmp_path).regions[0].slots[ST] == turns
 
 
+def test_the_turns_of_an_inner_loop_are_read_where_the_outer_one_carries_its_begin_and_end(tmp_path: Path) -> None:
+    text = """void product(const int8 *a, const int8 *b, int16 *c) {
+        using tile = aie::mmul<4, 16, 8, int8, int8>;
+        for (unsigned row = 0; row < 16; ++row)
+            for (unsigned column = 0; column < 8; ++column) {
+                tile sums[1];
+                for (unsigned k = 0; k < 4; ++k) {
+                    aie::vector<int8, 64> as[1] = {aie::load_v<64>(a + (row * 4 + k) * 64)};
+                    for (const auto &x : as) sums[0].mac(x, aie::load_v<128>(b + (k * 8 + column) * 128));
+                }
+                aie::store_v(c + (row * 8 + column) * 32, sums[0].to_vector<int16>());
+            }
+    }"""
+    loop = the_loop(text, tmp_path)
+
+    assert loop.region.slots[VEC] == 8  # of all four turns, in one of the loop over the columns
+
+
 def test_a_loop_of_many_turns_stays_one(tmp_path: Path) -> None:
     text = """void copy(const int8 *in, int8 *out) {
         for (int i = 0; i < 40; ++i) aie::store_v(out + 32 * i, aie::neg(aie::load_v<32>(in + 32 * i)));

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from tileproof.emulator.cost.listing import Function, Line
 
@@ -172,18 +173,48 @@ def turns_of(regions: Sequence[Region], region: Region) -> int | None:
         stays = _joined_at(limit, region)
         begin = _the_one(entered, key) if key is not None else None
         end = _the_one(entered, stays) if stays is not None else limit
-        if key is None or begin is None or end is None or begin[0] != end[0] or after[key][0] != counted[0]:
+        if key is None or begin is None or end is None or after[key][0] != counted[0]:
             continue
-        by = after[key][1]
-        turns, rest = divmod(end[1] - begin[1] - counted[1], by) if by else (0, 1)
+        by, apart = after[key][1], _apart(regions, end, begin)
+        if apart is None:
+            continue
+        turns, rest = divmod(apart - counted[1], by) if by else (0, 1)
         return turns + 1 if rest == 0 and turns >= 0 else None
     return None
+
+
+def _apart(
+    regions: Sequence[Region], one: Address, other: Address, asked: frozenset[tuple[object, object]] = frozenset()
+) -> int | None:
+    """How far one value lies behind another, where that is always the same: compilers carry the begin and the end of an
+    inner loop through the outer one, both moved on alike."""
+    if one[0] == other[0]:
+        return one[1] - other[1]
+    pair = (one[0], other[0])
+    if not (_is_join(one[0]) and _is_join(other[0]) and one[0][1] == other[0][1]) or pair in asked:
+        return None
+    found: set[int | None] = set()
+    for before in regions[one[0][1]].before:
+        held = regions[before].leaves()
+        first, second = held.get(one[0][2]), held.get(other[0][2])
+        if first is None or second is None:
+            return None
+        if (first[0], second[0]) != pair:
+            found.add(_apart(regions, first, second, asked | {pair}))
+        elif first[1] != second[1]:
+            return None
+    apart = found.pop() if len(found) == 1 else None
+    return None if apart is None else apart + one[1] - other[1]
+
+
+def _is_join(base: object) -> TypeGuard[tuple[str, int, object]]:
+    return isinstance(base, tuple) and len(base) == 3 and base[0] == "join"
 
 
 def _joined_at(value: Address, region: Region) -> object | None:
     """The register or slot that a value is counted from, if that holds something else on each turn of the region."""
     base = value[0]
-    return base[2] if isinstance(base, tuple) and len(base) == 3 and base[:2] == ("join", region.index) else None
+    return base[2] if _is_join(base) and base[1] == region.index else None
 
 
 def _the_one(states: Sequence[Mapping[object, Address]], key: object) -> Address | None:
@@ -366,30 +397,56 @@ def _set(operand: str, value: Address, state: dict[object, Address]) -> None:
 
 
 def _hold(regions: Sequence[Region]) -> None:
-    """Fill in `entry`: the same on all ways to a region, or what the region itself gives a name to."""
-    regions[0].entry = {name: (("argument", name), 0) for name in _WHOLE.values()} | {"rsp": (STACK, 0)}
+    """Fill in `entry`: the same on all ways to a region, or what the region itself gives a name to. A round takes it
+    that a loop changes nothing, and the next one knows better."""
+    order = _in_order(regions)
+    joins: set[tuple[int, object]] = set()
+    while True:
+        leaves: dict[int, dict[object, Address]] = {}
+        for index in order:
+            regions[index].entry = _entry(regions[index], leaves, joins)
+            leaves[index] = regions[index].leaves()
+        found = {(index, key) for index in order for key in _changed(regions[index], leaves)}
+        if found <= joins:
+            return
+        joins |= found
+
+
+def _entry(
+    region: Region, leaves: Mapping[int, Mapping[object, Address]], joins: set[tuple[int, object]]
+) -> dict[object, Address]:
+    states = [leaves[before] for before in region.before if before in leaves]
+    if region.index == 0:
+        states.insert(0, {name: (("argument", name), 0) for name in _WHOLE.values()} | {"rsp": (STACK, 0)})
+    entry: dict[object, Address] = {}
+    for key, value in states[0].items():
+        if (region.index, key) in joins or any(state.get(key) != value for state in states[1:]):
+            entry[key] = (("join", region.index, key), 0)
+        else:
+            entry[key] = value
+    return entry
+
+
+def _changed(region: Region, leaves: Mapping[int, Mapping[object, Address]]) -> Iterator[object]:
+    """What comes in otherwise on some way, and has no name of its own yet."""
+    for before in region.before:
+        if before in leaves:
+            state = leaves[before]
+            yield from (key for key, value in region.entry.items() if state.get(key) != value)
+
+
+def _in_order(regions: Sequence[Region]) -> list[int]:
+    """Each region behind all that it can be reached from but by going back."""
+    order: list[int] = []
     seen = {0}
-    waiting = [0]
-    while waiting:
-        index = waiting.pop(0)
-        state = dict(regions[index].entry)
-        for number, line in enumerate(regions[index].lines):
-            step(line, (index, number), state)
-        for follower in regions[index].to:
-            if _join(regions[follower], state, is_first=follower not in seen):
-                waiting.append(follower)
+    stack = [(0, iter(regions[0].to))]
+    while stack:
+        index, followers = stack[-1]
+        follower = next((one for one in followers if one not in seen), None)
+        if follower is None:
+            order.append(index)
+            stack.pop()
+        else:
             seen.add(follower)
-
-
-def _join(region: Region, state: Mapping[object, Address], *, is_first: bool) -> bool:
-    """Whether what it holds at its begin has changed."""
-    if is_first:
-        region.entry = dict(state)
-        return True
-    changes = False
-    for key, value in list(region.entry.items()):
-        own: Address = (("join", region.index, key), 0)
-        if value != own and state.get(key) != value:
-            region.entry[key] = own
-            changes = True
-    return changes
+            stack.append((follower, iter(regions[follower].to)))
+    return order[::-1]
