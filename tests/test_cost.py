@@ -181,6 +181,21 @@ def test_a_loop_is_bound_by_its_fullest_slot(tmp_path: Path) -> None:
     assert (loop.resource, loop.recurrence, loop.interval, loop.binding) == (2, 0, 2, "ST")
 
 
+SUMS = """void sums(const int8 *a, const int8 *b, int8 *c, int n) {
+    for (int i = 0; i < n; i += 32) {
+        const aie::accum<acc32, 32> x(aie::load_v<32>(a + i)), y(aie::load_v<32>(b + i));
+        aie::store_v(c + i, aie::add(x, y).to_vector<int8>(1));
+    }
+}"""
+
+
+def test_loads_into_accumulators_go_one_at_a_time(tmp_path: Path) -> None:
+    loop = the_loop(SUMS, tmp_path)
+
+    assert dict(loop.region.slots) == {VEC: 1, ST: 1, LD: 2}
+    assert (loop.interval, loop.binding) == (2, LD)
+
+
 def test_npu2_loads_and_stores_512_bits_at_once(tmp_path: Path) -> None:
     loop = the_loop(SCALE, tmp_path, "npu2")
 

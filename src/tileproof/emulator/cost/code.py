@@ -14,7 +14,7 @@ from tileproof.emulator.cost.flow import Flow, Loop, Region, flow_of
 from tileproof.emulator.cost.listing import Function, read_listing
 from tileproof.emulator.cost.machine import BRANCH_CYCLES, CALL_CYCLES, LOOP_CYCLES, SCALAR_TURN_CYCLES, Slot
 from tileproof.emulator.cost.operations import Operations, Program, operations_of
-from tileproof.emulator.cost.schedule import length_of, recurrence_bound, resource_bound, slots_taken
+from tileproof.emulator.cost.schedule import length_of, recurrence_bound, resource_bound, slots_taken, units_bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,8 @@ class LoopCost:
         """What the interval comes from."""
         if self.recurrence > self.resource:
             return "recurrence"
+        if self.resource > resource_bound(dict(self.region.slots)):
+            return Slot.LD  # that only one of its units can do
         return max(
             self.region.slots, key=lambda slot: resource_bound({slot: self.region.slots[slot]}), default=Slot.SCALAR
         )
@@ -156,7 +158,7 @@ def _loop(
     before = [other for other in region.before if other not in loop.body]
     after = [other for other in region.to if other not in loop.body]
     entries = (counters[other] for other in before)
-    length, resource = length_of(found.all), resource_bound(slots_taken(found.all))
+    length, resource = length_of(found.all), max(resource_bound(slots_taken(found.all)), units_bound(found.all))
     recurrence = recurrence_bound(found.all)
     return LoopCost(
         region=costs[loop.head],

@@ -77,8 +77,9 @@ INSTRUCTIONS = (
     Instruction("table load", Slot.LD, 7),
 )
 
-# What comes with a load, with no slot of its own: UPS, widening, bfloat16 to float (vlda.ups, vldb.unpack, vlda.conv).
-WITH_A_LOAD = frozenset({"vups", "vunpack", "vconv.fp32"})
+# What comes with a load, with no slot of its own, and the one load unit that can: only A loads accumulators
+# (hardware.md 6), so UPS and bfloat16 to float (vlda.ups, vlda.conv) go there, and widening goes to B (vldb.unpack).
+WITH_A_LOAD = {"vups": "A", "vunpack": "B", "vconv.fp32": "A"}
 # What comes with a store: SRS, bfloat16, narrowing (vst.srs, vst.conv, vst.pack).
 WITH_A_STORE = frozenset({"vsrs", "vconv", "vpack"})
 

@@ -29,13 +29,15 @@ class Wait:
 
 @dataclass(slots=True)
 class Operation:
-    """`count` instructions alike. One that comes with a load or a store has no slot of its own left: `count` is 0."""
+    """`count` instructions alike. One that comes with a load or a store has no slot of its own left: `count` is 0.
+    `unit` is the load unit that must do it, A or B; empty where both can."""
 
     instruction: Instruction
     count: int
     place: Place
     waits: list[Wait] = field(default_factory=list)
     nbytes: int = 0
+    unit: str = ""
 
     @property
     def result_after(self) -> int:
@@ -389,6 +391,8 @@ def _join_loads_and_stores(operations: Sequence[Operation]) -> None:
                 for maker, wait in zip(makers, operation.waits, strict=True)
             ):
                 operation.count = 0
+                for maker in makers:
+                    maker.unit = machine.WITH_A_LOAD[name]
         elif name in machine.WITH_A_STORE and users.get(number):
             stores = [operations[user] for user in users[number]]
             if all(store.instruction is machine.STORE for store in stores):

@@ -23,6 +23,15 @@ def resource_bound(taken: dict[Slot, int]) -> int:
     return max((-(-count // WIDTH[slot]) for slot, count in taken.items()), default=0)
 
 
+def units_bound(operations: Sequence[Operation]) -> int:
+    """Cycles that the loads need which only one of the two units can do."""
+    taken: Counter[str] = Counter()
+    for operation in operations:
+        if operation.unit:
+            taken[operation.unit] += operation.count
+    return max(taken.values(), default=0)
+
+
 def length_of(operations: Sequence[Operation]) -> int:
     """Bundles of one run: each operation as early as its operands and a free slot allow, in the order of the text."""
     issued = zip(_issued(operations), operations, strict=True)
@@ -30,20 +39,27 @@ def length_of(operations: Sequence[Operation]) -> int:
 
 
 def _issued(operations: Sequence[Operation]) -> list[int]:
-    used: dict[tuple[Slot, int], int] = {}
+    used: dict[tuple[str, int], int] = {}
     at: list[int] = []
     for operation in operations:
         earliest = max(
             (at[wait.on] + wait.cycles for wait in operation.waits if not wait.turns and wait.on < len(at)), default=0
         )
-        slot = operation.instruction.slot
-        for _ in range(operation.count if slot is not None else 0):
-            assert slot is not None
-            while used.get((slot, earliest), 0) >= WIDTH[slot]:
+        widths = _widths(operation)
+        for _ in range(operation.count if widths else 0):
+            while any(used.get((name, earliest), 0) >= width for name, width in widths.items()):
                 earliest += 1
-            used[slot, earliest] = used.get((slot, earliest), 0) + 1
+            for name in widths:
+                used[name, earliest] = used.get((name, earliest), 0) + 1
         at.append(earliest - operation.result_after)
     return at
+
+
+def _widths(operation: Operation) -> dict[str, int]:
+    """What an instruction of it takes one of, and how many of these a cycle has."""
+    slot = operation.instruction.slot
+    widths: dict[str, int] = {slot: WIDTH[slot]} if slot is not None else {}
+    return {**widths, operation.unit: 1} if operation.unit else widths
 
 
 def recurrence_bound(operations: Sequence[Operation]) -> int:
