@@ -155,6 +155,12 @@ def test_sums_go_round_faster_than_their_latency() -> None:
     assert move.after(move) == 1
 
 
+def test_npu2_adds_to_an_accumulator_three_cycles_later() -> None:
+    integer, _, floating = machine.instructions_of(PORT_BYTES["npu2"])[1:4]
+
+    assert [one.after(one, as_accumulator=True) for one in (integer, floating)] == [3, 3]  # 6 - 4 + 1
+
+
 # --- loops
 
 SCALE = """void scale(const int16 *in, int16 *out, int n) {

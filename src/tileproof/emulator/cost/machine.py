@@ -100,6 +100,21 @@ SOFT_FLOAT_CONVERT = Library("__floatsisf", 30)
 SOFT_FLOAT_COMPARE = Library("__ltsf2", 20)
 DIVIDE = Library("__divsi3", 80)
 
+# AIE2P reads an accumulator that a product is added to in cycle 4, and takes 6 for integers too (hardware.md 6).
+_AIE2P = {
+    "vmac": Instruction("vmac", Slot.VEC, 6, accumulator=4),
+    "vmul": Instruction("vmul", Slot.VEC, 6),
+    "vmac.f": Instruction("vmac.f", Slot.VEC, 6, accumulator=4),
+}
+
+
+def instructions_of(port_bytes: int) -> tuple[Instruction, ...]:
+    """By the numbers of aie_api/issue.hpp, of the generation whose loads have so many bytes."""
+    if port_bytes == 64:
+        return tuple(_AIE2P.get(instruction.name, instruction) for instruction in INSTRUCTIONS)
+    return INSTRUCTIONS
+
+
 CALL_CYCLES = 20  # call and return, with delay slots and spills
 BRANCH_CYCLES = 6  # a jump with its five delay slots
 SCALAR_TURN_CYCLES = 2  # of a loop that is not pipelined, beside its chain: 12 a turn (programming guide 4c)

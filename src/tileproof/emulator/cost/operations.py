@@ -60,6 +60,7 @@ class Program:
         self._functions = {function.name: function for function in functions}
         self._aliases = aliases
         self.port_bytes = port_bytes
+        self.instructions = machine.instructions_of(port_bytes)
         self._notes: dict[str, tuple[Note, ...]] = {}
 
     def function(self, name: str) -> Function | None:
@@ -186,7 +187,7 @@ class _Reader:
         self._made["rax"] = before
 
     def _issue(self, note: Note, line: Line, before: frozenset[int]) -> frozenset[int]:
-        instruction = machine.INSTRUCTIONS[note.instruction]
+        instruction = self._program.instructions[note.instruction]
         waits = [(on, False) for on in before]
         sums = set(note.writes) & set(note.reads) or set(note.reads[:1])
         for argument in note.reads:
