@@ -235,6 +235,30 @@ def test_independent_sums_are_not(tmp_path: Path) -> None:
     assert (loop.resource, loop.recurrence, loop.binding) == (4, 2, "VEC")
 
 
+def test_blocks_of_bfp16_are_there_when_their_load_is(tmp_path: Path) -> None:
+    text = """void sum(const bfp16ebs8 *a, const bfp16ebs8 *b, float *c, int n) {
+        aie::block_vector_input_buffer_stream<bfp16ebs8, 64> as(a), bs(b);
+        aie::mmul<8, 8, 8, bfp16ebs8, bfp16ebs8> sum;
+        for (int i = 0; i < n; ++i) sum.mac(as.pop(), aie::op_transpose(bs.pop()));
+        aie::store_v(c, sum.to_vector<float>());
+    }"""
+    loop = the_loop(text, tmp_path, "npu2")
+
+    assert loop.length == 9  # two loads of 72 bytes take two cycles, and the product is issued seven after the last
+
+
+def test_registers_with_a_place_in_the_frame_are_not_loaded_and_stored(tmp_path: Path) -> None:
+    text = """void sums(const int8 *a, int32 *c) {
+        aie::accum<acc32, 32> sums[2] = {aie::zeros<acc32, 32>(), aie::zeros<acc32, 32>()};
+        for (auto &sum : sums) sum = aie::mac(sum, aie::load_v<32>(a), aie::load_v<32>(a + 32));
+        for (int i = 0; i < 2; ++i) aie::store_v(c + 32 * i, sums[i].to_vector<int32>());
+    }"""
+    slots = [region.slots for region in cost(text, tmp_path).regions]
+
+    assert sum(each.get(ST, 0) for each in slots) == 8
+    assert sum(each.get(LD, 0) for each in slots) in (2, 4)
+
+
 def test_a_maximum_of_16_bytes_is_loaded_at_once(tmp_path: Path) -> None:
     text = """int largest(const int32 *from, int n) {
         auto most = aie::load_v<4>(from);

@@ -218,7 +218,7 @@ class _Reader:
     def _access(self, name: str, line: Line) -> None:
         """A load or store of the tile code, of 16 bytes and more by a vector unit's port."""
         held = self._state.get("rdi", (("unknown",), 0))
-        if held[0] == STACK:  # clang checks copies of what is a register on a core
+        if held[0] == STACK:  # what has a place in the frame that the text knows is in a register on a core
             return
         size = name.removeprefix("__asan_").removeprefix("load").removeprefix("store").partition("_")[0]
         nbytes = int(size) if size.isdigit() else self._constant("rsi")

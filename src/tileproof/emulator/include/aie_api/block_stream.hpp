@@ -23,6 +23,7 @@ TILEPROOF_INLINE void copy_blocks(void *to, const void *from) {
 
 template <typename T, unsigned Elems>
 TILEPROOF_UNWATCHED void split_blocks(const uint8_t *memory, block_vector<T, Elems> &to) {
+    issue<instruction::copy, 0, Elems, argument(1), argument(0)>();  // it comes with the load
     for (unsigned block = 0; block < to.blocks(); ++block) {
         to.exponent[block] = memory[block * block_bytes];
         copy_whole<block_elems>(to.mantissa + block * block_elems, memory + block * block_bytes + 1);
@@ -31,6 +32,7 @@ TILEPROOF_UNWATCHED void split_blocks(const uint8_t *memory, block_vector<T, Ele
 
 template <typename T, unsigned Elems>
 TILEPROOF_UNWATCHED void join_blocks(const block_vector<T, Elems> &from, uint8_t *memory) {
+    issue<instruction::copy, 0, Elems, argument(1), argument(0)>();
     check_set<from.bytes()>(&from, __builtin_return_address(0));
     for (unsigned block = 0; block < from.blocks(); ++block) {
         memory[block * block_bytes] = from.exponent[block];
