@@ -322,6 +322,21 @@ def test_the_turns_of_an_inner_loop_are_read_where_the_outer_one_carries_its_beg
     assert loop.region.slots[VEC] == 8  # of all four turns, in one of the loop over the columns
 
 
+def test_a_loop_that_is_left_from_its_middle_is_pipelined(tmp_path: Path) -> None:
+    # What the first turn does otherwise is a constant that comes round: g++ leaves the loop before it sets it.
+    text = """void sums(const int8 *a, int8 *c, int n) {
+        aie::mmul<4, 8, 8, int8, int8> sum;
+        for (int i = 0;; ++i) {
+            sum.mac(aie::load_v<32>(a + 32 * i), aie::load_v<64>(a + 64 * i));
+            if (i == n) break;
+            asm volatile("movl $1, %eax");
+        }
+        aie::store_v(c, sum.to_vector<int8>());
+    }"""
+
+    assert the_loop(text, tmp_path).region.slots[VEC] == 1
+
+
 def test_a_loop_of_many_turns_stays_one(tmp_path: Path) -> None:
     text = """void copy(const int8 *in, int8 *out) {
         for (int i = 0; i < 40; ++i) aie::store_v(out + 32 * i, aie::neg(aie::load_v<32>(in + 32 * i)));

@@ -70,6 +70,7 @@ def flow_of(function: Function) -> Flow:
     """Its regions with what registers hold there, and its loops; loops of a few turns are written out."""
     regions = _regions(function)
     while True:
+        regions = _rotated(regions)
         _hold(regions)
         loops = list(_loops(regions))
         unrolled = _unrolled(regions, loops)
@@ -121,6 +122,19 @@ def _joined(regions: Sequence[Region]) -> list[Region]:
         for follower in region.to:
             found[follower].before.append(region.index)
     return found
+
+
+def _rotated(regions: list[Region]) -> list[Region]:
+    """Loops that are left from their middle as loops that are left at their end, as compilers for AIE turn them, where
+    nothing is called behind the middle."""
+    for region in regions:
+        calls = any(line.note is not None or line.mnemonic.startswith("call") for line in region.lines)
+        if len(region.to) == 1 and region.to == region.before and region.to != [region.index] and not calls:
+            head = regions[region.to[0]]
+            head.lines += region.lines
+            head.to = [head.index if follower == region.index else follower for follower in head.to]
+            region.lines, region.to, region.counter = [], [], None
+    return _joined(regions)
 
 
 def _without_checks(function: Function) -> dict[int, list[int]]:
