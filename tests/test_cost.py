@@ -434,3 +434,42 @@ def test_each_mark_becomes_a_counter_and_a_jump_there_an_end() -> None:
     assert lines.count("tileproof_count") == 3
     assert lines.count("tileproof_count_last") == 1
     assert lines[-1] == "\t.addrsig_sym __sanitizer_cov_trace_pc"
+
+
+# --- checks
+
+# A load of the tile code whose address is no multiple of 32; of `8(%rsp)` the check knows that it is the core's state.
+ASKS_THE_STATE = """
+	.file 1 "tile.cc"
+	.file 2 "aie_api/memory.hpp"
+	.type	f, @function
+f:
+	.loc 1 3 1
+	call	__sanitizer_cov_trace_pc@PLT
+	.loc 2 9 1
+	testb	$31, %dil
+	jne	.L2
+.L1:
+	.loc 1 4 1
+	ret
+.L2:
+	.loc 2 9 1
+	movq	8(%rsp), %rax
+	movl	8(%rax), %eax
+	testl	%eax, %eax
+	je	.L3
+	jmp	.L1
+.L3:
+	.loc 2 9 1
+	call	tileproof_misaligned@PLT
+	jmp	.L1
+	.cfi_endproc
+	.size	f, .-f
+"""
+
+
+def test_a_check_that_finds_the_state_of_the_core_by_a_register_is_no_branch_of_the_tile_code() -> None:
+    (function,), _, _ = read_listing(ASKS_THE_STATE, "tile.cc", 0)
+
+    (region,) = flow_of(function).regions
+    assert [line.mnemonic for line in region.lines] == ["testb", "jne", "ret"]

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from tileproof.emulator.cost.listing import Function, Line
+from tileproof.emulator.cost.listing import Block, Function, Line
 
 # Calls of the checks for what went wrong: blocks that make them are not the tile code's.
 _FAULTS = frozenset({"tileproof_misaligned", "tileproof_record_fault", "tileproof_unset"})
 _STATE = "tileproof_core_state"
 # What event0 and event1 call: what comes behind it is counted apart (aie_api/events.hpp).
 _MARK = "tileproof_event"
+_STACK_OPERAND = re.compile(r"\(%r[sb]p")
 
 # An address: where it counts from, and bytes from there. What it counts from is a name: the stack, an argument, a
 # symbol, or the instruction or the join that made it.
@@ -141,11 +142,7 @@ def _without_checks(function: Function) -> dict[int, list[int]]:
     """Where each block that can be reached goes, without what runs only when a check finds something."""
     blocks = function.blocks
     faults = {n for n, block in enumerate(blocks) if any(line.target in _FAULTS for line in block.lines)}
-    faults |= {
-        n
-        for n, block in enumerate(blocks)
-        if faults & set(block.to) and any(_STATE in operand for line in block.lines for operand in line.operands)
-    }
+    faults |= {n for n, block in enumerate(blocks) if faults & set(block.to) and _asks_the_state(block)}
     reached: dict[int, list[int]] = {}
     waiting = [0]
     while waiting:
@@ -155,6 +152,16 @@ def _without_checks(function: Function) -> dict[int, list[int]]:
         reached[block] = list(dict.fromkeys(follower for follower in blocks[block].to if follower not in faults))
         waiting += reached[block]
     return {block: reached[block] for block in sorted(reached)}
+
+
+def _asks_the_state(block: Block) -> bool:
+    """Whether it reads what the checks know of the core: by its name, or where a register holds its address, as memory
+    that is not the stack and that no call has checked."""
+    operands = [operand for line in block.lines for operand in line.operands]
+    if any(_STATE in operand for operand in operands):
+        return True
+    is_own = all(line.is_own and not line.mnemonic.startswith("call") for line in block.lines)
+    return is_own and any("(" in operand and not _STACK_OPERAND.search(operand) for operand in operands)
 
 
 def _unrolled(regions: Sequence[Region], loops: Sequence[Loop]) -> list[Region] | None:
