@@ -145,7 +145,7 @@ def test_the_reciprocal_is_good_to_thirteen_bits() -> None:
     ("overrides", "sentence"),
     [
         ({"rows": 60}, "rows = 60, but 8 rows are done at a time: make rows a multiple of 8"),
-        ({"keys": 40}, "keys = 40, but 32 keys are weighed at a time: make keys a multiple of 32"),
+        ({"keys": 36}, "keys = 36, but 8 keys are scored at a time: make keys a multiple of 8"),
         ({"head": 48}, "head = 48, but 32 columns are loaded at a time: make head a multiple of 32"),
         ({"keys": 512}, "keys = 512 can overflow the 32-bit sums of weighted values: at most 511"),
         ({"head": 32_768}, "head = 32768 can overflow the 32-bit scores: less than 32768"),

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 from array import array
 
-ROWS_AT_ONCE = 8  # two tiles of 4 rows share each block of K and V
-KEYS_AT_ONCE = 32  # lanes of int16
+ROWS_AT_ONCE = 8  # a tile of scores is 8 keys x 8 rows
+KEYS_AT_ONCE = 8
 COLUMNS_AT_ONCE = 32  # bytes of the narrowest load
 MAX_HEAD = 32_768  # 2 * 2^14 * head stays below 2^31 for every smaller one
 MAX_KEYS = 511  # 2^7 * (2^15 - 1) * keys stays below 2^31
@@ -63,6 +63,7 @@ def constants(sizes: dict[str, int], scales: dict[str, float]) -> dict[str, obje
         "output_ratio": output_ratio,
         "output_shift": output_shift,
         "rows_at_once": ROWS_AT_ONCE,
+        "keys_or_head": max(keys, head),
     }
 
 
@@ -70,7 +71,7 @@ def _check_sizes(rows: int, keys: int, head: int) -> None:
     # Every buffer is then a multiple of 64 bytes, so that each begins where npu2 can load 64.
     for name, size, step, what in (
         ("rows", rows, ROWS_AT_ONCE, "rows are done"),
-        ("keys", keys, KEYS_AT_ONCE, "keys are weighed"),
+        ("keys", keys, KEYS_AT_ONCE, "keys are scored"),
         ("head", head, COLUMNS_AT_ONCE, "columns are loaded"),
     ):
         if size % step:
