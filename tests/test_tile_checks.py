@@ -18,6 +18,7 @@ from tileproof.emulator.design.emulate import emulate
 from tileproof.emulator.library import Library
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, Problem
 from tileproof.toolchain.cxx import find_cxx
+from tileproof.toolchain.frames import read_frames
 from tileproof.toolchain.noted import note
 from tileproof.toolchain.tile_library import compile_tile_code
 
@@ -496,3 +497,11 @@ def test_a_compiler_that_never_returns_is_ended_with_all_that_it_called(
     while process.exists() and time.monotonic() < until:  # it was killed, and has yet to be gone
         time.sleep(0.01)
     assert not process.exists()
+
+
+def test_arguments_that_are_pushed_make_no_stack_that_nobody_knows() -> None:
+    node = 'node: {{ title: "{0}" label: "void {0}()\\ntile.cc:1:6\\n96 bytes ({1})" }}\n'
+    frames = read_frames([node.format("pushes", "dynamic,bounded") + node.format("allocates", "dynamic")])
+
+    assert frames.unbounded("pushes") == ""
+    assert frames.unbounded("allocates") == "void allocates() takes some of it while it runs"

@@ -18,7 +18,9 @@ class Frame:
 
     function: str
     nbytes: int
-    is_dynamic: bool = False  # takes more while it runs: alloca, or an array of a size that is not a constant
+    # Takes more while it runs: alloca, or an array of a size that is no constant. What GCC calls dynamic and bounded,
+    # such as arguments that it pushes, is in `nbytes`.
+    is_dynamic: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def read_frames(graphs: Iterable[str]) -> Frames:
             size = _BYTES.search(node["label"])
             if size is not None:
                 frames[node["title"]] = Frame(
-                    node["label"].split("\\n")[0], int(size[1]), is_dynamic="(dynamic" in node["label"]
+                    node["label"].split("\\n")[0], int(size[1]), is_dynamic="(dynamic)" in node["label"]
                 )
         for edge in _EDGE.finditer(graph):
             calls[edge["caller"]].add(edge["callee"])
