@@ -61,6 +61,7 @@ class Array:
         self.faults: list[Diagnostic] = []
         self._graph = ""
         self._ended: Diagnostic | None = None
+        self._has_begun = False  # whether a sequence has ever run
         # A mem tile that only takes what another cannot hold is not in the design's text.
         held = {buffer.tile.at: buffer.tile for buffer in design.buffers}
         self.memories = TileMemories(
@@ -314,6 +315,7 @@ class Array:
             begun=lambda: begun.again(self),
             is_patient=self.manner.is_patient,
         )
+        self._let_cores_begin()
         task = self.engine.start(CONTROLLER, controller.work())
         try:
             still = not self.engine.run(lambda: self._is_over(task))
@@ -339,6 +341,17 @@ class Array:
             timeline=begun.timeline(self, task) if self.manner.seed is None else None,
             unconfirmed=self._unconfirmed(),
         )
+
+    def _let_cores_begin(self) -> None:
+        """Cores run from when the array is configured, and the first instruction comes a dispatch later: what a core
+        writes before it first waits comes before it, also where an adversary chooses. (What it reads then is early,
+        too, but who writes it there means it to be read.)"""
+        if self.engine.clocks is None or self._has_begun:
+            return
+        self._has_begun = True
+        if self.engine.adversary is not None:
+            self.engine.run(lambda: True)
+        self.engine.clocks.come_late(CONTROLLER, [core.name for core in self.cores])
 
     def _unconfirmed(self) -> tuple[int, ...]:
         code = [core.code for core in self.cores if core.code is not None]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -127,25 +127,41 @@ _CYCLES_OF_A_STEP = 100
 _Clock = dict[str, int]
 
 
+# The tick of what a task writes before it meets another.
+_FIRST_WRITES = 1
+
+
 class Clocks:
     """Vector clocks of tasks: who has learnt how far each other task has come, through what they hand on."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, _Clock] = defaultdict(dict)
         self._things: dict[int, _Clock] = defaultdict(dict)
+        self._met: set[str] = set()  # who has taken or given anything
 
     def gives(self, task: str, thing: Condition) -> None:
+        self._met.add(task)
         clock = self._tasks[task]
         clock[task] = self.tick(task)
         _join(self._things[id(thing)], clock)
 
     def takes(self, task: str, thing: Condition) -> None:
+        self._met.add(task)
         if id(thing) in self._things:
             _join(self._tasks[task], self._things[id(thing)])
 
+    def come_late(self, task: str, others: Iterable[str]) -> None:
+        """The task begins so long after the others that all they write before they meet anybody is written."""
+        for other in others:
+            _join(self._tasks[task], {other: _FIRST_WRITES})
+
     def tick(self, task: str) -> int:
         """What others must know of the task to come after what it does now."""
-        return self._tasks[task].get(task, 0) + 1
+        return self._tasks[task].get(task, _FIRST_WRITES) + 1
+
+    def tick_of_write(self, task: str) -> int:
+        """The same for what it writes."""
+        return self.tick(task) if task in self._met else _FIRST_WRITES
 
     def knows(self, task: str, other: str) -> int:
         """How far the task knows the other to have come."""

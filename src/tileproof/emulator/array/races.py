@@ -55,24 +55,23 @@ class Races:
         self._touched: dict[str, _Touched] = defaultdict(_Touched)
 
     def reads(self, buffer: str, where: Place, part: Part = WHOLE) -> None:
-        if buffer in self.watched:
+        if self._clocks is not None and buffer in self.watched:
             touched = self._touched[buffer]
             self._compare(touched.writes, part, f"{buffer} is written by {{}} and read by {{}}", where)
-            self._note(touched.reads, part, buffer)
+            self._note(touched.reads, part, buffer, self._clocks.tick)
 
     def writes(self, buffer: str, where: Place, part: Part = WHOLE) -> None:
-        if buffer in self.watched:
+        if self._clocks is not None and buffer in self.watched:
             touched = self._touched[buffer]
             self._compare(touched.writes, part, f"{buffer} is written by {{}} and by {{}}", where)
             self._compare(touched.reads, part, f"{buffer} is read by {{}} and written by {{}}", where)
-            self._note(touched.writes, part, buffer)
+            self._note(touched.writes, part, buffer, self._clocks.tick_of_write)
 
-    def _note(self, ticks: dict[str, _Ticks], part: Part, buffer: str) -> None:
+    def _note(self, ticks: dict[str, _Ticks], part: Part, buffer: str, tick: Callable[[str], int]) -> None:
         assert self._engine.running is not None
-        assert self._clocks is not None
         name = self._engine.running.name
         mine = ticks.setdefault(name, np.zeros(self.watched[buffer], dtype=np.int64))
-        mine.reshape(-1, part.width)[part.elements] = self._clocks.tick(name)
+        mine.reshape(-1, part.width)[part.elements] = tick(name)
 
     def _compare(self, others: dict[str, _Ticks], part: Part, what: str, where: Place) -> None:
         assert self._engine.running is not None
