@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,10 @@ class CodeCost:
 
 
 def cost_of(listings: Mapping[str, str], port_bytes: int) -> CodeCost:
-    """Of the listings of files of tile code by their names, in the order in which they are linked."""
+    """Of the listings of files of tile code by their names, in the order in which they are linked. Nothing on machines
+    whose assembly is not read (docs/decisions/0019-cycles.md)."""
+    if platform.machine() != "x86_64":
+        return CodeCost()
     functions: list[Function] = []
     aliases: dict[str, str] = {}
     counters = 0
