@@ -32,5 +32,5 @@ def counting_command(listing: str, made: str) -> str:
     """The same for a shell, in a step of ninja."""
     mark = "__sanitizer_cov_trace_pc.*$$"
     made_of = {"jmp": _COUNT_LAST, "b": _COUNT_LAST, "callq*": _COUNT, "bl": _COUNT}
-    edits = (rf"s/^[ \t]*{mnemonic}[ \t].*{mark}/{macro}/" for mnemonic, macro in made_of.items())
+    edits = (rf"s,^[ \t]*{mnemonic}[ \t].*{mark},{macro}," for mnemonic, macro in made_of.items())
     return f"{{ cat {macro_file()} && sed '{';'.join(edits)}' {listing}; }} > {made}"
