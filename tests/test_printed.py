@@ -136,8 +136,7 @@ def test_a_lowered_design_is_printed_for_every_state_and_read_again(version: obj
     assert respelled(spelt, "d.mlir", version) == spelt  # type: ignore[arg-type]
 
 
-# Of the design that aiecc has printed, which is older than the kernel of today: what it makes of Q, K and V goes through
-# scratch.
+# For the design that aiecc has printed, which is older than the kernel of today: it goes through scratch, too.
 OF_THE_DESIGN = """\
 #include <cstdint>
 extern "C" void attention_i8(int8_t *qkv, int8_t *out, int8_t *scratch) {
