@@ -35,8 +35,8 @@ EXAMPLES = ROOT / "examples"
 GOOD = (EXAMPLES / "design.mlir").read_text()
 GOOD_CODE = (EXAMPLES / "tile.cc").read_text()
 X_PATTERN = "%a[0, 0, 0, 0][1, 1, 1, 256][0, 0, 0, 1]"
-MOVE_X = f"aiex.npu.dma_memcpy_nd({X_PATTERN}) {{id = 1 : i64, metadata = @x}} : memref<256xi32>"
-MOVE_Y = MOVE_X.replace("%a", "%b").replace("id = 1", "id = 0").replace("@x", "@y")
+MOVE_X = f"aiex.npu.dma_memcpy_nd({X_PATTERN}) {{id = 0 : i64, metadata = @x}} : memref<256xi32>"
+MOVE_Y = MOVE_X.replace("%a", "%b").replace("id = 0", "id = 1").replace("@x", "@y")
 WAIT_Y = "aiex.npu.dma_wait {symbol = @y}"
 LINK_WITH = ' attributes {link_with = "tile.o"}'
 DECLARATION = f"func.func private @step(memref<64xi32>, memref<64xi32>, memref<32xi32>){LINK_WITH}"
@@ -61,7 +61,7 @@ def pieces_of_x(count: int) -> str:
     size = 256 // count
     parts = [size] * (count - 1) + [256 - size * (count - 1)]
     moves = [MOVE_X.replace("1, 256]", f"1, {part}]").replace("[0, 0, 0, 0]", f"[0, 0, 0, {n * size}]")
-             .replace("id = 1", f"id = {n + 1}") for n, part in enumerate(parts)]  # fmt: skip
+             .replace("id = 0", f"id = {n + 2}") for n, part in enumerate(parts)]  # fmt: skip
     return changed((MOVE_X, "\n".join(moves)))
 
 
@@ -254,7 +254,7 @@ def test_a_finding_has_the_place_the_numbers_of_both_sides_and_a_mend() -> None:
 )
 def test_a_task_beyond_its_argument_is_refused_only_where_mlir_aie_compares_the_two(moved: str, id_: str) -> None:
     task = f"""%task = aiex.dma_configure_task_for @x {{
-        aie.dma_bd(%a : memref<256xi32> offset = 0 {moved}) {{bd_id = 1 : i32}}
+        aie.dma_bd(%a : memref<256xi32> offset = 0 {moved}) {{bd_id = 2 : i32}}
         aie.end
       }}
       aiex.dma_start_task(%task)"""
@@ -300,10 +300,10 @@ def test_an_endless_loop_around_one_of_no_passes_is_played_in_no_time() -> None:
 
 
 def test_findings_come_in_the_order_of_their_places() -> None:
-    both = changed((LINK_WITH, ""), ("id = 1 ", "id = 16 "), (WAIT_Y, ""))
+    both = changed((LINK_WITH, ""), ("id = 0 ", "id = 16 "), (WAIT_Y, ""))
     findings = found(both)
 
-    assert [finding.id for finding in findings] == ["TP501", "TP311", "TP301"]
+    assert [finding.id for finding in findings] == ["TP501", "TP301", "TP311"]
     assert [finding.place.line for finding in findings] == sorted(finding.place.line for finding in findings)
 
 
@@ -477,8 +477,8 @@ def test_instructions_of_another_design_are_found_at_the_word_that_differs(built
     assert ids(found_) == {"TP701"}
     assert found_[0].what == "insts.bin was not made of this design"
     assert found_[0].why == (
-        "it has 75 words, and the design gives 75; word 43 is 0001d020 and should be 0001d040, "
-        "in the operation of word 41, which writes a BD"
+        "it has 75 words, and the design gives 75; word 36 is 0001d020 and should be 0001d040, "
+        "in the operation of word 34, which writes a BD"
     )
 
 
