@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from tileproof.diagnostic import Place
+from tileproof.emulator.listed_places import ListedPlaces
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem
 
-# GCC and clang write these alike: `.file 1 "tile.cc"` (with its folder before it or not), `.loc 1 12 5`.
-_FILE = re.compile(r'\s*\.file\s+(\d+)(?:\s+"([^"]*)")?\s+"([^"]*)"')
-_LOC = re.compile(r"\s*\.loc\s+(\d+)\s+(\d+)")
 # Arithmetic, comparisons and conversions with 64-bit floats, one or several; not what only moves them.
 _DOUBLE = re.compile(
     r"\s+v?(?:add|sub|mul|div|sqrt|min|max|u?comi|cmp\w*|round|f[nm]\w*|cvtt?(?:s[sdi]|p[sd]|dq)2)\w*?[sp]dl?q?\s"
@@ -24,8 +21,6 @@ _DOUBLE_CALL = re.compile(r"\s+(?:call|jmp|bl|b)\s+(?:exp2|tanh|sqrt|floor)(?:@P
 _INLINE = re.compile(r"\s*#\s*APP\b")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _UNCHECKED = re.compile(r"\b(?:__)?(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b")
-# What is inside our own headers is ours.
-_OWN = "aie_api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +73,7 @@ def _not_for_a_core(what: str, id: str, place: Place, why: str, fix: str) -> Pro
 def _lines(listing: str, source: str) -> Iterator[_Line]:
     """The lines of an assembly that come from tile code, each with its place there; what comes from a header of the
     machine has that of the line before."""
-    files: dict[str, str] = {}
-    place = Place(source)
-    is_own = True
+    places = ListedPlaces(source)
     for text in listing.splitlines():
-        if at := _LOC.match(text):
-            path = PurePosixPath(files.get(at[1], ""))
-            is_own = _OWN in path.parts
-            place = Place(source, int(at[2])) if path.name == source else place
-        elif named := _FILE.match(text):
-            files[named[1]] = f"{named[2]}/{named[3]}" if named[2] else named[3]
-        elif not is_own:
-            yield _Line(text, place)
+        if not (places.moves(text) or places.names(text) or places.is_own):
+            yield _Line(text, places.place)

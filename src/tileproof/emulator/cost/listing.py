@@ -4,23 +4,20 @@ calls, and each block's counter. x86-64 in AT&T syntax, as GCC and clang write i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from tileproof.diagnostic import Place
+from tileproof.emulator.listed_places import ListedPlaces
 
 COUNTER = "__sanitizer_cov_trace_pc"
 
-_FILE = re.compile(r'\s*\.file\s+(\d+)(?:\s+"([^"]*)")?\s+"([^"]*)"')
-_LOC = re.compile(r"\s*\.loc\s+(\d+)\s+(\d+)")
 _JUMP = re.compile(r"^\s+j\w+\s+([.\w$]+)", re.MULTILINE)
 _LABEL = re.compile(r"([.\w$]+):")
 _TYPE = re.compile(r"\s*\.type\s+([\w.$]+),\s*@function")
 _ALIAS = re.compile(r"\s*\.set\s+([\w.$]+)\s*,\s*([\w.$]+)")
 _NOTE = re.compile(r"\s*# tileproof (\d+) (\d+) (\d+) (\d+) (\d+)")
 _INSTRUCTION = re.compile(r"\s+([a-z]\w*)(?:\s+(.*))?$")
-_OWN = "aie_api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,6 @@ class Block:
     """Instructions that run one after the other. `counter` is the number of what counts its runs, None where nothing
     does; `to` are the blocks that may follow."""
 
-    label: str
     lines: list[Line] = field(default_factory=list)
     counter: int | None = None
     to: list[int] = field(default_factory=list)
@@ -68,10 +64,6 @@ class Function:
     name: str
     is_own: bool
     blocks: list[Block]
-
-    @property
-    def notes(self) -> list[Note]:
-        return [line.note for block in self.blocks for line in block.lines if line.note is not None]
 
 
 def read_listing(listing: str, source: str, first_counter: int) -> tuple[list[Function], dict[str, str], int]:
@@ -87,26 +79,23 @@ class _Reader:
         self.functions: list[Function] = []
         self.aliases: dict[str, str] = {}
         self.counters = first_counter
-        self._source, self._targets = source, targets
-        self._files: dict[str, str] = {}
-        self._place = Place(source)
-        self._is_own = False
+        self._places, self._targets = ListedPlaces(source), targets
         self._names: set[str] = set()
         self._function: Function | None = None
         self._begins = False  # whether a function has begun whose place is not known yet
         self._labels: dict[str, int] = {}
 
     def take(self, text: str) -> None:
-        if at := _LOC.match(text):
-            self._at(at[1], int(at[2]))
-        elif named := _FILE.match(text):
-            self._files[named[1]] = f"{named[2]}/{named[3]}" if named[2] else named[3]
+        if self._places.moves(text):
+            self._belongs()
+        elif self._places.names(text):
+            return
         elif typed := _TYPE.match(text):
             self._names.add(typed[1])
         elif alias := _ALIAS.match(text):
             self.aliases[alias[1]] = alias[2]
         elif noted := _NOTE.match(text):
-            self._add(Line("", (), self._place, self._is_own, _note(noted)))
+            self._add(Line("", (), self._places.place, self._places.is_own, _note(noted)))
         elif label := _LABEL.match(text):
             self._label(label[1])
         elif text.startswith("\t.size"):
@@ -114,18 +103,15 @@ class _Reader:
         elif found := _INSTRUCTION.match(text):
             self._instruction(found[1], _operands(found[2] or ""))
 
-    def _at(self, file: str, line: int) -> None:
-        path = PurePosixPath(self._files.get(file, ""))
-        self._is_own = _OWN in path.parts
-        if path.name == self._source:
-            self._place = Place(self._source, line)
+    def _belongs(self) -> None:
+        """A function is of the file that its first line is of."""
         if self._begins and self._function is not None:
-            self._function.is_own = self._is_own
+            self._function.is_own = self._places.is_own
             self._begins = False
 
     def _label(self, name: str) -> None:
         if name in self._names and self._function is None:
-            self._function = Function(name, False, [Block(name)])
+            self._function = Function(name, False, [Block()])
             self._begins, self._labels = True, {}
         elif self._function is not None and name in self._targets:
             self._next(name)
@@ -136,9 +122,9 @@ class _Reader:
         if not blocks[-1].lines and blocks[-1].counter is None and len(blocks) > 1:
             self._labels[label] = len(blocks) - 1  # two labels of one place
             return
-        if falls_through(blocks[-1]):
+        if _falls_through(blocks[-1]):
             blocks[-1].to.append(len(blocks))
-        blocks.append(Block(label))
+        blocks.append(Block())
         self._labels[label] = len(blocks) - 1
 
     def _instruction(self, mnemonic: str, operands: tuple[str, ...]) -> None:
@@ -152,7 +138,7 @@ class _Reader:
             if mnemonic.startswith("call"):
                 return
             mnemonic, operands = "ret", ()  # a jump there, at the end of a function
-        self._add(Line(mnemonic, operands, self._place, self._is_own))
+        self._add(Line(mnemonic, operands, self._places.place, self._places.is_own))
         if mnemonic.startswith(("j", "ret")) or mnemonic == "ud2":
             self._next("")
 
@@ -171,7 +157,7 @@ class _Reader:
         self._function = None
 
 
-def falls_through(block: Block) -> bool:
+def _falls_through(block: Block) -> bool:
     """Whether what follows in the text may follow in the run."""
     if not block.lines:
         return True
@@ -201,7 +187,3 @@ def _split(text: str) -> Iterator[str]:
             begin = at + 1
     if text[begin:].strip():
         yield text[begin:].strip()
-
-
-def all_counters(functions: Sequence[Function]) -> Iterator[int]:
-    return (block.counter for function in functions for block in function.blocks if block.counter is not None)

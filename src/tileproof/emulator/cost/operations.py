@@ -15,6 +15,7 @@ from tileproof.emulator.cost.machine import Instruction, Library, Slot
 
 _VECTOR_BYTES = 16
 _WITHOUT_A_RESULT = ("push", "nop", "j", "ret", "cmp", "test", "ud2", "leave", "ucomi", "comi")
+_Accesses = dict[object, list[tuple[int, int, int]]]  # by what they are counted from: offset, bytes, node
 _ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
 
 
@@ -105,8 +106,8 @@ class _Reader:
         self._nodes: list[Operation] = []
         self._waits: list[list[tuple[int, bool]]] = []  # of each node: on which others, and whether as an accumulator
         self._made: dict[object, frozenset[int]] = {}  # by registers, by slots and by 16 bytes of memory
-        self._loaded: dict[object, list[tuple[int, int, int]]] = {}  # by base: offset, bytes, node
-        self._stored: dict[object, list[tuple[int, int, int]]] = {}
+        self._loaded: _Accesses = {}
+        self._stored: _Accesses = {}
         self._state: dict[object, Address] = dict(region.entry)
         self._begin = 0
         self._calls, self._libraries = 0, list[tuple[Library, Place]]()
@@ -280,9 +281,9 @@ class _Reader:
         at = address(operand, self._state)
         if at is None:
             return frozenset()
-        loads = [node for offset, n, node in self._loaded.get(at[0], ()) if offset <= at[1] < offset + n]
-        if loads:
-            return frozenset(loads[-1:])
+        loaded = _latest(self._loaded, at)
+        if loaded is not None:
+            return frozenset({loaded})
         if nbytes < 16:
             return self._made.get(at, frozenset())
         return frozenset[int]().union(*(self._made.get(granule, frozenset()) for granule in _granules(at, nbytes)))
@@ -295,12 +296,18 @@ class _Reader:
         at = address(operand, self._state)
         if at is None:
             return
-        for offset, n, node in self._stored.get(at[0], ()):
-            if offset <= at[1] < offset + n:
-                self._waits[node] += ((on, False) for on in made if (on, False) not in self._waits[node])
+        stored = _latest(self._stored, at)
+        if stored is not None:
+            self._waits[stored] += ((on, False) for on in made if (on, False) not in self._waits[stored])
         if at[0] == STACK or nbytes >= 16:
             for granule in _granules(at, nbytes) if nbytes >= 16 else (at,):
                 self._made[granule] = made
+
+
+def _latest(accesses: _Accesses, at: Address) -> int | None:
+    """The last one that the address lies in."""
+    backwards = reversed(accesses.get(at[0], []))
+    return next((node for offset, nbytes, node in backwards if offset <= at[1] < offset + nbytes), None)
 
 
 def _granules(at: Address, nbytes: int) -> list[object]:
@@ -337,14 +344,20 @@ _SOFT = {
 _LIBRARY = {"__divti3": machine.DIVIDE, "expf": machine.SOFT_FLOAT_DIVIDE, "sqrtf": machine.SOFT_FLOAT_DIVIDE}
 
 
-def _in_order(operations: Sequence[Operation]) -> list[Operation]:
-    """Each behind all that it waits for in the same turn: a store is noted before what it stores is known."""
+def _users(operations: Sequence[Operation], *, within_a_turn: bool = False) -> dict[int, list[int]]:
+    """Of each operation, who waits for it."""
     users: dict[int, list[int]] = {}
-    missing = [sum(not wait.turns for wait in operation.waits) for operation in operations]
     for number, operation in enumerate(operations):
         for wait in operation.waits:
-            if not wait.turns:
+            if not (within_a_turn and wait.turns):
                 users.setdefault(wait.on, []).append(number)
+    return users
+
+
+def _in_order(operations: Sequence[Operation]) -> list[Operation]:
+    """Each behind all that it waits for in the same turn: a store is noted before what it stores is known."""
+    users = _users(operations, within_a_turn=True)
+    missing = [sum(not wait.turns for wait in operation.waits) for operation in operations]
     ready = [number for number, count in enumerate(missing) if not count]
     order = []
     while ready:
@@ -379,10 +392,7 @@ def _leave_out_addresses(operations: Sequence[Operation]) -> None:
 def _join_loads_and_stores(operations: Sequence[Operation]) -> None:
     """UPS and widening come with the load before them, SRS and narrowing with the store after them, where nothing else
     uses the value between."""
-    users: dict[int, list[int]] = {}
-    for number, operation in enumerate(operations):
-        for wait in operation.waits:
-            users.setdefault(wait.on, []).append(number)
+    users = _users(operations)
     for number, operation in enumerate(operations):
         name = operation.instruction.name
         if name in machine.WITH_A_LOAD and operation.waits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from tileproof.emulator.cost.machine import WIDTH, Slot
@@ -39,7 +39,7 @@ def length_of(operations: Sequence[Operation]) -> int:
 
 
 def _issued(operations: Sequence[Operation]) -> list[int]:
-    used: dict[tuple[str, int], int] = {}
+    room: defaultdict[str, _Room] = defaultdict(_Room)
     at: list[int] = []
     for operation in operations:
         earliest = max(
@@ -47,12 +47,34 @@ def _issued(operations: Sequence[Operation]) -> list[int]:
         )
         widths = _widths(operation)
         for _ in range(operation.count if widths else 0):
-            while any(used.get((name, earliest), 0) >= width for name, width in widths.items()):
-                earliest += 1
-            for name in widths:
-                used[name, earliest] = used.get((name, earliest), 0) + 1
+            while (free := max(room[name].free_from(earliest) for name in widths)) != earliest:
+                earliest = free
+            for name, width in widths.items():
+                room[name].take(earliest, width)
         at.append(earliest - operation.result_after)
     return at
+
+
+class _Room:
+    """What is left of a slot or a unit, cycle by cycle: the code of a kernel may be long, and its early cycles full."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[int] = Counter()
+        self._behind: dict[int, int] = {}  # of a cycle that is full: a later one that may not be
+
+    def free_from(self, cycle: int) -> int:
+        """The first cycle from there on that has room."""
+        free = cycle
+        while free in self._behind:
+            free = self._behind[free]
+        while cycle != free:
+            self._behind[cycle], cycle = free, self._behind[cycle]
+        return free
+
+    def take(self, cycle: int, width: int) -> None:
+        self._taken[cycle] += 1
+        if self._taken[cycle] >= width:
+            self._behind[cycle] = cycle + 1
 
 
 def _widths(operation: Operation) -> dict[str, int]:
