@@ -10,11 +10,14 @@ import pytest
 from test_aie_api import ARCHITECTURES
 
 from tileproof import library
+from tileproof.diagnostic import Place
 from tileproof.emulator.cost import machine
 from tileproof.emulator.cost.code import CodeCost, LoopCost, Meter, cost_of
 from tileproof.emulator.cost.flow import flow_of
 from tileproof.emulator.cost.listing import read_listing
 from tileproof.emulator.cost.machine import INSTRUCTIONS, Slot
+from tileproof.emulator.cost.operations import Operation, Program, operations_of
+from tileproof.emulator.cost.schedule import length_of
 from tileproof.emulator.cost.stored import cost_bytes, cost_read
 from tileproof.toolchain.counted import counted
 from tileproof.toolchain.cxx import find_cxx
@@ -473,3 +476,41 @@ def test_a_check_that_finds_the_state_of_the_core_by_a_register_is_no_branch_of_
 
     (region,) = flow_of(function).regions
     assert [line.mnemonic for line in region.lines] == ["testb", "jne", "ret"]
+
+
+TWICE = """\
+\t.file\t1 "tile.cc"
+\t.type\tf,@function
+f:
+\t.loc\t1 3 0
+\tcall\t__sanitizer_cov_trace_pc@PLT
+\tmovq\t%rbx, %rdi
+\tcall\t__asan_store16_noabort@PLT
+\tmovups\t%xmm1, (%rbx)
+\tmovq\t%r12, %rdi
+\tcall\t__asan_load16_noabort@PLT
+\tmovdqu\t(%r12), %xmm0
+\tmovq\t%rbx, %rdi
+\tcall\t__asan_store16_noabort@PLT
+\tmovups\t%xmm0, (%rbx)
+\tret
+\t.size\tf, .-f
+"""
+
+
+def test_a_store_waits_for_what_it_stores_and_not_for_what_a_later_one_does() -> None:
+    functions, aliases, _ = read_listing(TWICE, "tile.cc", 0)
+    (region,) = flow_of(functions[0]).regions
+    found = operations_of(region, Program(functions, aliases, 32)).all
+
+    assert [(one.instruction.name, [wait.cycles for wait in one.waits]) for one in found] == [
+        ("store", []),
+        ("load", []),
+        ("store", [7]),
+    ]
+
+
+def test_what_has_no_room_in_a_cycle_is_issued_in_the_next_that_has() -> None:
+    loads = [Operation(machine.LOAD, 1, Place("tile.cc", 1)) for _ in range(4001)]
+
+    assert length_of(loads) == 2001
