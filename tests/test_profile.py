@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,13 @@ def test_the_legs_of_any_timeline_add_up_to_the_run(seed: int) -> None:
     assert sum(cycles for _, _, cycles in shares(path)) == 90
 
 
+def test_a_run_is_told_by_stage_and_by_who_was_idle() -> None:
+    idle = Leg(task="the core on core (0, 2)", label="waits", start=500, cycles=7, is_idle=True)
+    run = replace(TIMELINE, cycles=507, path=(*TIMELINE.path, idle))
+
+    assert run.stages == {"core": 441, "BD programming": 59, "idle: the core on core (0, 2)": 7}
+
+
 # --- advice
 
 LOOP = LoopUse(
@@ -125,8 +133,6 @@ def test_a_chain_from_turn_to_turn_is_worth_a_second_sum() -> None:
 
 
 def test_a_loop_that_is_entered_again_and_again_is_worth_an_exchange() -> None:
-    from dataclasses import replace
-
     loop = replace(LOOP, recurrence=0, interval=2, turns=40, entries=10, cycles=40 * 2 + 10 * 15)
     (advice,) = advice_of(replace(CORE, loops=(loop,)))
 
@@ -136,8 +142,6 @@ def test_a_loop_that_is_entered_again_and_again_is_worth_an_exchange() -> None:
 
 
 def test_what_saves_next_to_nothing_is_not_said() -> None:
-    from dataclasses import replace
-
     assert advice_of(replace(CORE, loops=(), conflicts=4)) == []
     assert [one.gain for one in advice_of(replace(CORE, loops=(), conflicts=40))] == [40]
 
@@ -146,8 +150,8 @@ TIMELINE = Timeline(
     cycles=500,
     dispatch=25_000,
     busy=(
-        Busy(kind="compute", name="the core on core (0, 2)", cycles=441),
-        Busy(kind="dispatch", name="the instruction stream", cycles=59),
+        Busy(kind="compute", name="the core on core (0, 2)", cycles=441, stage="core"),
+        Busy(kind="dispatch", name="the instruction stream", cycles=59, stage="BD programming"),
     ),
     path=(
         Leg(task="the instruction stream", label="Push", start=0, cycles=59),
@@ -181,6 +185,7 @@ Critical path: what the run could not end without
    share  cycles  critical path
   88.2 %     441  the core on core (0, 2): f
   11.8 %      59  the instruction stream: Push
+  by stage: core 88.2 %, BD programming 11.8 %
 
 What would help, by the model
   -21,927 cycles (86.0 %)  the runtime sequence: move more objects in one launch, such as 8
@@ -219,6 +224,7 @@ def test_a_profile_for_programs_has_the_figures_of_a_verdict() -> None:
             {"task": "the core on core (0, 2)", "label": "f", "cycles": 441, "share": 0.882},
             {"task": "the instruction stream", "label": "Push", "cycles": 59, "share": 0.118},
         ],
+        "stages": {"core": 441, "BD programming": 59},
         "regions": [],
     }
     assert [one["gain"] for one in found["cores"][0]["advice"]] == [198]
@@ -235,6 +241,8 @@ def test_a_design_is_profiled(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     cycles = found["cycles"]
     assert sum(leg["cycles"] for leg in cycles["critical_path"]) == cycles["run"]
+    assert sum(cycles["stages"].values()) == cycles["run"]
+    assert {"BD programming", "input DMA", "core"} <= set(cycles["stages"])
     assert 0 < cycles["slot_bound"] <= cycles["expected"] <= cycles["run"]
     (core,) = found["cores"]
     assert sum(line["cycles"] for line in core["lines"]) <= core["expected"]

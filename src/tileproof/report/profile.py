@@ -55,7 +55,8 @@ def _path(timeline: Timeline) -> list[str]:
     if rest:
         left = sum(n for _, _, n in rest)
         rows.append((_percent(left, timeline.cycles), f"{left:,}", f"{len(rest)} others"))
-    return ["Critical path: what the run could not end without", *_columns(rows)]
+    stages = ", ".join(f"{stage} {_percent(n, timeline.cycles)}" for stage, n in timeline.stages.items())
+    return ["Critical path: what the run could not end without", *_columns(rows), f"  by stage: {stages}"]
 
 
 def _regions(timeline: Timeline) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from tileproof.device_model import SHIM
+from tileproof.device_model import CORE, SHIM
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.cascade import Cascade, CascadeEnds
 from tileproof.emulator.array.controller import ChannelKey, Controller
@@ -424,7 +424,7 @@ class _Begun:
                 core.code.uses.begin()
 
     def timeline(self, array: Array, controller: Task) -> Timeline:
-        cores = {core.name: core for core in array.cores}
+        cores, stages = {core.name: core for core in array.cores}, _stages(array)
         busy = []
         for task, before in self.busy.items():
             core = cores.get(task.name)
@@ -432,7 +432,8 @@ class _Begun:
             kind = "dispatch" if task is controller else "DMA" if core is None else "compute"
             detail = f"{spent[1]:,} of them {spent[0]}" if spent is not None and spent[1] else ""
             cycles = min(task.busy - before, array.engine.now - self.now)
-            busy.append(Busy(kind=kind, name=task.name, cycles=cycles, detail=detail))
+            stage = stages.get(task.name, "DMA between tiles")
+            busy.append(Busy(kind=kind, name=task.name, cycles=cycles, detail=detail, stage=stage))
         return Timeline(
             begin=self.begin,
             cycles=array.engine.now - self.now,
@@ -447,6 +448,17 @@ class _Begun:
             regions=tuple(use for core in array.cores for use in core.regions.uses()),
             spans=_spans(array) if array.manner.trace else (),
         )
+
+
+def _stages(array: Array) -> dict[str, str]:
+    """What the work of each task is to a run; of what is not in it, to bring data from tile to tile."""
+    found = {CONTROLLER: "BD programming", **{core.name: "core" for core in array.cores}}
+    for shim in array.channels.values():
+        found[shim.name] = "input DMA" if shim.direction == MM2S else "output DMA"
+    for tile in array.chains:
+        if tile.chain.tile.kind == CORE:
+            found[tile.name] = "output DMA" if tile.chain.direction == MM2S else "input DMA"
+    return found
 
 
 def _spans(array: Array) -> tuple[Span, ...]:

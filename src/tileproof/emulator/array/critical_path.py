@@ -16,12 +16,14 @@ from tileproof.emulator.array.engine import Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """`task` was at `label` from the cycle `start` on, and what came next could not begin before."""
+    """`task` was at `label` from the cycle `start` on, and what came next could not begin before. It is idle where it
+    worked at nothing, and nobody was there to wait for."""
 
     task: str
     label: str
     start: int
     cycles: int
+    is_idle: bool = False
 
 
 def critical_path(spans: Sequence[Span], begin: int, end: int, last: str) -> tuple[Leg, ...]:
@@ -41,8 +43,9 @@ def critical_path(spans: Sequence[Span], begin: int, end: int, last: str) -> tup
             task = span.by
             continue
         start = max(begin, span.start if span is not None else ends[task][at - 1] if at else begin)
-        label = "idle" if span is None else span.label
-        legs.append(Leg(task=task, label=label, start=start, cycles=now - start))
+        label = "idle" if span is None else span.label or "waits"
+        is_idle = span is None or span.waits
+        legs.append(Leg(task=task, label=label, start=start, cycles=now - start, is_idle=is_idle))
         now, asked = start, set()
     return tuple(reversed(legs))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from tileproof.emulator.array.critical_path import Leg, shares
@@ -13,12 +14,14 @@ from tileproof.emulator.cost.profile import CodeUse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Busy:
-    """A resource that worked: what bound a run if it is the busiest. `kind` is compute, DMA or dispatch."""
+    """A resource that worked: what bound a run if it is the busiest. `kind` is compute, DMA or dispatch, and `stage`
+    what its work is to the run."""
 
     kind: str
     name: str
     cycles: int
     detail: str = ""
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,16 @@ class Timeline:
         """The core whose tile functions take most."""
         return max(self.code, key=lambda use: use.expected, default=None)
 
+    @property
+    def stages(self) -> dict[str, int]:
+        """The cycles of the critical path by stage of the run, the longest first, and what was waited through idly by
+        whom. They add up to the run."""
+        of = {busy.name: busy.stage for busy in self.busy}
+        total: Counter[str] = Counter()
+        for leg in self.path:
+            total[f"idle: {leg.task}" if leg.is_idle else of.get(leg.task, leg.task)] += leg.cycles
+        return dict(total.most_common())
+
     def figures(self) -> dict[str, object]:
         """For programs. `slot_bound` and `expected` are of the tile functions of the busiest core; `listing`, which the
         NPU's own compiler would have to give, is null here."""
@@ -63,6 +76,7 @@ class Timeline:
                 {"task": task, "label": label, "cycles": cycles, "share": round(cycles / max(self.cycles, 1), 4)}
                 for task, label, cycles in shares(self.path)
             ],
+            "stages": self.stages,
             "regions": [region.as_json() for region in self.regions],
         }
 
@@ -81,12 +95,10 @@ _OBJECTS = 8
 
 def launch_advice(timeline: Timeline) -> list[Advice]:
     """What sharing a launch among several objects would save of each, if the host's part is a tenth of it or more."""
-    controlled = sum(busy.cycles for busy in timeline.busy if busy.kind == "dispatch")
-    on_path = sum(
-        leg.cycles for leg in timeline.path if any(b.kind == "dispatch" and b.name == leg.task for b in timeline.busy)
-    )
+    streams = {busy.name for busy in timeline.busy if busy.kind == "dispatch" and busy.cycles}
+    on_path = sum(leg.cycles for leg in timeline.path if leg.task in streams)
     host = timeline.dispatch + on_path
-    if not controlled or host < (timeline.dispatch + timeline.cycles) / 10:
+    if not streams or host < (timeline.dispatch + timeline.cycles) / 10:
         return []
     return [
         Advice(
