@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from xdsl.dialects import affine
 from xdsl.dialects.builtin import AffineMapAttr, AffineSetAttr, IndexType
@@ -22,7 +22,6 @@ from xdsl.ir.affine import (
     AffineDimExpr,
     AffineExpr,
     AffineMap,
-    AffineSet,
     AffineSymExpr,
 )
 from xdsl.irdl import irdl_op_definition
@@ -49,13 +48,21 @@ from tileproof.mlir.syntax import LooseOp, merge, print_rest
 from tileproof.mlir.values import extents_of
 
 _INDEX = IndexType()
+_Said = TypeVar("_Said", bound=AffineMapAttr | AffineSetAttr)
 
 
-def map_operands(parser: Parser) -> tuple[list[SSAValue], int]:
-    """`(%i)[%n]`, the values of dimensions and of symbols; and how many are those of dimensions."""
+def _applied(parser: Parser, kind: type[_Said], expected: str) -> tuple[_Said, list[SSAValue]]:
+    """`#map(%i)[%n]`, as many values as it takes; `expected` is told where it is of another kind."""
+    start = parser.pos
+    said = parser.parse_attribute()
+    if not isinstance(said, kind):
+        parser.raise_error(expected, start, parser.pos)
     dimensions = parser.parse_comma_separated_list(parser.Delimiter.PAREN, lambda: parser.parse_operand(_INDEX))
     symbols = parser.parse_optional_comma_separated_list(parser.Delimiter.SQUARE, lambda: parser.parse_operand(_INDEX))
-    return [*dimensions, *(symbols or ())], len(dimensions)
+    wanted = (said.data.num_dims, said.data.num_symbols)
+    if wanted != (len(dimensions), len(symbols or ())):
+        parser.raise_error(f"it takes {wanted[0]} dimensions and {wanted[1]} symbols", start, parser.pos)
+    return said, [*dimensions, *(symbols or ())]
 
 
 def bound(parser: Parser, word: Literal["max", "min"]) -> tuple[AffineMap, list[SSAValue]]:
@@ -68,21 +75,10 @@ def bound(parser: Parser, word: Literal["max", "min"]) -> tuple[AffineMap, list[
     number = parser.parse_optional_integer(allow_boolean=False)
     if number is not None:
         return AffineMap.constant_map(number), []
-    said = parser.parse_attribute()
-    if not isinstance(said, AffineMapAttr):
-        parser.raise_error("a bound is a number, a value, or an affine map of values", start, parser.pos)
-    operands, dimensions = map_operands(parser)
-    _check_operands(parser, start, said.data, operands, dimensions)
+    said, operands = _applied(parser, AffineMapAttr, "a bound is a number, a value, or an affine map of values")
     if not said.data.results:
         parser.raise_error("the map of a bound gives a number at least", start, parser.pos)
     return said.data, operands
-
-
-def _check_operands(
-    parser: Parser, start: int, said: AffineMap | AffineSet, operands: Sequence[SSAValue], dimensions: int
-) -> None:
-    if (said.num_dims, said.num_symbols) != (dimensions, len(operands) - dimensions):
-        parser.raise_error(f"it takes {said.num_dims} dimensions and {said.num_symbols} symbols", start, parser.pos)
 
 
 @irdl_op_definition
@@ -93,12 +89,7 @@ class MaxOp(LooseOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> MaxOp:
-        start = parser.pos
-        said = parser.parse_attribute()
-        if not isinstance(said, AffineMapAttr):
-            parser.raise_error("an affine map expected", start, parser.pos)
-        operands, dimensions = map_operands(parser)
-        _check_operands(parser, start, said.data, operands, dimensions)
+        said, operands = _applied(parser, AffineMapAttr, "an affine map expected")
         return cls.make(operands, [_INDEX], merge(parser, {"map": said}))
 
     def print(self, printer: Printer) -> None:
@@ -115,12 +106,7 @@ class IfOp(LooseOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> IfOp:
-        start = parser.pos
-        said = parser.parse_attribute()
-        if not isinstance(said, AffineSetAttr):
-            parser.raise_error("an affine set expected", start, parser.pos)
-        operands, dimensions = map_operands(parser)
-        _check_operands(parser, start, said.data, operands, dimensions)
+        said, operands = _applied(parser, AffineSetAttr, "an affine set expected")
         results: list[Attribute] = []
         if parser.parse_optional_punctuation("->"):
             listed = parser.parse_optional_comma_separated_list(parser.Delimiter.PAREN, parser.parse_type)

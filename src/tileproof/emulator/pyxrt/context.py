@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
@@ -48,19 +50,24 @@ class hw_context:
                 why="it was built for the NPU: it holds AIE machine code, which tileproof does not execute",
                 fix="build it for the emulator (`tileproof build KERNEL --toolchain host`), or use --device npu",
             )
-        # Started first: the process comes up while the design is read here.
-        self._child = Child()
-        try:
+        with self._coming_up():
             self._file = file
             provenance = read_provenance(file._xclbin)
             self._insts_sha256 = provenance.insts_sha256 if provenance else None
             self._set_up(device, [unpack_payload(one.data, file._name) for one in sections])
-        except BaseException:  # whatever it was, no process is left behind
-            self._child.close()
-            raise
 
     if not TYPE_CHECKING:
         __getattr__ = unset
+
+    @contextmanager
+    def _coming_up(self) -> Iterator[None]:
+        """Its process comes up while the design is read in here, and is not left behind where that fails."""
+        self._child = Child()
+        try:
+            yield
+        except BaseException:  # whatever it was
+            self._child.close()
+            raise
 
     def _set_up(self, device: device, payloads: list[Payload]) -> None:
         self._payloads = {payload.kernel: payload for payload in payloads}

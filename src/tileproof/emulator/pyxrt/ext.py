@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tileproof.emulator.elf_file import DESIGN, INSTRUCTIONS, read_elf
 from tileproof.emulator.payload import unpack_payload
-from tileproof.emulator.process.parent import Child
 from tileproof.emulator.pyxrt.bo import bo as plain_bo
 from tileproof.emulator.pyxrt.context import hw_context, lowered_of
 from tileproof.emulator.pyxrt.device import device
@@ -85,13 +84,9 @@ class elf_context(hw_context):
                 why="what it runs on is in the xclbin that was built with it",
                 fix="hw_context(device, xclbin.get_uuid()), then ext.kernel(context, module(elf), name)",
             )
-        self._child = Child()
-        try:
+        with self._coming_up():
             self._insts_sha256 = None
             self._set_up(device, [unpack_payload(file._sections[DESIGN], file._name)])
-        except BaseException:  # whatever it was, no process is left behind
-            self._child.close()
-            raise
 
     def _load(self, kernel: str) -> None:
         """Its sequences set the array up themselves."""

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <exception>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -55,15 +54,8 @@ private:
 class run {
 public:
     // What wait2() throws of a command that did not complete.
-    class command_error : public std::exception {
-    public:
-        command_error(ert_cmd_state state, const std::string &text) : state(state), text(text) {}
-        ert_cmd_state get_command_state() const { return state; }
-        const char *what() const noexcept override { return text.c_str(); }
-
-    private:
-        ert_cmd_state state;
-        std::string text;
+    class command_error : public tileproof::command_error {
+        using tileproof::command_error::command_error;
     };
 
     run() = default;
@@ -107,12 +99,8 @@ public:
     }
 
     std::cv_status wait2(const std::chrono::milliseconds &timeout) const {
-        const auto reply = tileproof::asked("run.wait2", {}, handle.number(), timeout.count());
-        if (reply.raised == static_cast<std::int32_t>(tileproof::raised::command_error))
-            throw command_error(static_cast<ert_cmd_state>(reply.code), reply.text);
-        if (reply.raised)
-            tileproof::throw_what(reply);
-        return reply.number ? std::cv_status::no_timeout : std::cv_status::timeout;
+        const auto ended = tileproof::wait_with<command_error>("run.wait2", handle.number(), timeout.count());
+        return ended ? std::cv_status::no_timeout : std::cv_status::timeout;
     }
     void wait2() const { wait2(std::chrono::milliseconds{0}); }
 

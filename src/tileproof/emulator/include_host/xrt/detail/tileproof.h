@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
+
+#include "xrt/detail/ert.h"
 
 extern "C" {
 struct tileproof_reply {
@@ -62,6 +65,28 @@ std::int64_t ask(const char *what, Numbers... numbers) {
 template <typename... Numbers>
 std::string ask_text(const char *what, Numbers... numbers) {
     return ask_with(what, {}, numbers...).text;
+}
+
+// What waiting for a command throws that did not complete. Each class of XRT has one of its own.
+class command_error : public std::exception {
+public:
+    command_error(ert_cmd_state state, const std::string &text) : state(state), text(text) {}
+    ert_cmd_state get_command_state() const { return state; }
+    const char *what() const noexcept override { return text.c_str(); }
+
+private:
+    ert_cmd_state state;
+    std::string text;
+};
+
+template <typename CommandError, typename... Numbers>
+std::int64_t wait_with(const char *what, Numbers... numbers) {
+    const auto reply = asked(what, {}, numbers...);
+    if (reply.raised == static_cast<std::int32_t>(raised::command_error))
+        throw CommandError(static_cast<ert_cmd_state>(reply.code), reply.text);
+    if (reply.raised)
+        throw_what(reply);
+    return reply.number;
 }
 
 inline std::int64_t address_of(const void *data) { return static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(data)); }

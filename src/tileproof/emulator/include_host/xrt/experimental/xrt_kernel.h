@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <exception>
 #include <string>
 
 #include "xrt/xrt_kernel.h"
@@ -12,15 +11,8 @@ namespace xrt {
 
 class runlist {
 public:
-    class command_error : public std::exception {
-    public:
-        command_error(ert_cmd_state state, const std::string &text) : state(state), text(text) {}
-        ert_cmd_state get_command_state() const { return state; }
-        const char *what() const noexcept override { return text.c_str(); }
-
-    private:
-        ert_cmd_state state;
-        std::string text;
+    class command_error : public tileproof::command_error {
+        using tileproof::command_error::command_error;
     };
 
     runlist() = default;
@@ -32,11 +24,7 @@ public:
     void reset() { tileproof::ask("runlist.reset", handle.number()); }
 
     std::cv_status wait(const std::chrono::milliseconds &timeout) const {
-        const auto reply = tileproof::asked("runlist.wait", {}, handle.number(), timeout.count());
-        if (reply.raised == static_cast<std::int32_t>(tileproof::raised::command_error))
-            throw command_error(static_cast<ert_cmd_state>(reply.code), reply.text);
-        if (reply.raised)
-            tileproof::throw_what(reply);
+        tileproof::wait_with<command_error>("runlist.wait", handle.number(), timeout.count());
         return std::cv_status::no_timeout;
     }
     void wait() const { wait(std::chrono::milliseconds{0}); }
