@@ -439,8 +439,8 @@ def test_an_answer_that_a_kernels_python_forges_is_told(
 @pytest.mark.parametrize(
     "attack",
     [
-        "char odd[99] = {}; for (int to = 3; to < 30; ++to) call(write, to, (long)odd, sizeof odd); return 0;",
-        "for (int fd = 3; fd < 30; ++fd) call(ftruncate, fd, 0); return -1;",
+        "char odd[99] = {}; for (int to = 3; to < 1024; ++to) call(write, to, (long)odd, sizeof odd); return 0;",
+        "for (int fd = 3; fd < 1024; ++fd) call(ftruncate, fd, 0); return -1;",
         'const char *none[] = {nullptr}; return call(execve, at("/bin/true"), reinterpret_cast<long>(none), 0);',
     ],
     ids=["writes to all descriptors", "shortens what is shared", "becomes another program"],

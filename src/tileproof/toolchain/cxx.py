@@ -27,7 +27,7 @@ PRELUDE_FLAGS = ("-include", "aie_api/prelude.hpp")
 TILE_CODE_FLAGS = (
     *("-std=c++20", "-O2", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off", "-fvisibility=default"),
     *("-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Werror=uninitialized"),
-    "-g1",  # so that a finding has its line
+    *("-gdwarf-4", "-g1"),  # so that a finding has its line; of DWARF 5, addr2line 2.40 mistakes whose file it is
     *PRELUDE_FLAGS,
 )
 RUNTIME_FLAGS = ("-std=c++20", "-O2", "-fPIC", f"-DTILEPROOF_SHADOW_OFFSET={SHADOW_OFFSET}")
