@@ -19,14 +19,18 @@ from pathlib import Path
 TILEPROOF = Path(sys.executable).parent / "tileproof"
 _TIMEOUT_S = 300.0
 _RUN = re.compile(r"^\s*(?://|#)\s*RUN:\s*(.*)$", re.MULTILINE)
-_ON = re.compile(r"^%run_on_npu(\d)%\s+")
+_ON = re.compile(r"^(?:env\s+(?:\w+=\S*\s+)+)?%run_on_npu(\d)%\s+")
 _SHELL = {"cp", "sed", "rm", "mkdir", "mv", "echo", "env", "cat"}
 # What aiecc's options are called here; a flag that is in neither says what only mlir-aie makes.
 _TAKEN = {
     *("--xclbin-name", "--npu-insts-name", "--device-name", "--alloc-scheme", "--xclbin-input"),
     *("--xclbin-kernel-name", "--xclbin-kernel-id", "--xclbin-instance-name", "--elf-name", "--full-elf-name"),
 }
-_IGNORED = re.compile(r"--get-(xclbin|npu-insts|elf|input-with-addresses)|-v|--tmpdir=.*|--xchesscc|--xbridge")
+# --dynamic-objFifos is how cores find their objects: other machine code, the same results.
+_IGNORED = re.compile(
+    r"--get-(xclbin|npu-insts|elf|input-with-addresses|scratchpad-parameters)|-v|--tmpdir=.*|--xchesscc|--xbridge"
+    r"|--dynamic-objFifos"
+)
 # With a full ELF: by what words the array is set up anew.
 _HOW = {"--expand-load-pdis", "--load-pdi-to-ctrl-pkt", "--get-ctrlpkt"}
 

@@ -3,7 +3,7 @@
 The comment at the head of a design says what it shows, its arguments (by number), what they hold afterwards
 (`gives`, in numpy, a0 being argument 0 as it was), and what is found (`finds`, words of a finding). A `mutant` is
 one replacement in the text, and what is found then; `finds: nothing` is a change that is not wrong.
-With `orders` so many other legal orders are tried.
+With `orders` so many other legal orders are tried. `parameters` are those of the control scratchpad.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Page:
     runs: int = 1
     seeds: tuple[int, ...] = ()
     orders: int = 0
+    parameters: dict[str, str] = field(default_factory=dict)
 
     def mutant(self, number: int) -> Page:
         old, new, finds = self.mutants[number]
@@ -67,6 +68,7 @@ def page(name: str) -> Page:
     text = (FOLDER / f"{name}.mlir").read_text()
     arguments, gives, finds, mutants = {}, {}, [], []
     runs, seeds, orders = 1, (), 0
+    parameters = {}
     for found in filter(None, map(_LINE.fullmatch, text.splitlines())):
         key, value = found["key"], found["value"]
         if key.isdecimal():
@@ -79,6 +81,8 @@ def page(name: str) -> Page:
             parts = _MUTANT.fullmatch(value)
             assert parts is not None, value
             mutants.append((parts["old"], parts["new"].replace("\\n", "\n"), parts["finds"]))
+        elif key == "parameters":
+            parameters = dict(one.split("=") for one in value.split())
         elif key == "runs":
             runs = int(value)
         elif key == "orders":
@@ -98,6 +102,7 @@ def page(name: str) -> Page:
         runs=runs,
         seeds=seeds,
         orders=orders,
+        parameters=parameters,
     )
 
 
@@ -153,6 +158,7 @@ def run(one: Page, count: Path, manner: Manner | None = None) -> Emulation:
         f"{one.name}.mlir",
         library(21 if "aie.device(npu2" in one.text else 20),
         values,
+        parameters=one.parameters,
         runs=one.runs,
         manner=manner,
         orders=one.orders,

@@ -18,6 +18,7 @@ from tileproof.errors import Problem
 from tileproof.insts import (
     SHORT,
     BlockWrite,
+    CreateScratchpad,
     DdrPatch,
     InstructionStream,
     MaskWrite,
@@ -32,6 +33,7 @@ from tileproof.insts import (
     ShimTransfer,
     Sync,
     Uninterpreted,
+    UpdateFromScratchpad,
     Verbatim,
     Wait,
     Write,
@@ -514,6 +516,14 @@ OPERATIONS = st.one_of(
         channel=BYTE,
         columns=BYTE,
         rows=BYTE,
+    ),
+    st.builds(CreateScratchpad, nbytes=U32, usage_type=BYTE),
+    st.builds(
+        UpdateFromScratchpad,
+        address=U32,
+        entry=BYTE,
+        function=st.sampled_from(("mul", "incr", "decr")),
+        argument=U32,
     ),
     st.builds(DdrPatch, address=U32, argument=U32, byte_offset=st.integers(0, (1 << 64) - 1)),
 )

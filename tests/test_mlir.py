@@ -204,29 +204,7 @@ def test_an_unknown_operation_is_named_and_not_skipped():
     )
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "aiex.scratchpad_parameter @input_offset : i32",
-        "aiex.npu.create_scratchpad { size = 4 : ui32 }",
-        "%x = aiex.read_scratchpad_parameter @foo : bf16",
-    ],
-)
-def test_parameters_of_the_firmware_are_refused_by_name(line):
-    with pytest.raises(Problem) as caught:
-        read_design(f"module {{\n{line}\n}}", "d.mlir")
-
-    (name,) = [word for word in line.split() if word.startswith("aiex.")]
-    assert str(caught.value) == (
-        f"error: tileproof does not read parameters in the firmware's scratchpad: {name}\n"
-        f"  where: d.mlir:2:{line.index(name) + 1}\n"
-        "  why:   a host gives their values with XRT's scratchpad of a whole ELF, and tileproof neither makes nor runs "
-        "one\n"
-        "  fix:   let the number be the sequence's last argument, or write it into a buffer with aiex.npu.rtp_write"
-    )
-
-
-@pytest.mark.parametrize("key", ["offset_parameter = @n", "offset_state_table_idx = 0 : ui8", "axcache = 2 : i32"])
+@pytest.mark.parametrize("key", ["iteration = 2 : i32", "axcache = 2 : i32"])
 def test_what_changes_the_words_of_a_bd_and_is_not_read_is_refused(key):
     text = f"""module {{
       aie.device(npu2) {{

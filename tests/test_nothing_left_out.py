@@ -52,6 +52,7 @@ SHOWN: dict[str, Callable[[Design], Iterator[str]] | None] = {
     "externals": lambda d: (
         rf"of {re.escape(buffer.name)} from" for buffer in d.externals if buffer.name in _used_externals(d)
     ),
+    "parameters": lambda d: (rf"^  word \d+  {re.escape(one.name)}: {one.type}, " for one in d.parameters),
     "traces": lambda d: (rf"^  {re.escape(str(trace.tile))} Trace" for trace in d.traces),
     "cores": lambda d: (rf"^  {re.escape(str(core.tile))}: stack" for core in d.cores),
     "sequences": lambda d: (

@@ -460,6 +460,103 @@ def test_a_kernel_that_a_full_elf_does_not_have_is_thrown_as_xrt_does(full: Path
     assert err.startswith(said("No such kernel 'main:other': Invalid argument", "std::system_error", "host.cpp:11"))
 
 
+SCRATCHPAD = """\
+#include <iostream>
+#include <string>
+#include "xrt/experimental/xrt_elf.h"
+#include "xrt/experimental/xrt_ext.h"
+#include "xrt/xrt_device.h"
+#include "xrt/xrt_kernel.h"
+int main(int, char **argv) {
+    const std::string wrong = argv[2];
+    auto device = xrt::device(0);
+    xrt::elf file{"design.elf"};
+    xrt::hw_context context(device, file);
+    auto kernel = xrt::ext::kernel(context, std::string(argv[1]));
+    xrt::bo out = xrt::ext::bo{device, 16};
+    auto run = xrt::run(kernel);
+    run.set_arg(0, out);
+    auto scratchpad = run.get_ctrl_scratchpad_bo();
+    auto *words = scratchpad.map<unsigned *>();
+    for (unsigned turn = 1; turn < 3; ++turn) {
+        words[0] = 8 * turn << 2;
+        if (wrong != "no sync" || turn == 1)
+            scratchpad.sync(XCL_BO_SYNC_BO_TO_DEVICE);
+        run.start();
+        run.wait2();
+        out.sync(XCL_BO_SYNC_BO_FROM_DEVICE);
+        std::cout << out.map<int *>()[3] << "\\n";
+    }
+    std::cout << scratchpad.size() << "\\n";
+}
+"""
+WITH_PARAMETER = """\
+module {
+  aiex.scratchpad_parameter @scale : i32
+  aie.device(npu2) @main {
+    %shim = aie.tile(0, 0)
+    %tile = aie.tile(0, 2)
+    aie.objectfifo @out(%tile, {%shim}, 1 : i32) : !aie.objectfifo<memref<4xi32>>
+    %core = aie.core(%tile) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c4 = arith.constant 4 : index
+      %scale = aiex.read_scratchpad_parameter @scale : i32
+      %object = aie.objectfifo.acquire @out(Produce, 1) : memref<4xi32>
+      scf.for %k = %c0 to %c4 step %c1 {
+        memref.store %scale, %object[%k] : memref<4xi32>
+      }
+      aie.objectfifo.release @out(Produce, 1)
+      aie.end
+    }
+    aie.runtime_sequence @run(%out: memref<4xi32>) {
+      aiex.npu.load_pdi {device_ref = @main}
+      aiex.sync_scratchpad_parameters_from_host
+      aiex.npu.dma_memcpy_nd(%out[0, 0, 0, 0][1, 1, 1, 4][0, 0, 0, 1]) {id = 0 : i64, metadata = @out} : memref<4xi32>
+      aiex.npu.dma_wait {symbol = @out}
+    }
+    aie.runtime_sequence @idle(%out: memref<4xi32>) attributes {emit_parameter_sync_preamble = false} {
+    }
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a host that gives a parameter, and the full ELF of a design that takes it."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "host.cpp").write_text(SCRATCHPAD)
+    (folder / "design.mlir").write_text(WITH_PARAMETER)
+    command = [sys.executable, "-m", "tileproof", "build", "design.mlir", "--full-elf-name", "design.elf", "-o", "."]
+    subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    return folder
+
+
+def test_each_run_takes_what_the_host_has_written_into_its_scratchpad(shared: Path) -> None:
+    assert typed(shared, "host.cpp", "--", "main:run", "") == (0, "8\n16\n4\n", "")
+
+
+def test_a_parameter_that_is_not_synced_does_not_come_there_and_is_told(shared: Path) -> None:
+    assert typed(shared, "host.cpp", "--", "main:run", "no sync") == (
+        1,
+        "8\n8\n4\n",
+        "\nmistake 1 of 1: the control scratchpad was written and not synced before the run\n"
+        "  where: host.cpp:22\n"
+        "  why:   the firmware takes what was synced, not what was written\n"
+        "  fix:   scratchpad.sync(XCL_BO_SYNC_BO_TO_DEVICE) after the last write; ParameterScratchpad has sync() for "
+        "it\n"
+        "  more:  tileproof explain written-not-synced\n",
+    )
+
+
+def test_a_sequence_without_parameters_has_no_scratchpad_as_xrt_says(shared: Path) -> None:
+    code, _, err = typed(shared, "host.cpp", "--", "main:idle", "")
+
+    assert code == 134
+    assert err.startswith(said("Control scratchpad memory is not present\n", "std::runtime_error", "host.cpp:16"))
+
+
 def test_a_kernel_of_a_full_elf_has_no_groups(full: Path) -> None:
     assert typed(full, "host.cpp", "--", "main:run", "group") == (
         2,

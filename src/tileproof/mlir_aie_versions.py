@@ -33,6 +33,8 @@ class Version:
     unrolls_sequences: bool = False  # loops of a sequence are written out: #3226, 2026-07-07
     numbers_are_values: bool = False  # SSA values, and BDs by name: #3225, #3308, #3306, 2026-07-06 to 14
 
+    has_scratchpads: bool = False  # aie-lower-scratchpad-parameters; it is in aie-opt of 2026-06-19
+
     has_traces: bool = False  # aie.trace: #2705, 2026-03-04
 
     # What it makes of a design.
@@ -83,6 +85,7 @@ _2026_06 = replace(
     since="2026-05-29",
     until="2026-07-05",
     mark="aie-place-tiles",
+    has_scratchpads=True,
     places_tiles=True,
     joins_rows=True,
     keeps_addresses=True,

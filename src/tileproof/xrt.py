@@ -22,6 +22,9 @@ STATE_NAMES = {
 CALL_ARGUMENTS = ("opcode", "instr", "ninstr")
 FIRST_BUFFER = len(CALL_ARGUMENTS)
 INSTRUCTIONS = CALL_ARGUMENTS.index("instr")
+# What a run of an ELF has beside its arguments, in their numbering by the sequence: the control scratchpad, whose
+# address XRT patches into the instructions (xrt_module.cpp, `scratch-pad-ctrl`).
+CTRL_SCRATCHPAD = -1
 
 # The opcode of an instruction stream in transaction format (mlir-aie's host programs, xdna-driver's shim test).
 OPCODE_TRANSACTION = 3

@@ -14,6 +14,7 @@ from tileproof.code_options import NO_OPTIONS, CodeOptions
 from tileproof.device_model import Scheme
 from tileproof.diagnostic import Diagnostic
 from tileproof.emulator.design.given_code import given_code
+from tileproof.emulator.design.parameters import as_file
 from tileproof.emulator.elf_file import DESIGN, write_elf
 from tileproof.emulator.library import Library
 from tileproof.emulator.payload import Payload, pack_payload
@@ -47,11 +48,15 @@ class PairRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """The bytes of both files, and of a full ELF instead; `warnings` are of the tile code, which runs all the same."""
+    """The bytes of both files, and of a full ELF instead; `warnings` are of the tile code, which runs all the same.
+
+    `parameters` is the params.txt of a design that has some.
+    """
 
     xclbin: bytes = field(repr=False, default=b"")
     insts: bytes = field(repr=False, default=b"")
     full_elf: bytes = field(repr=False, default=b"")
+    parameters: bytes = b""
     digest: str
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -78,7 +83,8 @@ def build_pair(text: str, name: str, request: PairRequest) -> Pair:
     )
     if request.beside is not None:
         xclbin = _beside(request.beside, xclbin)
-    return Pair(xclbin=xclbin, insts=insts, digest=digest, warnings=(*code.faults, *code.warnings))
+    warnings = (*code.faults, *code.warnings)
+    return Pair(xclbin=xclbin, insts=insts, parameters=_parameters(design), digest=digest, warnings=warnings)
 
 
 def build_full_elf(text: str, name: str, request: PairRequest) -> Pair:
@@ -90,9 +96,14 @@ def build_full_elf(text: str, name: str, request: PairRequest) -> Pair:
     payload = Payload(design=text, library=library, device_name=request.device_name or "")
     return Pair(
         full_elf=write_elf(DESIGN, pack_payload(payload)),
+        parameters=_parameters(design),
         digest=_digest(text, b"".join(streams), request, code.library),
         warnings=(*code.faults, *code.warnings),
     )
+
+
+def _parameters(design: LoweredDesign) -> bytes:
+    return as_file(design.design.parameters).encode() if design.design.parameters else b""
 
 
 def _refuse_what_a_pair_cannot_hold(design: LoweredDesign, sequence: RuntimeSequence) -> None:

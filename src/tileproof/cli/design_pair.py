@@ -104,13 +104,16 @@ def _files(arguments: argparse.Namespace, stem: str, pair: Pair) -> dict[str, tu
     from tileproof.emulator.elf_file import INSTRUCTIONS, write_elf
 
     if arguments.full_elf_name:
-        return {"elf": (arguments.full_elf_name, pair.full_elf)}
-    named = {
-        "xclbin": (arguments.xclbin_name or f"{stem}.xclbin", pair.xclbin),
-        "insts": (arguments.insts_name or "insts.bin", pair.insts),
-    }
-    if arguments.elf_name:
-        named["elf"] = (arguments.elf_name, write_elf(INSTRUCTIONS, pair.insts))
+        named = {"elf": (arguments.full_elf_name, pair.full_elf)}
+    else:
+        named = {
+            "xclbin": (arguments.xclbin_name or f"{stem}.xclbin", pair.xclbin),
+            "insts": (arguments.insts_name or "insts.bin", pair.insts),
+        }
+        if arguments.elf_name:
+            named["elf"] = (arguments.elf_name, write_elf(INSTRUCTIONS, pair.insts))
+    if pair.parameters:
+        named["parameters"] = ("params.txt", pair.parameters)  # as aiecc calls it
     return named
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tileproof.cli.contract import inspect_built, is_built
 from tileproof.cli.shared import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tileproof.cli.shared import Commands
     from tileproof.emulator.library import Manner
 
-
+_Key = TypeVar("_Key", int, str)
 _VERSIONS = [version.name for version in VERSIONS]
 
 
@@ -462,11 +462,31 @@ def argument_option(parser: argparse._ActionsContainer) -> None:
         default=[],
         help="what argument K of the sequence holds: FILE.npy, zeros, ones, random, or zeros:4096xi8",
     )
+    parser.add_argument(
+        "--parameter",
+        metavar="NAME=NUMBER",
+        type=_named,
+        action="append",
+        default=[],
+        help="the value of an aiex.scratchpad_parameter; may be repeated",
+    )
 
 
 def given_arguments(pairs: list[tuple[int, str]]) -> dict[int, str]:
     """By number, each once."""
     return _once(pairs, "--arg")
+
+
+def given_parameters(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """By name, each once."""
+    return _once(pairs, "--parameter")
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=NUMBER")
+    return name.removeprefix("@"), value
 
 
 def device_name_option(parser: argparse._ActionsContainer) -> None:
@@ -492,7 +512,8 @@ def _emulate(arguments: argparse.Namespace) -> int:
         text_of(arguments.design),
         str(arguments.design),
         arguments.tile_code,
-        _once(arguments.arg, "--arg"),
+        given_arguments(arguments.arg),
+        parameters=given_parameters(arguments.parameter),
         options=options,
         sequence=arguments.sequence.removeprefix("@") if arguments.sequence else None,
         runs=arguments.runs,
@@ -559,7 +580,7 @@ def _manner(arguments: argparse.Namespace) -> Manner:
     )
 
 
-def _once(pairs: list[tuple[int, str]], option: str) -> dict[int, str]:
+def _once(pairs: list[tuple[_Key, str]], option: str) -> dict[_Key, str]:
     for index, (number, value) in enumerate(pairs):
         if number in dict(pairs[:index]):
             raise Problem(

@@ -178,6 +178,14 @@ RUN_REFUSALS = (
         _in_sequence("aiex.npu.write32 {address = 204804 : ui32, column = 0 : i32, row = 2 : i32, value = 1 : ui32}"),
     ),
     _ending(
+        "no-scratchpad",
+        "The instructions use a control scratchpad, and the run has none.",
+        "run the design as a full ELF (--full-elf-name), or give `tileproof emulate` a --parameter",
+        "XRT allocates it, and puts its address into the instructions, for a kernel of an ELF. Beside an xclbin and "
+        "insts.bin there is none, and the firmware would read at address 0.",
+        _in_sequence("aiex.npu.create_scratchpad {size = 4 : ui32}"),
+    ),
+    _ending(
         "wait-without-end",
         "The instructions wait for a token that never comes.",
         "push a task with issue_token onto that channel first, or wait for another channel",

@@ -6,19 +6,24 @@ point at it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tileproof.insts.codec import HEADER_WORDS, operation_words
 from tileproof.insts.model import (
     BlockWrite,
+    CreateScratchpad,
     DdrPatch,
     Direction,
     InstructionStream,
     MaskWrite,
     Operation,
+    ScratchpadFunction,
     Sync,
+    UpdateFromScratchpad,
     Verbatim,
     Write,
+    tile_address,
     tile_of,
 )
 from tileproof.insts.shim import (
@@ -133,6 +138,46 @@ class PatchElsewhere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadScratchpad:
+    """The firmware takes over `nbytes` of the run's control scratchpad."""
+
+    word: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRegisters:
+    """The pair of words from byte `offset` of the tile on takes on a number: word `entry` of the scratchpad by
+    `function` with `argument`."""
+
+    word: int
+    column: int
+    row: int
+    offset: int
+    entry: int
+    function: ScratchpadFunction
+    argument: int
+
+    @property
+    def shim_bd(self) -> tuple[int, int] | None:
+        """Column and id of the shim BD whose address that is; None for anything else."""
+        return (
+            bd_at(tile_address(self.column, self.row, self.offset - WORD_BYTES)) if self.offset >= WORD_BYTES else None
+        )
+
+    def delta(self, table: Sequence[int]) -> int:
+        """The number, for the words of a scratchpad."""
+        number = table[self.entry]
+        match self.function:
+            case "mul":
+                return number * self.argument
+            case "incr":
+                return number + self.argument
+            case "decr":
+                return number - self.argument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uninterpreted:
     """An operation that is named and kept, and that nothing here can execute."""
 
@@ -141,7 +186,18 @@ class Uninterpreted:
     words: tuple[int, ...]
 
 
-Action = SetBd | PatchBd | RouteTokens | Push | Wait | SetRegisters | PatchElsewhere | Uninterpreted
+Action = (
+    SetBd
+    | PatchBd
+    | RouteTokens
+    | Push
+    | Wait
+    | SetRegisters
+    | PatchElsewhere
+    | LoadScratchpad
+    | UpdateRegisters
+    | Uninterpreted
+)
 
 
 def npu_actions(stream: InstructionStream) -> tuple[Action, ...]:
@@ -165,6 +221,10 @@ def _actions_of(operation: Operation, word: int) -> tuple[Action, ...]:
             return (_patch(operation, word),)
         case Sync():
             return (_wait(operation, word),)
+        case CreateScratchpad():
+            return (LoadScratchpad(word=word, nbytes=operation.nbytes),)
+        case UpdateFromScratchpad():
+            return (_update(operation, word),)
         case Verbatim():
             return (Uninterpreted(word=word, name=operation.name, words=operation.words),)
 
@@ -237,6 +297,19 @@ def _patch(patch: DdrPatch, word: int) -> Action:
         argument=patch.argument,
         byte_offset=patch.byte_offset - has_aperture * DDR_APERTURE,
         has_aperture=has_aperture,
+    )
+
+
+def _update(update: UpdateFromScratchpad, word: int) -> UpdateRegisters:
+    column, row, offset = tile_of(update.address)
+    return UpdateRegisters(
+        word=word,
+        column=column,
+        row=row,
+        offset=offset,
+        entry=update.entry,
+        function=update.function,
+        argument=update.argument,
     )
 
 

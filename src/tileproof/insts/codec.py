@@ -6,6 +6,8 @@
     maskwrite  0x03  0  address 0  value  mask  28
     sync       0x80  16  column<<16 | row<<8 | direction  channel<<24 | columns<<16 | rows<<8
     ddr_patch  0x81  48  0 0 0 0  address 0  argument 0  byte offset (two words)
+    create_scratchpad  usage type<<8 | 0x0a  bytes  0 0
+    update_reg         function<<16 | entry<<8 | 0x0c  argument  address
 
 Of version 1.0, which mlir-aie wrote from August 2024 (#1676) to March 2025 (#2152), the same without the zeros:
 
@@ -26,19 +28,24 @@ from collections.abc import Callable
 from tileproof.errors import Problem
 from tileproof.insts.model import (
     BLOCK_WRITE,
+    CREATE_SCRATCHPAD,
     DDR_PATCH,
     LONG,
     MASK_WRITE,
+    SCRATCHPAD_FUNCTIONS,
     SHORT,
     SYNC,
+    UPDATE_REGISTERS,
     WRITE,
     BlockWrite,
+    CreateScratchpad,
     DdrPatch,
     Direction,
     InstructionStream,
     MaskWrite,
     Operation,
     Sync,
+    UpdateFromScratchpad,
     Verbatim,
     Write,
     opcode_name,
@@ -51,10 +58,17 @@ DIRECTIONS: tuple[Direction, Direction] = ("S2MM", "MM2S")
 WRITE_WORDS, MASK_WRITE_WORDS, SYNC_WORDS, DDR_PATCH_WORDS = 6, 7, 4, 12
 SHORT_WRITE_WORDS, SHORT_MASK_WRITE_WORDS, SHORT_DDR_PATCH_WORDS = 3, 4, 6
 BLOCK_WRITE_HEADER = {LONG: 4, SHORT: 3}
+CREATE_SCRATCHPAD_WORDS, UPDATE_REGISTERS_WORDS = 4, 3
 PREEMPT, LOAD_PDI = 0x06, 0x08
+_BOTH = {
+    PREEMPT: 1,
+    LOAD_PDI: 4,
+    CREATE_SCRATCHPAD: CREATE_SCRATCHPAD_WORDS,
+    UPDATE_REGISTERS: UPDATE_REGISTERS_WORDS,
+}
 FIXED_WORDS = {
-    LONG: {WRITE: WRITE_WORDS, MASK_WRITE: MASK_WRITE_WORDS, PREEMPT: 1, LOAD_PDI: 4},
-    SHORT: {WRITE: SHORT_WRITE_WORDS, MASK_WRITE: SHORT_MASK_WRITE_WORDS, PREEMPT: 1, LOAD_PDI: 4},
+    LONG: {WRITE: WRITE_WORDS, MASK_WRITE: MASK_WRITE_WORDS, **_BOTH},
+    SHORT: {WRITE: SHORT_WRITE_WORDS, MASK_WRITE: SHORT_MASK_WRITE_WORDS, **_BOTH},
 }
 FIRST_CUSTOM = 0x80
 Version = tuple[int, int]
@@ -112,7 +126,7 @@ def _short_words(operation: Operation) -> tuple[int, ...]:
         case DdrPatch():
             offset = (operation.byte_offset & 0xFFFF_FFFF, operation.byte_offset >> 32)
             return (DDR_PATCH, 4 * SHORT_DDR_PATCH_WORDS, operation.address, operation.argument, *offset)
-        case Sync() | Verbatim():
+        case _:
             return _long_words(operation)
 
 
@@ -135,6 +149,11 @@ def _long_words(operation: Operation) -> tuple[int, ...]:
             offset = (operation.byte_offset & 0xFFFF_FFFF, operation.byte_offset >> 32)
             target = (0, 0, 0, 0, operation.address, 0, operation.argument, 0)
             return (DDR_PATCH, 4 * DDR_PATCH_WORDS, *target, *offset)
+        case CreateScratchpad():
+            return (CREATE_SCRATCHPAD | operation.usage_type << 8, operation.nbytes, 0, 0)
+        case UpdateFromScratchpad():
+            how = operation.entry << 8 | SCRATCHPAD_FUNCTIONS.index(operation.function) << 16
+            return (UPDATE_REGISTERS | how, operation.argument, operation.address)
         case Verbatim():
             return operation.words
 
@@ -207,29 +226,46 @@ def _read_sync(words: tuple[int, ...]) -> Operation:
     )
 
 
+def _read_update(words: tuple[int, ...]) -> Operation:
+    code = words[0] >> 16 & 0xFF
+    if code >= len(SCRATCHPAD_FUNCTIONS):
+        return Verbatim(words=words)
+    return UpdateFromScratchpad(
+        address=words[2], entry=words[0] >> 8 & 0xFF, function=SCRATCHPAD_FUNCTIONS[code], argument=words[1]
+    )
+
+
 _Readers = dict[int, tuple[int, Callable[[tuple[int, ...]], Operation]]]
 # By op code: the words it needs at least, and how they are read.
+_SAME_READERS: _Readers = {
+    SYNC: (SYNC_WORDS, _read_sync),
+    CREATE_SCRATCHPAD: (
+        CREATE_SCRATCHPAD_WORDS,
+        lambda w: CreateScratchpad(nbytes=w[1], usage_type=w[0] >> 8 & 0xFF),
+    ),
+    UPDATE_REGISTERS: (UPDATE_REGISTERS_WORDS, _read_update),
+}
 _LONG_READERS: _Readers = {
+    **_SAME_READERS,
     WRITE: (WRITE_WORDS, lambda w: Write(address=w[2], value=w[4])),
     BLOCK_WRITE: (
         BLOCK_WRITE_HEADER[LONG],
         lambda w: BlockWrite(address=w[2], words=w[BLOCK_WRITE_HEADER[LONG] :], tile=(w[1] & 0xFF, w[1] >> 8 & 0xFF)),
     ),
     MASK_WRITE: (MASK_WRITE_WORDS, lambda w: MaskWrite(address=w[2], value=w[4], mask=w[5])),
-    SYNC: (SYNC_WORDS, _read_sync),
     DDR_PATCH: (
         DDR_PATCH_WORDS,
         lambda w: DdrPatch(address=w[6], argument=w[8], byte_offset=w[10] | w[11] << 32),
     ),
 }
 _SHORT_READERS: _Readers = {
+    **_SAME_READERS,
     WRITE: (SHORT_WRITE_WORDS, lambda w: Write(address=w[1], value=w[2])),
     BLOCK_WRITE: (
         BLOCK_WRITE_HEADER[SHORT],
         lambda w: BlockWrite(address=w[1], words=w[BLOCK_WRITE_HEADER[SHORT] :]),
     ),
     MASK_WRITE: (SHORT_MASK_WRITE_WORDS, lambda w: MaskWrite(address=w[1], value=w[2], mask=w[3])),
-    SYNC: (SYNC_WORDS, _read_sync),
     DDR_PATCH: (
         SHORT_DDR_PATCH_WORDS,
         lambda w: DdrPatch(address=w[2], argument=w[3], byte_offset=w[4] | w[5] << 32),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tileproof.insts.actions import (
     Action,
+    LoadScratchpad,
     PatchBd,
     PatchElsewhere,
     Push,
@@ -14,6 +15,7 @@ from tileproof.insts.actions import (
     SetBd,
     SetRegisters,
     Uninterpreted,
+    UpdateRegisters,
     Wait,
     npu_actions,
 )
@@ -36,7 +38,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What the stream moves of one argument of the kernel in one direction: bytes, and the extent they lie in."""
+    """What the stream moves of one argument of the kernel in one direction: bytes, and the extent they lie in; that is
+    how far they lie apart only, where a parameter of the host says where they begin (`is_shifted`)."""
 
     argument: int
     direction: Direction
@@ -44,6 +47,7 @@ class Moved:
     begin: int
     end: int
     channels: tuple[str, ...]
+    is_shifted: bool = False
 
     @property
     def way(self) -> str:
@@ -94,7 +98,8 @@ def listing_text(listing: Listing, name: str) -> str:
 
 
 def _moved_text(moved: Moved) -> str:
-    extent = f"bytes {moved.begin:,} to {moved.end - 1:,}"
+    shifted = " from where a parameter says on" if moved.is_shifted else ""
+    extent = f"bytes {moved.begin:,} to {moved.end - 1:,}{shifted}"
     return f"argument {moved.argument}  {moved.nbytes:>9,} B {moved.way}, {extent}, {', '.join(moved.channels)}"
 
 
@@ -137,6 +142,14 @@ def _told(action: Action) -> tuple[str, str]:
                 f"tile ({action.column}, {action.row}) at 0x{action.offset:05x}, no shim BD: address of kernel "
                 f"argument {action.argument + FIRST_BUFFER}, byte {action.byte_offset:,}"
             )
+        case LoadScratchpad():
+            return "scratchpad", f"{action.nbytes} bytes that the host has written"
+        case UpdateRegisters():
+            how = {"mul": "times", "incr": "plus", "decr": "minus"}[action.function]
+            return "update", (
+                f"tile ({action.column}, {action.row}) at 0x{action.offset:05x}: takes on word {action.entry} of the "
+                f"scratchpad {how} {action.argument:,}"
+            )
         case Uninterpreted():
             return action.name, f"{_counted(len(action.words), 'word')}, not interpreted"
 
@@ -170,6 +183,7 @@ class _Bd:
     argument: int | None = None
     byte_offset: int = 0
     runs: int = 0
+    is_shifted: bool = False
 
 
 @dataclass(slots=True)
@@ -178,6 +192,7 @@ class _Sum:
     begin: int | None = None
     end: int = 0
     channels: dict[str, None] = field(default_factory=dict)
+    is_shifted: bool = False
 
 
 def _moved(stream: InstructionStream, actions: tuple[Action, ...]) -> Iterator[Moved]:
@@ -191,6 +206,8 @@ def _moved(stream: InstructionStream, actions: tuple[Action, ...]) -> Iterator[M
             case PatchBd() if (action.column, action.bd_id) in bds:
                 bd = bds[action.column, action.bd_id]
                 bd.argument, bd.byte_offset = action.argument, action.byte_offset
+            case UpdateRegisters() if (of := action.shim_bd) in bds:
+                bds[of].is_shifted = True
             case Push():
                 _push(action, bds, sums)
     for (argument, direction), total in sorted(sums.items()):
@@ -201,6 +218,7 @@ def _moved(stream: InstructionStream, actions: tuple[Action, ...]) -> Iterator[M
             begin=total.begin or 0,
             end=total.end,
             channels=tuple(total.channels),
+            is_shifted=total.is_shifted,
         )
 
 
@@ -213,6 +231,7 @@ def _push(action: Push, bds: dict[tuple[int, int], _Bd], sums: dict[tuple[int, D
         if one.argument is not None:
             total = sums.setdefault((one.argument, action.direction), _Sum())
             total.channels[f"{action.direction} channel {action.channel} of shim ({action.column}, 0)"] = None
+            total.is_shifted |= one.is_shifted
             for run in range(one.runs, one.runs + action.runs):
                 begin, end = extent(one.bd, one.byte_offset, run)
                 total.nbytes += one.bd.length * WORD_BYTES

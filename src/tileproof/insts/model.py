@@ -81,6 +81,31 @@ class DdrPatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateScratchpad:
+    """The firmware takes over `nbytes` of what the host has written into the run's control scratchpad (XRT patches the
+    address). `usage_type` is 0: a table of words (AIEX.td)."""
+
+    nbytes: int
+    usage_type: int = 0
+
+
+# How an update makes one number of a word of the scratchpad and its argument, by the code of each (AIEXAttrs.td).
+ScratchpadFunction = Literal["mul", "incr", "decr"]
+SCRATCHPAD_FUNCTIONS: tuple[ScratchpadFunction, ...] = ("mul", "incr", "decr")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateFromScratchpad:
+    """The pair of words at `address` takes on a number made of word `entry` of the scratchpad and `argument`: 48 bits,
+    whose lowest two become 0 (appendUpdateRegFromScratchpad in AIETargetNPU.cpp)."""
+
+    address: int
+    entry: int
+    function: ScratchpadFunction
+    argument: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verbatim:
     """An operation we keep without interpreting it, all of its words included."""
 
@@ -95,7 +120,7 @@ class Verbatim:
         return opcode_name(self.opcode)
 
 
-Operation = Write | BlockWrite | MaskWrite | Sync | DdrPatch | Verbatim
+Operation = Write | BlockWrite | MaskWrite | Sync | DdrPatch | CreateScratchpad | UpdateFromScratchpad | Verbatim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +141,9 @@ class InstructionStream:
         return named.get(self.generation, f"0x{self.generation:x}")
 
 
-# Names of the op codes that mlir-aie or aiebu write; those of the first line are interpreted.
+# Names of the op codes that mlir-aie or aiebu write; those that have a constant are interpreted.
 WRITE, BLOCK_WRITE, MASK_WRITE, SYNC, DDR_PATCH = 0x00, 0x01, 0x03, 0x80, 0x81
+CREATE_SCRATCHPAD, UPDATE_REGISTERS = 0x0A, 0x0C
 OPCODES = {
     WRITE: "write",
     BLOCK_WRITE: "blockwrite",
@@ -129,6 +155,8 @@ OPCODES = {
     0x07: "maskpoll_busy",
     0x08: "loadpdi",
     0x09: "load_pm_start",
+    CREATE_SCRATCHPAD: "create_scratchpad",
+    UPDATE_REGISTERS: "update_reg",
     SYNC: "sync",
     DDR_PATCH: "ddr_patch",
     0x82: "read_regs",

@@ -19,6 +19,7 @@ from tileproof.insts.model import (
     MaskWrite,
     Operation,
     Sync,
+    UpdateFromScratchpad,
     Write,
     tile_address,
     tile_of,
@@ -71,7 +72,8 @@ class ShimTransfer:
     """One `dma_memcpy_nd`: sizes and strides in elements, outermost first; an outermost stride of 0 repeats.
 
     `burst_length` is in bytes, 0 for the longest of the device. `next_bd` is for the BDs of a task, which may
-    form a chain; a `dma_memcpy_nd` is alone. Its token goes to the tile controller with packet id `controller_id`.
+    form a chain; a `dma_memcpy_nd` is alone. Its token goes to the tile controller with packet id `controller_id`. It
+    begins as many elements further on as word `offset_entry` of the scratchpad says.
     """
 
     column: int
@@ -88,6 +90,7 @@ class ShimTransfer:
     packet: Packet | None = None
     next_bd: int | None = None
     controller_id: int = SHIM_CONTROLLER_ID
+    offset_entry: int | None = None
 
     @property
     def place(self) -> str:
@@ -222,10 +225,15 @@ def _set_bd(
 ) -> tuple[Operation, ...]:
     bd = tile_address(transfer.column, SHIM_ROW, BD_BASE + BD_STRIDE * transfer.bd_id)
     offset = transfer.byte_offset + aperture(transfer.argument, version)
-    return (
-        BlockWrite(address=bd, words=_bd_words(transfer, generation, version, address_word)),
-        DdrPatch(address=bd + WORD_BYTES, argument=transfer.argument, byte_offset=offset),
+    written = BlockWrite(address=bd, words=_bd_words(transfer, generation, version, address_word))
+    patched = DdrPatch(address=bd + WORD_BYTES, argument=transfer.argument, byte_offset=offset)
+    if transfer.offset_entry is None:
+        return (written, patched)
+    # emitUpdateBdAddressFromOffsetParameter (AIEUtils.cpp): behind the patch, as it adds to what is there.
+    moved = UpdateFromScratchpad(
+        address=bd + WORD_BYTES, entry=transfer.offset_entry, function="mul", argument=transfer.element_bytes
     )
+    return (written, patched, moved)
 
 
 def _bd_words(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 
+from tileproof import insts
 from tileproof.device_model import CORE, GENERATIONS, LOCK_REGISTERS, LOCK_STRIDE, MAX_LOCK_VALUE, SHIM, TILE_KINDS
 from tileproof.diagnostic import Place
 from tileproof.errors import Problem
@@ -45,6 +46,7 @@ from tileproof.mlir.design import (
     Bd,
     Channel,
     ConfigureTask,
+    CreateScratchpad,
     PushQueue,
     Reconfigure,
     RegisterWrite,
@@ -57,6 +59,7 @@ from tileproof.mlir.design import (
     SyncWait,
     Tile,
     Transfer,
+    UpdateFromScratchpad,
     UseTask,
     Wait,
     WriteBd,
@@ -177,6 +180,7 @@ class _Writer:
             burst_length=transfer.burst_length,
             packet=_packet(transfer.packet or shim.packet),
             controller_id=_controller_id(self.design, shim.tile.column),
+            offset_entry=transfer.offset_entry,
         )
         return self._located(transfer.place, lambda: self._written(request, transfer_operations))
 
@@ -236,6 +240,8 @@ class _Writer:
     def _tile_bd(self, task: ConfigureTask, end: ShimAllocation, ids: list[int], number: int) -> tuple[Operation, ...]:
         """A BD of a core or mem tile, whose buffer has its address."""
         bd, tile = task.bds[number], end.tile
+        if bd.offset_entry is not None:
+            raise _moved_on_tile(bd, tile)
         for problem in check_bd(bd, tile):
             raise problem
         values = tile_bd_values(self.design, bd, tile, bd.packet or task.packet)
@@ -303,6 +309,7 @@ class _Writer:
             burst_length=bd.burst_length,
             packet=_packet(bd.packet or task.packet or shim.packet),
             next_bd=None if bd.next is None else ids[bd.next],
+            offset_entry=bd.offset_entry,
         )
 
     def _use_task(self, use: UseTask) -> tuple[Operation, ...]:
@@ -385,13 +392,30 @@ class _Writer:
         lock = next(lock for lock in self.design.locks if lock.name == write.lock)
         return (Write(address=_lock_address(lock), value=write.value % _WORD),)
 
-    def _register_write(self, write: RegisterWrite) -> tuple[Operation, ...]:
-        address = write.address
+    def _written_to(self, write: RegisterWrite | UpdateFromScratchpad, count: int) -> int:
+        """The full address of `count` words."""
         if write.buffer is not None:
-            address = self._address_in(write.buffer, write.address, len(write.words), write.place)
-        elif write.tile is not None:
-            self._tile(*write.tile, write.place)
-            address = tile_address(*write.tile, write.address)
+            return self._address_in(write.buffer, write.address, count, write.place)
+        if write.tile is None:
+            return write.address
+        self._tile(*write.tile, write.place)
+        return tile_address(*write.tile, write.address)
+
+    def _create_scratchpad(self, create: CreateScratchpad) -> tuple[Operation, ...]:
+        return (insts.CreateScratchpad(nbytes=create.nbytes),)
+
+    def _update(self, update: UpdateFromScratchpad) -> tuple[Operation, ...]:
+        return (
+            insts.UpdateFromScratchpad(
+                address=self._written_to(update, 2),
+                entry=update.entry,
+                function=update.function,
+                argument=update.argument,
+            ),
+        )
+
+    def _register_write(self, write: RegisterWrite) -> tuple[Operation, ...]:
+        address = self._written_to(write, len(write.words))
         if write.block:
             # A buffer's address is whole; a tile that is written beside one stays beside it.
             beside = (0, 0) if write.buffer is not None or write.tile is None else write.tile
@@ -545,6 +569,8 @@ _WRITE: dict[type, Callable[..., tuple[Operation, ...]]] = {
     RtpWrite: _Writer._rtp_write,
     SetLock: _Writer._set_lock,
     RegisterWrite: _Writer._register_write,
+    CreateScratchpad: _Writer._create_scratchpad,
+    UpdateFromScratchpad: _Writer._update,
     SyncWait: _Writer._sync,
     PushQueue: _Writer._push,
     AddressPatch: _Writer._patch,
@@ -639,6 +665,16 @@ def _out_of_reach(tile: Tile, channel: int, number: int, place: Place) -> Proble
         why=f"it has {allowed.start} to {allowed.stop - 1}",
         fix="leave its number out, or choose one of those",
         id="TP312",
+    )
+
+
+def _moved_on_tile(bd: Bd, tile: Tile) -> Problem:
+    return Problem(
+        f"a BD of {tile} begins where a parameter says",
+        where=bd.place,
+        why="an update adds bytes to an address; a BD of a core or mem tile counts words, beside other fields",
+        fix="let the transfer at the shim tile begin there",
+        id="TP313",
     )
 
 

@@ -382,12 +382,14 @@ class _SequenceOp(LooseOp):
         symbol = parser.parse_optional_symbol_name()
         arguments = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_argument)
         assert isinstance(parser, UnrollingParser)
+        # MLIR's word for attributes between the arguments and the region.
+        stated = attributes(parser) if parser.parse_optional_keyword("attributes") else {}
         before = parser.unrolled
         region = parser.parse_sequence_region(arguments)
         is_open = region is None
         region = region or Region(Block(arg_types=[one.type for one in arguments]))
         # Its name stands in front, in the attributes, or nowhere.
-        attrs = {"sym_name": StringAttr("sequence"), **merge(parser, {"sym_name": symbol} if symbol else {})}
+        attrs = {"sym_name": StringAttr("sequence"), **stated, **merge(parser, {"sym_name": symbol} if symbol else {})}
         if is_open:
             attrs[OPEN] = UnitAttr()
         elif parser.unrolled > before:
@@ -399,9 +401,12 @@ class _SequenceOp(LooseOp):
         printer.print_symbol_name(data(self.attributes["sym_name"]))
         printer.print_string("(")
         printer.print_list(self.bodies[0].block.args, printer.print_block_argument)
-        printer.print_string(") ")
+        printer.print_string(")")
+        if set(self.attributes) - {"sym_name", OPEN, UNROLLED}:
+            printer.print_string(" attributes")
+            print_rest(printer, self, "sym_name")
+        printer.print_string(" ")
         printer.print_region(self.bodies[0], print_entry_block_args=False, print_empty_block=False)
-        print_rest(printer, self, "sym_name")
 
 
 @irdl_op_definition

@@ -18,10 +18,18 @@ from xdsl.utils.lexer import Span
 
 from tileproof.mlir.aie import OldSequenceOp
 from tileproof.mlir.aie_dma import DIRECTIONS
+from tileproof.mlir.aiex_scratchpad import (
+    CreateScratchpadOp,
+    ReadParameterOp,
+    ScratchpadParameterOp,
+    SyncParametersOp,
+    UpdateFromScratchpadOp,
+)
 from tileproof.mlir.refused import RefusedText
 from tileproof.mlir.syntax import (
     HANDLE,
     OLD_SPELLING,
+    AttributesOp,
     LooseOp,
     attributes,
     data,
@@ -593,26 +601,15 @@ class ResetForOp(LooseOp):
 # Reconfiguration: what the array is set up with while a sequence runs.
 
 
-class _AttributesOp(LooseOp):
-    """All that it says is in its attributes."""
-
-    @classmethod
-    def parse(cls, parser: Parser) -> _AttributesOp:
-        return cls.make(attributes=attributes(parser))
-
-    def print(self, printer: Printer) -> None:
-        print_rest(printer, self)
-
-
 @irdl_op_definition
-class LoadPdiOp(_AttributesOp):
+class LoadPdiOp(AttributesOp):
     """`aiex.npu.load_pdi {device_ref = @other}`."""
 
     name = "aiex.npu.load_pdi"
 
 
 @irdl_op_definition
-class ControlPacketOp(_AttributesOp):
+class ControlPacketOp(AttributesOp):
     """`aiex.control_packet {address = 126976 : ui32, data = array<i32: 1>, opcode = 0 : i32, stream_id = 0 : i32}`."""
 
     name = "aiex.control_packet"
@@ -681,6 +678,7 @@ Aiex = Dialect(
         *(ConfigureTaskOp, ConfigureTaskForOp, StartTaskOp, AwaitTaskOp, FreeTaskOp, StartChainOp, StartChainForOp),
         *(SetLockOp, Write32Op, MaskWrite32Op, SyncOp, AddressPatchOp, RtpWriteOp, PushQueueOp, BlockWriteOp),
         *(LoadPdiOp, ConfigureOp, RunOp, WriteBdOp, CoreResetOp, ChannelResetOp, ResetForOp, ControlPacketOp),
+        *(ScratchpadParameterOp, ReadParameterOp, SyncParametersOp, CreateScratchpadOp, UpdateFromScratchpadOp),
     ],
     [],
 )

@@ -162,7 +162,7 @@ class Bd:
     `release` are (lock, value). `next` is the position of the BD that follows in the chain, None at its end.
     `bd_id` is None where the design leaves it to mlir-aie. `pads` are around each dimension, (before, after) in
     elements, which count in `length`. `exactly` is whether it waits for a lock to be equal to the
-    value, and not at least that.
+    value, and not at least that. It begins as many elements further on as entry `offset_entry` of the scratchpad says.
     """
 
     buffer: str | int
@@ -180,6 +180,7 @@ class Bd:
     place: Place
     exactly: bool = False
     pads: Dimensions = ()
+    offset_entry: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,12 +399,24 @@ class Trace:
     place: Place
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """An `aiex.scratchpad_parameter`, by its place the entry of the firmware's table: a number that the host gives
+    each run. `is_offset` says that a BD begins so many elements further on; a core reads it otherwise."""
+
+    name: str
+    type: str
+    is_offset: bool
+    place: Place
+
+
 # What stands in a runtime sequence. `shim` is the name of a fifo that ends at a shim tile, or of a shim allocation.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """An `aiex.npu.dma_memcpy_nd`: four offsets, sizes and strides, outermost first, in elements."""
+    """An `aiex.npu.dma_memcpy_nd`: four offsets, sizes and strides, outermost first, in elements. It begins as many
+    elements further on as entry `offset_entry` of the scratchpad says."""
 
     argument: int
     offsets: tuple[int, ...]
@@ -415,6 +428,7 @@ class Transfer:
     burst_length: int
     place: Place
     packet: Packet | None = None
+    offset_entry: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -491,6 +505,28 @@ class RegisterWrite:
     buffer: str | None
     tile: tuple[int, int] | None
     block: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateScratchpad:
+    """An `aiex.npu.create_scratchpad`: the firmware takes over what the host has written into it, `nbytes`."""
+
+    nbytes: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateFromScratchpad:
+    """An `aiex.npu.update_from_scratchpad`: a pair of words takes on entry `entry`, times `argument` (mul), plus it
+    (incr) or minus it (decr). `address` as in a RegisterWrite."""
+
+    entry: int
+    function: Literal["mul", "incr", "decr"]
+    argument: int
+    address: int
+    buffer: str | None
+    tile: tuple[int, int] | None
     place: Place
 
 
@@ -628,6 +664,8 @@ SequenceOperation: TypeAlias = (
     | RtpWrite
     | SetLock
     | RegisterWrite
+    | CreateScratchpad
+    | UpdateFromScratchpad
     | SyncWait
     | PushQueue
     | AddressPatch
@@ -711,6 +749,7 @@ class Design:
     registered: tuple[RegisteredBuffers, ...] = ()
     externals: tuple[ExternalBuffer, ...] = ()
     traces: tuple[Trace, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
     notes: tuple[Note, ...] = ()
 
     def fifo(self, name: str) -> Fifo | None:

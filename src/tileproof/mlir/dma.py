@@ -37,9 +37,10 @@ _BD_ATTRIBUTES = (
     "burst_length",
     "next_bd_id",
     "pad",
+    "offset_state_table_idx",
 )
 # Of August 2026; both change the words of a BD.
-NOT_READ = ("iteration", "axcache", "pad_dimensions", "offset_parameter", "offset_state_table_idx")
+NOT_READ = ("iteration", "axcache", "pad_dimensions")
 
 
 def direction_of(op: XdslOperation) -> Direction:
@@ -156,6 +157,7 @@ class DmaReader:
             packet=packet(bd),
             burst_length=optional_integer(bd, "burst_length") or 0,
             place=place_of(bd),
+            offset_entry=optional_integer(bd, "offset_state_table_idx"),
             exactly=any(isinstance(use, UseLockOp) and string(use, "action") == "Acquire" for use in block.ops),
         )
 

@@ -43,14 +43,6 @@ _ITS_OWN = (DiagnosticException, ValueError, OverflowError, NotImplementedError,
 # How xDSL says it.
 _BEHIND = "Could not parse entire input!"
 
-# What mlir-aie lowers with AIELowerScratchpadParameters.cpp, and what that lowers it to.
-_SCRATCHPAD = frozenset(
-    {
-        *("aiex.scratchpad_parameter", "aiex.read_scratchpad_parameter", "aiex.sync_scratchpad_parameters_from_host"),
-        *("aiex.npu.create_scratchpad", "aiex.npu.update_from_scratchpad"),
-    }
-)
-
 _DIALECTS = (
     *(builtin.Builtin, func.Func, scf.Scf, cf.Cf, Affine, math.Math, Index, Vector, Aie, Aiex),
     *(completed(dialect) for dialect in (arith.Arith, MemRef)),
@@ -167,8 +159,6 @@ class _LocatingParser(DenseParser, UnrollingParser, OpaqueParser):
                 return opaque_operation(name, is_generic=self.head.is_generic)
             # The name has been read already; point at it, and not behind it.
             start = self.lexer.input.content.rfind(name, 0, self._current_token.span.start)
-            if name in _SCRATCHPAD:
-                raise _of_scratchpad(Span(start, start + len(name), self.lexer.input), name)
             self.raise_error(f"tileproof does not know the operation {name}", start, start + len(name))
         return operation
 
@@ -260,16 +250,6 @@ def _unreadable(error: ParseError, text: str, name: str) -> Problem:
             fix="let one `module { ... }` with an aie.device be the whole file",
         )
     return Problem(f"{name} cannot be read: {_said(error.msg)}", id="TP001", where=place, why=mark, fix=_fix(error.msg))
-
-
-def _of_scratchpad(span: Span[str], name: str) -> RefusedText:
-    return RefusedText(
-        span,
-        f"tileproof does not read parameters in the firmware's scratchpad: {name}",
-        why="a host gives their values with XRT's scratchpad of a whole ELF, and tileproof neither makes nor runs one",
-        fix="let the number be the sequence's last argument, or write it into a buffer with aiex.npu.rtp_write",
-        id="TP001",
-    )
 
 
 def _no_block(label: Span[str]) -> RefusedText:

@@ -78,6 +78,7 @@ from tileproof.mlir.design import (
     Lock,
     Note,
     PacketFlow,
+    Parameter,
     Port,
     RegisteredBuffers,
     Sequence,
@@ -90,6 +91,7 @@ from tileproof.mlir.layout import layout_text
 from tileproof.mlir.logical import KINDS, place_logical_tiles
 from tileproof.mlir.memref import GlobalOp
 from tileproof.mlir.parse import parse_module, place_of
+from tileproof.mlir.scratchpad import PREAMBLE, lower_parameters
 from tileproof.mlir.sequences import SequenceReader
 from tileproof.mlir.syntax import UNROLLED, PadLayout, pairs
 from tileproof.mlir.trace_lines import trace_line
@@ -105,6 +107,7 @@ def read_design(
     first. `name` is what messages call the text, `run_time` the values of scalar arguments of its sequences, by number.
     Raises `Problem`, never anything else."""
     module = parse_module(text, name, run_time)
+    parameters = lower_parameters(module)
     devices = [op for op in module.ops if isinstance(op, DeviceOp)]
     for op in module.ops:
         if not isinstance(op, DeviceOp):
@@ -121,6 +124,7 @@ def read_design(
         chosen,
         others={string(op, "sym_name"): op for op in devices if op is not chosen},
         numbers={string(op, "sym_name"): number for number, op in enumerate(devices, 1)},
+        parameters=parameters,
     )
     if len(devices) > 1 and device_name is None:
         names = [string(op, "sym_name") for op in devices]
@@ -162,7 +166,7 @@ _FIFO_LATER = ("packet", "via_shared_mem")
 # What a core's function brings back in a register.
 _RESULTS = frozenset({"i8", "i16", "i32", "i64", "bf16", "f32"})
 _CORE_ATTRIBUTES = (
-    *("stack_size", "link_with", "link_files", "link_merge_files", "elf_file", "dynamic_objfifo_lowering"),
+    *("stack_size", "link_with", "link_files", "link_merge_files", "elf_file", "dynamic_objfifo_lowering", PREAMBLE),
 )
 
 
@@ -173,6 +177,7 @@ class _Reader:
     op: DeviceOp
     others: dict[str, DeviceOp] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
     tiles: dict[SSAValue, Tile] = field(default_factory=dict)
     buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
     locks: dict[SSAValue, Lock] = field(default_factory=dict)
@@ -243,6 +248,7 @@ class _Reader:
             registered=tuple(self.registered),
             externals=tuple(self.external.values()),
             traces=tuple(self.traces),
+            parameters=self.parameters,
             notes=tuple(sorted(self.notes, key=lambda note: (note.place.line, note.place.column))),
         )
 

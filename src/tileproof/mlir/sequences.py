@@ -12,6 +12,7 @@ from xdsl.dialects.memref import AssumeAlignmentOp, GetGlobalOp, ReinterpretCast
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.errors import Problem
 from tileproof.mlir import spelling
 from tileproof.mlir.aie import EndOp
 from tileproof.mlir.aie_trace import HostConfigOp, TraceLineOp
@@ -42,12 +43,14 @@ from tileproof.mlir.aiex import (
     Write32Op,
     WriteBdOp,
 )
+from tileproof.mlir.aiex_scratchpad import CreateScratchpadOp, UpdateFromScratchpadOp
 from tileproof.mlir.attributes import (
     flag,
     integer,
     integers,
     memref,
     optional_integer,
+    optional_string,
     packet,
     refuse,
     symbol,
@@ -61,6 +64,7 @@ from tileproof.mlir.design import (
     Channel,
     ConfigureTask,
     ControlPacket,
+    CreateScratchpad,
     Design,
     Lock,
     Note,
@@ -76,6 +80,7 @@ from tileproof.mlir.design import (
     SyncWait,
     Tile,
     Transfer,
+    UpdateFromScratchpad,
     UseTask,
     Wait,
     WriteBd,
@@ -83,6 +88,7 @@ from tileproof.mlir.design import (
 from tileproof.mlir.dma import NOT_READ, DmaReader, direction_of
 from tileproof.mlir.parse import place_of
 from tileproof.mlir.reconfigured import on_parts, part_of
+from tileproof.mlir.scratchpad import ENTRY_BYTES, MOST_PARAMETERS, PREAMBLE
 from tileproof.mlir.syntax import OPEN
 from tileproof.mlir.trace_lines import host_config, start_trace
 
@@ -110,7 +116,7 @@ class SequenceReader:
     _runs: int = 0  # the number of the next run's first task
 
     def read(self, op: XdslOperation, name: str) -> Sequence:
-        self.notes += unknown_attributes(op, ("sym_name",))
+        self.notes += unknown_attributes(op, ("sym_name", PREAMBLE))
         block = op.regions[0].blocks.first
         arguments = block.args if block is not None else ()
         self._arguments = {value: index for index, value in enumerate(arguments)}
@@ -124,7 +130,7 @@ class SequenceReader:
             arguments=tuple(memref(op, argument.type) for argument in arguments[: len(arguments) - len(scalars)]),
             scalars=scalars,
             is_open=OPEN in op.attributes,
-            operations=tuple(self._several(block.ops if block is not None else ())),
+            operations=_whole(self._several(block.ops if block is not None else ())),
             place=place_of(op),
         )
 
@@ -236,6 +242,7 @@ class SequenceReader:
             burst_length=optional_integer(op, "burst_length") or 0,
             place=place_of(op),
             packet=packet(op),
+            offset_entry=optional_integer(op, "offset_state_table_idx"),
         )
 
     def _wait(self, op: XdslOperation) -> Wait:
@@ -373,12 +380,12 @@ class SequenceReader:
     def _write(self, op: XdslOperation) -> RegisterWrite:
         operands = ("%address", "%value", "%mask") if isinstance(op, MaskWrite32Op) else ("%address", "%value")
         self._spelled(op, f"{op.name}({', '.join(operands)}) : {', '.join(['i32'] * len(operands))}")
-        self._known(op, "address", "value", "mask", "buffer", "column", "row")
+        self._known(op, "value", "mask", *_ADDRESS)
         mask = integer(op, "mask") & _WORD if isinstance(op, MaskWrite32Op) else None
         return self._register_write(op, (integer(op, "value") & _WORD,), mask, block=False)
 
     def _block_write(self, op: XdslOperation) -> RegisterWrite:
-        self._known(op, "address", "buffer", "column", "row")
+        self._known(op, *_ADDRESS)
         source = op.operands[0].owner
         name = source.name_.root_reference.data if isinstance(source, GetGlobalOp) else None
         if name is None or name not in self.globals:
@@ -388,18 +395,46 @@ class SequenceReader:
     def _register_write(
         self, op: XdslOperation, words: tuple[int, ...], mask: int | None, *, block: bool
     ) -> RegisterWrite:
-        column, row = optional_integer(op, "column"), optional_integer(op, "row")
-        if (column is None) != (row is None):
-            refuse(op, f"{op.name} has one of column and row", "write both, or none and a full address")
         return RegisterWrite(
             address=integer(op, "address") & _WORD,
             words=words,
             mask=mask,
             buffer=self._buffer_named(op) if "buffer" in op.attributes else None,
-            tile=None if column is None or row is None else (column, row),
+            tile=self._tile_beside(op),
             block=block,
             place=place_of(op),
         )
+
+    def _create_scratchpad(self, op: XdslOperation) -> CreateScratchpad:
+        self._known(op, "size", "usage_type")
+        if optional_integer(op, "usage_type"):
+            refuse(op, f"there is no scratchpad of usage_type {integer(op, 'usage_type')}", "leave it out; it is 0")
+        nbytes, most = integer(op, "size"), ENTRY_BYTES * MOST_PARAMETERS
+        if not 0 < nbytes <= most or nbytes % ENTRY_BYTES:
+            why = f"it is a table of 1 to {MOST_PARAMETERS} words"
+            refuse(op, f"there is no scratchpad of {nbytes} bytes", f"give it a size of 4 to {most}, in words", why)
+        self.notes.append(spelling.scratchpad(op))
+        return CreateScratchpad(nbytes=nbytes, place=place_of(op))
+
+    def _update(self, op: XdslOperation) -> UpdateFromScratchpad:
+        self._known(op, "state_table_idx", "func", "func_arg", *_ADDRESS)
+        function = optional_string(op, "func") or "incr"
+        return UpdateFromScratchpad(
+            entry=integer(op, "state_table_idx"),
+            function=next(one for one in ("mul", "incr", "decr") if one == function),
+            argument=(optional_integer(op, "func_arg") or 0) & _WORD,
+            address=integer(op, "address") & _WORD,
+            buffer=self._buffer_named(op) if "buffer" in op.attributes else None,
+            tile=self._tile_beside(op),
+            place=place_of(op),
+        )
+
+    def _tile_beside(self, op: XdslOperation) -> tuple[int, int] | None:
+        """The tile that an address counts from; None where it is a whole one, or counts from a buffer."""
+        column, row = optional_integer(op, "column"), optional_integer(op, "row")
+        if (column is None) != (row is None):
+            refuse(op, f"{op.name} has one of column and row", "write both, or none and a full address")
+        return None if column is None or row is None else (column, row)
 
     def _sync(self, op: XdslOperation) -> SyncWait:
         self._spelled(op, "aiex.npu.sync(%column, %row, %direction, %channel, %columns, %rows) : i32, ...")
@@ -469,8 +504,9 @@ class SequenceReader:
 
 _TRANSFER_ATTRIBUTES = (
     *("offsets", "sizes", "strides", "packet", "id", "metadata", "issue_token", "burst_length"),
-    *("offset_parameter", "offset_state_table_idx"),
+    "offset_state_table_idx",
 )
+_ADDRESS = ("address", "buffer", "column", "row")
 _BD_PLACE = ("column", "row", "bd_id")
 _BD_FIELDS = (
     *("buffer_length", "buffer_offset", "enable_packet", "out_of_order_id", "packet_id", "packet_type"),
@@ -499,6 +535,8 @@ _READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], Seque
     Write32Op: SequenceReader._write,
     MaskWrite32Op: SequenceReader._write,
     BlockWriteOp: SequenceReader._block_write,
+    CreateScratchpadOp: SequenceReader._create_scratchpad,
+    UpdateFromScratchpadOp: SequenceReader._update,
     SyncOp: SequenceReader._sync,
     PushQueueOp: SequenceReader._push,
     AddressPatchOp: SequenceReader._patch,
@@ -509,3 +547,51 @@ _READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], Seque
     LoadPdiOp: SequenceReader._load_pdi,
     ConfigureOp: SequenceReader._configure_device,
 }
+
+
+def _whole(operations: Iterable[SequenceOperation]) -> tuple[SequenceOperation, ...]:
+    """The sequence; a `Problem` where it uses a scratchpad that it has not created, or not with that many words."""
+    gathered: list[SequenceOperation] = []
+    created: CreateScratchpad | None = None
+    for operation in operations:
+        gathered.append(operation)
+        if isinstance(operation, CreateScratchpad):
+            if created is not None:
+                raise _two_scratchpads(operation, created)
+            created = operation
+        for entry in _entries(operation):
+            if created is None or not 0 <= ENTRY_BYTES * entry < created.nbytes:
+                raise _no_entry(operation, entry, created)
+    return tuple(gathered)
+
+
+def _entries(operation: SequenceOperation) -> Iterator[int]:
+    """What an operation takes from the scratchpad."""
+    match operation:
+        case UpdateFromScratchpad():
+            yield operation.entry
+        case Transfer() if operation.offset_entry is not None:
+            yield operation.offset_entry
+        case ConfigureTask():
+            yield from (bd.offset_entry for bd in operation.bds if bd.offset_entry is not None)
+
+
+def _two_scratchpads(second: CreateScratchpad, first: CreateScratchpad) -> Problem:
+    return Problem(
+        "the sequence creates two scratchpads",
+        where=second.place,
+        why=f"the firmware has one for a run; the first is at {first.place}",
+        fix="create one that is large enough",
+        id="TP313",
+    )
+
+
+def _no_entry(operation: SequenceOperation, entry: int, created: CreateScratchpad | None) -> Problem:
+    has = "nothing has created a scratchpad before it" if created is None else f"it has {created.nbytes} bytes"
+    return Problem(
+        f"there is no word {entry} in the scratchpad",
+        where=operation.place,
+        why=f"{has}, and the firmware would add what is there",
+        fix="write aiex.npu.create_scratchpad {size = ...} in front, with four bytes for each word",
+        id="TP313",
+    )

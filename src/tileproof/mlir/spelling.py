@@ -52,6 +52,16 @@ def loops(op: XdslOperation) -> Note:
     )
 
 
+def scratchpad(op: XdslOperation) -> Note:
+    return _note(
+        op,
+        what="the sequence takes numbers from the firmware's scratchpad",
+        why="aie-lower-scratchpad-parameters and its operations are of mlir-aie since June 2026",
+        fix="write the numbers into the design, or into a buffer with aiex.npu.rtp_write, for an older mlir-aie",
+        versions=versions_that(lambda version: version.has_scratchpads),
+    )
+
+
 def objects_by_themselves(op: XdslOperation) -> Note:
     return _note(
         op,

@@ -80,6 +80,17 @@ class LooseOp(IRDLOperation):
         raise NotImplementedError(self.name)
 
 
+class AttributesOp(LooseOp):
+    """All that it says is in its attributes."""
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        return cls.make(attributes=attributes(parser))
+
+    def print(self, printer: Printer) -> None:
+        print_rest(printer, self)
+
+
 @irdl_attr_definition
 class HandleType(ParametrizedAttribute, TypeAttribute):
     """The type of a tile, a core, a lock or a task: mlir-aie types them all as `index`; here they stay apart."""

@@ -12,6 +12,7 @@ from tileproof.mlir.design import (
     Bd,
     ConfigureTask,
     ControlPacket,
+    CreateScratchpad,
     Design,
     Fifo,
     Link,
@@ -31,6 +32,7 @@ from tileproof.mlir.design import (
     TraceEvent,
     TraceHostConfig,
     Transfer,
+    UpdateFromScratchpad,
     UseTask,
     Wait,
     WriteBd,
@@ -66,6 +68,7 @@ def lowered_text(lowered: LoweredDesign, name: str) -> str:
         ["channels of the host", *_shim_channels(lowered)],
         ["cores", *_cores(lowered)],
         ["traces", *_trace_flows(lowered)],
+        ["the control scratchpad", *_parameters(lowered)],
         ["while a sequence runs", *_in_sequences(lowered)],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if len(lines) > 1 or lines[0].startswith(name)) + "\n"
@@ -78,6 +81,12 @@ def _cores(lowered: LoweredDesign) -> Iterator[str]:
         yield f"  {core.core.tile}: stack {core.stack_size:,} B, runs {runs}"
         for end in core.ends.values():
             yield f"      {end.port} @{end.fifo}: {', '.join(end.buffers) or 'a stream port'}"
+
+
+def _parameters(lowered: LoweredDesign) -> Iterator[str]:
+    for entry, parameter in enumerate(lowered.design.parameters):
+        use = "where transfers begin" if parameter.is_offset else "which cores read"
+        yield f"  word {entry}  {parameter.name}: {parameter.type}, {use}"
 
 
 def _packets(lowered: LoweredDesign) -> Iterator[str]:
@@ -299,6 +308,11 @@ def _operation(operation: SequenceOperation) -> str:
             return f"lock {operation.lock} becomes {operation.value}"
         case RegisterWrite():
             return f"{_counted(len(operation.words), 'word')} written to {_register(operation)}"
+        case CreateScratchpad():
+            return f"the firmware takes over {operation.nbytes} bytes of scratchpad"
+        case UpdateFromScratchpad():
+            given = _FUNCTIONS[operation.function].format(operation.entry, operation.argument)
+            return f"{_register(operation)} takes on {given} of the scratchpad"
         case SyncWait():
             tiles = f"{operation.columns} x {operation.rows} tiles from ({operation.column}, {operation.row})"
             return f"wait for {tiles}, {operation.direction} channel {operation.channel}"
@@ -327,7 +341,10 @@ def _operation(operation: SequenceOperation) -> str:
             return f"registers of trace @{operation.trace}"
 
 
-def _register(write: RegisterWrite) -> str:
+_FUNCTIONS = {"mul": "word {0} times {1}", "incr": "word {0} plus {1}", "decr": "word {0} minus {1}"}
+
+
+def _register(write: RegisterWrite | UpdateFromScratchpad) -> str:
     if write.buffer is not None:
         return f"{write.buffer}, from word {write.address} on"
     return f"0x{write.address:x}" + ("" if write.tile is None else f" of tile {write.tile}")

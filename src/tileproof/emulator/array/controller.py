@@ -14,18 +14,20 @@ from tileproof.emulator.array.dma import ShimChannel, ShimTask, Words
 from tileproof.emulator.array.engine import Blocked, Engine, Spend, Work
 from tileproof.emulator.array.labels import instruction_label, transfer_label
 from tileproof.emulator.array.memory import Bytes
-from tileproof.emulator.array.registers import TileRegisters
+from tileproof.emulator.array.registers import ADDED_BITS, TileRegisters
 from tileproof.emulator.cost.cycles import DISPATCH_CYCLES, INSTRUCTION_CYCLES, PUSH_CYCLES
 from tileproof.errors import Problem
 from tileproof.insts import (
     Action,
     BlockWrite,
+    LoadScratchpad,
     PatchBd,
     Push,
     RouteTokens,
     SetBd,
     SetRegisters,
     ShimBd,
+    UpdateRegisters,
     Wait,
     decode,
     npu_actions,
@@ -34,7 +36,7 @@ from tileproof.insts import (
 from tileproof.insts.shim import SHIM_ROW
 from tileproof.insts.tile_bd import bd_words_at
 from tileproof.mlir.design import Packet
-from tileproof.xrt import FIRST_BUFFER
+from tileproof.xrt import CTRL_SCRATCHPAD, FIRST_BUFFER
 
 # Word 1 of a BD, and the low bits of the one behind it, are the address of what it moves.
 _ADDRESS_WORD, _ADDRESS_BITS = 1, 0xFFFF
@@ -98,6 +100,10 @@ class Controller:
                 yield from self._wait(action, place)
             case RouteTokens():
                 pass  # every token goes to the one controller there is
+            case LoadScratchpad():
+                self._scratchpad(place)
+            case UpdateRegisters():
+                self._update(action, place)
             case SetRegisters():
                 part = bd_words_at(SHIM, action.offset, len(action.words)) if action.row == SHIM_ROW else None
                 if part is None:
@@ -145,6 +151,30 @@ class Controller:
                 registers.argument = None
         registers.words = tuple(words)
         registers.bd = shim_bd(BlockWrite(address=0, words=registers.words))
+
+    def _scratchpad(self, place: Place) -> list[int]:
+        """The words that the host has written. Where they are taken over and where they are used, they are the same:
+        they are the run's."""
+        if CTRL_SCRATCHPAD not in self.buffers:
+            raise Problem(
+                "the instructions use the control scratchpad, and this run has none",
+                id="no-scratchpad",
+                where=place,
+                why="XRT makes one, and puts its address into the instructions, for a kernel of an ELF only",
+                fix="build the design with --full-elf-name, and write the parameters to run.get_ctrl_scratchpad_bo(); "
+                "`tileproof emulate` takes them as --parameter NAME=VALUE",
+            )
+        return [int(word) for word in self.buffers[CTRL_SCRATCHPAD].view("<u4")]
+
+    def _update(self, action: UpdateRegisters, place: Place) -> None:
+        """Add to a pair of words; the address of a BD is that of its argument, and some bytes."""
+        number = action.delta(self._scratchpad(place))
+        if action.shim_bd is None:
+            self.tiles.add(action, number, place)
+            return
+        self._look_for_users(*action.shim_bd, place)
+        registers = self._registers(*action.shim_bd, place)
+        registers.byte_offset = registers.byte_offset + number & ADDED_BITS
 
     def _look_for_users(self, column: int, bd_id: int, place: Place) -> None:
         """A BD is registers: who writes them while a task of it waits or runs changes that task."""

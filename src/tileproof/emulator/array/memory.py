@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tileproof.device_model import CORE, MEM, TILE_KINDS
+from tileproof.device_model import CORE, TILE_KINDS
 from tileproof.emulator.array.pages import NO_ACCESS, PAGE, protect
 from tileproof.lowering.model import PlacedBuffer
 from tileproof.mlir.design import Tile
@@ -115,11 +115,11 @@ class TileMemories:
         return slice(start, start + buffer.nbytes)
 
     def keep(self, before: TileMemories) -> None:
-        """What mem tiles held before the array was set up anew: a PDI writes what it brings, and clears nothing
-        (mlir-aie's npu-xrt/reconfigure_loadpdi_persistent_memtile). Of cores nobody says so."""
+        """What the tiles held before the array was set up anew: a PDI writes what it brings, and clears nothing (of
+        mem tiles mlir-aie's npu-xrt/reconfigure_loadpdi_persistent_memtile, of cores npu-xrt/scratchpad_regwrite)."""
         for at, window in self.windows.items():
             other = before.windows.get(at)
-            if other is not None and window.tile.kind == MEM:
+            if other is not None:
                 start, from_ = window.address - self.base, other.address - before.base
                 held = slice(from_, from_ + window.nbytes)
                 self.bytes[start : start + window.nbytes] = before.bytes[held]

@@ -14,13 +14,15 @@ from tileproof.emulator.array.memory import EVER, FRESH, TileMemories, Window
 from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.array.tile_dma import TileDmas
 from tileproof.errors import Problem
-from tileproof.insts import SetRegisters
+from tileproof.insts import SetRegisters, UpdateRegisters
 from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.trace_registers import is_of_event_unit
 from tileproof.mlir.design import Tile
 
 _WORD_BYTES = 4
 _WORD = 0xFFFF_FFFF
+# Of a pair of words that takes on a number (AIEX.td, npu.update_from_scratchpad): 48 bits without the lowest two.
+ADDED_BITS = 0xFFFF_FFFF_FFFC
 
 
 class TileRegisters:
@@ -76,11 +78,29 @@ class TileRegisters:
             lock.value = word
             self._engine.wake(lock)
 
+    def add(self, action: UpdateRegisters, number: int, place: Place) -> None:
+        """Let a pair of words of a tile's memory take on a number; a `Problem` elsewhere."""
+        window = self._memories.windows.get((action.column, action.row))
+        if window is None or action.offset + 2 * _WORD_BYTES > window.nbytes:
+            raise _unknown_register(action, place)
+        (low,) = self._read_memory(window, action.offset, 1, place, "the firmware")
+        if not self._is_known(window, action.offset, 1):
+            low = 0  # a new context has zeros there (mlir-aie, npu-xrt/scratchpad_regwrite)
+        # mlir-aie clears the first word only; of the second, where nobody knows it, nobody knows more afterwards.
+        has_second = self._is_known(window, action.offset + _WORD_BYTES, 1)
+        after = self._read_memory(window, action.offset + _WORD_BYTES, 1, place, "the firmware") if has_second else (0,)
+        result = ((after[0] & 0xFFFF) << 32 | low & ADDED_BITS) + number & ADDED_BITS
+        words = (result & _WORD, after[0] & 0xFFFF_0000 | result >> 32)[: 1 + has_second]
+        written = SetRegisters(
+            word=action.word, column=action.column, row=action.row, offset=action.offset, words=words
+        )
+        self._write_memory(window, written, place)
+
     def read(self, tile: Tile, offset: int, count: int, place: Place) -> tuple[int, ...]:
         """So many words from there on: of the tile's memory, or the values of its locks."""
         window = self._memories.windows.get(tile.at)
         if window is not None and offset % _WORD_BYTES == 0 and offset + _WORD_BYTES * count <= window.nbytes:
-            return self._read_memory(window, offset, count, place)
+            return self._read_memory(window, offset, count, place, "a control packet")
         offsets = range(offset, offset + _WORD_BYTES * count, _WORD_BYTES)
         locks = [self._locks.get((*tile.at, at)) for at in offsets]
         if None in locks:
@@ -94,14 +114,21 @@ class TileRegisters:
             )
         return tuple(lock.value for lock in locks if lock is not None)
 
-    def _read_memory(self, window: Window, offset: int, count: int, place: Place) -> tuple[int, ...]:
-        start = window.address - self._memories.base + offset
-        span = slice(start, start + _WORD_BYTES * count)
-        if not (self._memories.known[span] & EVER).all():
-            self._report(nothing_new("a control packet", f"0x{offset:05x} of {window.tile}", place, ever=False))
+    def _read_memory(self, window: Window, offset: int, count: int, place: Place, who: str) -> tuple[int, ...]:
+        span = self._span(window, offset, count)
+        if not self._is_known(window, offset, count):
+            self._report(nothing_new(who, f"0x{offset:05x} of {window.tile}", place, ever=False))
         for name, part in self._watched(span):
             self._races.reads(name, place, Part(part))
         return tuple(int(word) for word in self._memories.bytes[span].view("<u4"))
+
+    def _span(self, window: Window, offset: int, count: int) -> slice:
+        start = window.address - self._memories.base + offset
+        return slice(start, start + _WORD_BYTES * count)
+
+    def _is_known(self, window: Window, offset: int, count: int) -> bool:
+        """Whether somebody has written all of these words."""
+        return bool((self._memories.known[self._span(window, offset, count)] & EVER).all())
 
     def _watched(self, span: slice) -> Iterator[tuple[str, slice]]:
         """The buffers that are looked after for races and begin or end there, with what of them that is."""
@@ -123,8 +150,7 @@ class TileRegisters:
                 why=f"offset 0x{action.offset:05x} is no multiple of {_WORD_BYTES}",
                 fix="write whole words",
             )
-        start = window.address - self._memories.base + action.offset
-        span = slice(start, start + _WORD_BYTES * len(action.words))
+        span = self._span(window, action.offset, len(action.words))
         words = self._memories.bytes[span].view(np.uint32)
         new = np.array(action.words, dtype=np.uint32)
         mask = np.uint32(action.mask)
@@ -134,7 +160,7 @@ class TileRegisters:
             self._races.writes(name, place, Part(part))
 
 
-def _unknown_register(action: SetRegisters, place: Place) -> Problem:
+def _unknown_register(action: SetRegisters | UpdateRegisters, place: Place) -> Problem:
     return Problem(
         f"the sequence writes a register that the emulator does not have: 0x{action.offset:05x}"
         f" of tile ({action.column}, {action.row})",

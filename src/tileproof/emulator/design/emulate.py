@@ -20,6 +20,7 @@ from tileproof.dtypes import DTYPES, DType
 from tileproof.emulator.array.faults import RunReport, sort_of
 from tileproof.emulator.array.orders import Found, Orders, Play, only_there, other_orders
 from tileproof.emulator.design.given_code import GivenCode, given_code
+from tileproof.emulator.design.parameters import scratchpad_of
 from tileproof.emulator.library import ORDERS, Library, Manner
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
@@ -34,7 +35,7 @@ from tileproof.mlir.design import Design
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
 from tileproof.mlir.values import MemRef
-from tileproof.xrt import COMPLETED
+from tileproof.xrt import COMPLETED, CTRL_SCRATCHPAD
 
 Array = npt.NDArray[Any]
 
@@ -104,6 +105,7 @@ def emulate(
     tile_code: Sequence[Path] | Library = (),
     arguments: Mapping[int, str] | None = None,
     *,
+    parameters: Mapping[str, str] | None = None,
     options: CodeOptions = NO_OPTIONS,
     target: str | None = None,
     device_name: str | None = None,
@@ -121,7 +123,8 @@ def emulate(
 
     `arguments` say by number what each argument of the sequence holds at first: `FILE.npy`, `zeros`, `ones` or
     `random`, the last three with `:4096xi8` to be sure of the type; what mlir-aie appends for traces begins as zeros,
-    and stays so, and for control packets as their words. Raises `Problem` for a design, tile code or
+    and stays so, and for control packets as their words. `parameters` are those of the control scratchpad, by their
+    names. Raises `Problem` for a design, tile code or
     argument that cannot be read or lowered; what goes wrong in a run is in the reports.
     """
     manner = manner or Manner()
@@ -131,6 +134,7 @@ def emulate(
     chosen = sequence_named(design, sequence)
     parts = [(on, sequence_words(on, part)) for on, part in parts_of(design, chosen)]
     before = _initial(chosen, arguments or {})
+    scratchpad = scratchpad_of(written, chosen, parameters or {})
     room = _room_for_traces(chosen)
     code = GivenCode(tile_code) if isinstance(tile_code, Library) else given_code(tile_code, design, options)
     besides = () if manner.as_hardware else code.faults
@@ -138,7 +142,7 @@ def emulate(
     with process() as child:
 
         def play(how: Manner, patience_s: float) -> tuple[list[Array], tuple[RunReport, ...]]:
-            return _Session(child, parts, code.library, runs, patience_s).run(how, before, room)
+            return _Session(child, parts, code.library, runs, patience_s, scratchpad).run(how, before, room)
 
         child.set_up(parts[0][0], code.library, manner)
         begun = time.perf_counter()  # the process is there
@@ -244,12 +248,15 @@ class _Session:
     library: Library | None
     runs: int
     timeout_s: float
+    scratchpad: bytes | None = None
 
     def run(
         self, manner: Manner, before: Sequence[Array], room: Mapping[int, int]
     ) -> tuple[list[Array], tuple[RunReport, ...]]:
         """What the arguments hold afterwards. `room` is how many bytes more than its type has an argument is given."""
         buffers = {number: array.tobytes() + bytes(room.get(number, 0)) for number, array in enumerate(before)}
+        if self.scratchpad is not None:
+            buffers[CTRL_SCRATCHPAD] = self.scratchpad
         reports: list[RunReport] = []
         for number, (design, words) in enumerate(self.parts * self.runs):
             if number == 0 or len(self.parts) > 1:

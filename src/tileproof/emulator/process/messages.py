@@ -31,7 +31,7 @@ _EXIT_CODES = (0, EXIT_KERNEL_WRONG, EXIT_REQUEST_WRONG, EXIT_NOT_HERE)  # 0 wit
 @dataclass(frozen=True, slots=True)
 class Setup:
     """Build the array; answered by Ready or Failed. `library` is the compiled tile code; `goes_on` where the array is
-    set up anew under way, and its mem tiles keep what they held."""
+    set up anew under way, and its memories keep what they held."""
 
     design: LoweredDesign
     library: Library | None

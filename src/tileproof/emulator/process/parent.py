@@ -65,7 +65,7 @@ class Child:
         self, design: LoweredDesign, library: Library | None, manner: Manner | None = None, *, goes_on: bool = False
     ) -> None:
         """Build the array; `library` is the compiled tile code. A design that cannot run is a `Problem`. `goes_on`
-        where it was set up before, and its mem tiles keep what they held."""
+        where it was set up before, and its memories keep what they held."""
         if library is not None:
             from tileproof.emulator.symbols import refuse_symbols  # late, while the child starts
 

@@ -128,12 +128,13 @@ class ComputeUnit:
 
     Of an ELF it has the instructions with it: `_streams`. A full ELF has no opcode and no instructions among its
     arguments, which are those of the sequence: `_shift` is how many are missing. `_parts` are the designs that its
-    streams run on, where the sequence sets the array up itself.
+    streams run on, where the sequence sets the array up itself. `_scratchpad_bytes` is how large a scratchpad they use.
     """
 
     _shift: int = 0
     _streams: tuple[bytes, ...] = ()
     _parts: tuple[LoweredDesign, ...] = ()
+    _scratchpad_bytes: int = 0
     _context: hw_context
     _name: str
     _arguments: tuple[Argument, ...]

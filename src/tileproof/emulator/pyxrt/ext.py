@@ -14,6 +14,7 @@ from tileproof.emulator.pyxrt.empty import refuse_empty
 from tileproof.emulator.pyxrt.kernel import kernel as plain_kernel
 from tileproof.emulator.pyxrt.raises import raised
 from tileproof.errors import Problem
+from tileproof.insts import CreateScratchpad, decode
 from tileproof.xclbin import Argument
 from tileproof.xrt import FIRST_BUFFER
 
@@ -100,6 +101,7 @@ class kernel(plain_kernel):
         if len(words) == 2 and isinstance(words[0], module) and isinstance(words[1], str):
             super().__init__(context, words[1])
             self._streams = (words[0]._stream,)
+            self._scratchpad_bytes = _scratchpad_bytes(self._streams)
         elif len(words) == 1 and isinstance(words[0], str) and isinstance(context, elf_context):
             self._of_sequence(context, words[0])
         else:
@@ -123,6 +125,7 @@ class kernel(plain_kernel):
         self._context, self._name, self._shift = context, name, FIRST_BUFFER
         self._streams = tuple(sequence_words(on, part) for on, part in parts)
         self._parts = tuple(on for on, _ in parts)
+        self._scratchpad_bytes = _scratchpad_bytes(self._streams)
         self._arguments = tuple(_argument(index) for index in range(FIRST_BUFFER + len(sequence.arguments)))
 
     def group_id(self, index: int) -> int:
@@ -135,6 +138,12 @@ class kernel(plain_kernel):
             why="XRT looks beyond the end of an empty table there, and the real process dies of a segmentation fault",
             fix="allocate with pyxrt.ext.bo(device, size)",
         )
+
+
+def _scratchpad_bytes(streams: tuple[bytes, ...]) -> int:
+    """How large a scratchpad the instructions create; 0 for none."""
+    operations = (one for stream in streams for one in decode(stream, "the ELF's instructions").operations)
+    return next((one.nbytes for one in operations if isinstance(one, CreateScratchpad)), 0)
 
 
 def _argument(index: int) -> Argument:

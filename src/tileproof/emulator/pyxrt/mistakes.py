@@ -20,6 +20,7 @@ class Starting(Protocol):
     _kernel: ComputeUnit
     _values: dict[int, bo | int]
     _own: set[int]
+    _scratchpad: bo | None
 
     def _instructions(self) -> bytes | None: ...
 
@@ -42,6 +43,7 @@ def note_before(starting: Starting) -> None:
     if starting._kernel._streams:  # which come with the kernel, and are nobody's to forget
         moved_by_all = tuple(one for stream in starting._kernel._streams for one in moved_by(stream) or ())
         _note_unsynced(starting, moved_by_all)
+        _note_scratchpad(starting)
         _note_left_over(starting, moved_by_all)
         return
     instructions = starting._instructions()
@@ -59,7 +61,7 @@ def _named(of: Starting, index: int) -> str:
 
 def _note_unsynced(starting: Starting, moved: tuple[Moved, ...]) -> None:
     """Bytes that the device will read, and does not have."""
-    read = {one.argument: (one.begin, one.end) for one in moved if one.direction == "MM2S"}
+    read = {one.argument: _extent(one) for one in moved if one.direction == "MM2S"}
     for index, value in starting._values.items():
         is_stream = index == _INSTR and not starting._kernel._streams
         begin, end = (0, None) if is_stream else read.get(index, (0, 0))
@@ -70,6 +72,23 @@ def _note_unsynced(starting: Starting, moved: tuple[Moved, ...]) -> None:
                 "the device sees what was synced, not what was written",
                 "buffer.sync(pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE) after the last write",
             )
+
+
+def _extent(moved: Moved) -> tuple[int, int | None]:
+    """Where it lies in its argument; the whole of it, where only a parameter says."""
+    return (0, None) if moved.is_shifted else (moved.begin, moved.end)
+
+
+def _note_scratchpad(starting: Starting) -> None:
+    """Parameters that the firmware will not have."""
+    scratchpad = starting._scratchpad
+    if scratchpad is not None and scratchpad._is_unsynced(0, None):
+        journal.note(
+            "written-not-synced",
+            "the control scratchpad was written and not synced before the run",
+            "the firmware takes what was synced, not what was written",
+            "scratchpad.sync(XCL_BO_SYNC_BO_TO_DEVICE) after the last write; ParameterScratchpad has sync() for it",
+        )
 
 
 def _note_left_over(starting: Starting, moved: tuple[Moved, ...]) -> None:

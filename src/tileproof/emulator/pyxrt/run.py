@@ -22,7 +22,7 @@ from tileproof.emulator.pyxrt.settings import settings
 from tileproof.emulator.pyxrt.watch import Watch
 from tileproof.errors import Problem
 from tileproof.xclbin import Argument
-from tileproof.xrt import COMPLETED, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION, TIMEOUT
+from tileproof.xrt import COMPLETED, CTRL_SCRATCHPAD, ERROR, FIRST_BUFFER, OPCODE_TRANSACTION, TIMEOUT
 
 if TYPE_CHECKING:
     from tileproof.emulator.pyxrt.context import ComputeUnit, hw_context
@@ -65,6 +65,7 @@ class run:
         self._contents: dict[int, bytes] = {}  # of the buffers, as the part that is under way was sent them
         self._faults: tuple[Diagnostic, ...] = ()  # of the parts before it
         self._under_way = 0
+        self._scratchpad: bo | None = None
         self._watch = Watch()
         weakref.finalize(self, self._watch.told)
         self.report: RunReport | None = None
@@ -195,7 +196,21 @@ class run:
 
     def _bind(self) -> dict[int, bo]:
         """The buffers as they are bound now, by sequence argument."""
-        return {k - FIRST_BUFFER: v for k, v in self._values.items() if k >= FIRST_BUFFER and isinstance(v, bo)}
+        bound = {k - FIRST_BUFFER: v for k, v in self._values.items() if k >= FIRST_BUFFER and isinstance(v, bo)}
+        if self._kernel._scratchpad_bytes:
+            bound[CTRL_SCRATCHPAD] = self._ctrl_scratchpad()
+        return bound
+
+    def _ctrl_scratchpad(self) -> bo:
+        """What the host gives the firmware words in. XRT binds it in C++ since 2.20 (xrt_module.cpp)."""
+        if not self._kernel._streams:
+            raise RuntimeError("No module associated with run object")
+        if not self._kernel._scratchpad_bytes:
+            raise RuntimeError("Control scratchpad memory is not present\n")
+        if self._scratchpad is None:
+            device, nbytes = self._kernel._context._device, self._kernel._scratchpad_bytes
+            self._scratchpad = bo(device, nbytes, bo.flags.host_only, 0)
+        return self._scratchpad
 
     def wait(self, timeout_ms: int | None = None) -> ert_cmd_state:
         """The state the command ended in; TIMEOUT without an exception if it has not ended in time."""
@@ -262,7 +277,8 @@ class run:
         found = [moved_by(stream) or () for stream in streams] if report.state == COMPLETED else []
         moved = [one for each in found for one in each]
         for number, data in buffers.items():
-            written = [m for m in moved if m.argument == FIRST_BUFFER + number and m.direction == "S2MM"]
+            of_it = [m for m in moved if m.argument == FIRST_BUFFER + number and m.direction == "S2MM"]
+            written = [one for one in of_it if not one.is_shifted]
             self._bound[number]._from_run(data, [(one.begin, one.end) for one in written])
         self.report = report
         self._state = ert_cmd_state(report.state)

@@ -235,11 +235,7 @@ _ANSWERS: dict[str, Callable[..., Answer]] = {
     "run.abort": _not_emulated(
         "run.abort", "a command that runs on an NPU ends by itself, or by the driver's watchdog", "run.wait()"
     ),
-    "run.get_ctrl_scratchpad_bo": _not_emulated(
-        "run.get_ctrl_scratchpad_bo",
-        "the control scratchpad is of the full-ELF flow, whose files hold machine code that tileproof does not execute",
-        "use an xclbin and insts.bin (`tileproof build DESIGN.mlir`)",
-    ),
+    "run.get_ctrl_scratchpad_bo": lambda table, _, of: table.of(run, of)._ctrl_scratchpad(),
     "runlist": lambda table, _, on: runlist(table.of(hw_context, on)),
     "runlist.add": lambda table, _, of, entry: table.of(runlist, of).add(table.of(run, entry)),
     "runlist.execute": lambda table, _, of: table.of(runlist, of).execute(),
