@@ -12,7 +12,7 @@ from test_aie_api import ARCHITECTURES
 from tileproof import library
 from tileproof.diagnostic import Place
 from tileproof.emulator.cost import machine
-from tileproof.emulator.cost.code import CodeCost, LoopCost, Meter, cost_of
+from tileproof.emulator.cost.code import CodeCost, CodeWork, LoopCost, Meter, cost_of
 from tileproof.emulator.cost.flow import flow_of
 from tileproof.emulator.cost.listing import read_listing
 from tileproof.emulator.cost.machine import INSTRUCTIONS, Slot
@@ -381,6 +381,35 @@ def test_cycles_follow_from_the_counts_of_blocks(tmp_path: Path) -> None:
     assert cycles.slots == {VEC: 32, ST: 64, LD: 64}
     others = sum(region.cycles * counts[region.counter] for region in found.regions)
     assert cycles.expected == others + loop.once + 31 * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "macs", "nbytes", "target"),
+    [
+        (SCALE, 32, 128, "npu1"),
+        (SCALE, 32, 128, "npu2"),
+        (MATMUL, 4 * 8 * 4, 64, "npu1"),
+        (MATMUL.replace("<4, 8, 4", "<8, 8, 8").replace("32", "64").replace("int64", "int32"), 512, 128, "npu2"),
+        (FLOAT_SUM, 16, 32, "npu1"),
+    ],
+)
+def test_products_and_bytes_are_those_of_the_text(
+    text: str, macs: int, nbytes: int, target: str, tmp_path: Path
+) -> None:
+    found = cost(text, tmp_path, target)
+    (loop,) = found.loops
+    counts = np.zeros(found.counters, np.int64)
+    counts[loop.region.counter] = 10
+
+    assert Meter(found).work(counts) == CodeWork(macs=10 * macs, nbytes=10 * nbytes)
+
+
+def test_a_part_of_a_word_is_moved_once(tmp_path: Path) -> None:
+    """The word around it is read first, which takes a load and moves nothing that anybody asked for."""
+    found = cost("void put(int8 *a) { *a = 3; }", tmp_path)
+
+    assert [region.nbytes for region in found.regions if region.nbytes] == [1]
+    assert any(region.slots.get(LD) for region in found.regions)
 
 
 def test_costs_survive_being_stored(tmp_path: Path) -> None:

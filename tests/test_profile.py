@@ -14,7 +14,7 @@ from tileproof.emulator.array.critical_path import Leg, critical_path, shares
 from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.timeline import Busy, Timeline, launch_advice
 from tileproof.emulator.cost.advice import advice_of
-from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse
+from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse, Work
 from tileproof.report.profile import as_json, as_text
 
 DESIGNS = Path(__file__).parent / "designs"
@@ -150,7 +150,13 @@ TIMELINE = Timeline(
     cycles=500,
     dispatch=25_000,
     busy=(
-        Busy(kind="compute", name="the core on core (0, 2)", cycles=441, stage="core"),
+        Busy(
+            kind="compute",
+            name="the core on core (0, 2)",
+            cycles=441,
+            stage="core",
+            work=Work(macs=25_600, nbytes=6_400, peak_macs=256, peak_bytes=96),
+        ),
         Busy(kind="dispatch", name="the instruction stream", cycles=59, stage="BD programming"),
     ),
     path=(
@@ -176,9 +182,9 @@ def test_a_profile_reads_so() -> None:
 kernel, case: modelled: 500 cycles after 25,000 of dispatch; compute-bound: 441 of 500 cycles on the core on core (0, 2)
   modelled: expected cycles, from schedules that a compiler may beat or miss
 
-Resources
-  resource                 busy  of the run
-  the core on core (0, 2)   441      88.2 %
+Resources; rates while they work
+  resource                 busy  of the run  MACs a cycle  bytes a cycle  of peak
+  the core on core (0, 2)   441      88.2 %   58.0 of 256     14.5 of 96   22.7 %
   the instruction stream     59      11.8 %
 
 Critical path: what the run could not end without
@@ -219,7 +225,20 @@ def test_a_profile_for_programs_has_the_figures_of_a_verdict() -> None:
         "expected": 441,
         "listing": None,
         "binding": "compute: the core on core (0, 2)",
-        "resources": {"the core on core (0, 2)": 441, "the instruction stream": 59},
+        "resources": {
+            "the core on core (0, 2)": {
+                "busy": 441,
+                "macs_per_cycle": 58.05,
+                "bytes_per_cycle": 14.51,
+                "share_of_peak": 0.2268,
+            },
+            "the instruction stream": {
+                "busy": 59,
+                "macs_per_cycle": 0,
+                "bytes_per_cycle": 0,
+                "share_of_peak": 0,
+            },
+        },
         "critical_path": [
             {"task": "the core on core (0, 2)", "label": "f", "cycles": 441, "share": 0.882},
             {"task": "the instruction stream", "label": "Push", "cycles": 59, "share": 0.118},
@@ -244,6 +263,8 @@ def test_a_design_is_profiled(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(cycles["stages"].values()) == cycles["run"]
     assert {"BD programming", "input DMA", "core"} <= set(cycles["stages"])
     assert 0 < cycles["slot_bound"] <= cycles["expected"] <= cycles["run"]
+    moved = {name: one["busy"] * one["bytes_per_cycle"] for name, one in cycles["resources"].items()}
+    assert moved["MM2S channel 0 of shim (0, 0) (@in)"] == pytest.approx(192 * 4, rel=0.01)
     (core,) = found["cores"]
     assert sum(line["cycles"] for line in core["lines"]) <= core["expected"]
 

@@ -40,10 +40,19 @@ def as_json(name: str, timeline: Timeline) -> str:
 
 
 def _resources(timeline: Timeline) -> list[str]:
-    rows = [("resource", "busy", "of the run")]
+    rows = [("resource", "busy", "of the run", "MACs a cycle", "bytes a cycle", "of peak")]
     for busy in sorted(timeline.busy, key=lambda busy: -busy.cycles):
-        rows.append((busy.name, f"{busy.cycles:,}", _percent(busy.cycles, timeline.cycles)))
-    return ["Resources", *_columns(rows)]
+        macs, nbytes = (
+            _rate(busy.macs_per_cycle, busy.work.peak_macs),
+            _rate(busy.bytes_per_cycle, busy.work.peak_bytes),
+        )
+        peak = f"{100 * busy.of_peak:.1f} %" if busy.work.peak_bytes else ""
+        rows.append((busy.name, f"{busy.cycles:,}", _percent(busy.cycles, timeline.cycles), macs, nbytes, peak))
+    return ["Resources; rates while they work", *_columns(rows)]
+
+
+def _rate(rate: float, peak: int) -> str:
+    return f"{rate:,.1f} of {peak}" if rate else ""
 
 
 def _path(timeline: Timeline) -> list[str]:
@@ -127,7 +136,7 @@ def _percent(part: int, whole: int) -> str:
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Figures to the right, words to the left."""
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    is_figure = [all(row[at][:1].isdigit() for row in rows[1:]) for at in range(len(rows[0]))]
+    is_figure = [all(not row[at] or row[at][0].isdigit() for row in rows[1:]) for at in range(len(rows[0]))]
     return [
         "  "
         + "  ".join(

@@ -25,7 +25,8 @@ from tileproof.emulator.array.tile_control import ControlPort, name_of
 from tileproof.emulator.array.tile_dma import CoreSwitch, TileDmas
 from tileproof.emulator.array.timeline import Busy, Timeline
 from tileproof.emulator.array.waiting import CorePorts, CoreWaits, lock_numbers
-from tileproof.emulator.cost.cycles import DISPATCH_CYCLES
+from tileproof.emulator.cost.cycles import DISPATCH_CYCLES, STREAM_BYTES_PER_CYCLE
+from tileproof.emulator.cost.profile import Work
 from tileproof.emulator.library import Library, Manner
 from tileproof.errors import Problem
 from tileproof.lowering.lower import refuse_externals
@@ -392,9 +393,17 @@ class Array:
 
     def moved(self, key: ChannelKey) -> int:
         """Bytes that have passed the channel since the context began, as its slowest receiver has them."""
-        channel = self.channels[key]
-        ends = channel.outlet.every() if channel.direction == MM2S else [channel.inlet] if channel.inlet else []
-        return min((end.moved for end in ends), default=0)
+        return _moved(self.channels[key], self.channels[key].direction)
+
+    def moved_by_name(self) -> dict[str, int]:
+        """The same of every channel, also those of core and mem tiles."""
+        shims = {channel.name: _moved(channel, channel.direction) for channel in self.channels.values()}
+        return shims | {channel.name: _moved(channel, channel.chain.direction) for channel in self.chains}
+
+
+def _moved(channel: ShimChannel | ChainProgram, direction: str) -> int:
+    ends = channel.outlet.every() if direction == MM2S else [channel.inlet] if channel.inlet else []
+    return min((end.moved for end in ends), default=0)
 
 
 def _queues(design: LoweredDesign) -> Iterable[list[DmaChain]]:
@@ -417,6 +426,7 @@ class _Begun:
         """From here on: when the first instruction is due."""
         self.now = array.engine.now
         self.busy = {task: task.busy for task in array.engine.tasks}
+        self.passed = array.moved_by_name()
         for core in array.cores:
             core.spent = {}
             core.regions.forget()
@@ -425,6 +435,14 @@ class _Begun:
 
     def timeline(self, array: Array, controller: Task) -> Timeline:
         cores, stages = {core.name: core for core in array.cores}, _stages(array)
+        code = tuple(
+            core.code.uses.of(core.name, by_line=array.manner.profile) for core in array.cores if core.code is not None
+        )
+        work = {
+            name: Work(nbytes=moved - self.passed.get(name, 0), peak_bytes=STREAM_BYTES_PER_CYCLE)
+            for name, moved in array.moved_by_name().items()
+        }
+        work |= {use.core: use.work for use in code if use.calls}
         busy = []
         for task, before in self.busy.items():
             core = cores.get(task.name)
@@ -433,18 +451,15 @@ class _Begun:
             detail = f"{spent[1]:,} of them {spent[0]}" if spent is not None and spent[1] else ""
             cycles = min(task.busy - before, array.engine.now - self.now)
             stage = stages.get(task.name, "DMA between tiles")
-            busy.append(Busy(kind=kind, name=task.name, cycles=cycles, detail=detail, stage=stage))
+            did = work.get(task.name, Work())
+            busy.append(Busy(kind=kind, name=task.name, cycles=cycles, detail=detail, stage=stage, work=did))
         return Timeline(
             begin=self.begin,
             cycles=array.engine.now - self.now,
             dispatch=DISPATCH_CYCLES,
             busy=tuple(busy),
             path=critical_path(array.engine.spans or (), self.now, array.engine.now, controller.name),
-            code=tuple(
-                core.code.uses.of(core.name, by_line=array.manner.profile)
-                for core in array.cores
-                if core.code is not None
-            ),
+            code=code,
             regions=tuple(use for core in array.cores for use in core.regions.uses()),
             spans=_spans(array) if array.manner.trace else (),
         )

@@ -9,7 +9,7 @@ from tileproof.emulator.array.critical_path import Leg, shares
 from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.regions import RegionUse
 from tileproof.emulator.cost.advice import Advice
-from tileproof.emulator.cost.profile import CodeUse
+from tileproof.emulator.cost.profile import CodeUse, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,32 @@ class Busy:
     cycles: int
     detail: str = ""
     stage: str = ""
+    work: Work = field(default_factory=Work)
+
+    @property
+    def macs_per_cycle(self) -> float:
+        """While it works."""
+        return self.work.macs / max(self.cycles, 1)
+
+    @property
+    def bytes_per_cycle(self) -> float:
+        """While it works."""
+        return self.work.nbytes / max(self.cycles, 1)
+
+    @property
+    def of_peak(self) -> float:
+        """How near it comes to the most that it can do of either, while it works."""
+        most = self.work
+        return max(self.macs_per_cycle / (most.peak_macs or 1), self.bytes_per_cycle / (most.peak_bytes or 1))
+
+    def figures(self) -> dict[str, object]:
+        """For programs."""
+        return {
+            "busy": self.cycles,
+            "macs_per_cycle": round(self.macs_per_cycle, 2),
+            "bytes_per_cycle": round(self.bytes_per_cycle, 2),
+            "share_of_peak": round(self.of_peak, 4),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +97,7 @@ class Timeline:
             "expected": use.expected if use is not None else 0,
             "listing": None,
             "binding": f"{binding.kind}: {binding.name}" if binding is not None else "",
-            "resources": {busy.name: busy.cycles for busy in self.busy},
+            "resources": {busy.name: busy.figures() for busy in self.busy},
             "critical_path": [
                 {"task": task, "label": label, "cycles": cycles, "share": round(cycles / max(self.cycles, 1), 4)}
                 for task, label, cycles in shares(self.path)

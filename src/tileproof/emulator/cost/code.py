@@ -28,6 +28,8 @@ class RegionCost:
     cycles: int
     slots: Mapping[Slot, int]
     lines: Mapping[int, Mapping[Slot, int]]  # by line of `place.file`
+    macs: int = 0
+    nbytes: int = 0  # loaded and stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,13 @@ class LoopCost:
 
 @dataclass(frozen=True, slots=True)
 class CodeCost:
-    """Of all tile code of one library. Regions have a counter each; those of `loops` are not among `regions`."""
+    """Of all tile code of one library. Regions have a counter each; those of `loops` are not among `regions`. A load or
+    store moves up to `port_bytes`."""
 
     regions: tuple[RegionCost, ...] = ()
     loops: tuple[LoopCost, ...] = ()
     counters: int = 0
+    port_bytes: int = 32
 
 
 def cost_of(listings: Mapping[str, str], port_bytes: int) -> CodeCost:
@@ -94,7 +98,7 @@ def cost_of(listings: Mapping[str, str], port_bytes: int) -> CodeCost:
                     loops.append(cost)
                 else:
                     regions.append(cost)
-    return CodeCost(tuple(regions), tuple(loops), counters)
+    return CodeCost(tuple(regions), tuple(loops), counters, port_bytes)
 
 
 def _of_flow(flow: Flow, program: Program) -> Iterator[RegionCost | LoopCost]:
@@ -152,6 +156,8 @@ def _region(flow: Flow, region: Region, counter: int, found: Operations, *, is_l
         cycles=cycles,
         slots=slots_taken(found.all),
         lines=lines,
+        macs=sum(operation.macs for operation in found.all),
+        nbytes=sum(operation.nbytes for operation in found.all),
     )
 
 
@@ -190,6 +196,14 @@ class CodeCycles:
     expected: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeWork:
+    """What counted runs did: products, and bytes loaded and stored."""
+
+    macs: int
+    nbytes: int
+
+
 def entries_of(loop: LoopCost, counts: Sequence[int]) -> int:
     """How often a loop was entered. What runs before it may skip it, and a count may be missing: never more than turns,
     and once if it turned at all."""
@@ -202,9 +216,11 @@ class Meter:
     def __init__(self, cost: CodeCost) -> None:
         self._slots = np.zeros((cost.counters, len(Slot)), np.int64)
         self._cycles = np.zeros(cost.counters, np.int64)
+        self._work = np.zeros((cost.counters, 2), np.int64)
         for region in (*cost.regions, *(loop.region for loop in cost.loops)):
             for number, slot in enumerate(Slot):
                 self._slots[region.counter, number] += region.slots.get(slot, 0)
+            self._work[region.counter] += (region.macs, region.nbytes)
         for region in cost.regions:
             self._cycles[region.counter] += region.cycles
         for loop in cost.loops:
@@ -222,3 +238,8 @@ class Meter:
         entries = np.minimum(counts[self._heads], np.maximum(self._entered @ counts, 1))
         expected = int(counts @ self._cycles) + int(entries @ self._once)
         return CodeCycles(slots={slot: n for slot, n in zip(Slot, slots, strict=True) if n}, expected=expected)
+
+    def work(self, counts: NDArray[np.int64]) -> CodeWork:
+        """Of all the runs that were counted."""
+        macs, nbytes = (counts @ self._work).tolist()
+        return CodeWork(macs=macs, nbytes=nbytes)

@@ -16,19 +16,21 @@ _JUMP = re.compile(r"^\s+j\w+\s+([.\w$]+)", re.MULTILINE)
 _LABEL = re.compile(r"([.\w$]+):")
 _TYPE = re.compile(r"\s*\.type\s+([\w.$]+),\s*@function")
 _ALIAS = re.compile(r"\s*\.set\s+([\w.$]+)\s*,\s*([\w.$]+)")
-_NOTE = re.compile(r"\s*# tileproof (\d+) (\d+) (\d+) (\d+) (\d+)")
+_NOTE = re.compile(r"\s*# tileproof (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
 _INSTRUCTION = re.compile(r"\s+([a-z]\w*)(?:\s+(.*))?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What an operation says that a core would issue (aie_api/issue.hpp): numbers of arguments in `writes`, `reads`."""
+    """What an operation says that a core would issue (aie_api/issue.hpp): numbers of arguments in `writes`, `reads`; of
+    all its instructions `macs` products that somebody asked for."""
 
     instruction: int
     count: int
     nbytes: int
     writes: tuple[int, ...]
     reads: tuple[int, ...]
+    macs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,8 @@ def _falls_through(block: Block) -> bool:
 
 
 def _note(found: re.Match[str]) -> Note:
-    instruction, count, nbytes, writes, reads = map(int, found.groups())
-    return Note(instruction, count, nbytes, _bits(writes), _bits(reads))
+    instruction, count, nbytes, writes, reads, macs = map(int, found.groups())
+    return Note(instruction, count, nbytes, _bits(writes), _bits(reads), macs)
 
 
 def _bits(mask: int) -> tuple[int, ...]:

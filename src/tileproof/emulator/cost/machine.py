@@ -115,6 +115,15 @@ def instructions_of(port_bytes: int) -> tuple[Instruction, ...]:
     return INSTRUCTIONS
 
 
+# Products of int8 that a core makes in a cycle, by the bytes of its loads (hardware.md 6, MACs per cycle per core).
+PEAK_MACS = {32: 256, 64: 512}
+
+
+def peak_bytes(port_bytes: int) -> int:
+    """What a core loads and stores in a cycle: two loads and a store."""
+    return (WIDTH[Slot.LD] + WIDTH[Slot.ST]) * port_bytes
+
+
 CALL_CYCLES = 20  # call and return, with delay slots and spills
 BRANCH_CYCLES = 6  # a jump with its five delay slots
 SCALAR_TURN_CYCLES = 2  # of a loop that is not pipelined, beside its chain: 12 a turn (programming guide 4c)

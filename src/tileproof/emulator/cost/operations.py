@@ -31,7 +31,8 @@ class Wait:
 @dataclass(slots=True)
 class Operation:
     """`count` instructions alike. One that comes with a load or a store has no slot of its own left: `count` is 0.
-    `unit` is the load unit that must do it, A or B; empty where both can."""
+    `unit` is the load unit that must do it, A or B; empty where both can. `nbytes` are those of memory that it loads or
+    stores, `macs` the products that it makes."""
 
     instruction: Instruction
     count: int
@@ -39,6 +40,7 @@ class Operation:
     waits: list[Wait] = field(default_factory=list)
     nbytes: int = 0
     unit: str = ""
+    macs: int = 0
 
     @property
     def result_after(self) -> int:
@@ -197,7 +199,7 @@ class _Reader:
         if instruction is machine.COPY:
             made = frozenset(on for on, _ in waits)
         else:
-            made = frozenset({self._add(Operation(instruction, note.count, line.place), waits)})
+            made = frozenset({self._add(Operation(instruction, note.count, line.place, macs=note.macs), waits)})
         for argument in note.writes:
             self._put(argument, note.nbytes, made)
         return made
@@ -232,7 +234,7 @@ class _Reader:
         else:
             self._stored.setdefault(held[0], []).append((held[1], nbytes, node))
             if nbytes < 4:  # a partial word is read first, on load unit A (llvm-aie, II_STHB)
-                self._add(Operation(machine.LOAD, 1, line.place, nbytes=nbytes), [])
+                self._add(Operation(machine.LOAD, 1, line.place), [])
 
     def _constant(self, name: str) -> int:
         """The number that the tile code has put into a register, which is a size."""

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tileproof.emulator.cost.code import CodeCost, LoopCost, Meter, RegionCost, entries_of
 from tileproof.emulator.cost.cycles import CallCycles
-from tileproof.emulator.cost.machine import WIDTH, Slot
+from tileproof.emulator.cost.machine import PEAK_MACS, WIDTH, Slot, peak_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a resource did: products, and bytes moved, which of a core are those that it loads and stores. `peak_macs`
+    (of int8) and `peak_bytes` are the most that it can do in a cycle, 0 for what does none."""
+
+    macs: int = 0
+    nbytes: int = 0
+    peak_macs: int = 0
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,7 @@ class CodeUse:
     slots: dict[str, int]
     lines: tuple[LineUse, ...] = ()
     loops: tuple[LoopUse, ...] = ()
+    work: Work = field(default_factory=Work)
 
     @property
     def binding(self) -> str:
@@ -86,6 +98,7 @@ class Uses:
     def of(self, core: str, *, by_line: bool) -> CodeUse:
         """All that was added since the begin; lines and loops only if they are asked for, as they take a while."""
         counts: list[int] = self._counts.tolist() if by_line else []
+        did, port_bytes = self._meter.work(self._counts), self._cost.port_bytes
         return CodeUse(
             core=core,
             calls=self._calls,
@@ -95,6 +108,12 @@ class Uses:
             slots={slot.value: count for slot, count in self._meter.cycles(self._counts).slots.items()},
             lines=lines_of(self._cost, counts) if by_line else (),
             loops=loops_of(self._cost, counts) if by_line else (),
+            work=Work(
+                macs=did.macs,
+                nbytes=did.nbytes,
+                peak_macs=PEAK_MACS[port_bytes],
+                peak_bytes=peak_bytes(port_bytes),
+            ),
         )
 
 

@@ -18,6 +18,7 @@ def cost_bytes(cost: CodeCost) -> bytes:
         "regions": [_region_json(region) for region in cost.regions],
         "loops": [{**asdict(loop), "region": _region_json(loop.region)} for loop in cost.loops],
         "counters": cost.counters,
+        "port_bytes": cost.port_bytes,
     }
     return json.dumps(whole, separators=(",", ":")).encode()
 
@@ -35,6 +36,7 @@ def _cost(data: Mapping[str, Any]) -> CodeCost:
             for one in data["loops"]
         ),
         counters=int(data["counters"]),
+        port_bytes=int(data["port_bytes"]),
     )
 
 

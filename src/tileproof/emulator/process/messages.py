@@ -14,7 +14,7 @@ from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.faults import RunReport
 from tileproof.emulator.array.regions import RegionUse
 from tileproof.emulator.array.timeline import Busy, Timeline
-from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse
+from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse, Work
 from tileproof.emulator.library import Library, Manner, StackNeed
 from tileproof.errors import EXIT_KERNEL_WRONG, EXIT_NOT_HERE, EXIT_REQUEST_WRONG
 from tileproof.lowering import stored
@@ -95,6 +95,7 @@ _ANSWERS = (
     Busy,
     Leg,
     CodeUse,
+    Work,
     LineUse,
     LoopUse,
     RegionUse,

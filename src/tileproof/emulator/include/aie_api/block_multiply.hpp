@@ -46,7 +46,7 @@ TILEPROOF_UNWATCHED void multiply_blocks(const int8_t *a, const uint8_t *a_expon
 template <unsigned Columns, typename T>
 TILEPROOF_UNWATCHED void mac_blocks(const block_vector<T, 64> &a, const block_vector<T, Columns * 8> &b, float *c,
                                     mac_signs signs) {
-    issue<instruction::vmac_f, Columns / 8, 64, argument(2), argument(0) | argument(1) | argument(2)>();
+    issue<instruction::vmac_f, Columns / 8, 64, argument(2), argument(0) | argument(1) | argument(2), 64 * Columns>();
     check_set<a.bytes()>(&a, __builtin_return_address(0));
     check_set<b.bytes()>(&b, __builtin_return_address(0));
     if (!signs.zero_acc) check_set<8 * Columns * sizeof(float)>(c, __builtin_return_address(0));
@@ -61,7 +61,7 @@ TILEPROOF_UNWATCHED void multiply_as_blocks(const bfloat16 *a, const bfloat16 *b
     // B is transposed, both are converted (64 values in two instructions of the store slot), and A is multiplied by one.
     issue<instruction::vshuffle, in_vectors<bfloat16>(64), 64, 0, argument(1)>();
     issue<instruction::vconv, 2 + M / 4>();
-    issue<instruction::vmac_f, 1 + (M == 8), 64, argument(2), argument(0) | argument(2)>();
+    issue<instruction::vmac_f, 1 + (M == 8), 64, argument(2), argument(0) | argument(2), M * 64>();
     bfloat16 columns[64];
     for (unsigned k = 0; k < 8; ++k)
         for (unsigned n = 0; n < 8; ++n) columns[n * 8 + k] = b[k * 8 + n];

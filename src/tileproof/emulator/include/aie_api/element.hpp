@@ -295,9 +295,9 @@ constexpr unsigned narrowest_bytes() {
 
 // to[i] := F::of(from[i]...). Called, not inlined: see TILEPROOF_UNWATCHED. `to` is a register of its own, so the
 // compiler may vectorise; so what F makes of operands that are no numbers, and of denormals, waits for a lane that has them.
-template <typename F, unsigned Elems, instruction I, unsigned Count, typename R, typename... From>
+template <typename F, unsigned Elems, instruction I, unsigned Count, unsigned Macs = 0, typename R, typename... From>
 TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
-    issue<I, Count, narrowest_bytes<Elems, R, From...>(), argument(0), registers_among<From...>()>();
+    issue<I, Count, narrowest_bytes<Elems, R, From...>(), argument(0), registers_among<From...>(), Macs>();
     (check_operand<Elems>(from, __builtin_return_address(0)), ...);
     if constexpr (requires { F::template rule<decltype(from[0])...>; })
         unconfirmed<F::template rule<decltype(from[0])...>>();

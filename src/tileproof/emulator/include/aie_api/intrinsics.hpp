@@ -276,7 +276,7 @@ namespace aie::detail {
 
 // Two products a lane and the accumulator are one sum of bfloat16.
 TILEPROOF_UNWATCHED inline void sum_pairs(const bfloat16 *a, const bfloat16 *b, float *__restrict acc) {
-    issue<instruction::vmac_f, 1, 64, argument(2), argument(0) | argument(1) | argument(2)>();
+    issue<instruction::vmac_f, 1, 64, argument(2), argument(0) | argument(1) | argument(2), 32>();
     unconfirmed<rules_of_products::rule<bfloat16>>();
     for (unsigned i = 0; i < 16; ++i) {
         const bfloat16 x[] = {a[i], a[i + 16]}, y[] = {b[i], b[i + 16]};

@@ -54,11 +54,14 @@ enum class instruction : unsigned {
 // Argument 0 is bit 0.
 constexpr unsigned argument(unsigned i) { return 1u << i; }
 
-// `Count` instructions, which write `Bytes` bytes at each argument of `Writes` and read those of `Reads`.
-template <instruction I, unsigned Count, unsigned Bytes = 0, unsigned Writes = 0, unsigned Reads = 0>
+// `Count` instructions, which write `Bytes` bytes at each argument of `Writes` and read those of `Reads`. All of them
+// together make `Macs` products that somebody asked for.
+template <instruction I, unsigned Count, unsigned Bytes = 0, unsigned Writes = 0, unsigned Reads = 0, unsigned Macs = 0>
 [[gnu::always_inline]] inline void issue() {
     if constexpr (Count > 0 || I == instruction::copy)
-        asm volatile("# tileproof %c0 %c1 %c2 %c3 %c4" : : "i"(unsigned(I)), "i"(Count), "i"(Bytes), "i"(Writes), "i"(Reads));
+        asm volatile("# tileproof %c0 %c1 %c2 %c3 %c4 %c5"
+                     :
+                     : "i"(unsigned(I)), "i"(Count), "i"(Bytes), "i"(Writes), "i"(Reads), "i"(Macs));
 }
 
 constexpr unsigned divided_up(unsigned a, unsigned b) { return (a + b - 1) / b; }

@@ -222,7 +222,7 @@ public:
             detail::set_lane(offset, i, read[1]);
         }
         result out;
-        detail::each<detail::approximate, Elems, detail::product_of<T, true>, detail::multiply_slots<T, T>(Elems)>(
+        detail::each<detail::approximate, Elems, detail::product_of<T, true>, detail::multiply_slots<T, T>(Elems), Elems>(
             out.lane, detail::same<typename result::element>{}, detail::lanes<T>{input.lane}, detail::lanes<word>{slope},
             detail::lanes<word>{offset}, detail::same<unsigned>{unsigned(step_bits_)},
             detail::same<unsigned>{shift_offset_});

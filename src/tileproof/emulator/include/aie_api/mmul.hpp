@@ -123,7 +123,7 @@ private:
     TILEPROOF_UNWATCHED static void mac(mmul &tile, const TypeA *a, const TypeB *b) {
         if constexpr (!detail::is_emulated_with_blocks<M, K, N, TypeA>)
             detail::issue<detail::product_of<TypeA, true>, detail::mmul_slots<M, K, N, TypeA, TypeB>(), 16,
-                          detail::argument(0), detail::argument(0) | detail::argument(1) | detail::argument(2)>();
+                          detail::argument(0), detail::argument(0) | detail::argument(1) | detail::argument(2), M * K * N>();
         detail::check_set<sizeof(TypeA) * size_A>(a, __builtin_return_address(0));
         detail::check_set<sizeof(TypeB) * size_B>(b, __builtin_return_address(0));
         if (!tile.zero_) detail::check_set<sizeof(tile.c_.lane)>(tile.c_.lane, __builtin_return_address(0));

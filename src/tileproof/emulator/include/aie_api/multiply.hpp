@@ -95,7 +95,7 @@ TILEPROOF_INLINE auto multiplied(const A &a, const B &b, const Acc &...acc) {
         const accum<Tag, Elems> products = multiplied<Integer, float_mul, Tag>(a, b);
         each<joined_to_product<typename Float::joined>, Elems, instruction::copy, 0>(out.lane, lanes<element>{acc.lane}..., lanes<element>{products.lane});
     } else {
-        each<F, Elems, product_of<X, sizeof...(Acc) == 1>, multiply_slots<X, Y>(Elems)>(
+        each<F, Elems, product_of<X, sizeof...(Acc) == 1>, multiply_slots<X, Y>(Elems), Elems>(
             out.lane, lanes<element>{acc.lane}..., lanes_of(a), lanes_of(b));
     }
     return out;

@@ -16,7 +16,7 @@ TILEPROOF_UNWATCHED void slide(const C *coeff, unsigned coeff_start, const D *da
                                const Element *acc, Element *__restrict to) {
     issue<Kind == sliding::mac ? instruction::vmac : instruction::vmul,
           divided_up(Lanes * Points, macs_per_cycle<C, D>()), 16, argument(5),
-          argument(0) | argument(2) | (Kind == sliding::mac ? argument(4) : 0)>();
+          argument(0) | argument(2) | (Kind == sliding::mac ? argument(4) : 0), Lanes * Points>();
     for (unsigned l = 0; l < Lanes; ++l) {
         Element sum = Kind == sliding::mac ? acc[l] : Element(0);
         for (unsigned p = 0; p < Points; ++p) {
