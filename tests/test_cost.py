@@ -198,6 +198,55 @@ SUMS = """void sums(const int8 *a, const int8 *b, int8 *c, int n) {
 }"""
 
 
+HALVES = """void halves(const bfloat16 *in, bfloat16 *out, int n) {
+    const auto known = aie::broadcast<bfloat16, 16>(2.0f);
+    for (int i = 0; i < n; i += 16) {
+        const auto x = aie::load_v<16>(in + i);
+        const auto y = aie::mul(x, known).to_vector<bfloat16>();
+        aie::store_v(out + i, aie::mac(aie::mul(y, x), x, y).to_vector<bfloat16>());
+    }
+}"""
+
+
+def test_the_other_half_of_16_lanes_of_bfloat16_is_cleared_once_for_all_products(tmp_path: Path) -> None:
+    loop = the_loop(HALVES, tmp_path)
+
+    # x and y each once; what is known before the loop is ready there.
+    assert dict(loop.region.slots) == {VEC: 3, MV: 2, ST: 2, LD: 1}
+
+
+def test_npu2_multiplies_16_lanes_of_bfloat16_as_they_are(tmp_path: Path) -> None:
+    assert MV not in the_loop(HALVES, tmp_path, "npu2").region.slots
+
+
+ARRAY = """void sums(const int8 *a, const int8 *b, int8 *out, int n, int m) {
+    aie::mmul<4, 8, 8, int8, int8> sums[4];
+    for (int i = 0; i < n; ++i) {
+        const auto w = aie::load_v<64>(b + 64 * i);
+        for (int x = 0; x < m; ++x) sums[x].mac(aie::load_v<32>(a + 128 * i + 32 * x), w);
+    }
+    for (int x = 0; x < m; ++x) aie::store_v(out + 32 * x, sums[x].to_vector<int8>(10));
+}"""
+
+
+def test_a_sum_with_an_index_of_the_run_time_is_loaded_and_stored_by_each_product(tmp_path: Path) -> None:
+    found = cost(ARRAY, tmp_path)
+    loop = next(one for one in found.loops if VEC in one.region.slots)
+
+    # 1,024 bits by the one unit that loads accumulators, 256 bits of pixels by the other.
+    assert dict(loop.region.slots) == {VEC: 1, ST: 4, LD: 5}
+    assert loop.resource == 4
+    assert loop.recurrence > 12
+    assert loop.with_registers == 2  # as if all turns added to one
+
+
+def test_a_sum_that_the_text_names_has_a_register(tmp_path: Path) -> None:
+    loop = the_loop(MATMUL, tmp_path)
+
+    assert ST not in loop.region.slots
+    assert loop.with_registers is None
+
+
 def test_loads_into_accumulators_go_one_at_a_time(tmp_path: Path) -> None:
     loop = the_loop(SUMS, tmp_path)
 

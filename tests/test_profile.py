@@ -141,6 +141,16 @@ def test_a_loop_that_is_entered_again_and_again_is_worth_an_exchange() -> None:
     assert advice.gain == 135
 
 
+def test_sums_in_memory_are_worth_registers_and_no_second_sum() -> None:
+    (advice,) = advice_of(replace(CORE, loops=(replace(LOOP, with_registers=1),)))
+
+    assert advice.what == "let the compiler know which sum a turn adds to: write the loop out, or unroll it whole"
+    assert advice.why == (
+        "its sums are an array with an index of the run time, so each is loaded, and stored again, in every turn"
+    )
+    assert advice.gain == 99 * (4 - 1)
+
+
 def test_what_saves_next_to_nothing_is_not_said() -> None:
     assert advice_of(replace(CORE, loops=(), conflicts=4)) == []
     assert [one.gain for one in advice_of(replace(CORE, loops=(), conflicts=40))] == [40]

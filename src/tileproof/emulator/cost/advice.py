@@ -23,7 +23,7 @@ class Advice:
 
 def advice_of(use: CodeUse) -> list[Advice]:
     """What is worth it, the best first."""
-    found = [*_conflicts(use), *(one for loop in use.loops for one in (*_recurrence(loop), *_drain(loop)))]
+    found = [*_conflicts(use), *(one for loop in use.loops for one in (*_chain(loop), *_drain(loop)))]
     worth = [one for one in found if one.gain >= _LEAST_SHARE * use.expected]
     return sorted(worth, key=lambda one: -one.gain)
 
@@ -36,6 +36,20 @@ def _conflicts(use: CodeUse) -> Iterator[Advice]:
             why=f"{use.conflicts:,} pairs of loads from one bank wait a cycle each",
             gain=use.conflicts,
         )
+
+
+def _chain(loop: LoopUse) -> Iterator[Advice]:
+    return _recurrence(loop) if loop.with_registers is None else _memory(loop, loop.with_registers)
+
+
+def _memory(loop: LoopUse, interval: int) -> Iterator[Advice]:
+    """An array whose index only the run time knows has no registers."""
+    yield Advice(
+        what="let the compiler know which sum a turn adds to: write the loop out, or unroll it whole",
+        where=f"{loop.file}:{loop.line}",
+        why="its sums are an array with an index of the run time, so each is loaded, and stored again, in every turn",
+        gain=(loop.interval - interval) * max(loop.turns - loop.entries, 0),
+    )
 
 
 def _recurrence(loop: LoopUse) -> Iterator[Advice]:

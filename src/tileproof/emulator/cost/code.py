@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +34,15 @@ class RegionCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopCost:
-    """A loop whose turns overlap, entered as often as `entries` together ran; a run of one turn takes `length`."""
+    """A loop whose turns overlap, entered as often as `entries` together ran; a run of one turn takes `length`. Where
+    sums of it lie in memory, `with_registers` is the interval that it had if they did not."""
 
     region: RegionCost
     entries: tuple[int, ...]
     length: int
     resource: int
     recurrence: int
+    with_registers: int | None = None
     overlap: int = 0  # cycles of its filling and draining in which what stands around it runs
 
     @property
@@ -116,7 +118,12 @@ def _of_flow(flow: Flow, program: Program) -> Iterator[RegionCost | LoopCost]:
         if loop is not None and _is_pipelined(found):
             loops[region.index] = found
     yield from (cost for index, cost in costs.items() if index not in loops)
-    yield from (_loop(flow, repeating[index], costs, found, counters) for index, found in loops.items())
+    for index, found in loops.items():
+        cost = _loop(flow, repeating[index], costs, found, counters)
+        if found.sums_in_memory:
+            without = operations_of(flow.regions[index], program, turns=2, has_registers_for_all=True)
+            cost = replace(cost, with_registers=max(_resource(without), recurrence_bound(without.all), 1))
+        yield cost
 
 
 def _is_pipelined(found: Operations) -> bool:
@@ -168,8 +175,7 @@ def _loop(
     before = [other for other in region.before if other not in loop.body]
     after = [other for other in region.to if other not in loop.body]
     entries = (counters[other] for other in before)
-    length, resource = length_of(found.all), max(resource_bound(slots_taken(found.all)), units_bound(found.all))
-    recurrence = recurrence_bound(found.all)
+    length, resource, recurrence = length_of(found.all), _resource(found), recurrence_bound(found.all)
     return LoopCost(
         region=costs[loop.head],
         entries=tuple(counter for counter in entries if counter is not None),
@@ -178,6 +184,10 @@ def _loop(
         recurrence=recurrence,
         overlap=min(max(length - max(resource, recurrence, 1), 0), _around(flow, before, after, costs)),
     )
+
+
+def _resource(found: Operations) -> int:
+    return max(resource_bound(slots_taken(found.all)), units_bound(found.all))
 
 
 def _around(flow: Flow, before: Sequence[int], after: Sequence[int], costs: Mapping[int, RegionCost]) -> int:

@@ -51,6 +51,9 @@ STORE = Instruction("store", Slot.ST, 1)
 SCALAR = Instruction("scalar", Slot.SCALAR, 1)
 SCALAR_MULTIPLY = Instruction("scalar mul", Slot.SCALAR, 2)
 
+# Zeros beside a half of a register: free where the half has had them since before the loop.
+GROW = Instruction("vgrow", Slot.MV, 2, bypass="MOV")
+
 # By the numbers of aie_api/issue.hpp. Unconfirmed: vfunction, taken to be like a conversion of 16 lanes.
 INSTRUCTIONS = (
     COPY,
@@ -75,6 +78,7 @@ INSTRUCTIONS = (
     Instruction("vconv.fp32", Slot.MV, 2),
     Instruction("exp2, tanh", Slot.VEC, 6),
     Instruction("table load", Slot.LD, 7),
+    GROW,
 )
 
 # What comes with a load, with no slot of its own, and the one load unit that can: only A loads accumulators
@@ -114,6 +118,9 @@ def instructions_of(port_bytes: int) -> tuple[Instruction, ...]:
         return tuple(_AIE2P.get(instruction.name, instruction) for instruction in INSTRUCTIONS)
     return INSTRUCTIONS
 
+
+# Bytes of an accumulator register, by those of a load: 1,024 bits on AIE2, 2,048 on AIE2P (hardware.md 6).
+ACCUMULATOR_BYTES = {32: 128, 64: 256}
 
 # Products of int8 that a core makes in a cycle, by the bytes of its loads (hardware.md 6, MACs per cycle per core).
 PEAK_MACS = {32: 256, 64: 512}

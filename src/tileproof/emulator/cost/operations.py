@@ -49,11 +49,13 @@ class Operation:
 
 @dataclass(slots=True)
 class Operations:
-    """Of one region: the operations, calls of other tile functions, and of the compiler's library."""
+    """Of one region: the operations, calls of other tile functions, and of the compiler's library. `sums_in_memory` are
+    loaded and stored by each operation on them."""
 
     all: list[Operation] = field(default_factory=list)
     calls: int = 0
     libraries: list[tuple[Library, Place]] = field(default_factory=list)
+    sums_in_memory: int = 0
 
 
 class Program:
@@ -93,17 +95,20 @@ class Program:
         return found
 
 
-def operations_of(region: Region, program: Program, *, turns: int = 1) -> Operations:
+def operations_of(
+    region: Region, program: Program, *, turns: int = 1, has_registers_for_all: bool = False
+) -> Operations:
     """Those of `turns` runs of the region, one after the other; of the last one alone, where it waits for earlier ones
-    `turns` says how far back."""
-    reader = _Reader(region, program)
+    `turns` says how far back. `has_registers_for_all` is as if every sum had one."""
+    reader = _Reader(region, program, has_registers_for_all=has_registers_for_all)
     for _ in range(turns):
         reader.run()
     return reader.last()
 
 
 class _Reader:
-    def __init__(self, region: Region, program: Program) -> None:
+    def __init__(self, region: Region, program: Program, *, has_registers_for_all: bool) -> None:
+        self._has_registers_for_all = has_registers_for_all
         self._region, self._program = region, program
         self._nodes: list[Operation] = []
         self._waits: list[list[tuple[int, bool]]] = []  # of each node: on which others, and whether as an accumulator
@@ -112,13 +117,14 @@ class _Reader:
         self._stored: _Accesses = {}
         self._state: dict[object, Address] = dict(region.entry)
         self._begin = 0
-        self._calls, self._libraries = 0, list[tuple[Library, Place]]()
+        self._kept: int | None = None  # what last stored a sum that lies in memory, also in an earlier turn
+        self._calls, self._libraries, self._sums_in_memory = 0, list[tuple[Library, Place]](), 0
 
     # --- a run
 
     def run(self) -> None:
         self._begin = len(self._nodes)
-        self._calls, self._libraries = 0, []
+        self._calls, self._libraries, self._sums_in_memory = 0, [], 0
         self._state = dict(self._region.entry)
         self._loaded, self._stored = {}, {}
         for number, line in enumerate(self._region.lines):
@@ -133,15 +139,16 @@ class _Reader:
                 Wait(on % length, self._cycles(on, node, as_accumulator), (number // length) - (on // length))
                 for on, as_accumulator in self._waits[number]
             ]
-        found = Operations(_in_order(self._nodes[self._begin :]), self._calls, self._libraries)
+        nodes = _in_order(self._nodes[self._begin :])
+        found = Operations(nodes, self._calls, self._libraries, self._sums_in_memory)
         _leave_out_addresses(found.all)
         _join_loads_and_stores(found.all)
         return found
 
     def _cycles(self, on: int, node: Operation, as_accumulator: bool) -> int:
-        """Several instructions add to several parts of an accumulator, which the next ones take up one by one."""
+        """Several instructions add to several parts of an accumulator, which as many others take up one by one."""
         producer = self._nodes[on]
-        last = 0 if as_accumulator else producer.result_after
+        last = max(producer.result_after - (node.result_after if as_accumulator else 0), 0)
         return node.instruction.after(producer.instruction, as_accumulator=as_accumulator) + last
 
     def _take(self, line: Line) -> None:
@@ -196,13 +203,38 @@ class _Reader:
         for argument in note.reads:
             is_sum = instruction.accumulator is not None and argument in sums
             waits += ((on, is_sum) for on in self._at(argument, note.nbytes))
+        if instruction is machine.GROW and all(self._nodes[on].instruction is machine.GROW for on, _ in waits):
+            return before
+        kept = [argument for argument in sums & set(note.writes) if self._is_in_memory(argument)]
+        self._sums_in_memory += len(kept)
+        waits += ((self._loads_sum(line), True) for _ in kept)
         if instruction is machine.COPY:
             made = frozenset(on for on, _ in waits)
         else:
             made = frozenset({self._add(Operation(instruction, note.count, line.place, macs=note.macs), waits)})
         for argument in note.writes:
             self._put(argument, note.nbytes, made)
+        for _ in kept:
+            self._stores_sum(line, made)
         return made
+
+    def _is_in_memory(self, argument: int) -> bool:
+        """Whether a sum has no register: one of an array whose index is known at run time only."""
+        base, _ = self._state.get(_ARGUMENTS[argument], (STACK, 0))
+        if self._has_registers_for_all:
+            return False
+        return base != STACK and not (isinstance(base, tuple) and base[0] == "argument")
+
+    def _loads_sum(self, line: Line) -> int:
+        """By the unit that loads accumulators. A compiler does not know that it is another than was stored last."""
+        nbytes = machine.ACCUMULATOR_BYTES[self._program.port_bytes]
+        loads = Operation(machine.LOAD, nbytes // self._program.port_bytes, line.place, nbytes=nbytes, unit="A")
+        return self._add(loads, [] if self._kept is None else [(self._kept, False)])
+
+    def _stores_sum(self, line: Line, made: frozenset[int]) -> None:
+        nbytes = machine.ACCUMULATOR_BYTES[self._program.port_bytes]
+        operation = Operation(machine.STORE, nbytes // self._program.port_bytes, line.place, nbytes=nbytes)
+        self._kept = self._add(operation, [(on, False) for on in made])
 
     def _at(self, argument: int, nbytes: int) -> frozenset[int]:
         """What made the register that an argument is the address of; of a scalar, what made that."""

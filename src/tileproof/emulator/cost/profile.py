@@ -38,7 +38,8 @@ class LineUse:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopUse:
     """A pipelined loop: `interval` is the cycles between two turns, of which slots need `resource` and the longest
-    chain from turn to turn `recurrence`; `length` is a run of one turn, start to end."""
+    chain from turn to turn `recurrence`; `length` is a run of one turn, start to end. `with_registers` is the interval
+    that it had if none of its sums lay in memory; None where none does."""
 
     function: str
     file: str
@@ -52,6 +53,7 @@ class LoopUse:
     binding: str
     cycles: int
     slots: dict[str, int]
+    with_registers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,7 @@ def _loop_use(loop: LoopCost, turns: int, entries: int) -> LoopUse:
         binding=str(loop.binding),
         cycles=entries * loop.once + (turns - entries) * loop.interval,
         slots={slot.value: count for slot, count in region.slots.items()},
+        with_registers=loop.with_registers,
     )
 
 

@@ -286,6 +286,17 @@ constexpr unsigned registers_among() {
     (note(requires(From f) { f.first; }, !std::is_floating_point_v<std::remove_cvref_t<decltype(From{}[0])>>), ...);
     return found;
 }
+// A product of bfloat16 on AIE2 has 32 lanes, of which 16 are asked for: the other half of each operand is cleared
+// first (mul_acc32_fp.hpp of aie_api).
+template <unsigned Elems, unsigned At, typename One, typename... From>
+TILEPROOF_INLINE void grow_halves() {
+    constexpr bool is_register = requires(One f) { f.first; };
+    using element = std::remove_cvref_t<decltype(One{}[0])>;
+    if constexpr (is_register && std::is_same_v<element, bfloat16>)
+        issue<instruction::vgrow, divided_up(Elems, 16), 2 * Elems, argument(At), argument(At)>();
+    if constexpr (sizeof...(From) > 0)
+        grow_halves<Elems, At + (is_register || !std::is_floating_point_v<element>), From...>();
+}
 template <unsigned Elems, typename R, typename... From>
 constexpr unsigned narrowest_bytes() {
     unsigned bytes = Elems * sizeof(R);
@@ -297,6 +308,7 @@ constexpr unsigned narrowest_bytes() {
 // compiler may vectorise; so what F makes of operands that are no numbers, and of denormals, waits for a lane that has them.
 template <typename F, unsigned Elems, instruction I, unsigned Count, unsigned Macs = 0, typename R, typename... From>
 TILEPROOF_UNWATCHED void each(R *__restrict to, const From... from) {
+    if constexpr (Macs > 0 && __AIE_ARCH__ == 20) grow_halves<Elems, 1, From...>();
     issue<I, Count, narrowest_bytes<Elems, R, From...>(), argument(0), registers_among<From...>(), Macs>();
     (check_operand<Elems>(from, __builtin_return_address(0)), ...);
     if constexpr (requires { F::template rule<decltype(from[0])...>; })

@@ -48,6 +48,7 @@ enum class instruction : unsigned {
     vconv_up,  // bfloat16 to accfloat
     vfunction, // exp2 and tanh of AIE2P
     table,     // loads from a table by the lanes of a vector
+    vgrow,     // zeros beside a half of a register; nothing is issued where it stands so before the loop
 };
 
 // Which of an operation's arguments, of those that are whole numbers or addresses, are registers that it writes or reads.
