@@ -35,6 +35,10 @@ _IGNORED = re.compile(
 _HOW = {"--expand-load-pdis", "--load-pdi-to-ctrl-pkt", "--get-ctrlpkt"}
 
 
+# The host says that its output is right, and a mistake is told of the design or of the host.
+BUT_TOLD = "right, and told: "
+
+
 class Refused(Exception):  # noqa: N818  it says what happened
     """Why a test cannot be tried, or has failed."""
 
@@ -122,7 +126,7 @@ class Bench:
             raise Refused(f"{words[0]}: no end in {_TIMEOUT_S:g} s") from None
         if done.returncode:
             told = _first_of(done.stderr) or _first_of(done.stdout) or f"exit {done.returncode}"
-            raise Refused(f"right, and told: {told}" if "PASS!" in done.stdout else f"{words[0]}: {told}")
+            raise Refused(f"{BUT_TOLD}{told}" if "PASS!" in done.stdout else f"{words[0]}: {told}")
 
 
 def _first_of(said: str) -> str:

@@ -56,10 +56,10 @@ def _profile(arguments: argparse.Namespace) -> int:
     is_design = arguments.what.endswith(".mlir")
     found = _of_design(arguments) if is_design else _of_kernel(arguments)
     if arguments.json:
-        answer(report.as_json(found.name, found.timeline))
+        answer(report.as_json(found.name, found.timeline, found.what_if))
     else:
         sources = {file: text.splitlines() for file, text in found.sources.items()}
-        answer(report.as_text(found.name, found.timeline, sources))
+        answer(report.as_text(found.name, found.timeline, sources, found.what_if))
     return 0
 
 
@@ -78,6 +78,7 @@ def _of_kernel(arguments: argparse.Namespace) -> Profiled:
 
 def _of_design(arguments: argparse.Namespace) -> Profiled:
     from tileproof.emulator.design.emulate import emulate
+    from tileproof.emulator.design.what_if import what_if
     from tileproof.emulator.library import Manner
     from tileproof.verify.profiled import Profiled
 
@@ -106,4 +107,5 @@ def _of_design(arguments: argparse.Namespace) -> Profiled:
             exit_code=EXIT_KERNEL_WRONG,
         )
     sources = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in arguments.tile_code}
-    return Profiled(str(path), timeline, sources)
+    found = what_if(emulation.design, emulation.sequence, emulation.library, emulation.buffers, timeline)
+    return Profiled(str(path), timeline, sources, found)

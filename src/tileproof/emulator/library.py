@@ -41,10 +41,12 @@ class Manner:
     """How to run: `seed` for an adversary's order instead of the cycle model's, `as_hardware` to go on silently where
     the device does, `trace` to keep the timeline, `profile` to say where the cycles of
     tile code go by line and loop. `is_patient`: the instruction stream waits where a queue is full or a
-    BD in use, as it mostly comes there late enough; for orders that nobody has asked for."""
+    BD in use, as it mostly comes there late enough; for orders that nobody has asked for. `doubled` is a fifo whose
+    streams are twice as wide, for what a second channel would save."""
 
     seed: int | None = None
     as_hardware: bool = False
     trace: bool = False
     profile: bool = False
     is_patient: bool = False
+    doubled: str = ""

@@ -11,32 +11,51 @@ from tileproof.emulator.array.timeline import Timeline, launch_advice
 from tileproof.emulator.cost.advice import Advice, advice_of
 from tileproof.emulator.cost.machine import WIDTH, Slot
 from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse
+from tileproof.emulator.design.what_if import WhatIf
 from tileproof.printable import printable
 
 _LINES, _LOOPS, _LEGS = 12, 10, 12
 
 
-def as_text(name: str, timeline: Timeline, sources: Mapping[str, Sequence[str]]) -> str:
-    """`sources` are the lines of the tile code, by file name, to show what stands there."""
+_NOT_ASKED = WhatIf()
+
+
+def as_text(name: str, timeline: Timeline, sources: Mapping[str, Sequence[str]], asked: WhatIf = _NOT_ASKED) -> str:
+    """`sources` are the lines of the tile code, by file name, to show what stands there; `asked` is what changes of the
+    design would save."""
     parts = [
         [f"{name}: {timeline}", "  modelled: expected cycles, from schedules that a compiler may beat or miss"],
         _resources(timeline),
         _path(timeline),
         _regions(timeline),
-        _advice(launch_advice(timeline), timeline.cycles + timeline.dispatch),
+        [*_advice(_of_run(timeline, asked), timeline.cycles + timeline.dispatch), *_asked(asked)],
         *(part for use in timeline.code if use.calls for part in _code(use, sources)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def as_json(name: str, timeline: Timeline) -> str:
+def _of_run(timeline: Timeline, asked: WhatIf) -> list[Advice]:
+    return sorted((*launch_advice(timeline), *asked.advice), key=lambda one: -one.gain)
+
+
+def _asked(asked: WhatIf) -> list[str]:
+    if not asked.tried:
+        return []
+    changes = "1 change" if asked.tried == 1 else f"{asked.tried} changes"
+    left = f"; there was no time for {asked.left} more" if asked.left else ""
+    return [f"  (the design was run again with {changes}, one at a time{left})"]
+
+
+def as_json(name: str, timeline: Timeline, asked: WhatIf = _NOT_ASKED) -> str:
     """One object: the figures of a verdict's `cycles`, and of each core its lines, loops and advice."""
     cores = [
         {**asdict(use), "binding": use.binding, "advice": [asdict(one) for one in advice_of(use)]}
         for use in timeline.code
     ]
-    advice = [asdict(one) for one in launch_advice(timeline)]
-    return json.dumps({"profiled": name, "cycles": timeline.figures(), "advice": advice, "cores": cores}, indent=1)
+    advice = [asdict(one) for one in _of_run(timeline, asked)]
+    tried = {"tried": asked.tried, "left": asked.left}
+    told = {"profiled": name, "cycles": timeline.figures(), "advice": advice, "asked_again": tried, "cores": cores}
+    return json.dumps(told, indent=1)
 
 
 def _resources(timeline: Timeline) -> list[str]:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tileproof.build.prepare import render_kernel
-from tileproof.errors import EXIT_KERNEL_WRONG, Problem
+from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of
 from tileproof.verify.expected import Expectations
 from tileproof.verify.proof import Proof
 from tileproof.verify.prove import chosen_cases
 from tileproof.verify.request import VerifyRequest
 from tileproof.verify.sources import find_source
+from tileproof.xclbin import read_xclbin
 
 if TYPE_CHECKING:
     from tileproof.emulator.array.timeline import Timeline
+    from tileproof.emulator.design.what_if import WhatIf
+    from tileproof.verify.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Profiled:
-    """The timeline of a run, what ran, and its tile code, by file name."""
+    """The timeline of a run, what ran, its tile code, by file name, and what would have made it shorter."""
 
     name: str
     timeline: Timeline
     sources: dict[str, str]
+    what_if: WhatIf
 
 
 def profile_kernel(name: str, request: VerifyRequest, say: Callable[[str], None]) -> Profiled:
@@ -37,6 +41,7 @@ def profile_kernel(name: str, request: VerifyRequest, say: Callable[[str], None]
         with closing(Proof.begin(rendered, request, source, expectations)) as proof:
             verdict = proof.case(case, say)
             timelines = proof.take_timelines()
+            inputs = proof.joined_inputs(case)
     if not verdict.passed or not timelines:
         raise Problem(
             f"{name} is not profiled: its case {case.name!r} does not pass",
@@ -45,4 +50,24 @@ def profile_kernel(name: str, request: VerifyRequest, say: Callable[[str], None]
             fix=f"`tileproof verify {name} --case {case.name!r}` says what is wrong",
             exit_code=EXIT_KERNEL_WRONG,
         )
-    return Profiled(f"{name}, {case.name}", timelines[0], dict(rendered.texts))
+    say(f"{name}: what would help")
+    found = _what_if(source, inputs, timelines[0])
+    return Profiled(f"{name}, {case.name}", timelines[0], dict(rendered.texts), found)
+
+
+def _what_if(source: Source, inputs: Mapping[int, bytes], timeline: Timeline) -> WhatIf:
+    """Of the design that the xclbin brings for the emulator, on the inputs of the run."""
+    from tileproof.emulator.design.what_if import WhatIf, what_if
+    from tileproof.emulator.payload import unpack_payload
+    from tileproof.mlir.reader import read_design
+
+    if source.pair is None:
+        return WhatIf()
+    path = source.pair.paths[0]
+    sections = read_xclbin(bytes_of(path), path.name).sections
+    payload = unpack_payload(next(one.data for one in sections if one.kind_name == "EMULATION_DATA"), path.name)
+    design = read_design(payload.design, "design.mlir", payload.device_name or None)
+    sequence = design.sequences[0]
+    buffers = {number: bytes(type_.nbytes) for number, type_ in enumerate(sequence.arguments)} | dict(inputs)
+    library = payload.library if payload.library.code else None
+    return what_if(design, sequence.name, library, buffers, timeline)

@@ -155,6 +155,10 @@ class Proof:
             self._next = "steady"
         return result
 
+    def joined_inputs(self, case: Case) -> dict[int, bytes]:
+        """What the case's first run is given, by argument of the sequence."""
+        return self._joined(self.expectations.of(case, 0).inputs)
+
     def _joined(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[int, bytes]:
         buffers = enumerate(self.rendered.spec.buffers)
         return {number: golden.joined(buffer, inputs) for number, buffer in buffers if buffer.way == "in"}

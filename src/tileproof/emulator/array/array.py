@@ -104,6 +104,7 @@ class Array:
                 name = f"@{flow.fifo} from {flow.source} to {flow.destination}"
                 end = self._inlet(flow.destination, flow.destination_channel, name, flow.destination_bundle)
                 end.of_host = SHIM in (flow.source.kind, flow.destination.kind)
+                end.rate *= 1 + (flow.fifo == self.manner.doubled)
                 self._outlet(flow.source, flow.source_channel, flow.source_bundle).circuits.append(end)
         for packets in self.design.design.packet_flows:
             ends = [port for port in packets.destinations if port.bundle in _PACKET_BUNDLES]

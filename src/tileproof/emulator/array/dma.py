@@ -104,7 +104,7 @@ def send(engine: Engine, parcel: Parcel, label: str, place: Place = NOWHERE, ins
     """Put data on a stream and wait until all but its slack has reached every receiver. `place` and `inside` (which
     tile function) are where it is said, for who asks while it lasts."""
     ends, data = parcel.ends, parcel.data
-    cycles = -(-len(data) // STREAM_BYTES_PER_CYCLE)
+    cycles = -(-len(data) // min((end.rate for end in ends), default=STREAM_BYTES_PER_CYCLE))
     # A transfer cannot be over sooner, however ready its receivers are.
     earliest = engine.now + cycles
     broadcast = Broadcast(tuple(ends), [0] * len(ends)) if len(ends) > 1 else None
@@ -142,7 +142,7 @@ def receive(
             engine.passed(end)
             if end.of_host:
                 engine.progress()
-            yield Spend(max(0, ready - engine.now), label, -(-taken // STREAM_BYTES_PER_CYCLE))
+            yield Spend(max(0, ready - engine.now), label, -(-taken // end.rate))
             engine.wake(end)
             for partner in end.partners:
                 engine.wake(partner)

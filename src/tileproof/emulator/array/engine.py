@@ -393,6 +393,7 @@ class StreamEnd:
     chunks: deque[_Chunk] = field(default_factory=deque)
     sent: int = 0  # bytes since the context began
     moved: int = 0  # bytes taken since then
+    rate: int = STREAM_BYTES_PER_CYCLE
     wanted: int = 0  # bytes that its receiver has room for now
     waiters: list[Task] = field(default_factory=list)
 
@@ -436,7 +437,7 @@ class StreamEnd:
                 chunk.broadcast.taken[chunk.index] += size
             target[taken : taken + size] = chunk.data[:size]
             taken += size
-            cycles = -(-size // STREAM_BYTES_PER_CYCLE)
+            cycles = -(-size // self.rate)
             now = max(now, chunk.since) + cycles
             if size == len(chunk.data):
                 self.chunks.popleft()

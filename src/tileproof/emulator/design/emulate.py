@@ -69,6 +69,7 @@ class Emulation:
 
     `besides` is what no run by itself could find: another order's result, and a function declared with other
     parameters than it has. `warnings` are of the tile code, and no faults; `orders` are the others that were tried.
+    `design`, `library` and `scratchpad` are what ran.
     """
 
     device: str
@@ -78,6 +79,15 @@ class Emulation:
     besides: tuple[Diagnostic, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     orders: Orders | None = None
+    design: Design = field(repr=False)
+    library: Library | None = field(default=None, repr=False)
+    scratchpad: bytes | None = field(default=None, repr=False)
+
+    @property
+    def buffers(self) -> dict[int, bytes]:
+        """What a run of it begins with, by argument of the sequence."""
+        given = {one.number: one.before.tobytes() for one in self.arguments}
+        return given if self.scratchpad is None else given | {CTRL_SCRATCHPAD: self.scratchpad}
 
     @property
     def faults(self) -> tuple[Diagnostic, ...]:
@@ -174,6 +184,9 @@ def emulate(
         besides=besides,
         warnings=() if manner.as_hardware else code.warnings,
         orders=tried,
+        design=written,
+        library=code.library,
+        scratchpad=scratchpad,
     )
 
 
