@@ -471,6 +471,19 @@ def test_a_transfer_past_the_end_of_a_host_buffer_is_reported(argument, channel)
     overrun = next(fault for fault in report.faults if fault.id == "host-overrun")
     assert channel in overrun.what
     assert overrun.what.endswith("runs past the end of a host buffer: 64 bytes of 60")
+    assert overrun.why == (
+        "the buffer's last page goes on there, so the device moves it without a word; what it holds is nobody's"
+    )
+    assert report.state == COMPLETED  # as on the device
+
+
+def test_a_transfer_past_the_page_that_a_host_buffer_ends_in_moves_nothing():
+    far = move("a", "in", 1).replace("[0, 0, 0, 0]", "[0, 0, 0, 1100]", 1)
+    _, report = once(one_core("", moves=sequence(move("b", "out", 0), far, wait("out"))), None)
+    overrun = next(fault for fault in report.faults if fault.id == "host-overrun")
+    assert overrun.what.endswith("runs past the end of a host buffer: 4,464 bytes of 64")
+    assert overrun.why == "on the device this is an IO page fault, or someone else's memory"
+    assert report.state == TIMEOUT
 
 
 def test_a_transfer_of_an_argument_that_was_not_bound_is_reported():

@@ -397,7 +397,8 @@ FAULTS = (
         "host-overrun",
         sentence="A transfer reaches past the end of a host buffer.",
         cause="The instructions move what they were built for, and nobody compares that with the buffer. On the device "
-        "this is an IO page fault, or someone else's memory.",
+        "this is an IO page fault, or someone else's memory. A buffer's last page goes on behind it: within that the "
+        "device moves without a word, and the run goes on here too.",
         fix="allocate the buffer as large as the runtime sequence's argument",
         example=_host(
             right="y = pyxrt.bo(device, 256, pyxrt.bo.host_only, kernel.group_id(4))\n",

@@ -297,8 +297,11 @@ class Array:
 
     # Runs
 
-    def run(self, instructions: bytes, buffers: Mapping[int, Bytes]) -> RunReport:
-        """Execute an instruction stream on `buffers` (by sequence argument), which it reads and writes in place."""
+    def run(
+        self, instructions: bytes, buffers: Mapping[int, Bytes], sizes: Mapping[int, int] | None = None
+    ) -> RunReport:
+        """Execute an instruction stream on `buffers` (by sequence argument), which it reads and writes in place. Behind
+        the `sizes` that were asked for they may have room to the end of a page."""
         self.faults, self._graph = [], ""
         if self._ended is not None:
             return RunReport(state=ERROR, faults=(self._ended,))
@@ -310,6 +313,7 @@ class Array:
         controller = Controller(
             words=instructions,
             buffers=buffers,
+            sizes=sizes or {number: len(buffer) for number, buffer in buffers.items()},
             channels=self.channels,
             tiles=self.tiles,
             engine=self.engine,

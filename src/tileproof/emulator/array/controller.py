@@ -57,10 +57,12 @@ class _Registers:
 
 @dataclass(eq=False)
 class Controller:
-    """Runs one instruction stream. `buffers` are the device copies of the host buffers, by sequence argument."""
+    """Runs one instruction stream. `buffers` are the device copies of the host buffers, by sequence argument, with the
+    pages that they end in; `sizes` are what the host asked for."""
 
     words: bytes
     buffers: Mapping[int, Bytes]
+    sizes: Mapping[int, int]
     channels: Mapping[ChannelKey, ShimChannel]
     tiles: TileRegisters
     engine: Engine
@@ -164,7 +166,7 @@ class Controller:
                 fix="build the design with --full-elf-name, and write the parameters to run.get_ctrl_scratchpad_bo(); "
                 "`tileproof emulate` takes them as --parameter NAME=VALUE",
             )
-        return [int(word) for word in self.buffers[CTRL_SCRATCHPAD].view("<u4")]
+        return [int(word) for word in self.buffers[CTRL_SCRATCHPAD].view("<u4")[: self.sizes[CTRL_SCRATCHPAD] // 4]]
 
     def _update(self, action: UpdateRegisters, place: Place) -> None:
         """Add to a pair of words; the address of a BD is that of its argument, and some bytes."""
@@ -246,9 +248,13 @@ class Controller:
         runs = tuple(_run_words(registers, run) for run in range(registers.runs, registers.runs + count))
         registers.runs += count
         end = 4 * max(_last(run) + 1 for run in runs)
-        if end > len(memory):
-            self.report(_overrun(channel, end, len(memory), _of_argument(place, text, registers.argument)))
-            return None
+        size = self.sizes[registers.argument]
+        if end > size:
+            is_mapped = end <= len(memory)
+            where = _of_argument(place, text, registers.argument)
+            self.report(_overrun(channel, end, size, where, is_mapped=is_mapped))
+            if not is_mapped:
+                return None
         packet = registers.bd.packet
         return ShimTask(
             memory=memory,
@@ -307,12 +313,15 @@ def _no_buffer(channel: ShimChannel, argument: int | None, place: Place) -> Diag
     )
 
 
-def _overrun(channel: ShimChannel, end: int, size: int, where: Place) -> Diagnostic:
+def _overrun(channel: ShimChannel, end: int, size: int, where: Place, *, is_mapped: bool) -> Diagnostic:
+    why = "on the device this is an IO page fault, or someone else's memory"
+    if is_mapped:
+        why = "the buffer's last page goes on there, so the device moves it without a word; what it holds is nobody's"
     return Diagnostic(
         id="host-overrun",
         what=f"{channel.name} runs past the end of a host buffer: {end:,} bytes of {size:,}",
         place=where,
-        why="on the device this is an IO page fault, or someone else's memory",
+        why=why,
         fix="allocate the buffer as large as the runtime sequence's argument",
     )
 

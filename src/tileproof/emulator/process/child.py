@@ -45,7 +45,9 @@ def main(socket: int, breadcrumb: int, shared: int, parent: int, bounds: Bounds 
                 found: Ready | Ended | Failed = Ready()
             else:
                 assert array is not None
-                found = Ended(array.run(message.instructions, buffers.arrays(message.places, message.nbytes)))
+                sizes = {number: size for number, (_, size) in message.places.items()}
+                given = buffers.arrays(message.places, message.nbytes)
+                found = Ended(array.run(message.instructions, given, sizes))
         except Problem as problem:
             found = Failed(problem.diagnostic, problem.exit_code)
         except Exception:  # a bug of ours: the parent raises it with this traceback

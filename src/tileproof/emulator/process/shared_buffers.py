@@ -12,7 +12,8 @@ import numpy as np
 
 from tileproof.emulator.array.memory import Bytes
 
-_ALIGNMENT = 64
+# XRT gives a buffer whole pages, whatever size it is asked for (facts on XRT, 1).
+_PAGE_BYTES = 4096
 
 
 def shared_memory(name: str, nbytes: int = 0) -> BufferedRandom:
@@ -44,13 +45,13 @@ class SharedBuffers:
         for data in buffers.values():
             if id(data) not in offsets:
                 offsets[id(data)] = nbytes
-                nbytes += -(-len(data) // _ALIGNMENT) * _ALIGNMENT
+                nbytes += _with_its_page(len(data))
         if nbytes > os.fstat(self.fileno()).st_size:
             self._file.truncate(nbytes)
         memory = self._mapped(nbytes)
         self._places = {number: (offsets[id(data)], len(data)) for number, data in buffers.items()}
         for number, (offset, size) in self._places.items():
-            memory[offset : offset + size] = buffers[number]
+            memory[offset : offset + _with_its_page(size)] = buffers[number].ljust(_with_its_page(size), b"\0")
         return self._places, nbytes
 
     def read(self) -> dict[int, bytes]:
@@ -59,9 +60,9 @@ class SharedBuffers:
         return {number: memory[offset : offset + size] for number, (offset, size) in self._places.items()}
 
     def arrays(self, places: Mapping[int, tuple[int, int]], nbytes: int) -> dict[int, Bytes]:
-        """The buffers to be read and written in place; the same place is the same array."""
+        """The buffers to be read and written in place, to the ends of their pages; the same place is the same array."""
         memory = np.frombuffer(self._mapped(nbytes), dtype=np.uint8)
-        return {number: memory[offset : offset + size] for number, (offset, size) in places.items()}
+        return {number: memory[offset : offset + _with_its_page(size)] for number, (offset, size) in places.items()}
 
     def _mapped(self, nbytes: int) -> mmap.mmap:
         if self._map is None or len(self._map) < nbytes:
@@ -69,3 +70,7 @@ class SharedBuffers:
             self._file.truncate(max(os.fstat(self.fileno()).st_size, mmap.PAGESIZE))
             self._map = mmap.mmap(self.fileno(), 0)
         return self._map
+
+
+def _with_its_page(nbytes: int) -> int:
+    return -(-nbytes // _PAGE_BYTES) * _PAGE_BYTES
