@@ -15,6 +15,8 @@ from tileproof.__main__ import main
 from tileproof.build.design_pair import PairRequest, build_pair
 from tileproof.emulator.design.emulate import Emulation, emulate
 from tileproof.emulator.design.parameters import scratchpad_of
+from tileproof.emulator.process.messages import Run
+from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
 from tileproof.insts import (
     BlockWrite,
@@ -34,7 +36,7 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.sequence import main_sequence, sequence_words
 from tileproof.mlir.reader import read_design
 from tileproof.mlir_aie_versions import version_named
-from tileproof.xrt import COMPLETED, TIMEOUT
+from tileproof.xrt import COMPLETED, CTRL_SCRATCHPAD, TIMEOUT
 
 FIFO = "aie.objectfifo @out(%tile, {%shim}, 1 : i32) : !aie.objectfifo<memref<4xi32>>"
 FETCH = (
@@ -378,6 +380,13 @@ REFUSED = {
         "  why:   nothing has created a scratchpad before it, and the firmware would add what is there\n"
         "  fix:   write aiex.npu.create_scratchpad {size = ...} in front, with four bytes for each word",
     ),
+    "a function that is none": (
+        {
+            "sequence": "aiex.npu.create_scratchpad {size = 4 : ui32}\n"
+            'aiex.npu.update_from_scratchpad {state_table_idx = 0 : ui8, address = 4096 : ui32, func = "add"}'
+        },
+        "error: there is no function 'add'\n  where: d.mlir:23:1\n  fix:   write one of mul, incr, decr",
+    ),
     "a word too far": (
         {
             "sequence": "aiex.npu.create_scratchpad {size = 4 : ui32}\n"
@@ -563,6 +572,22 @@ def test_without_a_scratchpad_the_instructions_end_in_a_fault_that_says_who_has_
         "`tileproof emulate` takes them as --parameter NAME=VALUE\n"
         "  more:  tileproof explain no-scratchpad"
     )
+
+
+def test_instructions_of_another_build_that_want_more_words_end_in_a_refusal():
+    """Of a file, where nobody has looked at the design."""
+    found = lowered(by_hand(update("incr", 0)))
+    words = bytearray(sequence_words(found, main_sequence(found)))
+    at = words.index(struct.pack("<I", 0x0001_000C))
+    words[at + 1] = 7
+    child = Child()
+    child.set_up(found, None)
+    child.send(Run(bytes(words), {0: bytes(16), CTRL_SCRATCHPAD: bytes(4)}))
+    finished = child.receive(60.0)
+    child.close()
+
+    assert finished is not None
+    assert [fault.what for fault in finished.report.faults] == ["there is no word 7 in the scratchpad"]
 
 
 def test_a_build_writes_the_file_that_hosts_read_names_from():

@@ -11,10 +11,11 @@ from xdsl.irdl import irdl_op_definition
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
+from tileproof.mlir.design import ScratchpadFunction
 from tileproof.mlir.syntax import AttributesOp, LooseOp, data, merge, print_rest, word
 
 # What an update makes of the number and its argument, in the order of their codes (StateTableFunc, AIEXAttrs.td).
-FUNCTIONS = ("mul", "incr", "decr")
+FUNCTIONS: tuple[ScratchpadFunction, ...] = ("mul", "incr", "decr")
 
 
 @irdl_op_definition

@@ -516,13 +516,16 @@ class CreateScratchpad:
     place: Place
 
 
+ScratchpadFunction = Literal["mul", "incr", "decr"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateFromScratchpad:
     """An `aiex.npu.update_from_scratchpad`: a pair of words takes on entry `entry`, times `argument` (mul), plus it
     (incr) or minus it (decr). `address` as in a RegisterWrite."""
 
     entry: int
-    function: Literal["mul", "incr", "decr"]
+    function: ScratchpadFunction
     argument: int
     address: int
     buffer: str | None

@@ -43,7 +43,7 @@ from tileproof.mlir.aiex import (
     Write32Op,
     WriteBdOp,
 )
-from tileproof.mlir.aiex_scratchpad import CreateScratchpadOp, UpdateFromScratchpadOp
+from tileproof.mlir.aiex_scratchpad import FUNCTIONS, CreateScratchpadOp, UpdateFromScratchpadOp
 from tileproof.mlir.attributes import (
     flag,
     integer,
@@ -418,10 +418,13 @@ class SequenceReader:
 
     def _update(self, op: XdslOperation) -> UpdateFromScratchpad:
         self._known(op, "state_table_idx", "func", "func_arg", *_ADDRESS)
-        function = optional_string(op, "func") or "incr"
+        named = optional_string(op, "func") or "incr"
+        function = next((one for one in FUNCTIONS if one == named), None)
+        if function is None:
+            refuse(op, f"there is no function {named!r}", f"write one of {', '.join(FUNCTIONS)}")
         return UpdateFromScratchpad(
             entry=integer(op, "state_table_idx"),
-            function=next(one for one in ("mul", "incr", "decr") if one == function),
+            function=function,
             argument=(optional_integer(op, "func_arg") or 0) & _WORD,
             address=integer(op, "address") & _WORD,
             buffer=self._buffer_named(op) if "buffer" in op.attributes else None,

@@ -170,7 +170,16 @@ class Controller:
 
     def _update(self, action: UpdateRegisters, place: Place) -> None:
         """Add to a pair of words; the address of a BD is that of its argument, and some bytes."""
-        number = action.delta(self._scratchpad(place))
+        table = self._scratchpad(place)
+        if action.entry >= len(table):
+            raise Problem(
+                f"there is no word {action.entry} in the scratchpad",
+                id="no-scratchpad",
+                where=place,
+                why=f"the instructions create one of {len(table)} words",
+                fix="use the instructions that the build wrote",
+            )
+        number = action.delta(table)
         if action.shim_bd is None:
             self.tiles.add(action, number, place)
             return
