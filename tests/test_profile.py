@@ -208,7 +208,7 @@ What would help, by the model
       dispatch takes 25,000 cycles, and what is waited for of its instructions 59, however much is moved
 
 the core on core (0, 2): 1 call of tile functions
-  slot bound 200 (VEC), expected 441, from a listing: not run
+  slot bound 200 (VEC), expected 441, from Peano's listing: not run (nobody asked)
   cycles by slot: VEC 200, LD 50
 
 Lines that take most

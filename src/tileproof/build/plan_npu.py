@@ -29,19 +29,8 @@ from tileproof.kernel.spec import KernelSpec
 from tileproof.toolchain.aie_opt import pipeline
 from tileproof.toolchain.aiecc import ADDRESSES, AieccCall, addresses_file, aiecc_flags, layout_flags
 from tileproof.toolchain.mlir_aie import MlirAie
+from tileproof.toolchain.peano import PEANO_FLAGS
 
-# mlir-aie's own for its kernels (programming_examples/makefile-common of v1.1.x, its JIT of 2026-08).
-_WARNINGS = (
-    "parentheses",
-    "attributes",
-    "macro-redefined",
-    "empty-body",
-    "missing-template-arg-list-after-template-kw",
-)
-PEANO_FLAGS = (
-    *("-O2", "-std=c++20", "-DNDEBUG", "-D__AIE_API_AIE_ADF_HPP__"),
-    *(f"-Wno-{warning}" for warning in _WARNINGS),
-)
 _TMPDIR = "aiecc.prj"
 _DESIGN, _OBJECTS, _PLACED = "aie.mlir", "objects.mlir", "placed.mlir"
 _LOWERED, _HELD, _NOTES = "lowered.mlir", "held.json", "notes.json"

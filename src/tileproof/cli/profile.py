@@ -56,10 +56,10 @@ def _profile(arguments: argparse.Namespace) -> int:
     is_design = arguments.what.endswith(".mlir")
     found = _of_design(arguments) if is_design else _of_kernel(arguments)
     if arguments.json:
-        answer(report.as_json(found.name, found.timeline, found.what_if))
+        answer(report.as_json(found.name, found.timeline, found.what_if, found.listing))
     else:
         sources = {file: text.splitlines() for file, text in found.sources.items()}
-        answer(report.as_text(found.name, found.timeline, sources, found.what_if))
+        answer(report.as_text(found.name, found.timeline, sources, found.what_if, found.listing))
     return 0
 
 
@@ -80,7 +80,7 @@ def _of_design(arguments: argparse.Namespace) -> Profiled:
     from tileproof.emulator.design.emulate import emulate
     from tileproof.emulator.design.what_if import what_if
     from tileproof.emulator.library import Manner
-    from tileproof.verify.profiled import Profiled
+    from tileproof.verify.profiled import Profiled, listing_of
 
     path = Path(arguments.what)
     emulation = emulate(
@@ -108,4 +108,8 @@ def _of_design(arguments: argparse.Namespace) -> Profiled:
         )
     sources = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in arguments.tile_code}
     found = what_if(emulation.design, emulation.sequence, emulation.library, emulation.buffers, timeline)
-    return Profiled(str(path), timeline, sources, found)
+    listing = listing_of(sources, emulation.design.device.model.arch, options_of(arguments)) if sources else _NO_CODE
+    return Profiled(str(path), timeline, sources, found, listing)
+
+
+_NO_CODE = "not run (there is no tile code)"

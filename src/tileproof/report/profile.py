@@ -10,6 +10,7 @@ from tileproof.emulator.array.critical_path import shares
 from tileproof.emulator.array.timeline import Timeline, launch_advice
 from tileproof.emulator.cost.advice import Advice, advice_of
 from tileproof.emulator.cost.machine import WIDTH, Slot
+from tileproof.emulator.cost.peano import Listed, PeanoListing
 from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse
 from tileproof.emulator.design.what_if import WhatIf
 from tileproof.printable import printable
@@ -18,18 +19,25 @@ _LINES, _LOOPS, _LEGS = 12, 10, 12
 
 
 _NOT_ASKED = WhatIf()
+_NO_LISTING = "not run (nobody asked)"
 
 
-def as_text(name: str, timeline: Timeline, sources: Mapping[str, Sequence[str]], asked: WhatIf = _NOT_ASKED) -> str:
+def as_text(
+    name: str,
+    timeline: Timeline,
+    sources: Mapping[str, Sequence[str]],
+    asked: WhatIf = _NOT_ASKED,
+    listing: PeanoListing | str = _NO_LISTING,
+) -> str:
     """`sources` are the lines of the tile code, by file name, to show what stands there; `asked` is what changes of the
-    design would save."""
+    design would save, and `listing` what Peano made of the tile code, or why that is not known."""
     parts = [
         [f"{name}: {timeline}", "  modelled: expected cycles, from schedules that a compiler may beat or miss"],
         _resources(timeline),
         _path(timeline),
         _regions(timeline),
         [*_advice(_of_run(timeline, asked), timeline.cycles + timeline.dispatch), *_asked(asked)],
-        *(part for use in timeline.code if use.calls for part in _code(use, sources)),
+        *(part for use in timeline.code if use.calls for part in _code(use, sources, listing)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
@@ -46,10 +54,18 @@ def _asked(asked: WhatIf) -> list[str]:
     return [f"  (the design was run again with {changes}, one at a time{left})"]
 
 
-def as_json(name: str, timeline: Timeline, asked: WhatIf = _NOT_ASKED) -> str:
-    """One object: the figures of a verdict's `cycles`, and of each core its lines, loops and advice."""
+def as_json(
+    name: str, timeline: Timeline, asked: WhatIf = _NOT_ASKED, listing: PeanoListing | str = _NO_LISTING
+) -> str:
+    """One object: the figures of a verdict's `cycles`, and of each core its lines, loops and advice, and what Peano's
+    listing says of it, null where that is not known."""
     cores = [
-        {**asdict(use), "binding": use.binding, "advice": [asdict(one) for one in advice_of(use)]}
+        {
+            **asdict(use),
+            "binding": use.binding,
+            "listing": None if isinstance(listing, str) else asdict(listing.of(use)),
+            "advice": [asdict(one) for one in advice_of(use)],
+        }
         for use in timeline.code
     ]
     advice = [asdict(one) for one in _of_run(timeline, asked)]
@@ -95,15 +111,19 @@ def _regions(timeline: Timeline) -> list[str]:
     return ["Regions, in cycles", *_columns(rows)] if len(rows) > 1 else []
 
 
-def _code(use: CodeUse, sources: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+def _code(use: CodeUse, sources: Mapping[str, Sequence[str]], listing: PeanoListing | str) -> Iterator[list[str]]:
+    listed = listing if isinstance(listing, str) else listing.of(use)
+    told = listed if isinstance(listed, str) else f"{listed.cycles:,}"
     bound = ", ".join(f"{name} {-(-count // WIDTH[Slot(name)]):,}" for name, count in _most(use.slots))
     yield [
         f"{use.core}: {use.calls:,} {'call' if use.calls == 1 else 'calls'} of tile functions",
-        f"  slot bound {use.slot_bound:,} ({use.binding}), expected {use.expected:,}, from a listing: not run",
+        f"  slot bound {use.slot_bound:,} ({use.binding}), expected {use.expected:,}, from Peano's listing: {told}",
         f"  cycles by slot: {bound}" + (f"; {use.conflicts:,} conflicts of banks" if use.conflicts else ""),
     ]
     yield _lines(use, sources)
     yield _loops(use)
+    if not isinstance(listed, str):
+        yield _listed(listed)
     yield _advice(advice_of(use), use.expected) or ["What would help: nothing that the model knows"]
 
 
@@ -127,6 +147,14 @@ def _loops(use: CodeUse) -> list[str]:
         return []
     head = ("loop", "cycles", "turns", "entries", "a turn", "slots need", "chain needs", "bound by")
     return ["Loops whose turns overlap", *_columns([head, *(_loop(loop) for loop in use.loops[:_LOOPS])])]
+
+
+def _listed(listed: Listed) -> list[str]:
+    """What the NPU's own compiler made of it."""
+    frames = ", ".join(f"{name} {nbytes:,} B" for name, nbytes in listed.stack_bytes.items())
+    rows = [("inner loop", "bundles", "turns of the text in one", "function")]
+    rows += [(f"{one.file}:{one.line}", f"{one.interval:,}", f"{one.turns}", one.function) for one in listed.loops]
+    return ["In Peano's listing, matched by lines", *(_columns(rows) if listed.loops else []), f"  stack: {frames}"]
 
 
 def _loop(loop: LoopUse) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tileproof.build.prepare import render_kernel
+from tileproof.device_model import GENERATIONS
 from tileproof.errors import EXIT_KERNEL_WRONG, Problem, bytes_of
 from tileproof.verify.expected import Expectations
 from tileproof.verify.proof import Proof
@@ -17,19 +18,23 @@ from tileproof.verify.sources import find_source
 from tileproof.xclbin import read_xclbin
 
 if TYPE_CHECKING:
+    from tileproof.code_options import CodeOptions
     from tileproof.emulator.array.timeline import Timeline
+    from tileproof.emulator.cost.peano import PeanoListing
     from tileproof.emulator.design.what_if import WhatIf
     from tileproof.verify.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Profiled:
-    """The timeline of a run, what ran, its tile code, by file name, and what would have made it shorter."""
+    """The timeline of a run, what ran, its tile code, by file name, what would have made it shorter, and what Peano
+    made of the code, or why that is not known."""
 
     name: str
     timeline: Timeline
     sources: dict[str, str]
     what_if: WhatIf
+    listing: PeanoListing | str
 
 
 def profile_kernel(name: str, request: VerifyRequest, say: Callable[[str], None]) -> Profiled:
@@ -52,7 +57,18 @@ def profile_kernel(name: str, request: VerifyRequest, say: Callable[[str], None]
         )
     say(f"{name}: what would help")
     found = _what_if(source, inputs, timelines[0])
-    return Profiled(f"{name}, {case.name}", timelines[0], dict(rendered.texts), found)
+    arch, options = GENERATIONS[rendered.target].arch, rendered.spec.core.options
+    listing = listing_of({**rendered.headers, **rendered.tile_code}, arch, options)
+    return Profiled(f"{name}, {case.name}", timelines[0], dict(rendered.texts), found, listing)
+
+
+def listing_of(texts: Mapping[str, str], arch: str, options: CodeOptions) -> PeanoListing | str:
+    """What Peano makes of files of tile code; why that is not known."""
+    from tileproof.emulator.cost.peano import read_peano
+    from tileproof.toolchain.peano import peano_listings
+
+    found = peano_listings(texts, arch, options)
+    return found if isinstance(found, str) else read_peano(found)
 
 
 def _what_if(source: Source, inputs: Mapping[int, bytes], timeline: Timeline) -> WhatIf:

@@ -27,19 +27,21 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineUse:
-    """`cycles` are its share of those of the stretches that it is in, by what it issues there."""
+    """`cycles` are its share of those of the stretches that it is in, by what it issues there; `runs` is how often the
+    one of them ran that ran most."""
 
     file: str
     line: int
     cycles: int
     slots: dict[str, int]
+    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopUse:
     """A pipelined loop: `interval` is the cycles between two turns, of which slots need `resource` and the longest
     chain from turn to turn `recurrence`; `length` is a run of one turn, start to end. `with_registers` is the interval
-    that it had if none of its sums lay in memory; None where none does."""
+    that it had if none of its sums lay in memory; None where none does. `lines` are those of its text."""
 
     function: str
     file: str
@@ -54,6 +56,7 @@ class LoopUse:
     cycles: int
     slots: dict[str, int]
     with_registers: int | None = None
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,21 +123,29 @@ class Uses:
 
 
 def lines_of(cost: CodeCost, counts: Sequence[int]) -> tuple[LineUse, ...]:
-    """The lines that take cycles, most first."""
+    """The lines that ran, those that take most cycles first."""
     cycles: defaultdict[tuple[str, int], float] = defaultdict(float)
     slots: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    ran: Counter[tuple[str, int]] = Counter()
     for region, runs, spent in _spent(cost, counts):
         weights = {line: sum(of.values()) for line, of in region.lines.items()} or {region.place.line or 0: 1}
         whole = sum(weights.values()) or 1
         for line, weight in weights.items():
             at = (region.place.file, line)
             cycles[at] += spent * weight / whole
+            ran[at] = max(ran[at], runs)
             slots[at].update({slot.value: runs * count for slot, count in region.lines.get(line, {}).items()})
     ordered = sorted(cycles, key=lambda at: -cycles[at])
     return tuple(
-        LineUse(file=at[0], line=at[1], cycles=round(cycles[at]), slots={k: v for k, v in slots[at].items() if v})
+        LineUse(
+            file=at[0],
+            line=at[1],
+            cycles=round(cycles[at]),
+            slots={name: count for name, count in slots[at].items() if count},
+            runs=ran[at],
+        )
         for at in ordered
-        if cycles[at] >= 1
+        if ran[at]
     )
 
 
@@ -164,6 +175,7 @@ def _loop_use(loop: LoopCost, turns: int, entries: int) -> LoopUse:
         cycles=entries * loop.once + (turns - entries) * loop.interval,
         slots={slot.value: count for slot, count in region.slots.items()},
         with_registers=loop.with_registers,
+        lines=tuple(sorted(region.lines)),
     )
 
 
