@@ -73,17 +73,12 @@ def listing_of(texts: Mapping[str, str], arch: str, options: CodeOptions) -> Pea
 
 def _what_if(source: Source, inputs: Mapping[int, bytes], timeline: Timeline) -> WhatIf:
     """Of the design that the xclbin brings for the emulator, on the inputs of the run."""
-    from tileproof.emulator.design.what_if import WhatIf, what_if
+    from tileproof.emulator.design.what_if import WhatIf, what_if_of
     from tileproof.emulator.payload import unpack_payload
-    from tileproof.mlir.reader import read_design
 
     if source.pair is None:
         return WhatIf()
     path = source.pair.paths[0]
     sections = read_xclbin(bytes_of(path), path.name).sections
     payload = unpack_payload(next(one.data for one in sections if one.kind_name == "EMULATION_DATA"), path.name)
-    design = read_design(payload.design, "design.mlir", payload.device_name or None)
-    sequence = design.sequences[0]
-    buffers = {number: bytes(type_.nbytes) for number, type_ in enumerate(sequence.arguments)} | dict(inputs)
-    library = payload.library if payload.library.code else None
-    return what_if(design, sequence.name, library, buffers, timeline)
+    return what_if_of(payload, inputs, timeline)

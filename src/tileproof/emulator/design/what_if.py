@@ -10,6 +10,7 @@ from tileproof.device_model import SHIM
 from tileproof.emulator.array.timeline import Timeline
 from tileproof.emulator.cost.advice import Advice
 from tileproof.emulator.library import Library, Manner
+from tileproof.emulator.payload import Payload
 from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
@@ -18,6 +19,7 @@ from tileproof.lowering.reconfigured import parts_of
 from tileproof.lowering.sequence import sequence_named, sequence_words
 from tileproof.mlir.design import ConfigureTask, Design, Fifo, SequenceOperation, Transfer, UseTask
 from tileproof.mlir.design import Sequence as RuntimeSequence
+from tileproof.mlir.reader import read_design
 from tileproof.xrt import COMPLETED
 
 # Nobody waits longer for advice; a run takes a second or so.
@@ -72,6 +74,15 @@ def what_if(
             found.append(Advice(what=change.what, where=change.where, why=change.why, gain=gain))
     found.sort(key=lambda one: -one.gain)
     return WhatIf(advice=tuple(found), tried=tried, left=len(changes) - tried)
+
+
+def what_if_of(payload: Payload, inputs: Mapping[int, bytes], timeline: Timeline) -> WhatIf:
+    """The same for what an xclbin brings for the emulator; outputs are given room."""
+    design = read_design(payload.design, "design.mlir", payload.device_name or None)
+    sequence = design.sequences[0]
+    room = {number: bytes(type_.nbytes) for number, type_ in enumerate(sequence.arguments)}
+    library = payload.library if payload.library.code else None
+    return what_if(design, sequence.name, library, room | dict(inputs), timeline)
 
 
 def _cycles(change: _Change, sequence: str, library: Library | None, buffers: Mapping[int, bytes]) -> int | None:
