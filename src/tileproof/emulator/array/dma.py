@@ -132,9 +132,10 @@ def receive(
     """Fill `target` from a stream; `place` and `inside` as of `send`."""
     filled = 0
     while filled < len(target):
-        end.wanted = len(target) - filled
-        for partner in end.partners:  # they may have waited for this end to have room
-            engine.wake(partner)
+        if end.wanted != len(target) - filled:  # others may have waited for this end to have room; once is enough
+            end.wanted = len(target) - filled
+            for partner in end.partners:
+                engine.wake(partner)
         taken, ready = end.take(target[filled:], engine.now)
         filled += taken
         end.wanted = len(target) - filled
