@@ -49,6 +49,12 @@ template <typename T>
 
 extern "C" {
 
+// Of a block of C: 64 x 64 on npu1, 96 x 96 on npu2.
+void clear(int32 *c) {
+    constexpr int count = __AIE_ARCH__ == 20 ? 64 * 64 : 96 * 96;
+    for (int i = 0; i < count; i += 16) aie::store_v(c + i, aie::zeros<int32, 16>());
+}
+
 // --- sums and products of elements
 
 void scalar_i32(const int32 *in, int32 *out) {
@@ -95,6 +101,9 @@ void gemm_i8_32(const int8 *a, const int8 *b, int8 *c) { product<bytes_8, int8, 
 void gemm_i8_loop(const int8 *a, const int8 *b, int8 *c) { product<bytes_8, int8, int8, 32, 128, 16, 4, 2, true>(a, b, c); }
 void gemm_i8_2x2(const int8 *a, const int8 *b, int8 *c) { product<bytes_8, int8, int8, 32, 128, 16, 2, 2, true>(a, b, c); }
 void gemm_i16(const int16 *a, const int16 *b, int16 *c) { product<shorts, int16, int16, 64, 64, 32, 2, 2, true>(a, b, c); }
+// A step of one core of a whole array.
+void array_i8(const int8 *a, const int8 *b, int32 *c) { product<bytes_16, int8, int32, 64, 128, 64, 2, 1, true>(a, b, c); }
+void array_bf16(const bfloat16 *a, const bfloat16 *b, float *c) { product<bfloats, bfloat16, float, 64, 64, 64, 2, 4, true>(a, b, c); }
 void gemm_bf16_loop(const bfloat16 *a, const bfloat16 *b, float *c) { product<bfloats, bfloat16, float, 16, 128, 16, 4, 4, true>(a, b, c); }
 void gemm_bf16_32(const bfloat16 *a, const bfloat16 *b, float *c) { product<bfloats, bfloat16, float, 32, 32, 32, 2, 4, true>(a, b, c); }
 
@@ -180,6 +189,11 @@ void tanh_bf16(const bfloat16 *in, bfloat16 *out, int n) {
 #else
 
 // --- npu2
+
+// A step of one core of a whole array.
+void array_i8(const int8 *a, const int8 *b, int32 *c) {
+    product<aie::mmul<8, 8, 8, int8, int8>, int8, int32, 96, 64, 96, 2, 2, true>(a, b, c);
+}
 
 // A row of 768 in steps of 16 lanes: two sums in float, their lanes added up one by one in memory, and the row again.
 void layer_norm(const bfloat16 *in, bfloat16 *out, float *lanes) {

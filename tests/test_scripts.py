@@ -38,6 +38,22 @@ def test_the_bounds_of_anchors_are_bounds_and_each_anchor_is_on_the_page() -> No
     assert summary.endswith("Slot bounds above a published figure: 0.")
 
 
+def test_a_whole_array_multiplies_rightly_and_its_bound_is_one() -> None:
+    """The smallest of them; its sums are looked at where it is run."""
+    code = (
+        "import sys; sys.path.insert(0, 'scripts')\n"
+        "from whole_arrays import GEMMS, library_for, step_cycles\n"
+        "gemm = GEMMS[0]\n"
+        "print(gemm.bound, step_cycles(gemm, library_for(gemm.target)), gemm.published)"
+    )
+    bound, expected, published = map(float, printed("-c", code).split())
+    page = (ROOT / "docs" / "emulator.md").read_text()
+
+    assert 0 < bound <= min(expected, published)
+    assert f" | {bound:,.0f} | " in page
+    assert page.count("Striking the Balance") == 3
+
+
 def number(text: str) -> int:
     return int(text.replace(",", ""))
 
