@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def test_a_loop_of_jumps_takes_its_delay_slots_too():
     (loop,) = listed.loops
     assert (loop.interval, loop.turns) == (2 + 1 + 5, 1)
     assert listed.cycles == 100 * 8 + 5 + 2 + 6
+
+
+def test_tabs_stand_between_the_parts_of_a_slot_as_well():
+    """Which FileCheck makes blanks of, and an assembly has."""
+    for text in (HARDWARE, JUMP):
+        tabs = "\n".join(re.sub(r"(?<=[a-z\d]) (?=[\[#\w])", "\t", line) for line in text.splitlines())
+        assert tabs != text
+        assert read_peano({"tile.cc": tabs}).of(USE) == read_peano({"tile.cc": text}).of(USE)
 
 
 def test_a_loop_around_another_is_no_inner_one_and_its_own_bundles_run_as_often_as_their_lines():

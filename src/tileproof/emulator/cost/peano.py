@@ -19,9 +19,9 @@ from tileproof.emulator.listed_places import ListedPlaces
 _TYPE = re.compile(r"\s*\.type\s+([\w.$]+),\s*@function")
 _LABEL = re.compile(r"([.\w$]+):")
 _BUNDLE = re.compile(r"\s+[a-z]")
-_BOUND = re.compile(r"\bmovxm? (ls|le), #([.\w$]+)")
-_JUMP = re.compile(r"\bj\w* (?:\w+, )?#(\.L[\w$]+)")
-_FRAME = re.compile(r"\bpadd\w* \[sp\], #(\d+)")
+_BOUND = re.compile(r"\bmovxm?\s+(ls|le),\s*#([.\w$]+)")
+_JUMP = re.compile(r"\bj\w*\s+(?:\w+,\s*)?#(\.L[\w$]+)")
+_FRAME = re.compile(r"\bpadd\w*\s+\[sp\],\s*#(\d+)")
 _DELAY_SLOTS = 5
 _PRODUCTS, _LOADS, _STORES = ("vmac", "vmsc", "vmul", "vnegm"), ("vld",), ("vst",)
 _Line = tuple[str, int]
