@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from tileproof.emulator.library import Library, StackNeed
 from tileproof.errors import Problem
 
-FORMAT = 4
+FORMAT = 5
 # A design and a shared library are small; a file that unpacks to more than this is no payload of ours.
 _MAX_MEMBER_BYTES = 64 * 1024 * 1024
 _WHOSE = ("kernel", "device_name", "insts_sha256")
