@@ -27,8 +27,9 @@ from tileproof.mlir.design import Tile
 TILE_POISON = 0xC3
 
 # tileproof_byte of tileproof_checks.hpp: the running function may touch it; written since its object was last handed
-# out; written since the context began; written, and read, by a tile function since somebody last looked.
-OPEN, FRESH, EVER, DIRTY, SEEN = 1, 2, 4, 8, 16
+# out; written since the context began; written, and read, by a tile function since somebody last looked; written, and
+# in a core's memory, before the array was set up anew.
+OPEN, FRESH, EVER, DIRTY, SEEN, LEFT = 1, 2, 4, 8, 16, 32
 
 # A host function's frame that does not fit where the device has its stack goes on below the tile's memory.
 BELOW_STACK = 256 * 1024
@@ -116,14 +117,20 @@ class TileMemories:
 
     def keep(self, before: TileMemories) -> None:
         """What the tiles held before the array was set up anew: a PDI writes what it brings, and clears nothing (of
-        mem tiles mlir-aie's npu-xrt/reconfigure_loadpdi_persistent_memtile, of cores npu-xrt/scratchpad_regwrite)."""
+        mem tiles mlir-aie's npu-xrt/reconfigure_loadpdi_persistent_memtile, of cores npu-xrt/scratchpad_regwrite).
+
+        What a core's memory holds then is another program's, and no value of a buffer of this one."""
         for at, window in self.windows.items():
             other = before.windows.get(at)
             if other is not None:
                 start, from_ = window.address - self.base, other.address - before.base
                 held = slice(from_, from_ + window.nbytes)
                 self.bytes[start : start + window.nbytes] = before.bytes[held]
-                self.known[start : start + window.nbytes] = before.known[held] & ~np.uint8(OPEN)
+                known = before.known[held]
+                if window.tile.kind == CORE:
+                    self.known[start : start + window.nbytes] = np.where(known & (EVER | LEFT), LEFT, 0)
+                else:
+                    self.known[start : start + window.nbytes] = known & ~np.uint8(OPEN)
 
     def fill(self, buffers: Iterable[PlacedBuffer]) -> None:
         """The values that buffers have at the start."""

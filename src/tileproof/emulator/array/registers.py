@@ -10,7 +10,7 @@ from tileproof.device_model import LOCK_REGISTERS, LOCK_STRIDE
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.engine import Engine, LockState
 from tileproof.emulator.array.faults import nothing_new
-from tileproof.emulator.array.memory import EVER, FRESH, TileMemories, Window
+from tileproof.emulator.array.memory import EVER, FRESH, LEFT, TileMemories, Window
 from tileproof.emulator.array.races import Part, Races
 from tileproof.emulator.array.tile_dma import TileDmas
 from tileproof.errors import Problem
@@ -83,14 +83,16 @@ class TileRegisters:
         window = self._memories.windows.get((action.column, action.row))
         if window is None or action.offset + 2 * _WORD_BYTES > window.nbytes:
             raise _unknown_register(action, place)
-        (low,) = self._read_memory(window, action.offset, 1, place, "the firmware")
-        if not self._is_known(window, action.offset, 1):
+        if self._is_known(window, action.offset, 1, EVER | LEFT):
+            (low,) = self._words(window, action.offset, 1, place)
+        else:
             low = 0  # a new context has zeros there (mlir-aie, npu-xrt/scratchpad_regwrite)
+            self._tell_unknown(window, action.offset, place, "the firmware")
         # mlir-aie clears the first word only; of the second, where nobody knows it, nobody knows more afterwards.
-        has_second = self._is_known(window, action.offset + _WORD_BYTES, 1)
-        after = self._read_memory(window, action.offset + _WORD_BYTES, 1, place, "the firmware") if has_second else (0,)
-        result = ((after[0] & 0xFFFF) << 32 | low & ADDED_BITS) + number & ADDED_BITS
-        words = (result & _WORD, after[0] & 0xFFFF_0000 | result >> 32)[: 1 + has_second]
+        has_second = self._is_known(window, action.offset + _WORD_BYTES, 1, EVER | LEFT)
+        high = self._words(window, action.offset + _WORD_BYTES, 1, place)[0] if has_second else 0
+        result = ((high & 0xFFFF) << 32 | low & ADDED_BITS) + number & ADDED_BITS
+        words = (result & _WORD, high & 0xFFFF_0000 | result >> 32)[: 1 + has_second]
         written = SetRegisters(
             word=action.word, column=action.column, row=action.row, offset=action.offset, words=words
         )
@@ -100,7 +102,7 @@ class TileRegisters:
         """So many words from there on: of the tile's memory, or the values of its locks."""
         window = self._memories.windows.get(tile.at)
         if window is not None and offset % _WORD_BYTES == 0 and offset + _WORD_BYTES * count <= window.nbytes:
-            return self._read_memory(window, offset, count, place, "a control packet")
+            return self._read_memory(window, offset, count, place)
         offsets = range(offset, offset + _WORD_BYTES * count, _WORD_BYTES)
         locks = [self._locks.get((*tile.at, at)) for at in offsets]
         if None in locks:
@@ -114,21 +116,27 @@ class TileRegisters:
             )
         return tuple(lock.value for lock in locks if lock is not None)
 
-    def _read_memory(self, window: Window, offset: int, count: int, place: Place, who: str) -> tuple[int, ...]:
-        span = self._span(window, offset, count)
+    def _read_memory(self, window: Window, offset: int, count: int, place: Place) -> tuple[int, ...]:
         if not self._is_known(window, offset, count):
-            self._report(nothing_new(who, f"0x{offset:05x} of {window.tile}", place, ever=False))
+            self._tell_unknown(window, offset, place, "a control packet")
+        return self._words(window, offset, count, place)
+
+    def _words(self, window: Window, offset: int, count: int, place: Place) -> tuple[int, ...]:
+        span = self._span(window, offset, count)
         for name, part in self._watched(span):
             self._races.reads(name, place, Part(part))
         return tuple(int(word) for word in self._memories.bytes[span].view("<u4"))
+
+    def _tell_unknown(self, window: Window, offset: int, place: Place, who: str) -> None:
+        self._report(nothing_new(who, f"0x{offset:05x} of {window.tile}", place, ever=False))
 
     def _span(self, window: Window, offset: int, count: int) -> slice:
         start = window.address - self._memories.base + offset
         return slice(start, start + _WORD_BYTES * count)
 
-    def _is_known(self, window: Window, offset: int, count: int) -> bool:
+    def _is_known(self, window: Window, offset: int, count: int, by: int = EVER) -> bool:
         """Whether somebody has written all of these words."""
-        return bool((self._memories.known[self._span(window, offset, count)] & EVER).all())
+        return bool((self._memories.known[self._span(window, offset, count)] & by).all())
 
     def _watched(self, span: slice) -> Iterator[tuple[str, slice]]:
         """The buffers that are looked after for races and begin or end there, with what of them that is."""
