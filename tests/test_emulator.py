@@ -22,7 +22,7 @@ from tileproof.build.run import build
 from tileproof.device.runner import POISON
 from tileproof.emulator.array.faults import RunReport
 from tileproof.emulator.array.memory import TILE_POISON
-from tileproof.emulator.library import Library
+from tileproof.emulator.library import Library, Manner
 from tileproof.emulator.process.messages import Finished, Run
 from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
@@ -137,9 +137,9 @@ def calling(function: str) -> LoweredDesign:
     return one_core(call(function), function)
 
 
-def started(design: LoweredDesign, library: Library | None = None) -> Child:
+def started(design: LoweredDesign, library: Library | None = None, manner: Manner | None = None) -> Child:
     child = Child()
-    child.set_up(design, library)
+    child.set_up(design, library, manner or Manner())
     return child
 
 
@@ -472,9 +472,17 @@ def test_a_transfer_past_the_end_of_a_host_buffer_is_reported(argument, channel)
     assert channel in overrun.what
     assert overrun.what.endswith("runs past the end of a host buffer: 64 bytes of 60")
     assert overrun.why == (
-        "the buffer's last page goes on there, so the device moves it without a word; what it holds is nobody's"
+        "the buffer's last page goes on there: the device moves without a word what is no part of the buffer"
     )
     assert report.state == COMPLETED  # as on the device
+
+
+def test_as_on_the_device_a_transfer_within_the_last_page_says_nothing():
+    design = one_core("")
+    child = started(design, manner=Manner(as_hardware=True))
+    report = execute(child, design, host(WORDS, WORDS) | {0: bytes(60)}).report
+    child.close()
+    assert (report.state, report.faults) == (COMPLETED, ())
 
 
 def test_a_transfer_past_the_page_that_a_host_buffer_ends_in_moves_nothing():

@@ -242,6 +242,62 @@ def test_a_transfer_that_would_begin_too_far_out_is_told_with_the_byte():
     assert str(emulation.faults[0].place).endswith("kernel argument 3, byte 52")
 
 
+@pytest.mark.parametrize("move", [MEMCPY, TASK], ids=["transfer", "task"])
+def test_a_transfer_that_would_begin_within_a_word_is_told(move: str):
+    number = 3 if move == MEMCPY else 0
+    emulation = emulate(
+        OFFSET.replace("MOVE", move),
+        "d.mlir",
+        arguments={0: "random", 1: "zeros"},
+        parameters={"from": "7"},
+        orders=0,
+    )
+
+    assert [(fault.id, fault.what) for fault in emulation.faults] == [
+        ("misaligned", f"word 0 of the scratchpad moves BD {number} of shim (0, 0) by 14 bytes")
+    ]
+
+
+CALLER = """
+aie.device(npu2) @main {
+  aie.runtime_sequence @run(%a: memref<32xi16>, %b: memref<8xi16>) {
+    OWN
+    aiex.configure @work {
+      aiex.run @run(%a, %b) : (memref<32xi16>, memref<8xi16>)
+      aiex.run @run(%a, %b) : (memref<32xi16>, memref<8xi16>)
+    }
+  }
+}
+"""
+
+
+def called(own: str) -> str:
+    """A sequence that runs one with parameters on another device, twice."""
+    work = OFFSET.replace("MOVE", MEMCPY).replace("aie.device(npu2)", "aie.device(npu2) @work")
+    return work.rstrip().removesuffix("}") + CALLER.replace("OWN", own) + "}"
+
+
+@pytest.mark.parametrize("own", ["", "aiex.npu.create_scratchpad {size = 4 : ui32}"])
+def test_a_sequence_creates_the_scratchpad_of_those_that_it_runs_once_and_first(own: str, tmp_path: Path):
+    np.save(tmp_path / "in.npy", np.arange(32, dtype=np.int16))
+    given_arguments = {0: str(tmp_path / "in.npy"), 1: "zeros"}
+    emulation = emulate(called(own), "d.mlir", arguments=given_arguments, parameters={"from": "4"}, orders=0)
+    found = operations(called(own))
+
+    assert emulation.is_good, emulation.faults
+    assert emulation.arguments[1].after.tolist() == list(range(8, 16))
+    assert [number for number, one in enumerate(found) if isinstance(one, CreateScratchpad)] == [0]
+
+
+def test_scratchpads_of_sequences_that_run_one_another_are_of_one_size():
+    assert refusal(called("aiex.npu.create_scratchpad {size = 8 : ui32}")) == (
+        "error: the sequence creates a scratchpad of 8 bytes, and one of 4\n"
+        "  where: d.mlir:18:5\n"
+        "  why:   the firmware has one for a run; the other is at d.mlir:9:3\n"
+        "  fix:   create both as large as the larger"
+    )
+
+
 def test_the_list_of_what_is_moved_says_that_only_the_host_knows_from_where():
     found = lowered(OFFSET.replace("MOVE", MEMCPY))
     listing = list_instructions(sequence_words(found, main_sequence(found)), "insts.bin")
@@ -298,6 +354,16 @@ def test_an_update_of_what_nobody_has_written_begins_at_zero_and_is_told():
     ]
 
 
+@pytest.mark.parametrize("at", ["address = 0 : ui32, buffer = @pair", "address = 1024 : ui32, column = 0, row = 2"])
+def test_a_core_that_does_not_wait_for_an_update_races_with_it(at: str):
+    words = f"aiex.npu.update_from_scratchpad<incr> {{state_table_idx = 0 : ui8, {at}}}"
+    text = by_hand(words, first=4).replace("aie.use_lock(%go, AcquireGreaterEqual, %lock_is)", "")
+    text = text.replace('"pair"}', '"pair", address = 1024 : i32}')
+    emulation = run(text, **{"0": "8"})
+
+    assert [fault.id for fault in emulation.faults] == ["race"]
+
+
 # The words
 
 
@@ -336,10 +402,24 @@ REFUSED = {
     ),
     "a float": (
         {"parameters": declared(x="f32"), "core": read("f32", to="%x") + "\n%n = arith.constant 1 : i32"},
-        "error: a core does not get a parameter of f32\n"
+        "error: no parameter is f32\n"
+        "  where: d.mlir:2:1\n"
+        "  why:   an entry of the firmware's table is 32 bits, of which 30 come to a core\n"
+        "  fix:   let it be bf16, or an integer i1 to i32",
+    ),
+    "a sign": (
+        {"parameters": declared(x="si32")},
+        "error: no parameter is si32\n"
+        "  where: d.mlir:2:1\n"
+        "  why:   an entry of the firmware's table is 32 bits, of which 30 come to a core\n"
+        "  fix:   let it be bf16, or an integer i1 to i32",
+    ),
+    "another type": (
+        {"core": read("i8", to="%x") + "\n%n = arith.extsi %x : i8 to i32"},
+        "error: @x is i32, and is read as i8\n"
         "  where: d.mlir:12:5\n"
-        "  why:   30 bits of it come there\n"
-        "  fix:   let it be bf16, or an integer up to i32",
+        "  why:   it is declared at d.mlir:2:1, and the host writes what is declared\n"
+        "  fix:   read it as what it is",
     ),
     "a name twice": (
         {"parameters": declared(x="i32") + "\n" + declared(x="i8")},
@@ -367,11 +447,11 @@ REFUSED = {
         "error: there is no scratchpad of usage_type 1\n  where: d.mlir:22:5\n  fix:   leave it out; it is 0",
     ),
     "two of them": (
-        {"sequence": "aiex.npu.create_scratchpad {size = 4 : ui32}\n" * 2},
-        "error: the sequence creates two scratchpads\n"
+        {"sequence": "aiex.npu.create_scratchpad {size = 4 : ui32}\naiex.npu.create_scratchpad {size = 8 : ui32}"},
+        "error: the sequence creates a scratchpad of 8 bytes, and one of 4\n"
         "  where: d.mlir:23:1\n"
-        "  why:   the firmware has one for a run; the first is at d.mlir:22:5\n"
-        "  fix:   create one that is large enough",
+        "  why:   the firmware has one for a run; the other is at d.mlir:22:5\n"
+        "  fix:   create both as large as the larger",
     ),
     "none": (
         {"sequence": "aiex.npu.update_from_scratchpad {state_table_idx = 0 : ui8, address = 4096 : ui32}"},
@@ -450,6 +530,38 @@ def test_a_bd_of_a_mem_tile_begins_where_it_is_written():
     )
 
 
+def test_a_bd_that_no_sequence_writes_cannot_begin_where_a_parameter_says():
+    program = """%held = aie.buffer(%tile) : memref<8xi16>
+  %lock = aie.lock(%tile, 7)
+  %dma = aie.memtile_dma(%tile) {
+    aie.dma(MM2S, 4) {loop = false} [{
+      aie.use_lock(%lock, AcquireGreaterEqual, 1)
+      aie.dma_bd(%held : memref<8xi16> offset = 0 len = 8) {offset_parameter = @from}
+      aie.use_lock(%lock, Release, 1)
+    }]
+    aie.end
+  }
+"""
+    text = OFFSET.replace("MOVE", MEMCPY).replace("aie.objectfifo.link", program + "aie.objectfifo.link")
+
+    assert refusal(text) == (
+        "error: a BD that no sequence writes begins where a parameter says\n"
+        "  where: d.mlir:13:7\n"
+        "  why:   it is written with the array, before the host gives any, and no update comes to it\n"
+        "  fix:   let a transfer of the runtime sequence begin there"
+    )
+
+
+def test_where_a_transfer_begins_is_named():
+    text = OFFSET.replace("MOVE", MEMCPY.replace("offset_parameter = @from", "offset_parameter = 4 : i32"))
+
+    assert refusal(text) == (
+        "error: offset_parameter wants a parameter here\n"
+        "  where: d.mlir:10:5\n"
+        "  fix:   name one: offset_parameter = @parameter"
+    )
+
+
 def test_an_older_mlir_aie_does_not_know_them():
     text = design(parameters=declared(x="i32"), core=read("i32"))
     with pytest.raises(Problem) as caught:
@@ -459,6 +571,34 @@ def test_an_older_mlir_aie_does_not_know_them():
 
 
 # What a host gives
+
+
+def test_nothing_begins_in_front_of_a_buffer():
+    found = read_design(OFFSET.replace("MOVE", MEMCPY), "d")
+    with pytest.raises(Problem) as caught:
+        scratchpad_of(found, found.sequences[0], {"from": "-4"})
+
+    assert str(caught.value) == (
+        "error: parameter from cannot be -4\n"
+        "  where: --parameter from=-4\n"
+        "  why:   it is i32, the bytes in front of what is moved\n"
+        "  fix:   give a whole number from 0 to 4,294,967,295"
+    )
+
+
+def test_words_behind_those_of_the_parameters_are_given_by_their_numbers():
+    text = design(
+        parameters=declared(x="i32"),
+        core=read("i32"),
+        sequence="aiex.npu.create_scratchpad {size = 8 : ui32}\n" + FETCH,
+        stated="",
+    ).replace(
+        "@run(%out: memref<4xi32>)", "@run(%out: memref<4xi32>) attributes {emit_parameter_sync_preamble = false}"
+    )
+    found = read_design(text, "d")
+
+    assert scratchpad_of(found, found.sequences[0], {"x": "1", "1": "5"}) == struct.pack("<2I", 4, 5)
+
 
 WORDS = {
     ("i32", "12"): 48,
@@ -491,6 +631,8 @@ def test_a_word_of_the_scratchpad_is_shifted_for_cores(type_: str, text: str):
             "it is i32, of which a core gets 30 bits without a sign",
             "give a whole number from 0 to 1,073,741,823",
         ),
+        ("i8", "0100", "it is i8", "give a whole number from -128 to 255"),
+        ("i8", "\u0663", "it is i8", "give a whole number from -128 to 255"),
         ("i8", "256", "it is i8", "give a whole number from -128 to 255"),
         ("i8", "1.5", "it is i8", "give a whole number from -128 to 255"),
         ("bf16", "many", "it is bf16", "give a number, for instance 1.5"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
 from tileproof.lowering.model import LoweredDesign
-from tileproof.mlir.design import Reconfigure, Sequence, SequenceOperation
+from tileproof.mlir.design import CreateScratchpad, Reconfigure, Sequence, SequenceOperation
 
 
 def parts_of(design: LoweredDesign, sequence: Sequence) -> tuple[tuple[LoweredDesign, Sequence], ...]:
@@ -30,11 +30,13 @@ def _cut(design: LoweredDesign, sequence: Sequence) -> Iterator[tuple[LoweredDes
             gathered.append(operation)
             continue
         loaded = operation
-        if gathered:
+        # The scratchpad is the run's: by itself it needs no device.
+        if not all(isinstance(one, CreateScratchpad) for one in gathered):
             yield design, tuple(gathered)
             gathered = []
         if operation.design is not None and operation.operations:
-            yield lower_design(operation.design), operation.operations
+            yield lower_design(operation.design), (*gathered, *operation.operations)
+            gathered = []
     if gathered:
         yield design, tuple(gathered)
 

@@ -9,6 +9,7 @@ from typing import Literal
 from xdsl.ir import Block, SSAValue
 from xdsl.ir import Operation as XdslOperation
 
+from tileproof.errors import Problem
 from tileproof.mlir import spelling
 from tileproof.mlir.aie import EndOp, UseLockOp
 from tileproof.mlir.aie_dma import DmaBdOp, DmaOp, DmaStartOp, NextBdOp
@@ -80,6 +81,9 @@ class DmaReader:
                 )
             )
             block = start.nexts[1]
+        moved = next((bd for program in found for bd in program.bds if bd.offset_entry is not None), None)
+        if moved is not None:
+            raise _moved(moved)
         return found
 
     def _regions(self, op: DmaOp, tile: Tile) -> DmaProgram:
@@ -174,3 +178,13 @@ class DmaReader:
             refuse(mine[0], "aie.use_lock wants a lock here", "name the result of an aie.lock operation")
         value = optional_integer(mine[0], "value")
         return (lock.name, 1 if value is None else value)
+
+
+def _moved(bd: Bd) -> Problem:
+    return Problem(
+        "a BD that no sequence writes begins where a parameter says",
+        where=bd.place,
+        why="it is written with the array, before the host gives any, and no update comes to it",
+        fix="let a transfer of the runtime sequence begin there",
+        id="TP001",
+    )

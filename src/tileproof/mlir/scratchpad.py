@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     MemRefType,
     ModuleOp,
+    Signedness,
     StringAttr,
     SymbolRefAttr,
     i32,
@@ -26,7 +27,8 @@ from xdsl.dialects.memref import LoadOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tileproof.mlir.aie import BufferOp, CoreOp, DeviceOp, LockOp, OldSequenceOp, SequenceOp, UseLockOp
-from tileproof.mlir.aiex import SetLockOp, Write32Op
+from tileproof.mlir.aie_dma import DmaBdOp
+from tileproof.mlir.aiex import MemcpyOp, SetLockOp, Write32Op
 from tileproof.mlir.aiex_scratchpad import (
     CreateScratchpadOp,
     ReadParameterOp,
@@ -65,7 +67,7 @@ def lower_parameters(module: ModuleOp) -> tuple[Parameter, ...]:
     for inner in list(module.walk()):
         _offset_by_entry(inner, declared, entries)
     for device in [op for op in module.ops if isinstance(op, DeviceOp)]:
-        _Device(device, entries).lower()
+        _Device(device, entries, parameters).lower()
     for op in declared:
         _erase(op)
     return parameters
@@ -73,12 +75,22 @@ def lower_parameters(module: ModuleOp) -> tuple[Parameter, ...]:
 
 def _parameter(op: Operation, name: str, module: ModuleOp) -> Parameter:
     """It is a number of cores, or where BDs begin."""
+    type_ = op.attributes["type"]
+    if not _is_of_firmware(type_):
+        why = f"an entry of the firmware's table is {_WORD_BITS} bits, of which 30 come to a core"
+        refuse(op, f"no parameter is {type_}", "let it be bf16, or an integer i1 to i32", why)
     read = next((one for one in module.walk() if isinstance(one, ReadParameterOp) and _of(one) == name), None)
     moved = next((one for one in module.walk() if symbol(one, OFFSET) == name), None)
     if read is not None and moved is not None:
         why = f"a core gets it shifted, and a BD does not: {place_of(read)} and {place_of(moved)}"
         refuse(op, f"parameter @{name} is read by a core, and is where a BD begins", "declare two", why)
-    return Parameter(name=name, type=str(op.attributes["type"]), is_offset=moved is not None, place=place_of(op))
+    return Parameter(name=name, type=str(type_), is_offset=moved is not None, place=place_of(op))
+
+
+def _is_of_firmware(type_: Attribute) -> bool:
+    if isinstance(type_, IntegerType):
+        return type_.signedness.data is Signedness.SIGNLESS and 1 <= type_.width.data <= _WORD_BITS
+    return isinstance(type_, BFloat16Type)
 
 
 def _of(op: ReadParameterOp) -> str:
@@ -86,9 +98,11 @@ def _of(op: ReadParameterOp) -> str:
 
 
 def _offset_by_entry(op: Operation, declared: Sequence[Operation], entries: dict[str, int]) -> None:
+    if OFFSET not in op.attributes or not isinstance(op, MemcpyOp | DmaBdOp):
+        return
     name = symbol(op, OFFSET)
     if name is None:
-        return
+        refuse(op, f"{OFFSET} wants a parameter here", f"name one: {OFFSET} = @parameter")
     _check_declared(op, name, entries)
     type_ = declared[entries[name]].attributes["type"]
     if type_ != i32:
@@ -111,6 +125,7 @@ class _Device:
 
     op: DeviceOp
     entries: dict[str, int]
+    parameters: tuple[Parameter, ...]
     buffers: dict[tuple[Operation, str], BufferOp] = field(default_factory=dict)
     locks: list[SSAValue] = field(default_factory=list)
 
@@ -138,12 +153,12 @@ class _Device:
 
     def _buffer_of(self, read: ReadParameterOp) -> None:
         """Two words on the core's tile for each parameter that it reads: the firmware writes pairs."""
-        name, core, type_ = _of(read), _core_of(read), read.outs[0].type
+        name, core, type_ = _of(read), _core_of(read), str(read.outs[0].type)
         _check_declared(read, name, self.entries)
-        is_whole = isinstance(type_, IntegerType) and type_.width.data <= _WORD_BITS
-        if not is_whole and not isinstance(type_, BFloat16Type):
-            why = "30 bits of it come there"
-            refuse(read, f"a core does not get a parameter of {type_}", "let it be bf16, or an integer up to i32", why)
+        declared = self.parameters[self.entries[name]]
+        if type_ != declared.type:
+            why = f"it is declared at {declared.place}, and the host writes what is declared"
+            refuse(read, f"@{name} is {declared.type}, and is read as {type_}", "read it as what it is", why)
         if (core, name) in self.buffers:
             return
         label = StringAttr(f"__param_{name}_{len(self.buffers)}")
@@ -163,7 +178,8 @@ class _Device:
 
     def _sync(self) -> Iterator[Operation]:
         """The scratchpad, each buffer from zero on, and the locks of the cores that wait."""
-        yield CreateScratchpadOp.make(attributes={"size": IntegerAttr(ENTRY_BYTES * len(self.entries), i32)})
+        if self.entries:
+            yield CreateScratchpadOp.make(attributes={"size": IntegerAttr(ENTRY_BYTES * len(self.entries), i32)})
         zero = IntegerAttr(0, i32)
         for (_, name), buffer in self.buffers.items():
             at: dict[str, Attribute] = {"address": zero, "buffer": SymbolRefAttr(string(buffer, "sym_name"))}

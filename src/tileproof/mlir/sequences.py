@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -553,19 +553,38 @@ _READ: dict[type[XdslOperation], Callable[[SequenceReader, XdslOperation], Seque
 
 
 def _whole(operations: Iterable[SequenceOperation]) -> tuple[SequenceOperation, ...]:
-    """The sequence; a `Problem` where it uses a scratchpad that it has not created, or not with that many words."""
-    gathered: list[SequenceOperation] = []
+    """The sequence with one scratchpad: the one of a sequence that it runs is created in front of all (mlir-aie,
+    AIEMaterializeRuntimeSequences.cpp). A `Problem` where it uses one that it has not created, or not with that many
+    words."""
+    given = list(operations)
+    inner = [one for operation in given if isinstance(operation, Reconfigure) for one in _created(operation.operations)]
     created: CreateScratchpad | None = None
-    for operation in operations:
-        gathered.append(operation)
+    gathered: list[SequenceOperation] = []
+    for operation in (*inner[:1], *map(_without_scratchpad, given), *inner):
         if isinstance(operation, CreateScratchpad):
-            if created is not None:
+            if created is not None and created.nbytes != operation.nbytes:
                 raise _two_scratchpads(operation, created)
+            if created is not None:
+                continue
             created = operation
+        gathered.append(operation)
         for entry in _entries(operation):
             if created is None or not 0 <= ENTRY_BYTES * entry < created.nbytes:
                 raise _no_entry(operation, entry, created)
     return tuple(gathered)
+
+
+def _created(operations: Iterable[SequenceOperation]) -> list[CreateScratchpad]:
+    return [operation for operation in operations if isinstance(operation, CreateScratchpad)]
+
+
+def _without_scratchpad(operation: SequenceOperation) -> SequenceOperation:
+    """What runs on another device uses the scratchpad of who runs it."""
+    if not isinstance(operation, Reconfigure):
+        return operation
+    return replace(
+        operation, operations=tuple(one for one in operation.operations if not isinstance(one, CreateScratchpad))
+    )
 
 
 def _entries(operation: SequenceOperation) -> Iterator[int]:
@@ -581,10 +600,10 @@ def _entries(operation: SequenceOperation) -> Iterator[int]:
 
 def _two_scratchpads(second: CreateScratchpad, first: CreateScratchpad) -> Problem:
     return Problem(
-        "the sequence creates two scratchpads",
+        f"the sequence creates a scratchpad of {second.nbytes} bytes, and one of {first.nbytes}",
         where=second.place,
-        why=f"the firmware has one for a run; the first is at {first.place}",
-        fix="create one that is large enough",
+        why=f"the firmware has one for a run; the other is at {first.place}",
+        fix="create both as large as the larger",
         id="TP313",
     )
 

@@ -320,6 +320,7 @@ class Array:
             report=self._report,
             begun=lambda: begun.again(self),
             is_patient=self.manner.is_patient,
+            as_hardware=self.manner.as_hardware,
         )
         self._let_cores_begin()
         task = self.engine.start(CONTROLLER, controller.work())

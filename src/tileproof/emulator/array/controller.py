@@ -40,6 +40,7 @@ from tileproof.xrt import CTRL_SCRATCHPAD, FIRST_BUFFER
 
 # Word 1 of a BD, and the low bits of the one behind it, are the address of what it moves.
 _ADDRESS_WORD, _ADDRESS_BITS = 1, 0xFFFF
+_WORD_BYTES = 4
 
 ChannelKey = tuple[int, str, int]  # column, direction, channel
 
@@ -69,6 +70,7 @@ class Controller:
     report: Callable[[Diagnostic], None]
     begun: Callable[[], None]  # called when the first instruction is due
     is_patient: bool = False
+    as_hardware: bool = False
     ahead: deque[Action] = field(default_factory=deque)  # the one that is executed, and those behind it
     registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
     asked: dict[ChannelKey, int] = field(default_factory=dict)
@@ -183,6 +185,8 @@ class Controller:
         if action.shim_bd is None:
             self.tiles.add(action, number, place)
             return
+        if number % _WORD_BYTES:
+            self.report(_not_in_words(action, *action.shim_bd, number, place))
         self._look_for_users(*action.shim_bd, place)
         registers = self._registers(*action.shim_bd, place)
         registers.byte_offset = registers.byte_offset + number & ADDED_BITS
@@ -261,7 +265,8 @@ class Controller:
         if end > size:
             is_mapped = end <= len(memory)
             where = _of_argument(place, text, registers.argument)
-            self.report(_overrun(channel, end, size, where, is_mapped=is_mapped))
+            if not (is_mapped and self.as_hardware):
+                self.report(_overrun(channel, end, size, where, is_mapped=is_mapped))
             if not is_mapped:
                 return None
         packet = registers.bd.packet
@@ -322,10 +327,20 @@ def _no_buffer(channel: ShimChannel, argument: int | None, place: Place) -> Diag
     )
 
 
+def _not_in_words(action: UpdateRegisters, column: int, bd_id: int, number: int, place: Place) -> Diagnostic:
+    return Diagnostic(
+        id="misaligned",
+        what=f"word {action.entry} of the scratchpad moves BD {bd_id} of shim ({column}, 0) by {number:,} bytes",
+        place=place,
+        why="the firmware drops the two lowest bits of what it adds, so the transfer begins before that",
+        fix="let it begin at a whole word: give a multiple of 4 bytes",
+    )
+
+
 def _overrun(channel: ShimChannel, end: int, size: int, where: Place, *, is_mapped: bool) -> Diagnostic:
     why = "on the device this is an IO page fault, or someone else's memory"
     if is_mapped:
-        why = "the buffer's last page goes on there, so the device moves it without a word; what it holds is nobody's"
+        why = "the buffer's last page goes on there: the device moves without a word what is no part of the buffer"
     return Diagnostic(
         id="host-overrun",
         what=f"{channel.name} runs past the end of a host buffer: {end:,} bytes of {size:,}",

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from tileproof.diagnostic import Diagnostic, Place
 from tileproof.emulator.array.engine import Clocks, Engine
 from tileproof.lowering.model import LoweredDesign
-from tileproof.mlir.design import RegisterWrite, RtpWrite
+from tileproof.mlir.design import RegisterWrite, RtpWrite, UpdateFromScratchpad
 
 _Ticks = npt.NDArray[np.int64]
 
@@ -105,10 +105,10 @@ def _race(what: str, both: npt.NDArray[np.int64], where: Place) -> Diagnostic:
 
 def _written(design: LoweredDesign, operation: object) -> Iterator[str]:
     """The buffers that an operation of a sequence writes."""
-    if isinstance(operation, RtpWrite | RegisterWrite) and operation.buffer is not None:
+    if isinstance(operation, RtpWrite | RegisterWrite | UpdateFromScratchpad) and operation.buffer is not None:
         yield operation.buffer
-    elif isinstance(operation, RegisterWrite) and operation.tile is not None:
-        end = operation.address + 4 * len(operation.words)
+    elif isinstance(operation, RegisterWrite | UpdateFromScratchpad) and operation.tile is not None:
+        end = operation.address + 4 * (len(operation.words) if isinstance(operation, RegisterWrite) else 2)
         for buffer in design.buffers:
             begin = buffer.address
             if buffer.tile.at == operation.tile and begin < end and operation.address < begin + buffer.nbytes:

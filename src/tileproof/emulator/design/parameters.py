@@ -20,11 +20,11 @@ _SHIFT, _CORE_BITS, _WORD_BITS = 2, 30, 32
 
 
 def scratchpad_of(design: Design, sequence: Sequence, given: Mapping[str, str]) -> bytes | None:
-    """The words for `given`, by the names of parameters; by their numbers, as they stand, for a design that declares
-    none. None where nothing is given, or the sequence creates no scratchpad of its own."""
+    """The words for `given`, by the names of parameters, and by their numbers, as they stand, what the sequence has
+    room for besides. None where nothing is given, or the sequence creates no scratchpad."""
     nbytes = sum(one.nbytes for one in sequence.operations if isinstance(one, CreateScratchpad))
     declared = {parameter.name: parameter for parameter in design.parameters}
-    known = [*declared] or [str(number) for number in range(nbytes // 4)]
+    known = [*declared, *map(str, range(len(declared), nbytes // 4))][: nbytes // 4]
     for name, value in given.items():
         if name not in known or not nbytes:
             raise Problem(
@@ -58,17 +58,20 @@ def as_file(parameters: tuple[Parameter, ...]) -> str:
 
 def _word(parameter: Parameter | None, name: str, text: str) -> int:
     type_ = "i32" if parameter is None else parameter.type
-    is_shifted = parameter is not None and not parameter.is_offset
+    is_offset = parameter is not None and parameter.is_offset
+    is_shifted = parameter is not None and not is_offset
     if type_ == "bf16":
         return _bfloat(name, text) << _SHIFT
     bits = int(type_[1:])
-    value = int(text, 0) if re.fullmatch(r"-?(0x[0-9a-fA-F]{1,8}|\d{1,10})", text) else None
+    value = int(text, 0) if re.fullmatch(r"-?(0x[0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})", text) else None
     most = _CORE_BITS if is_shifted and bits > _CORE_BITS else bits
-    least = 0 if most < bits else -(1 << (bits - 1))
+    least = 0 if most < bits or is_offset else -(1 << (bits - 1))
     if value is None or not least <= value < 1 << most:
-        why = (
-            f"it is {type_}, of which a core gets {_CORE_BITS} bits without a sign" if most < bits else f"it is {type_}"
-        )
+        why = f"it is {type_}"
+        if most < bits:
+            why += f", of which a core gets {_CORE_BITS} bits without a sign"
+        elif is_offset:
+            why += ", the bytes in front of what is moved"
         raise _no_value(name, text, why, f"give a whole number from {least:,} to {(1 << most) - 1:,}")
     word = value & (1 << bits) - 1
     return word << _SHIFT if is_shifted else word & (1 << _WORD_BITS) - 1

@@ -158,15 +158,16 @@ class bo:
                 "run.wait() first, and look at the state that it returns",
             )
 
-    def _from_run(self, data: bytes, written: list[tuple[int, int]]) -> None:
-        """What a run left in device memory; `written` are the extents that its transfers have filled."""
+    def _from_run(self, data: bytes, written: list[tuple[int, int]], *, is_written: bool) -> None:
+        """What a run left in device memory; `written` are the extents that its transfers have filled, but for those
+        that the host has moved."""
         left = np.frombuffer(data, dtype=np.uint8)
         changed = left != self._device_copy
         # Only these: another buffer of the run may be a part of the same memory.
         self._device_copy[changed], self._unfetched[changed] = left[changed], True
         for begin, end in written:
             self._unfetched[begin:end] = True
-        if written:
+        if is_written:
             self._mapped.is_stale = True
 
     def _is_unsynced(self, begin: int, end: int | None) -> bool:

@@ -143,10 +143,10 @@ class run:
         if problem is not None:
             self._finish(RunReport(state=ERROR, faults=(problem,)), {})
             return
-        for value in self._values.values():
+        self._bound, self._sent_words = self._bind(), self._instructions() or b""
+        for value in (*self._values.values(), *self._bound.values()):
             if isinstance(value, bo):
                 value._in_use_by = weakref.ref(self)
-        self._bound, self._sent_words = self._bind(), self._instructions() or b""
         if self._kernel._parts:
             context._child.set_up(self._kernel._parts[0], context._library, settings.manner, goes_on=True)
         # By identity: a buffer that is bound twice is one memory.
@@ -278,8 +278,8 @@ class run:
         moved = [one for each in found for one in each]
         for number, data in buffers.items():
             of_it = [m for m in moved if m.argument == FIRST_BUFFER + number and m.direction == "S2MM"]
-            written = [one for one in of_it if not one.is_shifted]
-            self._bound[number]._from_run(data, [(one.begin, one.end) for one in written])
+            written = [(one.begin, one.end) for one in of_it if not one.is_shifted]
+            self._bound[number]._from_run(data, written, is_written=bool(of_it))
         self.report = report
         self._state = ert_cmd_state(report.state)
         for fault in report.faults:
