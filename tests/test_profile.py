@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tileproof.emulator.array.engine import Span
 from tileproof.emulator.array.timeline import Busy, Timeline, launch_advice
 from tileproof.emulator.cost.advice import advice_of
 from tileproof.emulator.cost.profile import CodeUse, LineUse, LoopUse, Work
+from tileproof.emulator.design.emulate import emulate
 from tileproof.report.profile import as_json, as_text
 
 DESIGNS = Path(__file__).parent / "designs"
@@ -288,3 +290,16 @@ def test_a_design_with_a_fault_is_not_profiled(tmp_path: Path, capsys: pytest.Ca
     said = capsys.readouterr().err
     assert f"error: {design} is not profiled: it does not run to its end without a fault" in said
     assert f"  fix:   `tileproof emulate {design} ...` says what is wrong" in said
+
+
+@pytest.mark.parametrize("name", ["packets_meet", "headers_kept", "control_packets_of_a_sequence", "set_to_zero_again"])
+def test_nobody_moves_more_than_its_stream_carries(name: str) -> None:
+    """Where several send to one receiver, where headers come along, and where a device was set up anew."""
+    text = (DESIGNS / f"{name}.mlir").read_text()
+    given = {int(number): values for number, values in re.findall(r"^//   (\d+): (\S+)$", text, re.M)}
+    emulation = emulate(text, "d.mlir", arguments=given, orders=0)
+    timeline = emulation.reports[0].timeline
+
+    assert timeline is not None
+    assert [one for one in timeline.busy if one.of_peak > 1] == []
+    assert any(one.of_peak for one in timeline.busy)

@@ -321,6 +321,7 @@ class Array:
             begun=lambda: begun.again(self),
             is_patient=self.manner.is_patient,
             as_hardware=self.manner.as_hardware,
+            doubled=self.manner.doubled,
         )
         self._let_cores_begin()
         task = self.engine.start(CONTROLLER, controller.work())
@@ -408,8 +409,9 @@ class Array:
 
 
 def _moved(channel: ShimChannel | ChainProgram, direction: str) -> int:
-    ends = channel.outlet.every() if direction == MM2S else [channel.inlet] if channel.inlet else []
-    return min((end.moved for end in ends), default=0)
+    if direction == MM2S:
+        return channel.outlet.moved
+    return channel.inlet.moved if channel.inlet is not None else 0
 
 
 def _queues(design: LoweredDesign) -> Iterable[list[DmaChain]]:

@@ -41,6 +41,8 @@ from tileproof.xrt import CTRL_SCRATCHPAD, FIRST_BUFFER
 # Word 1 of a BD, and the low bits of the one behind it, are the address of what it moves.
 _ADDRESS_WORD, _ADDRESS_BITS = 1, 0xFFFF
 _WORD_BYTES = 4
+# A BD's words, and its address.
+_TO_WRITE_A_BD = 2
 
 ChannelKey = tuple[int, str, int]  # column, direction, channel
 
@@ -71,6 +73,7 @@ class Controller:
     begun: Callable[[], None]  # called when the first instruction is due
     is_patient: bool = False
     as_hardware: bool = False
+    doubled: str = ""  # a fifo each of whose transfers is started twice
     ahead: deque[Action] = field(default_factory=deque)  # the one that is executed, and those behind it
     registers: dict[tuple[int, int], _Registers] = field(default_factory=dict)
     asked: dict[ChannelKey, int] = field(default_factory=dict)
@@ -87,7 +90,7 @@ class Controller:
 
     def _one(self, action: Action) -> Work:
         place = Place.told(f"insts word {action.word}", Place(instruction=action.word))
-        cycles = PUSH_CYCLES if isinstance(action, Push) else INSTRUCTION_CYCLES
+        cycles = self._cycles(action)
         yield Spend(cycles, instruction_label(action), cycles)
         if self.is_patient and isinstance(action, SetBd | Push):
             yield from self._until_free(action, place)
@@ -122,6 +125,14 @@ class Controller:
                     why=f"{action}",
                     fix="transfers, tasks, waits, and writes to tile memories and locks are executed",
                 )
+
+    def _cycles(self, action: Action) -> int:
+        if not isinstance(action, Push):
+            return INSTRUCTION_CYCLES
+        channel = self.channels.get((action.column, action.direction, action.channel))
+        if channel is not None and self.doubled and f"(@{self.doubled})" in channel.name:
+            return 2 * PUSH_CYCLES + _TO_WRITE_A_BD * INSTRUCTION_CYCLES  # what moves the other half
+        return PUSH_CYCLES
 
     def _until_free(self, action: SetBd | Push, place: Place) -> Work:
         """Wait while a channel has as many tasks as it takes, or the BD is one of a task that waits or runs."""

@@ -50,6 +50,7 @@ class Outlet:
     tile: tuple[int, int] = (0, 0)  # as the headers of its packets have it
     circuits: list[StreamEnd] = field(default_factory=list)
     packets: dict[int, list[StreamEnd]] = field(default_factory=dict)
+    sent: int = 0  # bytes since the context began, without the headers of packets
     waiters: list[Task] = field(default_factory=list)
 
     def describe(self) -> str:
@@ -62,8 +63,19 @@ class Outlet:
         """Every end that it reaches in one way or another."""
         return [*self.circuits, *(end for ends in self.packets.values() for end in ends)]
 
+    @property
+    def moved(self) -> int:
+        """How many of them have been taken, as the slowest receiver has them; others may send to it as well."""
+        return max(0, self.sent - max((end.sent - end.moved for end in self.every()), default=0))
+
     def addressed(self, packet: Packet | None, data: Bytes) -> Parcel:
-        """What `data` becomes here. Without a header of its own, its first word is one where only packets leave."""
+        """What `data`, which is sent now, becomes here. Without a header of its own, its first word is one where only
+        packets leave."""
+        parcel = self._parcel(packet, data)
+        self.sent += len(parcel.data) if parcel.ends else 0
+        return parcel
+
+    def _parcel(self, packet: Packet | None, data: Bytes) -> Parcel:
         if packet is not None:
             header = header_of(packet.id, packet.type, *self.tile)
             return Parcel(self.packets.get(packet.id, ()), data, header)

@@ -26,13 +26,13 @@ class Busy:
 
     @property
     def macs_per_cycle(self) -> float:
-        """While it works."""
-        return self.work.macs / max(self.cycles, 1)
+        """While it works; 0 where it did not."""
+        return self.work.macs / self.cycles if self.cycles else 0.0
 
     @property
     def bytes_per_cycle(self) -> float:
-        """While it works."""
-        return self.work.nbytes / max(self.cycles, 1)
+        """The same."""
+        return self.work.nbytes / self.cycles if self.cycles else 0.0
 
     @property
     def of_peak(self) -> float:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tileproof.device_model import SHIM
+from tileproof.device_model import SHIM, TILE_KINDS
 from tileproof.emulator.array.timeline import Timeline
 from tileproof.emulator.cost.advice import Advice
 from tileproof.emulator.library import Library, Manner
@@ -15,9 +15,10 @@ from tileproof.emulator.process.messages import Run
 from tileproof.emulator.process.parent import Child
 from tileproof.errors import Problem
 from tileproof.lowering.lower import lower_design
+from tileproof.lowering.model import MM2S, S2MM
 from tileproof.lowering.reconfigured import parts_of
 from tileproof.lowering.sequence import sequence_named, sequence_words
-from tileproof.mlir.design import ConfigureTask, Design, Fifo, SequenceOperation, Transfer, UseTask
+from tileproof.mlir.design import ConfigureTask, Design, Fifo, SequenceOperation, Tile, Transfer, UseTask
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
 from tileproof.xrt import COMPLETED
@@ -32,7 +33,8 @@ _DEEPEST = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """What is worth it, the best first, of `tried` changes; `left` were not, for want of time."""
+    """What is worth it, the best first, of `tried` changes; `left` were not, for want of time. What cannot be built,
+    or does not run right, is neither."""
 
     advice: tuple[Advice, ...] = ()
     tried: int = 0
@@ -63,17 +65,20 @@ def what_if(
     changes = list(_changes(design, sequence, timeline))
     ends = time.monotonic() + budget_s
     found: list[Advice] = []
-    tried = 0
-    for change in changes:
+    tried = left = 0
+    for number, change in enumerate(changes):
         if time.monotonic() >= ends:
+            left = len(changes) - number
             break
-        tried += 1
         cycles = _cycles(change, sequence, library, buffers)
-        if cycles is not None and timeline.cycles - cycles >= _LEAST_SHARE * timeline.cycles:
-            gain = timeline.cycles - cycles
+        if cycles is None:
+            continue
+        tried += 1
+        gain = timeline.cycles - cycles
+        if gain >= _LEAST_SHARE * timeline.cycles:
             found.append(Advice(what=change.what, where=change.where, why=change.why, gain=gain))
     found.sort(key=lambda one: -one.gain)
-    return WhatIf(advice=tuple(found), tried=tried, left=len(changes) - tried)
+    return WhatIf(advice=tuple(found), tried=tried, left=left)
 
 
 def what_if_of(payload: Payload, inputs: Mapping[int, bytes], timeline: Timeline) -> WhatIf:
@@ -90,17 +95,21 @@ def _cycles(change: _Change, sequence: str, library: Library | None, buffers: Ma
     child = Child()
     try:
         lowered = lower_design(change.design)
-        ((on, part),) = parts_of(lowered, sequence_named(lowered, sequence))
+        parts = parts_of(lowered, sequence_named(lowered, sequence))
+        if len(parts) != 1:
+            return None  # what an array holds from before is not in `buffers`
+        on, part = parts[0]
         child.set_up(on, library, change.manner)
         child.send(Run(sequence_words(on, part), dict(buffers)))
         finished = child.receive(_TIMEOUT_S)
-    except (Problem, ValueError):
+    except Problem:
         return None
     finally:
         child.close()
-    if finished is None or finished.report.state != COMPLETED or finished.report.timeline is None:
+    report = None if finished is None else finished.report
+    if report is None or report.state != COMPLETED or report.faults or report.timeline is None:
         return None
-    return finished.report.timeline.cycles
+    return report.timeline.cycles
 
 
 # Changes
@@ -114,8 +123,10 @@ def _changes(design: Design, sequence: str, timeline: Timeline) -> Iterator[_Cha
         yield _deeper(design, [fifo], f"@{fifo.name} one object deeper", fifo)
     if len(shallow) > 1:
         yield _deeper(design, shallow, "all fifos one object deeper", shallow[0])
+    free = _with_a_free_channel(design)
     for fifo in design.fifos:
-        yield from _wider(design, fifo, busy)
+        if SHIM in (tile.kind for tile in (fifo.producer, *fifo.consumers)) and free(fifo):
+            yield _wider(design, fifo, busy)
 
 
 def _deeper(design: Design, fifos: Sequence[Fifo], what: str, first: Fifo) -> _Change:
@@ -131,18 +142,35 @@ def _deeper(design: Design, fifos: Sequence[Fifo], what: str, first: Fifo) -> _C
     )
 
 
-def _wider(design: Design, fifo: Fifo, busy: Mapping[str, int]) -> Iterator[_Change]:
-    ends = (fifo.producer, *fifo.consumers)
-    if all(tile.kind != SHIM for tile in ends):
-        return
+def _wider(design: Design, fifo: Fifo, busy: Mapping[str, int]) -> _Change:
+    """As a stream that is twice as wide, and is started twice."""
     cycles = max((n for name, n in busy.items() if f"(@{fifo.name})" in name), default=0)
-    yield _Change(
+    return _Change(
         what=f"move half of @{fifo.name} over a second channel: two fifos of half its objects",
         where=str(fifo.place),
-        why=f"its stream carries 4 bytes a cycle, and is busy for {cycles:,} cycles",
+        why=f"its stream carries 4 bytes a cycle, and is busy for {cycles:,} cycles; the second is started by itself",
         design=design,
         manner=Manner(doubled=fifo.name),
     )
+
+
+def _with_a_free_channel(design: Design) -> Callable[[Fifo], bool]:
+    """Whether a fifo's tiles have each one more channel of the direction in which it leaves, or comes to them."""
+    lowered = lower_design(design)
+    ports: list[tuple[Tile, str, int]] = []
+    for flow in lowered.flows:
+        ports += [(flow.source, MM2S, flow.source_channel)] * (flow.source_bundle == "DMA")
+        ports += [(flow.destination, S2MM, flow.destination_channel)] * (flow.destination_bundle == "DMA")
+    for packets in design.packet_flows:
+        ports += [(port.tile, MM2S, port.channel) for port in packets.sources if port.bundle == "DMA"]
+        ports += [(port.tile, S2MM, port.channel) for port in packets.destinations if port.bundle == "DMA"]
+    used = {(tile.at, direction, channel) for tile, direction, channel in ports}
+
+    def has(tile: Tile, direction: str) -> bool:
+        taken = sum((tile.at, direction, channel) in used for channel in range(TILE_KINDS[tile.kind].channels))
+        return taken < TILE_KINDS[tile.kind].channels
+
+    return lambda fifo: has(fifo.producer, MM2S) and all(has(tile, S2MM) for tile in fifo.consumers)
 
 
 def _started_late(design: Design, name: str) -> Iterator[_Change]:
