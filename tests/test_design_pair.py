@@ -293,3 +293,18 @@ def test_what_cannot_be_built_is_refused_with_what_to_do(
 
     assert main(["build", *words]) in (1, 2)
     assert capsys.readouterr().err == told
+
+
+def test_two_files_of_a_build_have_two_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("d.mlir").write_text((Path(__file__).parent / "designs" / "parameters.mlir").read_text())
+    code = main(["build", "d.mlir", "--full-elf-name", "params.txt"])
+
+    assert (code, capsys.readouterr().err) == (
+        2,
+        "error: elf and parameters are both called params.txt\n"
+        "  fix:   give one of them another name\n"
+        "  more:  tileproof explain given-twice\n",
+    )

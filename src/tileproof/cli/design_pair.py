@@ -114,6 +114,11 @@ def _files(arguments: argparse.Namespace, stem: str, pair: Pair) -> dict[str, tu
             named["elf"] = (arguments.elf_name, write_elf(INSTRUCTIONS, pair.insts))
     if pair.parameters:
         named["parameters"] = ("params.txt", pair.parameters)  # as aiecc calls it
+    names = [name for name, _ in named.values()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        kinds = " and ".join(kind for kind, (name, _) in named.items() if name == twice)
+        raise Problem(f"{kinds} are both called {twice}", fix="give one of them another name", id="given-twice")
     return named
 
 

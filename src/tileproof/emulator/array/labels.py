@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tileproof.emulator.array.dma import Words, word_count
-from tileproof.insts import Action, PatchBd, Push, RouteTokens, SetBd, SetRegisters, UpdateRegisters, Wait
+from tileproof.insts import (
+    Action,
+    LoadScratchpad,
+    PatchBd,
+    Push,
+    RouteTokens,
+    SetBd,
+    SetRegisters,
+    UpdateRegisters,
+    Wait,
+)
 
 _WORD_BYTES = 4
 
@@ -47,6 +57,8 @@ def instruction_label(action: Action) -> str:
             done = (
                 f"writes {len(action.words)} words from 0x{action.offset:05x} of tile ({action.column}, {action.row})"
             )
+        case LoadScratchpad():
+            done = f"takes over {action.nbytes} bytes of the scratchpad"
         case UpdateRegisters():
             at = f"0x{action.offset:05x} of tile ({action.column}, {action.row})"
             done = f"adds word {action.entry} of the scratchpad at {at}"
