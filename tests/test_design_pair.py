@@ -295,6 +295,24 @@ def test_what_cannot_be_built_is_refused_with_what_to_do(
     assert capsys.readouterr().err == told
 
 
+def test_a_pair_whose_run_has_no_scratchpad_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("d.mlir").write_text((Path(__file__).parent / "designs" / "parameters.mlir").read_text())
+    assert main(["build", "d.mlir"]) == 0
+
+    assert capsys.readouterr().err == (
+        "warning: @run creates a control scratchpad, and a run of an xclbin and its instructions has none\n"
+        "  where: d.mlir:46:7\n"
+        "  why:   XRT makes one, and puts its address into the instructions, for a kernel of an ELF only\n"
+        "  fix:   build the design with --full-elf-name\n"
+        "  more:  tileproof explain no-scratchpad\n"
+    )
+    assert main(["build", "d.mlir", "--full-elf-name", "d.elf"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_two_files_of_a_build_have_two_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

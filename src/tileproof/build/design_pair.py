@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tileproof.lowering.model import LoweredDesign
 from tileproof.lowering.reconfigured import parts_of
 from tileproof.lowering.sequence import sequence_named, sequence_words
 from tileproof.lowering.stored import store
+from tileproof.mlir.design import CreateScratchpad
 from tileproof.mlir.design import Sequence as RuntimeSequence
 from tileproof.mlir.reader import read_design
 from tileproof.xclbin import read_xclbin, write_xclbin
@@ -48,7 +49,7 @@ class PairRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """The bytes of both files, and of a full ELF instead; `warnings` are of the tile code, which runs all the same.
+    """The bytes of both files, and of a full ELF instead; with `warnings` it runs all the same, or as a full ELF.
 
     `parameters` is the params.txt of a design that has some.
     """
@@ -83,7 +84,7 @@ def build_pair(text: str, name: str, request: PairRequest) -> Pair:
     )
     if request.beside is not None:
         xclbin = _beside(request.beside, xclbin)
-    warnings = (*code.faults, *code.warnings)
+    warnings = (*code.faults, *code.warnings, *_without_scratchpad(sequence))
     return Pair(xclbin=xclbin, insts=insts, parameters=_parameters(design), digest=digest, warnings=warnings)
 
 
@@ -104,6 +105,19 @@ def build_full_elf(text: str, name: str, request: PairRequest) -> Pair:
 
 def _parameters(design: LoweredDesign) -> bytes:
     return as_file(design.design.parameters).encode() if design.design.parameters else b""
+
+
+def _without_scratchpad(sequence: RuntimeSequence) -> Iterator[Diagnostic]:
+    """XRT allocates a scratchpad for kernels of ELFs (xrt_module.cpp)."""
+    created = next((one for one in sequence.operations if isinstance(one, CreateScratchpad)), None)
+    if created is not None:
+        yield Diagnostic(
+            id="no-scratchpad",
+            what=f"@{sequence.name} creates a control scratchpad, and a run of an xclbin and its instructions has none",
+            place=created.place,
+            why="XRT makes one, and puts its address into the instructions, for a kernel of an ELF only",
+            fix="build the design with --full-elf-name",
+        )
 
 
 def _refuse_what_a_pair_cannot_hold(design: LoweredDesign, sequence: RuntimeSequence) -> None:
