@@ -333,7 +333,7 @@ class CoreProgram:
                         self.memories.hand_out(buffer)
             else:
                 for buffer in view[objects.held :]:
-                    place = replace(operation.place, tile=self.lowered.core.tile.at, buffer=buffer.name)
+                    place = partial(replace, operation.place, tile=self.lowered.core.tile.at, buffer=buffer.name)
                     self.left_over.meets(buffer.name, f"@{objects.end.fifo}", f"{self.name} takes", place)
             objects.held += missing
         self._values[operation.view] = tuple(view)

@@ -278,9 +278,10 @@ class ChainProgram:
     def _send(self, bd: Bd, buffer: PlacedBuffer) -> Work:
         width, elements = buffer.type.dtype.nbytes, _elements(bd)
         known = self.memories.known_of(buffer).reshape(-1, width)[elements]
-        fresh: npt.NDArray[np.bool_] = np.any(known & FRESH, axis=1)
-        if not fresh.all() and not _is_filled_up(fresh, width):
-            self.report(self._not_written(bd, known, fresh))
+        if not (known & FRESH).all():  # then by element
+            fresh: npt.NDArray[np.bool_] = np.any(known & FRESH, axis=1)
+            if not fresh.all() and not _is_filled_up(fresh, width):
+                self.report(self._not_written(bd, known, fresh))
         # A copy: the words are on their way, whatever happens to the buffer afterwards.
         moved = self.memories.view(buffer).reshape(-1, width)[elements].copy()
         data = _padded(bd, moved, self.chain.pad_value) if bd.pads else moved.reshape(-1)
@@ -288,10 +289,11 @@ class ChainProgram:
         if not parcel.ends:
             self.report(self.outlet.lost(bd.packet, parcel, self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")))
             yield Blocked(self.outlet, f"waits for ever to send {bd.buffer}: its header leads nowhere")
-        self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"), Part(elements, width))
+        if bd.buffer in self.races.watched:
+            self.races.reads(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"), Part(elements, width))
         yield from send(self.engine, parcel, bd.buffer)
         if bd.acquire is not None:  # now that somebody has taken it: it may have waited since an earlier run
-            at = self._at(bd, f"BD {bd.bd_id}, {bd.buffer}")
+            at = partial(self._at, bd, f"BD {bd.bd_id}, {bd.buffer}")
             self.left_over.meets(bd.buffer, self.chain.label, f"{self.name} sends", at)
 
     def _receive(self, bd: Bd, buffer: PlacedBuffer) -> Work:
@@ -300,7 +302,8 @@ class ChainProgram:
         width, elements = buffer.type.dtype.nbytes, _elements(bd)
         arrived = np.empty(bd.length * width, dtype=np.uint8)
         yield from receive(self.engine, self.inlet, arrived.data, bd.buffer)
-        self.races.writes(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"), Part(elements, width))
+        if bd.buffer in self.races.watched:
+            self.races.writes(bd.buffer, self._at(bd, f"{self.name}, BD {bd.bd_id}"), Part(elements, width))
         self.memories.view(buffer).reshape(-1, width)[elements] = arrived.reshape(-1, width)
         self.memories.known_of(buffer).reshape(-1, width)[elements] |= FRESH | EVER
         self.left_over.fills(bd.buffer)

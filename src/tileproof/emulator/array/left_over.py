@@ -40,15 +40,16 @@ class LeftOver:
     def fills(self, buffer: str) -> None:
         self.filled[buffer] = self.run
 
-    def meets(self, buffer: str, fifo: str, who: str, place: Place) -> None:
-        """Somebody takes the object that the buffer holds; `who` says who, and what he does with it."""
+    def meets(self, buffer: str, fifo: str, who: str, place: Callable[[], Place]) -> None:
+        """Somebody takes the object that the buffer holds; `who` says who, and what he does with it. `place` is asked
+        if it is told: this is asked of every object."""
         if not (self.is_told and self.is_again) or self.filled.get(buffer, self.run) >= self.run:
             return
         self.report(
             Diagnostic(
                 id="left-over",
                 what=f"{who} an object of {fifo} that an earlier run has left in the array",
-                place=place,
+                place=place(),
                 why="nothing clears the fifos between runs: that run put more into them than it took out, and from now "
                 "on what comes out belongs to an earlier input",
                 fix="make what the sequence moves equal to what the cores take and give, in every run",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -52,15 +52,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Moves:
-    """What a call's buffers that touch are moved by, so that none does; where they lie, and where they are then."""
+    """What a call's buffers that touch are moved by, so that none does; where they lie, and where they are then.
+    `spans` is where each buffer of the design is then, by its id(): this is asked twenty times a call."""
 
-    by: Mapping[_Key, int]
-    buffers: tuple[PlacedBuffer, ...]
-    home: tuple[slice, ...]
-    away: tuple[slice, ...]
-
-
-_NO_MOVES = _Moves({}, (), (), ())
+    by: Mapping[_Key, int] = field(default_factory=dict)
+    buffers: tuple[PlacedBuffer, ...] = ()
+    home: tuple[slice, ...] = ()
+    away: tuple[slice, ...] = ()
+    spans: Mapping[int, slice] = field(default_factory=dict)
 
 
 class TileMemories:
@@ -74,11 +73,11 @@ class TileMemories:
         self._apart = _rounded_up(
             PAGE + sum(size + PAGE for _, size in sizes) + sum(below), TILE_KINDS[CORE].bank_bytes
         )
-        in_order = sorted(buffers, key=lambda buffer: (buffer.tile.at, buffer.address))
-        self._gaps = {_key(buffer): _GAP * number for number, buffer in enumerate(in_order)}
-        self._moves = _NO_MOVES  # of the call that runs
+        self._buffers = sorted(buffers, key=lambda buffer: (buffer.tile.at, buffer.address))
+        self._gaps = {_key(buffer): _GAP * number for number, buffer in enumerate(self._buffers)}
+        self._moves = _Moves()  # of the call that runs
         self._known_moves: dict[tuple[_Key, ...], _Moves] = {}
-        end = _rounded_up(2 * self._apart + _GAP * (len(in_order) + 1), PAGE)
+        end = _rounded_up(2 * self._apart + _GAP * (len(self._buffers) + 1), PAGE)
         self._map = mmap.mmap(-1, end + PAGE)
         self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
         self.base = self.bytes.ctypes.data
@@ -93,6 +92,7 @@ class TileMemories:
             self.bytes[offset : offset + size] = TILE_POISON
             protect(self.base + offset + size, PAGE, NO_ACCESS)
             offset += size + PAGE
+        self._moves = self._unmoved = _Moves(spans=self._spans({}))
 
     def view(self, buffer: PlacedBuffer) -> Bytes:
         """The bytes of a buffer; writing to it writes the tile's memory."""
@@ -108,12 +108,18 @@ class TileMemories:
         return self.bytes[span], self.known[span]
 
     def address_of(self, buffer: PlacedBuffer) -> int:
-        at_home = self.windows[buffer.tile.at].address + buffer.address
-        return at_home + self._moves.by.get(_key(buffer), 0) if self._moves.by else at_home
+        return self.base + int(self._slice(buffer).start)
 
     def _slice(self, buffer: PlacedBuffer) -> slice:
-        start = self.address_of(buffer) - self.base
+        return self._moves.spans.get(id(buffer)) or self._span(buffer, self._moves.by)
+
+    def _span(self, buffer: PlacedBuffer, by: Mapping[_Key, int]) -> slice:
+        start = self.windows[buffer.tile.at].address - self.base + buffer.address
+        start += by.get(_key(buffer), 0) if by else 0
         return slice(start, start + buffer.nbytes)
+
+    def _spans(self, by: Mapping[_Key, int]) -> dict[int, slice]:
+        return {id(buffer): self._span(buffer, by) for buffer in self._buffers if buffer.tile.at in self.windows}
 
     def keep(self, before: TileMemories) -> None:
         """What the tiles held before the array was set up anew: a PDI writes what it brings, and clears nothing (of
@@ -152,7 +158,7 @@ class TileMemories:
         try:
             yield
         finally:
-            self._moves = _NO_MOVES
+            self._moves = self._unmoved
             self._copy(moves.away, moves.home)
             for span in moves.away:
                 self.known[span] = 0
@@ -166,7 +172,7 @@ class TileMemories:
             slice(span.start + by[_key(buffer)], span.stop + by[_key(buffer)])
             for span, buffer in zip(home, moved, strict=True)
         )
-        return _Moves(by, moved, home, away) if moved else _NO_MOVES
+        return _Moves(by, moved, home, away, self._spans(by)) if moved else self._unmoved
 
     def _copy(self, sources: Sequence[slice], sinks: Sequence[slice]) -> None:
         for source, sink in zip(sources, sinks, strict=True):
